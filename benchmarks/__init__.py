@@ -1,0 +1,1 @@
+"""Programs that time Attune and print a table and JSON."""

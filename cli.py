@@ -1,0 +1,109 @@
+"""The command line: `attune`. Mounts the rooms' commands; turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import indexer.commands
+import retrieval.commands
+import training.commands
+from core.errors import AttuneError, printable
+from core.options import DebugOption, QuietOption
+
+INTERRUPTED = 130  # what shells expect of a command ended by Ctrl-C
+
+app = typer.Typer(
+    help="Match music and pictures by the emotion they share. Nothing leaves this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for room in (indexer.commands, retrieval.commands, training.commands):
+    app.add_typer(room.app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"attune {version('attune')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("demo")
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("demo.html"),
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Build a library of the shipped samples in a temporary folder and ask it both ways."""
+    import demo_run
+
+    demo_run.run(output, quiet=quiet)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; return its exit code.
+
+    An `AttuneError` is one line on stderr. So is any other error: with `--debug` its traceback is shown.
+    """
+    debug = "--debug" in arguments
+    try:
+        result = app(arguments, prog_name="attune", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except typer.TyperException as error:
+        return _say(_usage(error), error.exit_code)
+    except AttuneError as error:
+        if debug:
+            raise
+        return _say(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("interrupted; what was finished is kept, the same command continues", INTERRUPTED)
+    except BrokenPipeError:
+        _discard_stdout()
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        return _say(f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where", 1)
+
+
+def _usage(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "attune"
+    return f"{error.format_message().rstrip('.')}; see `{command} --help`"
+
+
+def _say(text: str, exit_code: int) -> int:
+    sys.stderr.write(f"attune: {printable(text)}\n")
+    return exit_code
+
+
+def _discard_stdout() -> None:
+    """Let the interpreter's last flush go nowhere: who read our output has left."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

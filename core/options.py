@@ -1,0 +1,35 @@
+"""Options that several commands share, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LibraryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--library", metavar="DIR", envvar="ATTUNE_LIBRARY", help="The library's folder.", show_default=False
+    ),
+]
+NetworkOption = Annotated[
+    str | None,
+    typer.Option(
+        "--network", metavar="NAME|DIR", help="The shipped network, or a folder that `attune train` wrote."
+    ),
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=256, help="Processes that read files; one a core by default."),
+]
+
+
+def library_folder(given: Path | None) -> Path:
+    """Return the library that was named, or the user's own."""
+    from core.settings import default_library
+
+    return given if given is not None else default_library()

@@ -1,0 +1,39 @@
+"""Paths as people mean them: below a folder, matching a glob."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
+    """Return the absolute, normalised path; symbolic links stay as they are."""
+    return os.path.abspath(os.fspath(path))  # noqa: PTH100 - pathlib resolves links or keeps `..`
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Say whether an absolute path is the folder itself or lies below it."""
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def is_below_any(path: str, folders: Iterable[str]) -> bool:
+    """Say whether an absolute path lies below one of the folders."""
+    return any(is_below(path, folder) for folder in folders)
+
+
+def matches_any(path: str, globs: Sequence[str]) -> bool:
+    """Say whether a path is meant by one of the globs.
+
+    A glob without a slash is compared with each part of the path (`*.png`, `private`); one with a slash
+    with the whole path, from any folder on (`2019/*`).
+    """
+    parts = Path(path).parts
+    for glob in globs:
+        if "/" not in glob:
+            if any(fnmatch.fnmatch(part, glob) for part in parts):
+                return True
+        elif fnmatch.fnmatch(path, glob) or fnmatch.fnmatch(path, "*/" + glob.lstrip("/")):
+            return True
+    return False

@@ -1,0 +1,41 @@
+"""Where things are and how much of the machine a run may take."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a person may set by `ATTUNE_*` variables; options of a command win over them.
+
+    Attributes:
+        workers: Processes that decode and run the backbones; as many as there are cores by default.
+        image_timeout_s: Seconds after which a picture counts as hanging.
+        music_timeout_s: Seconds after which a piece of music counts as hanging.
+        memory_mb: Address space of one worker in MiB; a file that needs more is skipped.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ATTUNE_", extra="ignore")
+
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    image_timeout_s: float = Field(default=60.0, gt=0)
+    music_timeout_s: float = Field(default=300.0, gt=0)
+    memory_mb: int = Field(default=6144, ge=1024)
+
+
+def default_library() -> Path:
+    """Return the folder of the library that is used when none is named."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_path("attune", appauthor=False)) / "library"
+
+
+def default_cache() -> Path:
+    """Return the folder where training keeps the features of labelled media."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_path("attune", appauthor=False))

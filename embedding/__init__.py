@@ -1,0 +1,1 @@
+"""A media file becomes a vector: decode, backbones, network."""

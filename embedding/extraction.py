@@ -1,0 +1,73 @@
+"""One media file becomes features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.artefacts import sha256_of
+from core.errors import MediaError
+from embedding.backbones import Backbones
+from embedding.media import Kind
+from embedding.tags import Tags
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What is known of one media file before any network has seen it.
+
+    Attributes:
+        path: The file.
+        kind: What it is.
+        content: SHA-256 of the file's bytes.
+        features: float16, shape (rows, width): one row for a picture, one a moment for music.
+        duration_s: Length of the whole piece in seconds, None for a picture.
+        width: Pixels of the upright picture, None for music.
+        height: Pixels of the upright picture, None for music.
+        tags: Title and artist, where the file names them.
+    """
+
+    path: Path
+    kind: Kind
+    content: bytes
+    features: NDArray[np.float16]
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+    tags: Tags = field(default_factory=lambda: Tags(None, None))
+
+
+def extract(path: Path, kind: Kind, backbones: Backbones) -> Extracted:
+    """Decode one file and run its backbone.
+
+    Raises:
+        MediaError: The file cannot be used; the reason says why.
+    """
+    from embedding.audio import read_audio
+    from embedding.image import read_image
+    from embedding.tags import read_tags
+
+    if kind == "image":
+        picture = read_image(path)
+        features = backbones.image_features(picture)
+        return Extracted(path, kind, content_of(path), features, width=picture.width, height=picture.height)
+    sound = read_audio(path)
+    features = backbones.music_features(sound)
+    return Extracted(
+        path, kind, content_of(path), features, duration_s=sound.duration_s, tags=read_tags(path)
+    )
+
+
+def content_of(path: Path) -> bytes:
+    """Return the SHA-256 of a media file's bytes: copies and moved files are known by it.
+
+    Raises:
+        MediaError: The file cannot be read.
+    """
+    try:
+        return bytes.fromhex(sha256_of(path))
+    except OSError as error:
+        raise MediaError(path, f"cannot be read ({error.strerror})") from error

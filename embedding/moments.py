@@ -1,0 +1,79 @@
+"""A song is a sequence of moments, and one track."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import UsageError
+from embedding.backbones import MOMENT_S
+from embedding.network import Embedded, Network
+
+SPAN = 3  # patches in a moment: 9 s, about what a listener needs to say what a passage feels like
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """A song's overlapping moments, `MOMENT_S` seconds apart.
+
+    Attributes:
+        starts_s: float64, shape (n,), seconds from the song's beginning.
+        span_s: Seconds that each moment lasts.
+        embedded: Embedding and affect of each moment.
+    """
+
+    starts_s: NDArray[np.float64]
+    span_s: float
+    embedded: Embedded
+
+
+def span_of(patches: int) -> int:
+    """Return how many patches a moment covers in a song of so many."""
+    return min(SPAN, patches)
+
+
+def embed_track(network: Network, features: NDArray[np.float16]) -> Embedded:
+    """Embed a whole song, or a part of it: the mean of its patches' features.
+
+    Args:
+        network: The network.
+        features: float16, shape (patches, 1756).
+
+    Returns:
+        One vector and one row of affect.
+    """
+    return network.embed("music", features.astype(np.float32).mean(axis=0, keepdims=True))
+
+
+def embed_moments(network: Network, features: NDArray[np.float16]) -> Moments:
+    """Embed each moment of a song: running means over `SPAN` patches.
+
+    Args:
+        network: The network.
+        features: float16, shape (patches, 1756).
+
+    Returns:
+        max(1, patches - 2) moments.
+    """
+    span = span_of(len(features))
+    sums = np.cumsum(np.pad(features.astype(np.float64), ((1, 0), (0, 0))), axis=0)
+    means = ((sums[span:] - sums[:-span]) / span).astype(np.float32)
+    starts_s: NDArray[np.float64] = np.arange(len(means), dtype=np.float64) * MOMENT_S
+    return Moments(starts_s, span * MOMENT_S, network.embed("music", means))
+
+
+def part(features: NDArray[np.float16], start_s: float | None, end_s: float | None) -> NDArray[np.float16]:
+    """Return the rows of a song's features that overlap the span from `start_s` to `end_s`.
+
+    Raises:
+        UsageError: The span is empty or lies beyond the song's end.
+    """
+    first = 0 if start_s is None else int(start_s // MOMENT_S)
+    last = len(features) if end_s is None else int(-(-end_s // MOMENT_S))
+    if end_s is not None and start_s is not None and end_s <= start_s:
+        raise UsageError("--to must be later than --from")
+    if first >= len(features):
+        raise UsageError(f"--from lies beyond the song's end ({len(features) * MOMENT_S:.0f} s)")
+    return features[first : max(last, first + 1)]

@@ -1,0 +1,235 @@
+"""Building a library: scan, read what is new, write it batch by batch, publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from core.errors import LibraryError, MediaError, UsageError
+from core.paths import absolute
+from core.progress import Progress
+from embedding.extraction import Extracted
+from embedding.network import Network
+from embedding.workers import Job, extract_all
+from indexer import catalogue, changes
+from indexer.locks import writing
+from indexer.plan import Plan, compare
+from indexer.publish import generation_folder, publish
+from indexer.records import Generation, Root, Skipped
+from indexer.scan import Candidate, scan
+from indexer.schema import upgrade
+from indexer.writer import BatchWriter, kept_rows, reader_version
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+
+_BATCH = 64  # files a transaction: what a kill may cost
+_BATCH_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a build is asked to do.
+
+    Attributes:
+        library: The library's folder.
+        paths: Folders or files to follow from now on; none: refresh those that are followed.
+        exclude: Globs left out below `paths`, now and in later builds.
+        follow_links: Whether symbolic links are followed.
+        rebuild: Read every file again.
+    """
+
+    library: Path
+    paths: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    follow_links: bool = False
+    rebuild: bool = False
+
+
+@dataclass(slots=True)
+class Report:
+    """What a build did.
+
+    Attributes:
+        added: New files.
+        changed: Files that were read again.
+        moved: Files whose content was known already: moved or copied.
+        removed: Files that are gone.
+        unchanged: Files that stayed.
+        re_embedded: Items that a new network embedded from kept features.
+        skipped: Every file that could not be used.
+        missing: Roots and folders that could not be listed; what was known below them is kept.
+        generation: The generation that is published now.
+    """
+
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    re_embedded: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    generation: Generation | None = None
+
+
+def build(request: Request, network: Network, settings: Settings, progress: Progress) -> Report:
+    """Bring a library up to date and publish it.
+
+    Work is committed in batches under a generation that no reader sees yet. Whatever ends the build
+    early, readers keep the last complete generation and the next build continues where this one stopped.
+
+    Raises:
+        UsageError: A path does not exist, or there is none to refresh.
+        LibraryError: The library cannot be written, or somebody else is writing it.
+    """
+    new_roots = _roots_of(request)
+    try:
+        with writing(request.library):
+            engine = catalogue.connect(request.library / catalogue.FILE, writable=True)
+            try:
+                upgrade(engine, request.library)
+                return _build(engine, request, new_roots, network, settings, progress)
+            finally:
+                engine.dispose()
+    except DBAPIError as error:
+        raise LibraryError(f"{request.library}: its catalogue cannot be written ({error.orig})") from error
+    except OSError as error:
+        raise LibraryError(f"{request.library}: cannot be written ({error.strerror or error})") from error
+
+
+def plan_build(request: Request) -> Plan:
+    """Say what a build would do, and write nothing.
+
+    Raises:
+        UsageError: A path does not exist, or there is none to refresh.
+        LibraryError: The library cannot be read.
+    """
+    new_roots = _roots_of(request)
+    file = request.library / catalogue.FILE
+    if not file.exists():
+        return compare(
+            scan(new_roots, request.library, follow_links=request.follow_links), [], {}, {}, rebuild=False
+        )
+    engine = catalogue.connect(file, writable=False)
+    try:
+        return _plan(engine, request, _merged(engine, new_roots))[0]
+    except DBAPIError as error:
+        raise LibraryError(f"{request.library}: its catalogue cannot be read ({error.orig})") from error
+    finally:
+        engine.dispose()
+
+
+def _roots_of(request: Request) -> list[Root]:
+    for path in request.paths:
+        if not Path(path).exists():
+            raise UsageError(f"{path}: no such file or folder")
+    if not request.paths and not (request.library / catalogue.FILE).exists():
+        raise UsageError("name a folder with photos or music: there is no library yet to refresh")
+    return [Root(absolute(path), request.exclude) for path in request.paths]
+
+
+def _merged(engine: Engine, new_roots: Sequence[Root]) -> list[Root]:
+    with engine.connect() as connection:
+        roots = {root.path: root for root in catalogue.read_roots(connection)}
+    return list((roots | {root.path: root for root in new_roots}).values())
+
+
+def _build(
+    engine: Engine,
+    request: Request,
+    new_roots: list[Root],
+    network: Network,
+    settings: Settings,
+    progress: Progress,
+) -> Report:
+    with engine.begin() as connection:
+        for root in new_roots:
+            changes.write_root(connection, root)
+        before = catalogue.current_generation(connection)
+    pending = 1 if before is None else before.id + 1
+    writer = BatchWriter(engine, request.library, network, pending)
+
+    progress.start("looking for files", None)
+    plan, missing = _plan(engine, request, _merged(engine, new_roots))
+    progress.finish()
+
+    report = Report(unchanged=plan.unchanged, missing=missing, removed=len(plan.gone))
+    writer.retire(plan)
+    to_read = plan.read if request.rebuild else _without_copies(plan, writer, report)
+    _read(to_read, plan, writer, settings, progress, report)
+    report.re_embedded = writer.re_embed(progress)
+
+    changed = writer.wrote or report.removed or report.re_embedded
+    if before is None or changed or before.network != network.id or not _has_files(request.library, before):
+        progress.start("publishing", None)
+        publish(engine, request.library, pending, network)
+        progress.finish()
+    with engine.connect() as connection:
+        report.generation = catalogue.current_generation(connection)
+        report.skipped = catalogue.read_skipped(connection)
+    return report
+
+
+def _has_files(library: Path, generation: Generation) -> bool:
+    return generation_folder(library, generation.id).is_dir()
+
+
+def _plan(engine: Engine, request: Request, roots: list[Root]) -> tuple[Plan, list[str]]:
+    found = scan(roots, request.library, follow_links=request.follow_links)
+    with engine.connect() as connection:
+        before = catalogue.current_generation(connection)
+        known = changes.read_known(connection, 1 if before is None else before.id + 1)
+        skips = changes.read_known_skips(connection, reader_version())
+        kept = kept_rows(connection, request.library)
+        plan = compare(found, known, skips, kept, rebuild=request.rebuild)
+    return plan, found.missing
+
+
+def _without_copies(plan: Plan, writer: BatchWriter, report: Report) -> list[Candidate]:
+    """Write the files whose content is known already; return those that must be read."""
+    rest = []
+    for candidate in plan.read:
+        if writer.copy_known(candidate, plan.replaced.get(candidate.stamp.path)):
+            report.moved += 1
+        else:
+            rest.append(candidate)
+    return rest
+
+
+def _read(
+    candidates: list[Candidate],
+    plan: Plan,
+    writer: BatchWriter,
+    settings: Settings,
+    progress: Progress,
+    report: Report,
+) -> None:
+    """Read files in the workers and commit them batch by batch; also what is done when interrupted."""
+    stamps = {candidate.stamp.path: candidate.stamp for candidate in candidates}
+    jobs = (Job(Path(candidate.stamp.path), candidate.kind) for candidate in candidates)
+    batch: list[Extracted | MediaError] = []
+    committed = time.monotonic()
+    progress.start("reading files", len(candidates))
+    try:
+        with closing(extract_all(jobs, settings)) as outcomes:
+            for outcome in outcomes:
+                batch.append(outcome)
+                progress.advance()
+                if isinstance(outcome, Extracted):
+                    new = str(outcome.path) not in plan.replaced
+                    report.added += new
+                    report.changed += not new
+                if len(batch) >= _BATCH or time.monotonic() - committed > _BATCH_S:
+                    writer.commit(batch, stamps, plan.replaced)
+                    batch, committed = [], time.monotonic()
+    finally:
+        writer.commit(batch, stamps, plan.replaced)
+        progress.finish()

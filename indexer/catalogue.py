@@ -1,0 +1,205 @@
+"""The catalogue in SQLite: opening it, and all that readers ask it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    create_engine,
+    event,
+    func,
+    or_,
+    select,
+)
+
+from embedding.media import Kind
+from embedding.network import Affect
+from indexer.records import Generation, Item, Root, Skipped, Stamp
+from indexer.tables import embeddings, generations, items, roots, skipped, state
+
+FILE = "catalogue.db"
+_MANY = 500  # bound parameters of one statement; SQLite's floor is 999
+
+
+def connect(path: Path, *, writable: bool) -> Engine:
+    """Open the catalogue file; a reader never writes and never waits for a writer.
+
+    Args:
+        path: The SQLite file. A writer creates it.
+        writable: Whether rows will be written.
+    """
+    mode = "rwc" if writable else "rw"  # a reader in WAL mode needs the shared-memory file
+    url = f"sqlite:///file:{_quoted(path)}?mode={mode}&uri=true"
+    engine = create_engine(url, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA foreign_keys = ON")
+        if writable:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        else:
+            connection.execute("PRAGMA query_only = ON")
+
+    return engine
+
+
+def _quoted(path: Path) -> str:
+    from urllib.parse import quote
+
+    return quote(os.fsencode(path))
+
+
+def seen_by(generation: int) -> ColumnElement[bool]:
+    """Condition: the row belongs to that generation."""
+    return (items.c.added <= generation) & or_(items.c.removed.is_(None), items.c.removed > generation)
+
+
+def current_generation(connection: Connection) -> Generation | None:
+    """Return the published generation, None before the first."""
+    row = connection.execute(select(generations).join(state, state.c.generation == generations.c.id)).first()
+    return None if row is None else Generation(*row)
+
+
+def read_roots(connection: Connection) -> list[Root]:
+    """Return the folders that the library follows, in path order."""
+    rows = connection.execute(select(roots.c.path, roots.c.exclude).order_by(roots.c.path))
+    return [Root(os.fsdecode(path), tuple(json.loads(exclude))) for path, exclude in rows]
+
+
+def read_skipped(connection: Connection) -> list[Skipped]:
+    """Return the files that could not be used, in path order."""
+    rows = connection.execute(select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path))
+    return [Skipped(os.fsdecode(path), reason) for path, reason in rows]
+
+
+def count_skipped(connection: Connection) -> int:
+    """Return how many files could not be used."""
+    return connection.execute(select(func.count()).select_from(skipped)).scalar_one()
+
+
+def read_ids(connection: Connection, generation: int, kind: Kind) -> NDArray[np.int64]:
+    """Return the ids of a generation's items of one kind, ascending."""
+    query = select(items.c.id).where(seen_by(generation), items.c.kind == kind).order_by(items.c.id)
+    return np.fromiter(connection.execute(query).scalars(), np.int64)
+
+
+def read_paths(connection: Connection, generation: int, kind: Kind) -> Iterator[tuple[int, str]]:
+    """Yield id and path of a generation's items of one kind, by id."""
+    query = (
+        select(items.c.id, items.c.path).where(seen_by(generation), items.c.kind == kind).order_by(items.c.id)
+    )
+    for item, path in connection.execute(query):
+        yield item, os.fsdecode(path)
+
+
+def read_vectors(connection: Connection, ids: Sequence[int], network: str) -> NDArray[np.float32]:
+    """Return the embeddings of items: float32, shape (n, 128), in the order of `ids`.
+
+    Raises:
+        KeyError: An item has no embedding by that network.
+    """
+    found: dict[int, bytes] = {}
+    for some in chunks(ids):
+        query = select(embeddings.c.item, embeddings.c.vector)
+        rows = connection.execute(query.where(embeddings.c.network == network, embeddings.c.item.in_(some)))
+        found.update((row[0], row[1]) for row in rows)
+    joined = b"".join(found[item] for item in ids)
+    return np.frombuffer(joined, "<f4").reshape(len(ids), -1)
+
+
+def read_items(connection: Connection, ids: Sequence[int], network: str) -> dict[int, Item]:
+    """Return items by id, with their affect by that network."""
+    found: dict[int, Item] = {}
+    for some in chunks(ids):
+        rows = connection.execute(_item_query(network).where(items.c.id.in_(some)))
+        found.update((row[0], _item(row)) for row in rows)
+    return found
+
+
+def find_stamp(connection: Connection, generation: int, stamp: Stamp, network: str) -> Item | None:
+    """Return the item that is this very file, unchanged."""
+    same = (
+        (items.c.path == os.fsencode(stamp.path))
+        & (items.c.size == stamp.size)
+        & (items.c.mtime_ns == stamp.mtime_ns)
+    )
+    row = connection.execute(_item_query(network).where(seen_by(generation), same)).first()
+    return None if row is None else _item(row)
+
+
+def has_size(connection: Connection, generation: int, size: int) -> bool:
+    """Say whether any file of the generation has that size in bytes."""
+    query = select(items.c.id).where(seen_by(generation), items.c.size == size).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def find_copy(connection: Connection, generation: int, content: bytes, network: str) -> Item | None:
+    """Return an item of the generation with that content."""
+    query = _item_query(network).where(seen_by(generation), items.c.content == content).limit(1)
+    row = connection.execute(query).first()
+    return None if row is None else _item(row)
+
+
+def read_moments(connection: Connection, item: int, network: str) -> NDArray[np.float32] | None:
+    """Return the moments' embeddings of a song: float32, shape (n, 128)."""
+    query = select(embeddings.c.moments).where(embeddings.c.item == item, embeddings.c.network == network)
+    blob = connection.execute(query).scalar()
+    if blob is None:
+        return None
+    vectors = np.frombuffer(blob, "<f2").astype(np.float32)
+    return vectors.reshape(-1, 128)
+
+
+def read_affect(
+    connection: Connection, generation: int, kind: Kind, network: str
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return ids and (valence, arousal), shape (n, 2), of a generation's items of one kind."""
+    query = (
+        select(items.c.id, embeddings.c.valence, embeddings.c.arousal)
+        .join(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
+        .where(seen_by(generation), items.c.kind == kind)
+        .order_by(items.c.id)
+    )
+    table = np.array([tuple(row) for row in connection.execute(query)], np.float64).reshape(-1, 3)
+    return table[:, 0].astype(np.int64), table[:, 1:]
+
+
+def _item_query(network: str) -> Any:
+    affect = (
+        getattr(embeddings.c, name) for name in ("valence", "arousal", "positive", "neutral", "negative")
+    )
+    columns = (items.c.id, items.c.kind, items.c.path, items.c.duration_s, items.c.title, items.c.artist)
+    joined = items.join(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
+    return select(*columns, items.c.feature_row, items.c.feature_rows, *affect).select_from(joined)
+
+
+def _item(row: Row[Any]) -> Item:
+    of = row._mapping
+    return Item(
+        id=of["id"],
+        kind=of["kind"],
+        path=os.fsdecode(of["path"]),
+        affect=Affect(of["valence"], of["arousal"], of["positive"], of["neutral"], of["negative"]),
+        duration_s=of["duration_s"],
+        title=of["title"],
+        artist=of["artist"],
+        feature_row=of["feature_row"],
+        feature_rows=of["feature_rows"],
+    )
+
+
+def chunks(ids: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the ids in lists that one statement can take."""
+    for first in range(0, len(ids), _MANY):
+        yield [int(item) for item in ids[first : first + _MANY]]

@@ -1,0 +1,237 @@
+"""The catalogue in SQLite: what a build asks it and writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from embedding.backbones import BACKBONES
+from embedding.media import Kind
+from indexer.catalogue import chunks, seen_by
+from indexer.records import Root, Stamp
+from indexer.tables import embeddings, generations, items, roots, skipped, state
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the builder needs to know of a row that is in the library."""
+
+    id: int
+    stamp: Stamp
+    backbone: str
+    feature_row: int
+    feature_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """A row to be written.
+
+    Attributes:
+        kind: image or music.
+        stamp: Path, size and time of the file when it was read.
+        content: Hash of its bytes.
+        feature_row: Its first row in the store.
+        feature_rows: How many rows it has there.
+        vector: float32 (128,).
+        affect: float32 (5,).
+        moments: float16 (n, 128), None for a picture.
+    """
+
+    kind: Kind
+    stamp: Stamp
+    content: bytes
+    feature_row: int
+    feature_rows: int
+    vector: NDArray[np.float32]
+    affect: NDArray[np.float32]
+    moments: NDArray[np.float16] | None
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+    title: str | None = None
+    artist: str | None = None
+
+
+def read_known_skips(connection: Connection, reader: str) -> dict[Stamp, str]:
+    """Return the files that this reader has already given up on, with their reasons."""
+    rows = connection.execute(
+        select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns, skipped.c.reason).where(
+            skipped.c.reader == reader
+        )
+    )
+    return {Stamp(os.fsdecode(path), size, mtime_ns): reason for path, size, mtime_ns, reason in rows}
+
+
+def read_known(connection: Connection, generation: int) -> Iterator[Known]:
+    """Yield the rows of a generation, as the builder sees them."""
+    of = items.c
+    query = select(of.id, of.path, of.size, of.mtime_ns, of.backbone, of.feature_row, of.feature_rows)
+    for item, path, size, mtime_ns, *place in connection.execute(query.where(seen_by(generation))):
+        yield Known(item, Stamp(os.fsdecode(path), size, mtime_ns), *place)
+
+
+def read_sizes(connection: Connection) -> set[int]:
+    """Return the sizes of all files that have features: only these can be copies of one another."""
+    return set(connection.execute(select(items.c.size).distinct()).scalars())
+
+
+def find_content(connection: Connection, content: bytes, network: str) -> Row[Any] | None:
+    """Return a row (item and embedding) with that content, of any generation."""
+    return connection.execute(
+        select(items, embeddings)
+        .join(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
+        .where(items.c.content == content, items.c.backbone.in_([b.id for b in BACKBONES.values()]))
+        .order_by(items.c.id.desc())
+        .limit(1)
+    ).first()
+
+
+def feature_rows_in_use(connection: Connection, backbone: str) -> int:
+    """Return where the store of a backbone ends, as far as the catalogue knows."""
+    end = func.max(items.c.feature_row + items.c.feature_rows)
+    return connection.execute(select(end).where(items.c.backbone == backbone)).scalar_one() or 0
+
+
+def read_without(
+    connection: Connection, generation: int, network: str, kind: Kind
+) -> list[tuple[int, int, int]]:
+    """Return (id, feature row, feature rows) of items that this network has not embedded."""
+    done = select(embeddings.c.item).where(embeddings.c.network == network)
+    query = select(items.c.id, items.c.feature_row, items.c.feature_rows).where(
+        seen_by(generation),
+        items.c.kind == kind,
+        items.c.backbone == BACKBONES[kind].id,
+        items.c.id.not_in(done),
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(items.c.feature_row))]
+
+
+def write_root(connection: Connection, root: Root) -> None:
+    """Follow a root from now on; one that is followed already gets the new globs."""
+    connection.execute(delete(roots).where(roots.c.path == os.fsencode(root.path)))
+    connection.execute(insert(roots).values(path=os.fsencode(root.path), exclude=json.dumps(root.exclude)))
+
+
+def write_items(connection: Connection, new: Sequence[NewItem], network: str, generation: int) -> None:
+    """Add rows to a generation, each with its embedding."""
+    for one in new:
+        key = connection.execute(
+            insert(items).values(
+                kind=one.kind,
+                path=os.fsencode(one.stamp.path),
+                size=one.stamp.size,
+                mtime_ns=one.stamp.mtime_ns,
+                content=one.content,
+                duration_s=one.duration_s,
+                width=one.width,
+                height=one.height,
+                title=one.title,
+                artist=one.artist,
+                backbone=BACKBONES[one.kind].id,
+                feature_row=one.feature_row,
+                feature_rows=one.feature_rows,
+                added=generation,
+            )
+        ).inserted_primary_key
+        assert key is not None
+        write_embedding(connection, key[0], network, one.vector, one.affect, one.moments)
+
+
+def write_embedding(
+    connection: Connection,
+    item: int,
+    network: str,
+    vector: NDArray[np.float32],
+    affect: NDArray[np.float32],
+    moments: NDArray[np.float16] | None,
+) -> None:
+    """Add what a network says of an item."""
+    valence, arousal, positive, neutral, negative = (float(value) for value in affect)
+    connection.execute(
+        insert(embeddings).values(
+            item=item,
+            network=network,
+            vector=vector.astype("<f4").tobytes(),
+            valence=valence,
+            arousal=arousal,
+            positive=positive,
+            neutral=neutral,
+            negative=negative,
+            moments=None if moments is None else moments.astype("<f2").tobytes(),
+        )
+    )
+
+
+def remove(connection: Connection, ids: Iterable[int], generation: int) -> None:
+    """Take items out of a generation and all later ones; readers of older ones still see them."""
+    for some in chunks(list(ids)):
+        connection.execute(update(items).where(items.c.id.in_(some)).values(removed=generation))
+
+
+def write_skip(connection: Connection, stamp: Stamp, reason: str, reader: str) -> None:
+    """Remember that a file cannot be used."""
+    forget_skip(connection, stamp.path)
+    connection.execute(
+        insert(skipped).values(
+            path=os.fsencode(stamp.path),
+            size=stamp.size,
+            mtime_ns=stamp.mtime_ns,
+            reader=reader,
+            reason=reason,
+        )
+    )
+
+
+def keep_skips(connection: Connection, paths: set[str]) -> None:
+    """Forget all skipped files but these."""
+    known = connection.execute(select(skipped.c.path)).scalars().all()
+    for path in known:
+        if os.fsdecode(path) not in paths:
+            forget_skip(connection, os.fsdecode(path))
+
+
+def has_changes(connection: Connection, generation: int) -> bool:
+    """Say whether rows were added to or taken from a generation already, by a build that was cut short."""
+    touched = select(items.c.id).where((items.c.added == generation) | (items.c.removed == generation))
+    return connection.execute(touched.limit(1)).first() is not None
+
+
+def forget_skip(connection: Connection, path: str) -> None:
+    """Forget that a file could not be used."""
+    connection.execute(delete(skipped).where(skipped.c.path == os.fsencode(path)))
+
+
+def write_generation(
+    connection: Connection, generation: int, network: tuple[str, str], images: int, music: int
+) -> None:
+    """Switch readers to a generation."""
+    connection.execute(delete(generations).where(generations.c.id == generation))
+    connection.execute(
+        insert(generations).values(
+            id=generation,
+            network=network[0],
+            network_source=network[1],
+            images=images,
+            music=music,
+            published_at=time.time(),
+        )
+    )
+    connection.execute(delete(state))
+    connection.execute(insert(state).values(id=1, generation=generation))
+
+
+def purge(connection: Connection, kept: Sequence[int]) -> None:
+    """Delete the rows, embeddings and generations that none of the kept generations can see."""
+    connection.execute(delete(items).where(items.c.removed <= min(kept)))
+    networks = select(generations.c.network).where(generations.c.id.in_(kept))
+    connection.execute(delete(embeddings).where(embeddings.c.network.not_in(networks)))
+    connection.execute(delete(generations).where(generations.c.id.not_in(kept), generations.c.id < max(kept)))

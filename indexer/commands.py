@@ -1,0 +1,189 @@
+"""Commands that keep a library: build-index, status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.options import (
+    DebugOption,
+    JsonOption,
+    LibraryOption,
+    NetworkOption,
+    QuietOption,
+    WorkersOption,
+    library_folder,
+)
+
+if TYPE_CHECKING:
+    from embedding.network import Network
+    from indexer.build import Report
+    from indexer.library import Status
+    from indexer.plan import Plan
+
+app = typer.Typer()
+
+
+@app.command("build-index")
+def build_index(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH...]", help="Folders or files; none: refresh the known ones."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="GLOB", help="Leave out what matches; may be repeated."),
+    ] = None,
+    workers: WorkersOption = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every file again.")] = False,
+    follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow symbolic links.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
+    ] = False,
+    library: LibraryOption = None,
+    network: NetworkOption = None,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Make a library of folders with photos and music, or bring it up to date."""
+    from core.settings import Settings
+    from core.terminal import shown_progress
+    from embedding.network import SHIPPED, open_network
+    from indexer.build import Request, build, plan_build
+    from indexer.library import published
+
+    folder = library_folder(library).absolute()
+    names = tuple(str(path) for path in paths or [])
+    request = Request(folder, names, tuple(exclude or []), follow_links, rebuild)
+    if dry_run:
+        _print_plan(plan_build(request))
+        return
+    settings = Settings() if workers is None else Settings(workers=workers)
+    before = published(folder)
+    opened = open_network(network or (SHIPPED if before is None else before.network_source))
+    with shown_progress(quiet=quiet) as progress:
+        report = build(request, opened, settings, progress)
+    if not quiet:
+        _print_report(report, folder)
+
+
+@app.command("status")
+def status_command(
+    skipped: Annotated[
+        bool, typer.Option("--skipped", help="List the files that could not be used.")
+    ] = False,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+    network: NetworkOption = None,
+    quiet: QuietOption = False,  # noqa: ARG001
+    debug: DebugOption = False,  # noqa: ARG001
+) -> None:
+    """Say what the library holds and how good its network is."""
+    from embedding.network import SHIPPED, open_network
+    from indexer.library import read_status
+
+    folder = library_folder(library).absolute()
+    status = read_status(folder)
+    before = status.generation
+    opened = open_network(network or (SHIPPED if before is None else before.network_source))
+    if as_json:
+        import json
+        import sys
+
+        sys.stdout.write(json.dumps(_status_json(folder, status, opened, skipped=skipped), indent=2) + "\n")
+    else:
+        _print_status(folder, status, opened, skipped=skipped)
+
+
+def _print_plan(plan: Plan) -> None:
+    from core.terminal import out
+
+    changed = len(plan.read) - plan.added
+    out().print(
+        f"Would read {len(plan.read)} files ({plan.added} new, {changed} changed), drop {len(plan.gone)}, "
+        f"keep {plan.unchanged}; {len(plan.hopeless) + len(plan.refused)} cannot be used."
+    )
+
+
+def _print_report(report: Report, folder: Path) -> None:
+    from core.errors import printable
+    from core.terminal import err, out
+
+    generation = report.generation
+    assert generation is not None
+    parts = [
+        f"{count} {name}"
+        for count, name in (
+            (report.added, "new"),
+            (report.changed, "changed"),
+            (report.moved, "moved or copied"),
+            (report.removed, "gone"),
+            (report.unchanged, "unchanged"),
+            (report.re_embedded, "embedded again"),
+        )
+        if count
+    ]
+    console = out()
+    console.print(
+        f"{generation.images} images and {generation.music} songs in {printable(folder)}", markup=False
+    )
+    console.print(f"{', '.join(parts) or 'nothing to do'}; generation {generation.id}")
+    warn = err()
+    for missing in report.missing:
+        warn.print(f"{printable(missing)}: cannot be listed; what was known below it is kept", markup=False)
+    if report.skipped:
+        warn.print(f"{len(report.skipped)} files were skipped:")
+        for skip in report.skipped:
+            warn.print(f"  {printable(skip.path)}: {printable(skip.reason)}", markup=False)
+
+
+def _status_json(folder: Path, status: Status, network: Network, *, skipped: bool) -> dict[str, Any]:
+    generation = status.generation
+    document: dict[str, Any] = {
+        "path": str(folder),
+        "generation": 0 if generation is None else generation.id,
+        "network": network.name,
+        "images": 0 if generation is None else generation.images,
+        "music": 0 if generation is None else generation.music,
+        "skipped": len(status.skipped),
+        "roots": [root.path for root in status.roots],
+        "bytes": status.bytes,
+        "test": network.test_figures,
+    }
+    if skipped:
+        document["skipped_files"] = [{"path": skip.path, "reason": skip.reason} for skip in status.skipped]
+    return document
+
+
+def _print_status(folder: Path, status: Status, network: Network, *, skipped: bool) -> None:
+    from core.errors import printable
+    from core.terminal import out
+
+    console = out()
+    generation = status.generation
+    rows = [("library", printable(folder))]
+    if generation is None:
+        rows.append(("holds", "nothing yet; make it with `attune build-index FOLDER`"))
+    else:
+        rows.append(("holds", f"{generation.images} images, {generation.music} songs"))
+        rows.append(("generation", str(generation.id)))
+    rows += [("root", printable(root.path)) for root in status.roots]
+    rows.append(("size", f"{status.bytes / 1e6:.1f} MB"))
+    rows.append(("network", network.name))
+    figures = network.test_figures
+    if figures is not None:
+        found = figures["correspondence"]
+        low, high = found["ci95"]
+        rows.append(
+            ("accuracy", f"{found['accuracy']:.1%} ({low:.1%}–{high:.1%}) of test pairs; 50% is chance")
+        )
+    rows.append(
+        ("skipped", f"{len(status.skipped)} files" + ("" if skipped else "; list them with --skipped"))
+    )
+    for name, value in rows:
+        console.print(f"{name:<11}{value}", markup=False, soft_wrap=True)
+    if skipped:
+        for skip in status.skipped:
+            console.print(f"  {printable(skip.path)}: {printable(skip.reason)}", markup=False, soft_wrap=True)

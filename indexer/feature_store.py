@@ -1,0 +1,75 @@
+"""Kept backbone features: one growing file of float16 rows for each backbone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.artefacts import fsync
+from embedding.backbones import Backbone
+
+FOLDER = "features"
+
+
+class FeatureStore:
+    """Rows are appended and never changed; the catalogue says which rows are whose.
+
+    A row counts only once the catalogue names it. So a torn tail, left by a kill, is cut off before the
+    next row is written.
+
+    Args:
+        library: The library's folder.
+        backbone: Whose features.
+    """
+
+    def __init__(self, library: Path, backbone: Backbone) -> None:
+        self._path = library / FOLDER / f"{backbone.id}.f16"
+        self._width = backbone.width
+        self._row_bytes = backbone.width * 2
+
+    def open_at(self, rows: int) -> int:
+        """Make the store end after so many rows: those that the catalogue knows of.
+
+        Returns:
+            How many of them are really there: fewer if the file was damaged.
+        """
+        self._path.parent.mkdir(exist_ok=True)
+        with self._path.open("ab") as file:
+            there = min(rows, file.tell() // self._row_bytes)
+            file.truncate(rows * self._row_bytes)
+        fsync(self._path.parent)
+        return there
+
+    def append(self, features: list[NDArray[np.float16]]) -> list[int]:
+        """Write features durably at the end.
+
+        Args:
+            features: Arrays of shape (rows, width).
+
+        Returns:
+            The first row of each.
+        """
+        with self._path.open("ab") as file:
+            first = file.tell() // self._row_bytes
+            for rows in features:
+                file.write(np.ascontiguousarray(rows, dtype="<f2").tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        counts = [len(rows) for rows in features]
+        return [first + sum(counts[:index]) for index in range(len(counts))]
+
+    def rows(self) -> NDArray[np.float16]:
+        """Return all whole rows, memory-mapped: float16, shape (rows, width).
+
+        Raises:
+            OSError: There is no store.
+        """
+        count = self._path.stat().st_size // self._row_bytes
+        if count == 0:
+            return np.empty((0, self._width), np.float16)
+        mapped: Any = np.memmap(self._path, dtype="<f2", mode="r", shape=(count, self._width))
+        return mapped  # type: ignore[no-any-return]

@@ -1,0 +1,226 @@
+"""The public read side: one generation of a library, whole and unchanging until it is closed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from core.errors import LibraryError
+from embedding.backbones import BACKBONES
+from embedding.media import Kind
+from indexer import catalogue
+from indexer.feature_store import FeatureStore
+from indexer.locks import lease
+from indexer.publish import KINDS, MANIFEST, derive_index, generation_folder, read_index, write_indexes
+from indexer.records import Generation, Item, Root, Skipped, Stamp
+from indexer.schema import require_current
+from indexer.vectors import VectorIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a library holds.
+
+    Attributes:
+        generation: The published generation, None before the first build.
+        roots: The folders that it follows.
+        skipped: Files that could not be used.
+        bytes: Size of everything in the library's folder.
+    """
+
+    generation: Generation | None
+    roots: list[Root]
+    skipped: list[Skipped]
+    bytes: int
+
+
+class Library:
+    """A published generation, open for reading.
+
+    Args:
+        path: The library's folder.
+
+    Raises:
+        LibraryError: There is no library, nothing is published in it, or it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._engine = _open_engine(path)
+        try:
+            self.generation, self._lease = self._enter()
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    def _enter(self) -> tuple[Generation, object]:
+        # A build may purge the generation between reading its number and leasing it: look again.
+        while True:
+            generation = self._current()
+            held = lease(generation_folder(self.path, generation.id) / MANIFEST)
+            if self._current().id == generation.id:
+                return generation, held
+
+    def _current(self) -> Generation:
+        with self._engine.connect() as connection:
+            generation = catalogue.current_generation(connection)
+        if generation is None:
+            raise LibraryError(
+                f"{self.path}: its first build was not finished; run the same `attune build-index` again"
+            )
+        return generation
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the generation."""
+        if hasattr(self._lease, "close"):
+            self._lease.close()
+        self._engine.dispose()
+
+    @cached_property
+    def _indexes(self) -> dict[Kind, VectorIndex]:
+        return {}
+
+    def index(self, kind: Kind) -> VectorIndex:
+        """Return the vectors of one kind; a lost or damaged FAISS file is made again from the catalogue."""
+        if kind not in self._indexes:
+            found = read_index(self.path, self.generation.id, self.generation.network, kind)
+            if found is None:
+                self._derive_all()
+            else:
+                self._indexes[kind] = found
+        return self._indexes[kind]
+
+    def _derive_all(self) -> None:
+        with self._engine.connect() as connection:
+            for kind in KINDS:
+                self._indexes[kind] = derive_index(
+                    connection, self.generation.id, self.generation.network, kind, None
+                )
+        with contextlib.suppress(OSError):  # a folder that cannot be written still answers
+            write_indexes(self.path, self.generation.id, self.generation.network, self._indexes)
+
+    def items(self, ids: Sequence[int]) -> dict[int, Item]:
+        """Return items by id."""
+        with self._engine.connect() as connection:
+            return catalogue.read_items(connection, ids, self.generation.network)
+
+    def vectors(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """Return embeddings, float32 (n, 128), in the order of `ids`."""
+        with self._engine.connect() as connection:
+            return catalogue.read_vectors(connection, ids, self.generation.network)
+
+    def paths(self, kind: Kind) -> list[tuple[int, str]]:
+        """Return id and path of every item of one kind, by id."""
+        with self._engine.connect() as connection:
+            return list(catalogue.read_paths(connection, self.generation.id, kind))
+
+    def affect(self, kind: Kind) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return ids and (valence, arousal), shape (n, 2), of every item of one kind."""
+        with self._engine.connect() as connection:
+            return catalogue.read_affect(connection, self.generation.id, kind, self.generation.network)
+
+    def moments(self, item: int) -> NDArray[np.float32] | None:
+        """Return the embeddings of a song's moments, float32 (n, 128)."""
+        with self._engine.connect() as connection:
+            return catalogue.read_moments(connection, item, self.generation.network)
+
+    def features(self, item: Item) -> NDArray[np.float16]:
+        """Return the kept features of an item, float16 (rows, width).
+
+        Raises:
+            LibraryError: They are lost.
+        """
+        last = item.feature_row + item.feature_rows
+        try:
+            rows = FeatureStore(self.path, BACKBONES[item.kind]).rows()
+        except OSError:
+            rows = np.empty((0, 0), np.float16)
+        if len(rows) < last:
+            raise LibraryError(
+                f"{self.path}: has lost features; run `attune build-index` to compute them again"
+            )
+        return np.asarray(rows[item.feature_row : last])
+
+    def find(self, stamp: Stamp) -> Item | None:
+        """Return the item that is this very file, unchanged since the build."""
+        with self._engine.connect() as connection:
+            return catalogue.find_stamp(connection, self.generation.id, stamp, self.generation.network)
+
+    def has_size(self, size: int) -> bool:
+        """Say whether a file of so many bytes is in the library: else no copy of it can be."""
+        with self._engine.connect() as connection:
+            return catalogue.has_size(connection, self.generation.id, size)
+
+    def find_copy(self, content: bytes) -> Item | None:
+        """Return an item with this content hash."""
+        with self._engine.connect() as connection:
+            return catalogue.find_copy(connection, self.generation.id, content, self.generation.network)
+
+
+def published(path: Path) -> Generation | None:
+    """Return the generation that a library's readers see; None if there is no library, or nothing in it yet.
+
+    Raises:
+        LibraryError: It exists and cannot be read.
+    """
+    if not (path / catalogue.FILE).exists():
+        return None
+    engine = _open_engine(path)
+    try:
+        with engine.connect() as connection:
+            return catalogue.current_generation(connection)
+    finally:
+        engine.dispose()
+
+
+def read_status(path: Path) -> Status:
+    """Return what a library holds; one that does not exist holds nothing.
+
+    Raises:
+        LibraryError: It exists and cannot be read.
+    """
+    if not (path / catalogue.FILE).exists():
+        return Status(None, [], [], 0)
+    engine = _open_engine(path)
+    try:
+        with engine.connect() as connection:
+            return Status(
+                catalogue.current_generation(connection),
+                catalogue.read_roots(connection),
+                catalogue.read_skipped(connection),
+                sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+            )
+    finally:
+        engine.dispose()
+
+
+def _open_engine(path: Path) -> Engine:
+    file = path / catalogue.FILE
+    if not file.exists():
+        raise LibraryError(f"{path}: no library here; make one with `attune build-index FOLDER`")
+    engine = catalogue.connect(file, writable=False)
+    try:
+        with engine.connect() as connection:
+            require_current(connection, path)
+    except DBAPIError as error:
+        engine.dispose()
+        raise LibraryError(f"{path}: its catalogue cannot be read ({error.orig})") from error
+    return engine

@@ -1,0 +1,78 @@
+"""One writer at a time; readers hold a lease on the generation they read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from core.errors import LibraryError
+
+LOCK = "lock"
+
+
+@contextlib.contextmanager
+def writing(library: Path) -> Iterator[None]:
+    """Be the library's only writer. The system frees the lock when its holder dies, however it dies.
+
+    Raises:
+        LibraryError: Somebody else is writing, or the folder cannot be written.
+    """
+    import portalocker
+
+    try:
+        library.mkdir(parents=True, exist_ok=True)
+        file = (library / LOCK).open("a+", encoding="ascii")
+    except OSError as error:
+        raise LibraryError(
+            f"{library}: cannot be written ({error.strerror}); choose another with --library"
+        ) from error
+    with file:
+        try:
+            portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+        except portalocker.LockException as error:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise LibraryError(
+                f"{library}: another build (process {holder}) is writing it; try again later"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def lease(manifest: Path) -> IO[bytes] | None:
+    """Keep a generation from being purged until the returned file is closed; None where it has no files."""
+    import portalocker
+
+    try:
+        file = manifest.open("rb")
+    except OSError:
+        return None
+    with contextlib.suppress(
+        portalocker.LockException
+    ):  # without a lease, a purge may only cost a second try
+        portalocker.lock(file, portalocker.LockFlags.SHARED | portalocker.LockFlags.NON_BLOCKING)
+    return file
+
+
+def is_leased(manifest: Path) -> bool:
+    """Say whether any reader holds a lease on a generation."""
+    import portalocker
+
+    try:
+        file = manifest.open("rb+")
+    except OSError:
+        return False
+    with file:
+        try:
+            portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+        except portalocker.LockException:
+            return True
+    return False

@@ -1,0 +1,131 @@
+"""A generation becomes visible: its FAISS files are written aside, then one row is switched."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from sqlalchemy import Connection, Engine
+
+from core.artefacts import fsync, sha256_of, written_aside
+from embedding.media import Kind
+from embedding.network import Network
+from indexer import catalogue, changes
+from indexer.locks import is_leased
+from indexer.vectors import VectorIndex
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+FOLDER = "index"
+MANIFEST = "manifest.json"
+_ASIDE = ".aside-"
+INDEX_FILES: dict[Kind, str] = {"image": "images.faiss", "music": "music.faiss"}
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation's folder promises of its files."""
+
+    generation: int
+    network: str
+    counts: dict[str, int]
+    sha256: dict[str, str]
+
+
+def generation_folder(library: Path, generation: int) -> Path:
+    """Return where a generation's FAISS files live."""
+    return library / FOLDER / str(generation)
+
+
+def read_manifest(library: Path, generation: int) -> Manifest | None:
+    """Return a generation's manifest, None if it is missing or damaged."""
+    try:
+        return Manifest(**json.loads((generation_folder(library, generation) / MANIFEST).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def read_index(library: Path, generation: int, network: str, kind: Kind) -> VectorIndex | None:
+    """Return a generation's index of one kind, None if it is missing, damaged or of another network."""
+    manifest = read_manifest(library, generation)
+    if manifest is None or (manifest.generation, manifest.network) != (generation, network):
+        return None
+    name = INDEX_FILES[kind]
+    return VectorIndex.read(generation_folder(library, generation) / name, manifest.sha256.get(name, ""))
+
+
+def derive_index(
+    connection: Connection, generation: int, network: str, kind: Kind, start: VectorIndex | None
+) -> VectorIndex:
+    """Make the index of a generation from the catalogue, extending an older one where there is one."""
+    wanted = catalogue.read_ids(connection, generation, kind)
+    index = start if start is not None else VectorIndex.empty()
+    index.remove(np.setdiff1d(index.ids, wanted))
+    new = np.setdiff1d(wanted, index.ids)
+    index.add(new, catalogue.read_vectors(connection, new.tolist(), network))
+    return index
+
+
+def write_indexes(library: Path, generation: int, network: str, indexes: dict[Kind, VectorIndex]) -> None:
+    """Write a generation's folder; it has its name only when all of it is durable."""
+    folder = generation_folder(library, generation)
+    folder.parent.mkdir(exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=folder.parent))
+    for kind, index in indexes.items():
+        index.write(aside / INDEX_FILES[kind])
+    hashes = {name: sha256_of(aside / name) for name in INDEX_FILES.values()}
+    counts = {kind: len(index) for kind, index in indexes.items()}
+    manifest = Manifest(generation, network, {str(kind): count for kind, count in counts.items()}, hashes)
+    with written_aside(aside / MANIFEST) as path:
+        path.write_text(json.dumps(asdict(manifest), indent=1))
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+    fsync(folder.parent)
+
+
+def publish(engine: Engine, library: Path, generation: int, network: Network) -> None:
+    """Let readers see a generation whose rows are all committed.
+
+    The index of the generation before is extended. A kill at any moment leaves the older generation in
+    place; the next build publishes again.
+    """
+    with engine.connect() as connection:
+        before = catalogue.current_generation(connection)
+        indexes: dict[Kind, VectorIndex] = {}
+        for kind in KINDS:
+            start = None
+            if before is not None and before.network == network.id:
+                start = read_index(library, before.id, network.id, kind)
+            indexes[kind] = derive_index(connection, generation, network.id, kind, start)
+    write_indexes(library, generation, network.id, indexes)
+    with engine.begin() as connection:
+        counts = len(indexes["image"]), len(indexes["music"])
+        changes.write_generation(connection, generation, (network.id, network.source), *counts)
+    purge(engine, library)
+
+
+def purge(engine: Engine, library: Path) -> None:
+    """Delete what no reader can need: generations older than the last two that nobody has open."""
+    with engine.connect() as connection:
+        current = catalogue.current_generation(connection)
+    if current is None:
+        return
+    kept = [current.id]
+    for folder in (library / FOLDER).iterdir():
+        if folder.name.startswith(_ASIDE):
+            shutil.rmtree(folder, ignore_errors=True)  # left by a kill
+        generation = int(folder.name) if folder.name.isdigit() else None
+        if generation is None or generation >= current.id:
+            continue
+        if generation == current.id - 1 or is_leased(folder / MANIFEST):
+            kept.append(generation)
+        else:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(folder)
+    with engine.begin() as connection:
+        changes.purge(connection, kept)

@@ -1,0 +1,72 @@
+"""What the catalogue hands out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from embedding.media import Kind
+from embedding.network import Affect
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells cheaply that a file is still the same: path, size in bytes, modification time."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture or song of a library, as one generation sees it.
+
+    Attributes:
+        id: Key in the catalogue and in the FAISS files.
+        kind: image or music.
+        path: Absolute path.
+        affect: What it feels like.
+        duration_s: Seconds of music, None for a picture.
+        title: From the tags, if any.
+        artist: From the tags, if any.
+        feature_row: First row in the store of its backbone's features.
+        feature_rows: How many rows it has there.
+    """
+
+    id: int
+    kind: Kind
+    path: str
+    affect: Affect
+    duration_s: float | None
+    title: str | None
+    artist: str | None
+    feature_row: int
+    feature_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One complete state of a library."""
+
+    id: int
+    network: str
+    network_source: str
+    images: int
+    music: int
+    published_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that is not in the library, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder (or a single file) that the library follows, and the globs left out below it."""
+
+    path: str
+    exclude: tuple[str, ...]

@@ -1,0 +1,119 @@
+"""Which media files there are below some folders."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.paths import is_below, matches_any
+from embedding.media import Kind, kind_of, refusal
+from indexer.records import Root, Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that looks like a picture or music."""
+
+    stamp: Stamp
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that looks like media but is not read, and why."""
+
+    stamp: Stamp
+    reason: str
+
+
+@dataclass(slots=True)
+class Scan:
+    """What a walk over the roots found.
+
+    Attributes:
+        candidates: Files to have in the library, in path order, each once.
+        refused: Files that look like media and are not read.
+        missing: Roots and folders that could not be listed: nothing is known of what lies below.
+    """
+
+    candidates: list[Candidate] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def scan(roots: Iterable[Root], library: Path, *, follow_links: bool = False) -> Scan:
+    """Walk the roots.
+
+    Names that begin with a dot and the library's own folder are passed over; so are symbolic links,
+    unless `follow_links` says otherwise.
+
+    Args:
+        roots: Folders or single files, absolute.
+        library: The library's folder.
+        follow_links: Whether links to files and folders are followed (each folder once).
+    """
+    found = Scan()
+    seen: set[str] = set()
+    for root in roots:
+        for entry in _walk(root, str(library), follow_links, found):
+            if entry.path not in seen:
+                seen.add(entry.path)
+                _sort_out(entry, found)
+    found.candidates.sort(key=lambda candidate: os.fsencode(candidate.stamp.path))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    path: str
+    status: os.stat_result
+
+
+def _walk(root: Root, library: str, follow_links: bool, found: Scan) -> Iterator[_Entry]:
+    try:
+        status = os.stat(root.path)  # noqa: PTH116 - paths are text here: half a million Path objects cost seconds
+    except OSError:
+        found.missing.append(root.path)
+        return
+    if not stat.S_ISDIR(status.st_mode):
+        yield _Entry(root.path, status)
+        return
+    folders = [root.path]
+    visited = {(status.st_dev, status.st_ino)}
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            found.missing.append(folder)
+            continue
+        for entry in entries:
+            relative = entry.path[len(root.path) :]
+            if entry.name.startswith(".") or matches_any(relative, root.exclude):
+                continue
+            try:
+                if entry.is_symlink() and not follow_links:
+                    continue
+                status = entry.stat()
+            except OSError:
+                continue  # vanished while we looked, or a link to nowhere
+            if not stat.S_ISDIR(status.st_mode):
+                yield _Entry(entry.path, status)
+            elif (status.st_dev, status.st_ino) not in visited and not is_below(entry.path, library):
+                visited.add((status.st_dev, status.st_ino))
+                folders.append(entry.path)
+
+
+def _sort_out(entry: _Entry, found: Scan) -> None:
+    path = Path(entry.path)
+    stamp = Stamp(entry.path, entry.status.st_size, entry.status.st_mtime_ns)
+    if (reason := refusal(path)) is not None:
+        found.refused.append(Refused(stamp, reason))
+    elif (kind := kind_of(path)) is not None:
+        if stat.S_ISREG(entry.status.st_mode):
+            found.candidates.append(Candidate(stamp, kind))
+        else:
+            found.refused.append(Refused(stamp, "it is not a regular file"))

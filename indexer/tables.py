@@ -1,0 +1,96 @@
+"""The tables of the catalogue."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+# One row: the generation that readers see.
+state = Table(
+    "state",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("generation", Integer, nullable=False),
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("network", String(16), nullable=False),
+    Column("network_source", Text, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("music", Integer, nullable=False),
+    Column("published_at", Float, nullable=False),
+)
+
+roots = Table(
+    "roots",
+    metadata,
+    Column("path", LargeBinary, primary_key=True),
+    Column("exclude", Text, nullable=False),
+)
+
+# Rows are never changed but for `removed`: a changed file is a new row.
+items = Table(
+    "items",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(5), nullable=False),
+    Column("path", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("content", LargeBinary(32), nullable=False),
+    Column("duration_s", Float),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("title", Text),
+    Column("artist", Text),
+    Column("backbone", String(64), nullable=False),
+    Column("feature_row", BigInteger, nullable=False),
+    Column("feature_rows", Integer, nullable=False),
+    Column("added", Integer, nullable=False),
+    Column("removed", Integer),
+    Index("items_path", "path"),
+    Index("items_content", "content"),
+    Index("items_size", "size"),
+    Index("items_removed", "removed"),
+    sqlite_autoincrement=True,  # an id is never given twice: FAISS files of older generations name it
+)
+
+embeddings = Table(
+    "embeddings",
+    metadata,
+    Column("item", Integer, ForeignKey("items.id", ondelete="CASCADE"), primary_key=True),
+    Column("network", String(16), primary_key=True),
+    Column("vector", LargeBinary, nullable=False),  # float32 (128,)
+    Column("valence", Float, nullable=False),
+    Column("arousal", Float, nullable=False),
+    Column("positive", Float, nullable=False),
+    Column("neutral", Float, nullable=False),
+    Column("negative", Float, nullable=False),
+    Column("moments", LargeBinary),  # float16 (n, 128), music only
+)
+
+skipped = Table(
+    "skipped",
+    metadata,
+    Column("path", LargeBinary, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("reader", Text, nullable=False),  # version and extras: another reader tries again
+    Column("reason", Text, nullable=False),
+)

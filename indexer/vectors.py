@@ -1,0 +1,101 @@
+"""The FAISS files: exact inner-product indexes, derived from the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.artefacts import sha256_of, written_aside
+from embedding.network import DIM
+
+
+class VectorIndex:
+    """Unit vectors of one modality by item id; the only class that touches FAISS.
+
+    Args:
+        index: A FAISS `IndexIDMap2` over a flat inner-product index.
+    """
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+
+    @classmethod
+    def empty(cls) -> VectorIndex:
+        """Return an index without vectors."""
+        import faiss
+
+        return cls(faiss.IndexIDMap2(faiss.IndexFlatIP(DIM)))
+
+    @classmethod
+    def read(cls, path: Path, sha256: str) -> VectorIndex | None:
+        """Read an index, or None if the file is missing or not the recorded one."""
+        import faiss
+
+        try:
+            if sha256_of(path) != sha256:
+                return None
+            return cls(faiss.read_index(str(path)))
+        except (OSError, RuntimeError):
+            return None
+
+    def write(self, path: Path) -> None:
+        """Write the index aside, make it durable and give it its name."""
+        import faiss
+
+        with written_aside(path) as aside:
+            faiss.write_index(self._index, str(aside))
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The ids that are in the index, in its order."""
+        import faiss
+
+        return np.asarray(faiss.vector_to_array(self._index.id_map), np.int64)
+
+    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Add vectors, float32 (n, 128), under their ids."""
+        if len(ids):
+            self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """Take ids out."""
+        if len(ids):
+            self._index.remove_ids(ids)
+
+    def search(
+        self, query: NDArray[np.float32], limit: int, among: Sequence[int] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the ids with the largest inner products, and these.
+
+        Exact. Equal inner products are ordered by id, so an answer never depends on the history of the file.
+
+        Args:
+            query: float32 (128,).
+            limit: How many are wanted.
+            among: Only these ids count; None: all.
+
+        Returns:
+            ids and inner products, best first; fewer than `limit` where there are no more.
+        """
+        import faiss
+
+        available = len(self) if among is None else min(len(among), len(self))
+        limit = min(limit, available)
+        if limit <= 0:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        chosen = None
+        if among is not None:
+            parameters: Any = faiss.SearchParameters
+            chosen = parameters(sel=faiss.IDSelectorBatch(np.asarray(among, np.int64)))
+        inner, ids = self._index.search(np.ascontiguousarray(query[None], np.float32), limit, params=chosen)
+        found = ids[0] >= 0
+        ids, inner = ids[0][found], inner[0][found]
+        order = np.lexsort((ids, -inner))
+        return ids[order], inner[order]

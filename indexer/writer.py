@@ -1,0 +1,217 @@
+"""Writes a pending generation: features first, then rows and embeddings in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine, Row
+
+from core.errors import MediaError
+from core.progress import Progress
+from embedding.backbones import BACKBONES
+from embedding.extraction import Extracted, content_of
+from embedding.media import Kind
+from embedding.moments import embed_moments, embed_track
+from embedding.network import Network
+from indexer import changes
+from indexer.changes import NewItem
+from indexer.feature_store import FeatureStore
+from indexer.plan import Plan
+from indexer.records import Stamp
+from indexer.scan import Candidate
+
+_PICTURES = 512  # pictures a run of the network
+
+
+@cache
+def reader_version() -> str:
+    """Return what decides which files can be read: files that another reader gave up are tried again."""
+    extras = [name for name in ("pi_heif", "rawpy") if find_spec(name)]
+    return "+".join([version("attune"), *extras])
+
+
+def kept_rows(connection: Connection, library: Path) -> dict[str, int]:
+    """Return for each backbone how many of the rows that the catalogue names are really kept."""
+    kept = {}
+    for backbone in BACKBONES.values():
+        named = changes.feature_rows_in_use(connection, backbone.id)
+        try:
+            there = len(FeatureStore(library, backbone).rows())
+        except OSError:
+            there = 0
+        kept[backbone.id] = min(named, there)
+    return kept
+
+
+class BatchWriter:
+    """The pending generation of a build.
+
+    Args:
+        engine: The catalogue, writable.
+        library: The library's folder.
+        network: What embeds the items.
+        generation: The generation that the rows will belong to.
+    """
+
+    def __init__(self, engine: Engine, library: Path, network: Network, generation: int) -> None:
+        self._engine = engine
+        self._network = network
+        self._generation = generation
+        self._stores: dict[Kind, FeatureStore] = {}
+        with engine.connect() as connection:
+            for kind, backbone in BACKBONES.items():
+                self._stores[kind] = FeatureStore(library, backbone)
+                self._stores[kind].open_at(changes.feature_rows_in_use(connection, backbone.id))
+            self._sizes = changes.read_sizes(connection)
+            self.wrote = changes.has_changes(connection, generation)
+
+    def retire(self, plan: Plan) -> None:
+        """Take away the rows of files that are gone; remember and forget skipped files."""
+        with self._engine.begin() as connection:
+            changes.remove(connection, plan.gone, self._generation)
+            still = {skip.path for skip in plan.hopeless}
+            changes.keep_skips(connection, still)
+            for refused in plan.refused:
+                changes.write_skip(connection, refused.stamp, refused.reason, reader_version())
+
+    def copy_known(self, candidate: Candidate, replaced: int | None) -> bool:
+        """Write a row for a file whose content the library has under another name; say whether it has."""
+        if candidate.stamp.size not in self._sizes:
+            return False
+        try:
+            content = content_of(Path(candidate.stamp.path))
+        except MediaError:
+            return False
+        with self._engine.begin() as connection:
+            row = changes.find_content(connection, content, self._network.id)
+            if row is None:
+                return False
+            changes.write_items(connection, [_copied(candidate, row)], self._network.id, self._generation)
+            changes.remove(connection, [] if replaced is None else [replaced], self._generation)
+        self.wrote = True
+        return True
+
+    def commit(
+        self, batch: Sequence[Extracted | MediaError], stamps: dict[str, Stamp], replaced: dict[str, int]
+    ) -> None:
+        """Write a batch: its features durably, then all else in one transaction.
+
+        Args:
+            batch: What became of the files.
+            stamps: Path to size and time of each file, as scanned.
+            replaced: Path of a changed file to its old row.
+        """
+        if not batch:
+            return
+        good = [outcome for outcome in batch if isinstance(outcome, Extracted)]
+        items = self._embedded(good, stamps)
+        with self._engine.begin() as connection:
+            changes.write_items(connection, items, self._network.id, self._generation)
+            for outcome in batch:
+                path = str(outcome.path)
+                if isinstance(outcome, MediaError):
+                    changes.write_skip(connection, stamps[path], outcome.reason, reader_version())
+            old = [replaced[str(outcome.path)] for outcome in batch if str(outcome.path) in replaced]
+            changes.remove(connection, old, self._generation)
+        self._sizes.update(item.stamp.size for item in items)
+        self.wrote = self.wrote or bool(items) or bool(old)
+
+    def re_embed(self, progress: Progress) -> int:
+        """Embed, from kept features, the items that this network has not seen; return how many."""
+        todo: dict[Kind, list[tuple[int, int, int]]] = {}
+        with self._engine.connect() as connection:
+            for kind in BACKBONES:
+                todo[kind] = changes.read_without(connection, self._generation, self._network.id, kind)
+        count = sum(len(rows) for rows in todo.values())
+        if count == 0:
+            return 0
+        progress.start("embedding again", count)
+        for kind, places in todo.items():
+            if not places:
+                continue
+            features = self._stores[kind].rows()
+            for begin in range(0, len(places), _PICTURES):
+                some = places[begin : begin + _PICTURES]
+                ids = [place[0] for place in some]
+                arrays = [np.asarray(features[first : first + rows]) for _, first, rows in some]
+                with self._engine.begin() as connection:
+                    for item, said in zip(ids, _say(self._network, kind, arrays), strict=True):
+                        changes.write_embedding(connection, item, self._network.id, *said)
+                progress.advance(len(some))
+        progress.finish()
+        return count
+
+    def _embedded(self, good: Iterable[Extracted], stamps: dict[str, Stamp]) -> list[NewItem]:
+        items = []
+        for kind in BACKBONES:
+            some = [one for one in good if one.kind == kind]
+            if not some:
+                continue
+            arrays = [one.features for one in some]
+            rows = self._stores[kind].append(arrays)
+            said = _say(self._network, kind, arrays)
+            for one, row, (vector, affect, moments) in zip(some, rows, said, strict=True):
+                items.append(
+                    NewItem(
+                        kind=kind,
+                        stamp=stamps[str(one.path)],
+                        content=one.content,
+                        feature_row=row,
+                        feature_rows=len(one.features),
+                        vector=vector,
+                        affect=affect,
+                        moments=moments,
+                        duration_s=one.duration_s,
+                        width=one.width,
+                        height=one.height,
+                        title=one.tags.title,
+                        artist=one.tags.artist,
+                    )
+                )
+        return items
+
+
+_Said = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float16] | None]
+
+
+def _say(network: Network, kind: Kind, arrays: Sequence[NDArray[np.float16]]) -> list[_Said]:
+    """Return vector, affect and moments' vectors for each item's features."""
+    if kind == "image":
+        pictures = network.embed("image", np.concatenate(arrays))
+        return [
+            (vector, affect, None) for vector, affect in zip(pictures.vectors, pictures.affect, strict=True)
+        ]
+    said: list[_Said] = []
+    for features in arrays:
+        track = embed_track(network, features)
+        moments = embed_moments(network, features).embedded.vectors.astype(np.float16)
+        said.append((track.vectors[0], track.affect[0], moments))
+    return said
+
+
+def _copied(candidate: Candidate, row: Row[Any]) -> NewItem:
+    said = row._mapping
+    affect = [said[name] for name in ("valence", "arousal", "positive", "neutral", "negative")]
+    moments = said["moments"]
+    return NewItem(
+        kind=said["kind"],
+        stamp=candidate.stamp,
+        content=said["content"],
+        feature_row=said["feature_row"],
+        feature_rows=said["feature_rows"],
+        vector=np.frombuffer(said["vector"], "<f4"),
+        affect=np.array(affect, np.float32),
+        moments=None if moments is None else np.frombuffer(moments, "<f2"),
+        duration_s=said["duration_s"],
+        width=said["width"],
+        height=said["height"],
+        title=said["title"],
+        artist=said["artist"],
+    )

@@ -1,0 +1,145 @@
+"""How answers look: tables for people, paths for pipes, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from core.errors import printable
+from core.terminal import out
+from retrieval.match import Match
+from retrieval.mood import Mood
+from retrieval.plane import mood_word
+from retrieval.results import Answer, Asked
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_BARS = "▁▂▃▄▅▆▇█"
+_CURVE_WIDTH = 48
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one JSON document on stdout; the bytes of odd paths survive as escapes."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def print_paths(answer: Answer, end: bytes) -> None:
+    """Print the answers' paths as they are on disk, each followed by `end`."""
+    sys.stdout.buffer.write(b"".join(os.fsencode(result.path) + end for result in answer.results))
+    sys.stdout.buffer.flush()
+
+
+def print_answer(answer: Answer) -> None:
+    """Print an answer as a table."""
+    console = out()
+    for asked in answer.query:
+        console.print(_asked_line(asked), markup=False)
+    if not answer.results:
+        console.print("Nothing in the library matches.")
+        return
+    music = any(result.moment is not None for result in answer.results)
+    table = _table("#", "score", "feels", "val", "aro", *(("best from", "song") if music else ("picture",)))
+    for result in answer.results:
+        cells = [str(result.rank), f"{result.score:.2f}", mood_word(result.affect)]
+        cells += [f"{result.affect.valence:+.2f}", f"{result.affect.arousal:+.2f}"]
+        if music:
+            cells.append(clock(result.moment.start_s) if result.moment else "")
+        named = " – ".join(name for name in (result.artist, result.title) if name)
+        path = printable(result.path)
+        cells.append(f"{path}\n{named}" if named and music else path)
+        table.add_row(*cells)
+    console.print(table)
+    library = answer.library
+    console.print(
+        f"{library.images} images and {library.music} songs, generation {library.generation}, "
+        f"{answer.elapsed_ms:.0f} ms",
+        style="dim",
+    )
+
+
+def print_match(match: Match, accuracy: str | None) -> None:
+    """Print a verdict; `accuracy` says how often such verdicts are right."""
+    console = out()
+    verdict = "They correspond" if match.corresponds else "They do not correspond"
+    console.print(f"{verdict}: {match.score:.0%} likely to carry the same emotion.", style="bold")
+    console.print(match.why[0].upper() + match.why[1:] + ".", markup=False)
+    for asked in (match.image, match.music):
+        console.print(_asked_line(asked), markup=False)
+    moment = match.moment
+    console.print(
+        f"The song's best moment: {clock(moment.start_s)}–{clock(moment.end_s)}, {moment.score:.0%}."
+    )
+    if accuracy:
+        console.print(accuracy, style="dim")
+
+
+def print_moods(moods: list[Mood]) -> None:
+    """Print what files feel like, songs with their curves."""
+    console = out()
+    table = _table("feels", "valence", "arousal", "positive", "neutral", "negative", "file")
+    for mood in moods:
+        affect = mood.asked.affect
+        assert affect is not None
+        shares = (affect.positive, affect.neutral, affect.negative)
+        table.add_row(
+            mood.word,
+            f"{affect.valence:+.2f}",
+            f"{affect.arousal:+.2f}",
+            *(f"{share:.0%}" for share in shares),
+            printable(mood.asked.path or ""),
+        )
+    console.print(table)
+    for mood in moods:
+        if mood.curve:
+            console.print(
+                f"\n{printable(mood.asked.path or '')}, 0:00–{clock(mood.curve[-1].end_s)}", markup=False
+            )
+            console.print(f"  valence {curve_line([point.valence for point in mood.curve])}")
+            console.print(f"  arousal {curve_line([point.arousal for point in mood.curve])}")
+
+
+def curve_line(values: list[float]) -> str:
+    """Draw values in [-1, 1] as a line of block characters, at most 48 wide."""
+    steps = min(len(values), _CURVE_WIDTH)
+    means = []
+    for step in range(steps):
+        some = values[step * len(values) // steps : (step + 1) * len(values) // steps]
+        means.append(sum(some) / len(some))
+    return "".join(_BARS[min(int((value + 1) / 2 * len(_BARS)), len(_BARS) - 1)] for value in means)
+
+
+def clock(seconds: float) -> str:
+    """Return seconds as m:ss."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def accuracy_line(figures: dict[str, Any] | None) -> str | None:
+    """Say how often a network is right, from the test report that is stored with it."""
+    if figures is None:
+        return None
+    found = figures["correspondence"]
+    low, high = found["ci95"]
+    return (
+        f"This network's verdicts are right {found['accuracy']:.0%} of the time "
+        f"({low:.0%}–{high:.0%}) on test pairs it never saw; 50% is chance."
+    )
+
+
+def _asked_line(asked: Asked) -> str:
+    name = "a point of the plane" if asked.path is None else printable(asked.path)
+    feels = "" if asked.affect is None else f"feels {mood_word(asked.affect)}, "
+    return f"{name}: {feels}valence {asked.valence:+.2f}, arousal {asked.arousal:+.2f}"
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        path = column in ("picture", "song", "file")
+        numeric = column in ("#", "score", "val", "aro", "valence", "arousal", "best from")
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=not path)
+    return table

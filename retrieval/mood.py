@@ -1,0 +1,73 @@
+"""What any file feels like; for a song, also how that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from retrieval.plane import mood_word
+from retrieval.query import Seeds
+from retrieval.results import Asked
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One moment of a song's emotion curve; seconds, and valence and arousal in [-1, 1]."""
+
+    start_s: float
+    end_s: float
+    valence: float
+    arousal: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """What a file feels like.
+
+    Attributes:
+        asked: The file and its affect.
+        word: The nearest named mood.
+        curve: A song's moments; None for a picture.
+    """
+
+    asked: Asked
+    word: str
+    curve: list[CurvePoint] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of `files` in the JSON answer."""
+        curve = None
+        if self.curve is not None:
+            curve = [
+                {
+                    "start_s": round(p.start_s, 2),
+                    "end_s": round(p.end_s, 2),
+                    "valence": p.valence,
+                    "arousal": p.arousal,
+                }
+                for p in self.curve
+            ]
+        return self.asked.to_json() | {"mood": self.word, "curve": curve}
+
+
+def moods(seeds: Seeds, paths: Sequence[str]) -> list[Mood]:
+    """Return what each file feels like.
+
+    Raises:
+        UsageError: A file does not exist or is no media.
+        MediaError: A file cannot be used.
+    """
+    return [_mood(seeds, path) for path in paths]
+
+
+def _mood(seeds: Seeds, path: str) -> Mood:
+    seed = seeds.seed(path)
+    curve = None
+    if seed.kind == "music":
+        moments = seeds.moments(path)
+        curve = [
+            CurvePoint(float(start), float(start) + moments.span_s, float(affect[0]), float(affect[1]))
+            for start, affect in zip(moments.starts_s, moments.embedded.affect, strict=True)
+        ]
+    return Mood(seed.asked, mood_word(seed.affect), curve)

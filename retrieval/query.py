@@ -1,0 +1,201 @@
+"""Files become a query: looked up where the library has them, embedded where it has not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import LibraryError, UsageError, printable
+from core.paths import absolute
+from embedding.backbones import Backbones
+from embedding.extraction import content_of, extract
+from embedding.media import Kind, kind_of, refusal
+from embedding.moments import Moments, embed_moments, embed_track, part
+from embedding.network import SHIPPED, Affect, Network, open_network
+from indexer.library import Library, published
+from indexer.records import Item, Stamp
+from retrieval.results import Asked
+
+_NAMES: dict[Kind, str] = {"image": "a picture", "music": "music"}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a song in seconds; None: from the beginning, to the end."""
+
+    start_s: float | None = None
+    end_s: float | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the whole song."""
+        return self.start_s is None and self.end_s is None
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A file to ask with: its embedding and affect.
+
+    Attributes:
+        path: Absolute path.
+        kind: image or music.
+        vector: float32 (128,), unit length.
+        affect: What it feels like.
+    """
+
+    path: str
+    kind: Kind
+    vector: NDArray[np.float32]
+    affect: Affect
+
+    @property
+    def asked(self) -> Asked:
+        """The entry of the answer's `query`."""
+        return Asked(self.path, self.kind, self.affect, self.affect.valence, self.affect.arousal)
+
+
+class Seeds:
+    """Makes seeds of files, with the help of a library where there is one.
+
+    Args:
+        library: The library, or None: every file is embedded.
+        network: What embeds.
+    """
+
+    def __init__(self, library: Library | None, network: Network) -> None:
+        self._library = library
+        self._network = network
+
+    @cached_property
+    def _backbones(self) -> Backbones:
+        return Backbones(threads=os.cpu_count() or 1)
+
+    def seed(self, path: str, span: Span = Span()) -> Seed:
+        """Return a file's seed.
+
+        Raises:
+            UsageError: The file does not exist or is no media.
+            MediaError: The file cannot be used.
+        """
+        kind = media_kind(path)
+        item = self._known(path)
+        if item is not None and self._library is not None and span.whole:
+            return Seed(absolute(path), kind, self._library.vectors([item.id])[0], item.affect)
+        features = self._features(path, kind, item)
+        if kind == "image":
+            embedded = self._network.embed("image", features)
+        else:
+            embedded = embed_track(self._network, part(features, span.start_s, span.end_s))
+        return Seed(absolute(path), kind, embedded.vectors[0], Affect.of(embedded.affect[0]))
+
+    def moments(self, path: str) -> Moments:
+        """Return the moments of a song.
+
+        Raises:
+            UsageError: The file does not exist or is no media.
+            MediaError: The file cannot be used.
+        """
+        return embed_moments(self._network, self._features(path, "music", self._known(path)))
+
+    def _features(self, path: str, kind: Kind, item: Item | None) -> NDArray[np.float16]:
+        if item is not None and self._library is not None:
+            try:
+                return self._library.features(item)
+            except LibraryError:
+                pass  # lost: the file itself still has them
+        return extract(Path(path), kind, self._backbones).features
+
+    def _known(self, path: str) -> Item | None:
+        if self._library is None:
+            return None
+        status = Path(path).stat()
+        item = self._library.find(Stamp(absolute(path), status.st_size, status.st_mtime_ns))
+        if item is None and self._library.has_size(status.st_size):
+            item = self._library.find_copy(content_of(Path(path)))
+        return item
+
+
+def media_kind(path: str) -> Kind:
+    """Return what a file to ask with is.
+
+    Raises:
+        UsageError: It does not exist, or is nothing that Attune reads.
+    """
+    if not os.path.lexists(path):
+        raise UsageError(f"{printable(path)}: no such file")
+    if Path(path).is_dir():
+        raise UsageError(f"{printable(path)}: a folder; name a file")
+    if (reason := refusal(path)) is not None:
+        raise UsageError(f"{printable(path)}: {reason}")
+    kind = kind_of(path)
+    if kind is None:
+        raise UsageError(f"{printable(path)}: neither a picture nor music that Attune reads")
+    return kind
+
+
+def require_kind(paths: Sequence[str], wanted: Kind, other_command: str) -> None:
+    """Make sure that all files are of one kind.
+
+    Raises:
+        UsageError: One is not; the message names the command that takes it.
+    """
+    for path in paths:
+        kind = media_kind(path)
+        if kind != wanted:
+            raise UsageError(
+                f"{printable(path)} is {_NAMES[kind]}, not {_NAMES[wanted]}; "
+                f"`attune {other_command}` takes it"
+            )
+
+
+def mean_vector(seeds: Sequence[Seed]) -> NDArray[np.float32]:
+    """Return the mean of seeds' embeddings, unit length, float32 (128,)."""
+    total = np.sum([seed.vector for seed in seeds], axis=0, dtype=np.float64)
+    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
+
+
+def open_library(path: Path, network: str | None) -> tuple[Library, Network]:
+    """Open a library and the network that it was built with.
+
+    Raises:
+        LibraryError: There is no library, or it was built with another network than the one asked for.
+        UsageError: There is no such network.
+    """
+    library = Library(path)
+    try:
+        return library, _network_of(library, network)
+    except BaseException:
+        library.close()
+        raise
+
+
+def open_any(path: Path, network: str | None) -> tuple[Library | None, Network]:
+    """Open a library if there is one that the network fits; else the network alone."""
+    if published(path) is None:
+        return None, open_network(network or SHIPPED)
+    library = Library(path)
+    if network is None:
+        return library, _network_of(library, None)
+    asked = open_network(network)
+    if asked.id == library.generation.network:
+        return library, asked
+    library.close()
+    return None, asked
+
+
+def _network_of(library: Library, asked: str | None) -> Network:
+    source = asked or library.generation.network_source
+    network = open_network(source)
+    if network.id != library.generation.network:
+        fix = "attune build-index" + ("" if source == SHIPPED else f" --network {source}")
+        raise LibraryError(
+            f"{library.path}: built with another network than {network.name}; "
+            f"`{fix}` embeds it again, from kept features, in seconds"
+        )
+    return network

@@ -1,0 +1,131 @@
+"""What a query answers: records that every output form renders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from embedding.media import Kind
+from embedding.network import Affect
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One thing that was asked with: a file, or a point of the valence–arousal plane (no path)."""
+
+    path: str | None
+    kind: Kind | None
+    affect: Affect | None
+    valence: float
+    arousal: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of `query` in the JSON answer."""
+        return {
+            "path": self.path,
+            "kind": self.kind,
+            "valence": self.valence,
+            "arousal": self.arousal,
+            "polarity": None if self.affect is None else polarity_json(self.affect),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The part of a song that fits best.
+
+    Attributes:
+        start_s: Seconds from the beginning.
+        end_s: Seconds from the beginning.
+        score: Its own correspondence probability.
+    """
+
+    start_s: float
+    end_s: float
+    score: float
+
+    def to_json(self) -> dict[str, float]:
+        """Return the `moment` of a result."""
+        return {"start_s": round(self.start_s, 2), "end_s": round(self.end_s, 2), "score": self.score}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One answer.
+
+    Attributes:
+        rank: From 1.
+        path: The file.
+        score: Correspondence probability in [0, 1]; for a point of the plane, closeness in [0, 1].
+        affect: What it feels like.
+        moment: For a song, its best moment.
+        title: From its tags, if any.
+        artist: From its tags, if any.
+    """
+
+    rank: int
+    path: str
+    score: float
+    affect: Affect
+    moment: Moment | None
+    title: str | None
+    artist: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry of `results` in the JSON answer."""
+        return {
+            "rank": self.rank,
+            "path": self.path,
+            "score": self.score,
+            "valence": self.affect.valence,
+            "arousal": self.affect.arousal,
+            "polarity": polarity_json(self.affect),
+            "moment": None if self.moment is None else self.moment.to_json(),
+            "title": self.title,
+            "artist": self.artist,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The library that answered."""
+
+    path: str
+    generation: int
+    images: int
+    music: int
+    network: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return `library` of the JSON answer."""
+        return {
+            "path": self.path,
+            "generation": self.generation,
+            "images": self.images,
+            "music": self.music,
+            "network": self.network,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: what was asked, what was found, where, and how long it took."""
+
+    query: list[Asked]
+    results: list[Result]
+    library: Source
+    elapsed_ms: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON document of a query command."""
+        return {
+            "query": [asked.to_json() for asked in self.query],
+            "results": [result.to_json() for result in self.results],
+            "library": self.library.to_json(),
+            "elapsed_ms": round(self.elapsed_ms, 1),
+        }
+
+
+def polarity_json(affect: Affect) -> dict[str, float]:
+    """Return the polarity posterior as the JSON answers give it."""
+    return {"positive": affect.positive, "neutral": affect.neutral, "negative": affect.negative}

@@ -1,0 +1,72 @@
+"""Small networks for tests: real ONNX graphs with random projections, another one for each seed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from core.artefacts import sha256_of
+from embedding.backbones import BACKBONES
+from embedding.network import DIM
+
+
+def write_network(folder: Path, seed: int = 0, slope: float = 4.0) -> Path:
+    """Write a network folder whose two towers are seeded random projections."""
+    folder.mkdir(parents=True, exist_ok=True)
+    hashes = {}
+    for index, (kind, backbone) in enumerate(BACKBONES.items()):
+        path = folder / f"{kind}.onnx"
+        _write_tower(path, backbone.width, np.random.default_rng(seed * 2 + index))
+        hashes[path.name] = sha256_of(path)
+    card = {
+        "name": f"random{seed}",
+        "image_backbone": BACKBONES["image"].name,
+        "music_backbone": BACKBONES["music"].name,
+        "calibration": {"slope": slope, "intercept": 0.0},
+        "sha256": hashes,
+    }
+    (folder / "network.json").write_text(json.dumps(card))
+    return folder
+
+
+def _write_tower(path: Path, width: int, rng: np.random.Generator) -> None:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    def constant(name: str, values: np.ndarray) -> onnx.TensorProto:
+        return numpy_helper.from_array(values.astype(np.float32), name)
+
+    nodes = [
+        helper.make_node("Tanh", ["features"], ["bounded"]),
+        helper.make_node("MatMul", ["bounded", "projection"], ["raw"]),
+        helper.make_node("LpNormalization", ["raw"], ["embedding"], axis=-1, p=2),
+        helper.make_node("MatMul", ["bounded", "affect_weights"], ["affect_raw"]),
+        helper.make_node("Tanh", ["affect_raw"], ["plane_and_more"]),
+        helper.make_node("Slice", ["plane_and_more", "zero", "two", "axis"], ["plane"]),
+        helper.make_node("Slice", ["affect_raw", "two", "five", "axis"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["polarity"], axis=-1),
+        helper.make_node("Concat", ["plane", "polarity"], ["affect"], axis=-1),
+    ]
+    bounds = [
+        numpy_helper.from_array(np.array([value]), name)
+        for name, value in (("zero", 0), ("two", 2), ("five", 5), ("axis", 1))
+    ]
+    scale = 1 / np.sqrt(width)
+    weights = [
+        constant("projection", rng.normal(0, scale, (width, DIM))),
+        constant("affect_weights", rng.normal(0, scale, (width, 5))),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tower",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", width])],
+        [
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", DIM]),
+            helper.make_tensor_value_info("affect", TensorProto.FLOAT, ["n", 5]),
+        ],
+        weights + bounds,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(path))

@@ -1,0 +1,90 @@
+"""The shipped backbones give what the originals gave, and are the files that NOTICE.md names."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from training.convert import image, music
+from training.convert.check import near
+from training.convert.files import IMAGE_FILE, MUSIC_FILE, TAGS_FILE
+from training.convert.golden import GOLDEN_FILE, synthetic_moments, synthetic_pixels
+
+NOTICE = Path(__file__).parents[2] / "NOTICE.md"
+
+
+def run(path, inputs):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(["features"], {session.get_inputs()[0].name: inputs})[0]
+
+
+@pytest.fixture(scope="module")
+def golden():
+    with np.load(GOLDEN_FILE) as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture(scope="module")
+def image_features():
+    return run(IMAGE_FILE, synthetic_pixels())
+
+
+@pytest.fixture(scope="module")
+def music_features():
+    return run(MUSIC_FILE, synthetic_moments())
+
+
+@pytest.mark.parametrize("block", image.BLOCKS)
+def test_image_backbone_equals_the_original(image_features, golden, block):
+    columns = image.BLOCKS[block]
+    assert image_features.shape == golden["image"].shape == (2, 2528)
+    assert near(image_features[:, columns], golden["image"][:, columns])
+
+
+@pytest.mark.parametrize("block", music.BLOCKS)
+def test_music_backbone_equals_the_original(music_features, golden, block):
+    columns = music.BLOCKS[block]
+    assert music_features.shape == golden["music"].shape == (2, 1756)
+    assert near(music_features[:, columns], golden["music"][:, columns])
+
+
+@pytest.mark.parametrize("blocks, width", [(image.BLOCKS, 2528), (music.BLOCKS, 1756)])
+def test_blocks_cover_every_column_once(blocks, width):
+    columns = np.concatenate([np.arange(width)[part] for part in blocks.values()])
+    assert columns.tolist() == list(range(width))
+
+
+@pytest.mark.parametrize("path, batch", [(IMAGE_FILE, synthetic_pixels()), (MUSIC_FILE, synthetic_moments())])
+def test_an_item_does_not_depend_on_its_batch(path, batch):
+    together = run(path, np.concatenate([batch, batch[:1]]))
+    alone = run(path, batch[1:])
+    np.testing.assert_allclose(together[1:2], alone, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(together[0], together[2], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("level", [0, 127, 255])
+def test_a_picture_of_one_colour_has_finite_features(level):
+    assert np.isfinite(run(IMAGE_FILE, np.full((1, 224, 224, 3), level, dtype=np.uint8))).all()
+
+
+def test_silence_has_finite_features():
+    assert np.isfinite(run(MUSIC_FILE, np.zeros((1, 187, 96), dtype=np.float32))).all()
+
+
+def test_there_is_a_name_for_every_tag(music_features):
+    tags = json.loads(TAGS_FILE.read_text(encoding="utf-8"))
+    taggram = music_features[:, music.BLOCKS["taggram"]]
+    assert len(set(tags)) == taggram.shape[1] == 50
+    assert ((taggram >= 0) & (taggram <= 1)).all()
+
+
+@pytest.mark.parametrize("path", [IMAGE_FILE, MUSIC_FILE, TAGS_FILE], ids=lambda path: path.name)
+def test_the_notice_names_the_file_that_is_shipped(path):
+    row = rf"`embedding/weights/{re.escape(path.name)}`.*?`([0-9a-f]{{64}})`"
+    named = re.search(row, NOTICE.read_text("utf-8"))
+    assert named is not None
+    assert named[1] == hashlib.sha256(path.read_bytes()).hexdigest()

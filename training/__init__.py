@@ -1,0 +1,1 @@
+"""Labelled media become a network, and the network is judged."""

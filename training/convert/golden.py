@@ -1,0 +1,65 @@
+"""Inputs that arithmetic alone defines, and what the original implementations make of them: for the tests.
+
+    python -m training.convert.golden
+
+writes `tests/training/golden_backbones.npz`. The tests need neither the original packages nor TensorFlow.
+What to install: `requirements.txt`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.logmel import SAMPLE_RATE, logmel, patches
+
+GOLDEN_FILE = Path(__file__).parents[2] / "tests" / "training" / "golden_backbones.npz"
+
+
+def synthetic_pixels() -> NDArray[np.uint8]:
+    """Draw two pictures with integers only: a colour gradient with stripes, and a tiling of sharp edges.
+
+    Returns:
+        uint8 `(2, 224, 224, 3)`.
+    """
+    y, x, channel = np.ogrid[:224, :224, :3]
+    gradient = (x * (channel + 1) // 3 + y + 40 * ((x // 16) % 2)) % 256
+    tiles = ((x // 7) ^ (y // 5)) * (5 + 3 * channel) % 256
+    return np.stack([gradient, tiles]).astype(np.uint8)
+
+
+def synthetic_samples() -> NDArray[np.float32]:
+    """Play a minor chord that swells, then a faster major arpeggio, for six seconds.
+
+    Returns:
+        Float32 `(95744,)`, 16 kHz: two whole moments.
+    """
+    time = np.arange(2 * 187 * 256) / SAMPLE_RATE
+    tones = [np.sin(2 * np.pi * hertz * time) for hertz in (220.0, 261.63, 329.63)]
+    chord = np.sum(tones, axis=0) * 0.2 * np.sin(0.5 * time)
+    notes = np.array([440.0, 554.37, 659.26, 880.0])[(time * 4).astype(int) % 4]
+    arpeggio = np.sin(2 * np.pi * notes * time) * np.exp(-8 * (time * 4 % 1) / 4) * 0.5
+    samples: NDArray[np.float32] = np.where(time < 3, chord, arpeggio).astype(np.float32)
+    return samples
+
+
+def synthetic_moments() -> NDArray[np.float32]:
+    """Return the log-mel patches of `synthetic_samples`, float32 `(2, 187, 96)`."""
+    return patches(logmel(synthetic_samples()))
+
+
+def main() -> None:
+    """Compute both with the original implementations and write them."""
+    from training.convert import originals
+
+    np.savez_compressed(
+        GOLDEN_FILE,
+        image=originals.image_features(synthetic_pixels()),
+        music=originals.music_features(synthetic_moments()),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""From scores or embeddings of labelled files to a report: arrays in, figures out, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.network import Embedded
+from training.manifest import Row, polarity_codes, ratings, reference_points
+from training.metrics import (
+    calibration_error,
+    called_true,
+    distinctness,
+    graded_affect,
+    majority_share,
+    pair_accuracy,
+    pair_auc,
+    pair_intervals,
+    pearson,
+    probe_quality,
+    r_squared,
+    retrieval_quality,
+    sign_accuracy,
+)
+from training.report import Correspondence, Direction, ImageAlone, MusicAlone, Protocol, Report
+
+Probability = Callable[[NDArray[np.float32]], NDArray[np.floating]]
+"""From inner products to correspondence probabilities, rising."""
+
+_NAN = float("nan")
+
+
+def evaluate(
+    images: Sequence[Row],
+    music: Sequence[Row],
+    image_side: Embedded,
+    music_side: Embedded,
+    probability: Probability,
+    system: str,
+) -> Report:
+    """Judge a network by what it says of labelled images and music.
+
+    Galleries are ranked by inner product, as a library ranks them; the probability decides matches.
+
+    Args:
+        images: N rows.
+        music: M rows.
+        image_side: Embeddings and affect of the N images, in order.
+        music_side: Embeddings and affect of the M pieces of music, in order.
+        probability: The calibration, from inner products (N, M) to probabilities in [0, 1].
+        system: Name for the report.
+
+    Returns:
+        The report, every section filled as far as the labels go.
+    """
+    inner = image_side.vectors @ music_side.vectors.T
+    report = evaluate_scores(images, music, probability(inner), system, ranked_by=inner)
+    return replace(report, image=_image_alone(images, image_side), music=_music_alone(music, music_side))
+
+
+def evaluate_scores(
+    images: Sequence[Row],
+    music: Sequence[Row],
+    scores: NDArray[np.floating],
+    system: str,
+    ranked_by: NDArray[np.floating] | None = None,
+) -> Report:
+    """Judge a system that scores pairs and has no embedding of one file alone.
+
+    Retrieval by polarity leaves unlabelled files out; distinctness needs no labels and takes every file.
+
+    Args:
+        images: N rows.
+        music: M rows.
+        scores: (N, M) correspondence probabilities in [0, 1].
+        system: Name for the report.
+        ranked_by: (N, M) what galleries are ranked by, where it is finer than the probability.
+
+    Returns:
+        The report; of each modality alone it holds the majority share and nothing else.
+    """
+    order = scores if ranked_by is None else ranked_by
+    image_polarity, music_polarity = polarity_codes(images), polarity_codes(music)
+    intervals = pair_intervals(
+        scores, image_polarity, music_polarity, [row.group for row in images], [row.group for row in music]
+    )
+    return Report(
+        system=system,
+        protocol=_protocol(images, music),
+        correspondence=Correspondence(
+            accuracy=pair_accuracy(scores, image_polarity, music_polarity),
+            auc=pair_auc(scores, image_polarity, music_polarity),
+            ece=calibration_error(scores, image_polarity, music_polarity),
+            intervals=intervals,
+            per_class=called_true(scores, image_polarity, music_polarity),
+        ),
+        music_to_image=_direction(order.T, music_polarity, image_polarity),
+        image_to_music=_direction(order, image_polarity, music_polarity),
+        affect=graded_affect(
+            order, reference_points(images), reference_points(music), image_polarity, music_polarity
+        ),
+        image=ImageAlone(_NAN, _NAN, majority_share(image_polarity), _NAN, _NAN, _NAN, _NAN),
+        music=MusicAlone(_NAN, _NAN, majority_share(music_polarity), _NAN, _NAN),
+    )
+
+
+def _protocol(images: Sequence[Row], music: Sequence[Row]) -> Protocol:
+    return Protocol(
+        split=", ".join(_names(row.split for row in [*images, *music])) or None,
+        images=len(images),
+        music=len(music),
+        image_sets=_names(row.set for row in images),
+        music_sets=_names(row.set for row in music),
+    )
+
+
+def _names(names: Iterable[str]) -> list[str]:
+    return sorted(set(names) - {""})
+
+
+def _direction(
+    scores: NDArray[np.floating], query_polarity: NDArray[np.int8], gallery_polarity: NDArray[np.int8]
+) -> Direction:
+    return Direction(retrieval_quality(scores, query_polarity, gallery_polarity), distinctness(scores))
+
+
+def _image_alone(rows: Sequence[Row], side: Embedded) -> ImageAlone:
+    probe = probe_quality(side.vectors, polarity_codes(rows), [row.group for row in rows])
+    (valence, arousal), (felt_valence, felt_arousal) = ratings(rows).T, side.affect[:, :2].T
+    return ImageAlone(
+        accuracy=probe.accuracy,
+        balanced_accuracy=probe.balanced_accuracy,
+        majority=probe.majority,
+        valence_r=pearson(felt_valence, valence),
+        arousal_r=pearson(felt_arousal, arousal),
+        valence_r2=r_squared(felt_valence, valence),
+        arousal_r2=r_squared(felt_arousal, arousal),
+    )
+
+
+def _music_alone(rows: Sequence[Row], side: Embedded) -> MusicAlone:
+    probe = probe_quality(side.vectors, polarity_codes(rows), [row.group for row in rows])
+    (valence, arousal), (felt_valence, felt_arousal) = reference_points(rows).T, side.affect[:, :2].T
+    return MusicAlone(
+        accuracy=probe.accuracy,
+        balanced_accuracy=probe.balanced_accuracy,
+        majority=probe.majority,
+        valence_sign=sign_accuracy(felt_valence, valence),
+        arousal_sign=sign_accuracy(felt_arousal, arousal),
+    )

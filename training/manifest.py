@@ -1,0 +1,184 @@
+"""The manifest: a CSV of labelled media becomes rows, and rows become arrays of labels."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import UsageError, printable
+from embedding.network import POLARITIES
+
+QUADRANT_POLARITY = {"Q1": "positive", "Q2": "negative", "Q3": "negative", "Q4": "neutral"}
+"""Polarity of a quadrant of Russell's plane, after IMAC's tags (arXiv 1904.00150)."""
+
+QUADRANT_CORNER = {"Q1": (0.5, 0.5), "Q2": (-0.5, 0.5), "Q3": (-0.5, -0.5), "Q4": (0.5, -0.5)}
+"""Valence and arousal that stand for a quadrant where no rating is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One labelled file.
+
+    Attributes:
+        path: Absolute path of the file.
+        split: train, val, test or any name; empty where not given.
+        set: Data set that the row comes from; empty where not given.
+        group: Artist, theme or song; the path where not given.
+        polarity: positive, neutral, negative or None; follows from the quadrant where only that is given.
+        quadrant: Q1 to Q4 or None.
+        valence: In [-1, 1] or None.
+        arousal: In [-1, 1] or None.
+        label: The data set's own label.
+    """
+
+    path: Path
+    split: str
+    set: str
+    group: str
+    polarity: str | None
+    quadrant: str | None
+    valence: float | None
+    arousal: float | None
+    label: str
+
+
+def read_manifest(csv_path: Path, split: str | None = None, sets: Sequence[str] | None = None) -> list[Row]:
+    """Read a manifest, all of it or one split and some sets; whether the media exist is not looked at.
+
+    Args:
+        csv_path: The CSV, UTF-8 with a header; only its column `path` is required.
+        split: The split to keep; None keeps all.
+        sets: The sets to keep; None or none given keeps all.
+
+    Returns:
+        At least one row, in file order.
+
+    Raises:
+        UsageError: If the file is missing, is not such a CSV or holds a value that is out of range, if a
+            group is in two splits (of the whole file, kept or not), or if nothing is left to keep.
+    """
+    rows = list(_rows(csv_path))
+    if not rows:
+        raise UsageError(f"{printable(csv_path)}: no rows under the header")
+    _refuse_leaks(csv_path, rows)
+    if split is not None:
+        rows = _keep(csv_path, "split", rows, {row.split for row in rows}, [split])
+    if sets:
+        rows = _keep(csv_path, "set", rows, {row.set for row in rows}, sets)
+    return rows
+
+
+def polarity_codes(rows: Sequence[Row]) -> NDArray[np.int8]:
+    """Return the polarity of each row as int8: its place in POLARITIES, or -1."""
+    return np.array([-1 if row.polarity is None else POLARITIES.index(row.polarity) for row in rows], np.int8)
+
+
+def ratings(rows: Sequence[Row]) -> NDArray[np.float64]:
+    """Return valence and arousal as rated, (N, 2), NaN where there is no rating."""
+    values = [[np.nan if v is None else v for v in (row.valence, row.arousal)] for row in rows]
+    return np.array(values, np.float64).reshape(-1, 2)
+
+
+def reference_points(rows: Sequence[Row]) -> NDArray[np.float64]:
+    """Return where each row lies on the plane, (N, 2): its ratings, else its quadrant's corner, else NaN.
+
+    A corner is (±0.5, ±0.5): a quadrant tells the signs and nothing more.
+    """
+    rated = ratings(rows)
+    unknown = (np.nan, np.nan)
+    corners = [QUADRANT_CORNER[row.quadrant] if row.quadrant else unknown for row in rows]
+    return np.where(np.isnan(rated), np.array(corners, np.float64).reshape(-1, 2), rated)
+
+
+def _rows(csv_path: Path) -> Iterator[Row]:
+    """Yield the rows of a manifest, one by one, each checked on its own."""
+    folder = csv_path.parent.resolve()
+    try:
+        with csv_path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            if "path" not in (reader.fieldnames or ()):
+                raise UsageError(f"{printable(csv_path)}: no column 'path' in the header")
+            for cells in reader:
+                if None in cells:
+                    _refuse(csv_path, reader.line_num, "more cells than the header has columns")
+                known = {column: (text or "").strip() for column, text in cells.items()}
+                yield _row(csv_path, reader.line_num, folder, known)
+    except FileNotFoundError:
+        raise UsageError(f"{printable(csv_path)}: no such manifest") from None
+    except OSError as error:
+        raise UsageError(f"{printable(csv_path)}: cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{printable(csv_path)}: not a UTF-8 CSV file ({error})") from None
+
+
+def _row(csv_path: Path, line: int, folder: Path, cells: dict[str, str]) -> Row:
+    if not cells["path"]:
+        _refuse(csv_path, line, "the path is empty")
+    quadrant = _word(csv_path, line, cells, "quadrant", QUADRANT_POLARITY)
+    polarity = _word(csv_path, line, cells, "polarity", POLARITIES)
+    path = folder / cells["path"]
+    return Row(
+        path=path,
+        split=cells.get("split", ""),
+        set=cells.get("set", ""),
+        group=cells.get("group", "") or str(path),
+        polarity=polarity or (QUADRANT_POLARITY[quadrant] if quadrant else None),
+        quadrant=quadrant,
+        valence=_number(csv_path, line, cells, "valence"),
+        arousal=_number(csv_path, line, cells, "arousal"),
+        label=cells.get("label", ""),
+    )
+
+
+def _word(csv_path: Path, line: int, cells: dict[str, str], column: str, known: Iterable[str]) -> str | None:
+    text = cells.get(column, "")
+    if not text:
+        return None
+    if text not in known:
+        _refuse(csv_path, line, f"{column} {text!r} is none of {', '.join(known)}")
+    return text
+
+
+def _number(csv_path: Path, line: int, cells: dict[str, str], column: str) -> float | None:
+    text = cells.get(column, "")
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        _refuse(csv_path, line, f"{column} {text!r} is not a number")
+    # Written so that NaN, too, is refused.
+    if not -1.0 <= value <= 1.0:
+        _refuse(csv_path, line, f"{column} {text} is outside [-1, 1]")
+    return value
+
+
+def _refuse(csv_path: Path, line: int, reason: str) -> NoReturn:
+    raise UsageError(f"{printable(csv_path)}, line {line}: {reason}")
+
+
+def _refuse_leaks(csv_path: Path, rows: Sequence[Row]) -> None:
+    """Refuse a group that is in two splits: what was trained on would be tested."""
+    split_of: dict[str, str] = {}
+    for row in rows:
+        if row.split and split_of.setdefault(row.group, row.split) != row.split:
+            splits = f"{split_of[row.group]} and {row.split}"
+            raise UsageError(
+                f"{printable(csv_path)}: group {row.group!r} is in two splits ({splits}), keep it in one"
+            )
+
+
+def _keep(csv_path: Path, column: str, rows: list[Row], there: set[str], wanted: Sequence[str]) -> list[Row]:
+    """Keep the rows whose split or set is wanted; each wanted name must be there."""
+    names = ", ".join(sorted(there - {""}))
+    for name in wanted:
+        if name not in there:
+            has = f"there is {names}" if names else f"the column '{column}' is missing or empty"
+            raise UsageError(f"{printable(csv_path)}: no rows with {column} {name!r} ({has})")
+    return [row for row in rows if getattr(row, column) in wanted]
