@@ -51,9 +51,34 @@ def demo(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Build a library of the shipped samples in a temporary folder and ask it both ways."""
-    import demo_run
+    import tempfile
 
-    demo_run.run(output, quiet=quiet)
+    from core.settings import Settings
+    from core.terminal import out, shown_progress
+    from embedding.network import open_network
+    from indexer.build import Request, build
+    from indexer.library import Library
+    from retrieval.demo import SAMPLES, ask_both_ways
+    from retrieval.demo_page import write_demo_page
+    from retrieval.forms import print_answer
+
+    console = out()
+    network = open_network()
+    with tempfile.TemporaryDirectory(prefix="attune-demo-") as folder:
+        with shown_progress(quiet=quiet) as progress:
+            report = build(Request(Path(folder), (str(SAMPLES),)), network, Settings(), progress)
+        assert report.generation is not None
+        if not quiet:
+            console.print(f"Read {report.added} sample files, {report.generation.images} of them pictures.")
+        with Library(Path(folder)) as library:
+            scenes = ask_both_ways(library, network)
+    for scene in scenes:
+        if not quiet:
+            console.print(f"\n{scene.title}", style="bold")
+            print_answer(scene.answer)
+    write_demo_page(output, scenes)
+    if not quiet:
+        console.print(f"\nLook and listen: {printable(output.absolute())}", markup=False)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
@@ -94,21 +95,23 @@ def read_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float 
     if not (0 <= start_s < math.inf) or (end_s is not None and not end_s - start_s >= MIN_SECONDS):
         raise UsageError(f"a part from {start_s:g} s to {end_s} s is not at least half a second of sound")
     with open_media(path) as file:
-        if file.read(4) in _SOUNDFILE_MAGIC:
-            file.seek(0)
-            # What libsndfile does not know, and damage at which it stops, may still be for PyAV.
-            with suppress(*DECODER_ERRORS), _soundfile_source(file, start_s) as source:
-                return _collect(path, source, start_s, end_s)
-        file.seek(0)
+        # What libsndfile does not know, and damage at which it stops, may still be for PyAV.
+        with suppress(*DECODER_ERRORS):
+            if file.read(4) in _SOUNDFILE_MAGIC:
+                file.seek(0)
+                with _soundfile_source(file, start_s) as source:
+                    return _collect(path, source, start_s, end_s)
         return _read_by_pyav(path, file, start_s, end_s)
 
 
 def _read_by_pyav(path: str | os.PathLike[str], file: BinaryIO, start_s: float, end_s: float | None) -> Sound:
     import av
 
+    # By name: from a Python file object, PyAV prints tracebacks where a damaged header seeks before it.
+    name = f"file:{Path(os.fsdecode(path)).absolute()}"
+    options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
     try:
-        options = {"format_whitelist": _DEMUXERS}
-        with av.open(file, mode="r", options=options, metadata_errors="replace") as container:
+        with av.open(name, mode="r", options=options, metadata_errors="replace") as container:
             return _collect(path, _pyav_source(path, file, container, start_s), start_s, end_s)
     except (av.error.InvalidDataError, av.error.ArgumentError, av.error.EOFError) as error:
         raise MediaError(path, _NOT_MUSIC) from error
@@ -226,14 +229,11 @@ def _has_mp3_header(file: BinaryIO) -> bool:
     import mutagen
     from mutagen.mp3 import BitrateMode, MPEGInfo
 
-    place = file.tell()
+    file.seek(0)
     try:
-        file.seek(0)
         return bool(MPEGInfo(file).bitrate_mode != BitrateMode.UNKNOWN)
     except (mutagen.MutagenError, *DECODER_ERRORS):
         return False
-    finally:
-        file.seek(place)
 
 
 def _pyav_blocks(

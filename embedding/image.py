@@ -9,6 +9,7 @@ would lose it. Turning comes last, on the small square, where it costs nothing.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import threading
 import warnings
@@ -41,6 +42,7 @@ _PHOTOS: Final = 'needs the extra for photos: pip install "attune[photos]"'
 _ORIENTATION: Final = 0x0112
 _WHITE: Final = (255, 255, 255, 255)
 _PILLOW = threading.Lock()
+_NO_LOG = logging.NullHandler()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,7 @@ def _reason(error: BaseException) -> str:
 
 @contextmanager
 def _quiet_pillow() -> Iterator[None]:
-    """Put our size limit in place of Pillow's, and silence its warnings.
+    """Put our size limit in place of Pillow's, and silence its warnings and its log.
 
     Both belong to the whole process, so threads decode one after the other; builds decode in processes.
     """
@@ -252,6 +254,7 @@ def _quiet_pillow() -> Iterator[None]:
 
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        logging.getLogger("PIL").addHandler(_NO_LOG)
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             yield

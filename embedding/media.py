@@ -51,6 +51,10 @@ DECODER_ERRORS: Final = (
     struct.error,
     zlib.error,
 )
+_OF_PYTHON: Final = (
+    # Their texts are about indices and attributes, and tell a reader nothing.
+    *(TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, UnicodeError, struct.error),
+)
 
 
 def kind_of(path: str | os.PathLike[str]) -> Kind | None:
@@ -123,6 +127,8 @@ def describe(error: BaseException) -> str:
         return "more memory is needed than there is"
     if reason := getattr(error, "strerror", None):
         return str(reason)
+    if isinstance(error, _OF_PYTHON):
+        return "what it says about itself makes no sense"
     text = " ".join(str(error).split())
     return text[:100] if text and "<" not in text and "/" not in text else type(error).__name__
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 from collections.abc import Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
@@ -45,6 +46,8 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Extracted 
     """
     from pebble import ProcessPool
 
+    # Workers inherit it: each is one thread, as many workers as cores use the cores once.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     pool: Any = ProcessPool(
         max_workers=settings.workers,
         initializer=_start_worker,

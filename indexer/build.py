@@ -155,11 +155,11 @@ def _build(
             changes.write_root(connection, root)
         before = catalogue.current_generation(connection)
     pending = 1 if before is None else before.id + 1
-    writer = BatchWriter(engine, request.library, network, pending)
 
     progress.start("looking for files", None)
     plan, missing = _plan(engine, request, _merged(engine, new_roots))
     progress.finish()
+    writer = BatchWriter(engine, request.library, network, pending)
 
     report = Report(unchanged=plan.unchanged, missing=missing, removed=len(plan.gone))
     writer.retire(plan)

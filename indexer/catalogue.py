@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from embedding.media import Kind
-from embedding.network import Affect
+from embedding.network import DIM, Affect
 from indexer.records import Generation, Item, Root, Skipped, Stamp
 from indexer.tables import embeddings, generations, items, roots, skipped, state
 
@@ -115,7 +115,7 @@ def read_vectors(connection: Connection, ids: Sequence[int], network: str) -> ND
         rows = connection.execute(query.where(embeddings.c.network == network, embeddings.c.item.in_(some)))
         found.update((row[0], row[1]) for row in rows)
     joined = b"".join(found[item] for item in ids)
-    return np.frombuffer(joined, "<f4").reshape(len(ids), -1)
+    return np.frombuffer(joined, "<f4").reshape(len(ids), DIM)
 
 
 def read_items(connection: Connection, ids: Sequence[int], network: str) -> dict[int, Item]:
@@ -158,7 +158,7 @@ def read_moments(connection: Connection, item: int, network: str) -> NDArray[np.
     if blob is None:
         return None
     vectors = np.frombuffer(blob, "<f2").astype(np.float32)
-    return vectors.reshape(-1, 128)
+    return vectors.reshape(-1, DIM)
 
 
 def read_affect(

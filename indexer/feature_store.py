@@ -31,18 +31,23 @@ class FeatureStore:
         self._width = backbone.width
         self._row_bytes = backbone.width * 2
 
-    def open_at(self, rows: int) -> int:
+    def open_at(self, rows: int) -> None:
         """Make the store end after so many rows: those that the catalogue knows of.
 
-        Returns:
-            How many of them are really there: fewer if the file was damaged.
+        Where a damaged file has fewer, zeros take the place of those that are lost.
         """
         self._path.parent.mkdir(exist_ok=True)
         with self._path.open("ab") as file:
-            there = min(rows, file.tell() // self._row_bytes)
             file.truncate(rows * self._row_bytes)
         fsync(self._path.parent)
-        return there
+
+    def has(self, first: int, count: int) -> bool:
+        """Say whether rows are there and were not lost."""
+        try:
+            rows = self.rows()[first : first + count]
+        except OSError:
+            return False
+        return len(rows) == count and bool(rows.any(axis=1).all())
 
     def append(self, features: list[NDArray[np.float16]]) -> list[int]:
         """Write features durably at the end.

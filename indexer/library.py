@@ -148,16 +148,10 @@ class Library:
         Raises:
             LibraryError: They are lost.
         """
-        last = item.feature_row + item.feature_rows
-        try:
-            rows = FeatureStore(self.path, BACKBONES[item.kind]).rows()
-        except OSError:
-            rows = np.empty((0, 0), np.float16)
-        if len(rows) < last:
-            raise LibraryError(
-                f"{self.path}: has lost features; run `attune build-index` to compute them again"
-            )
-        return np.asarray(rows[item.feature_row : last])
+        store = FeatureStore(self.path, BACKBONES[item.kind])
+        if not store.has(item.feature_row, item.feature_rows):
+            raise LibraryError(f"{self.path}: lost some features; `attune build-index` computes them again")
+        return np.asarray(store.rows()[item.feature_row : item.feature_row + item.feature_rows])
 
     def find(self, stamp: Stamp) -> Item | None:
         """Return the item that is this very file, unchanged since the build."""

@@ -20,6 +20,7 @@ class Plan:
         read: Files to be read: new, changed, or never understood before.
         replaced: For a changed file's path, the row that its new row replaces.
         gone: Rows whose files are not below the roots any more.
+        lost: Rows whose kept features are damaged; their files are read again.
         unchanged: How many files stay as they are.
         hopeless: Files that were skipped before and have not changed since.
         refused: Files of a sort that is not read.
@@ -28,6 +29,7 @@ class Plan:
     read: list[Candidate] = field(default_factory=list)
     replaced: dict[str, int] = field(default_factory=dict)
     gone: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
     unchanged: int = 0
     hopeless: list[Skipped] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
@@ -58,11 +60,13 @@ def compare(
     plan = Plan(refused=scan.refused)
     for candidate in scan.candidates:
         row = rows.pop(candidate.stamp.path, None)
-        if row is not None and not rebuild and _is_current(row, candidate, kept_rows):
-            plan.unchanged += 1
-            continue
         if row is not None:
+            lost = row.feature_row + row.feature_rows > kept_rows.get(row.backbone, 0)
+            if not rebuild and not lost and _is_current(row, candidate):
+                plan.unchanged += 1
+                continue
             plan.replaced[candidate.stamp.path] = row.id
+            plan.lost += [row.id] * lost
         reason = skips.get(candidate.stamp)
         if reason is not None and not rebuild:
             plan.hopeless.append(Skipped(candidate.stamp.path, reason))
@@ -74,9 +78,5 @@ def compare(
     return plan
 
 
-def _is_current(row: Known, candidate: Candidate, kept_rows: dict[str, int]) -> bool:
-    return (
-        row.stamp == candidate.stamp
-        and row.backbone == BACKBONES[candidate.kind].id
-        and row.feature_row + row.feature_rows <= kept_rows[row.backbone]
-    )
+def _is_current(row: Known, candidate: Candidate) -> bool:
+    return row.stamp == candidate.stamp and row.backbone == BACKBONES[candidate.kind].id

@@ -73,9 +73,9 @@ class BatchWriter:
             self.wrote = changes.has_changes(connection, generation)
 
     def retire(self, plan: Plan) -> None:
-        """Take away the rows of files that are gone; remember and forget skipped files."""
+        """Take away the rows of files that are gone or whose features are; mind the skipped files."""
         with self._engine.begin() as connection:
-            changes.remove(connection, plan.gone, self._generation)
+            changes.remove(connection, plan.gone + plan.lost, self._generation)
             still = {skip.path for skip in plan.hopeless}
             changes.keep_skips(connection, still)
             for refused in plan.refused:
@@ -91,7 +91,7 @@ class BatchWriter:
             return False
         with self._engine.begin() as connection:
             row = changes.find_content(connection, content, self._network.id)
-            if row is None:
+            if row is None or not self._stores[candidate.kind].has(row.feature_row, row.feature_rows):
                 return False
             changes.write_items(connection, [_copied(candidate, row)], self._network.id, self._generation)
             changes.remove(connection, [] if replaced is None else [replaced], self._generation)

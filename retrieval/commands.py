@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +12,8 @@ from core.options import DebugOption, JsonOption, LibraryOption, NetworkOption, 
 
 if TYPE_CHECKING:
     from embedding.media import Kind
-    from embedding.network import Network
-    from indexer.library import Library
     from retrieval.query import Span
-    from retrieval.results import Answer, Asked, Result, Source
+    from retrieval.results import Answer
     from retrieval.search import Filters
 
 app = typer.Typer()
@@ -84,9 +81,9 @@ def find_music(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Find the songs that feel like a picture, each with its best moment."""
-    from retrieval.query import Span
+    from retrieval.query import WHOLE
 
-    answer = _find(images, "image", library, network, _filters(limit, min_score, below, exclude), Span())
+    answer = _find(images, "image", library, network, _filters(limit, min_score, below, exclude), WHOLE)
     _show(answer, as_json=as_json, paths=paths, nul=nul)
 
 
@@ -138,7 +135,7 @@ def mood_command(
 
 
 @app.command("browse")
-def browse(
+def browse_command(
     valence: Annotated[float | None, typer.Option(min=-1.0, max=1.0, help="Unpleasant to pleasant.")] = None,
     arousal: Annotated[float | None, typer.Option(min=-1.0, max=1.0, help="Quiet to excited.")] = None,
     mood: Annotated[
@@ -158,50 +155,28 @@ def browse(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """List what lies near a point of the valence–arousal plane."""
-    from retrieval.plane import nearest_on_plane
+    from retrieval.answer import browse
     from retrieval.query import open_library
     from retrieval.results import Asked
 
-    began = time.perf_counter()
-    point = _point(valence, arousal, mood)
-    wanted = _kind(kind)
+    point = Asked(None, _kind(kind), None, *_point(valence, arousal, mood))
     opened, net = open_library(library_folder(library), network)
     with opened:
-        found = nearest_on_plane(opened, *point, wanted, _filters(limit, min_score, below, exclude))
-        answer = _answer([Asked(None, None, None, *point)], found, opened, net, began)
+        answer = browse(opened, net, point, _filters(limit, min_score, below, exclude))
     _show(answer, as_json=as_json, paths=paths, nul=nul)
 
 
 def _find(
     files: list[Path], kind: Kind, library: Path | None, network: str | None, filters: Filters, span: Span
 ) -> Answer:
-    from retrieval.query import Seeds, mean_vector, open_library, require_kind
-    from retrieval.search import nearest
+    from retrieval.answer import find
+    from retrieval.query import Seeds, open_library, require_kind
 
-    began = time.perf_counter()
     names = [str(path) for path in files]
     require_kind(names, kind, "find-images" if kind == "image" else "find-music")
     opened, net = open_library(library_folder(library), network)
     with opened:
-        maker = Seeds(opened, net)
-        seeds = [maker.seed(name, span) for name in names]
-        found = nearest(opened, net, mean_vector(seeds), "image" if kind == "music" else "music", filters)
-        return _answer([seed.asked for seed in seeds], found, opened, net, began)
-
-
-def _answer(
-    asked: list[Asked], found: list[Result], library: Library, network: Network, began: float
-) -> Answer:
-    from retrieval.results import Answer
-
-    return Answer(asked, found, _source(library, network), (time.perf_counter() - began) * 1000)
-
-
-def _source(library: Library, network: Network) -> Source:
-    from retrieval.results import Source
-
-    generation = library.generation
-    return Source(str(library.path), generation.id, generation.images, generation.music, network.name)
+        return find(opened, net, Seeds(opened, net), names, filters, span)
 
 
 def _show(answer: Answer, *, as_json: bool, paths: bool, nul: bool) -> None:

@@ -38,6 +38,9 @@ class Span:
         return self.start_s is None and self.end_s is None
 
 
+WHOLE = Span()
+
+
 @dataclass(frozen=True, slots=True)
 class Seed:
     """A file to ask with: its embedding and affect.
@@ -76,7 +79,7 @@ class Seeds:
     def _backbones(self) -> Backbones:
         return Backbones(threads=os.cpu_count() or 1)
 
-    def seed(self, path: str, span: Span = Span()) -> Seed:
+    def seed(self, path: str, span: Span = WHOLE) -> Seed:
         """Return a file's seed.
 
         Raises:

@@ -87,4 +87,5 @@ def test_an_error_is_described_without_addresses_and_paths() -> None:
     assert describe(ValueError("cannot identify <_io.BytesIO object at 0x7f>")) == "ValueError"
     assert describe(OSError(5, "Input/output error", "/a/b")) == "Input/output error"
     assert describe(SyntaxError("broken\n  file")) == "broken file"
+    assert describe(IndexError("list index out of range")) == "what it says about itself makes no sense"
     assert "memory" in describe(MemoryError())

@@ -1,0 +1,37 @@
+# `make demo` needs Python and nothing else; `make test` sets up a second environment with every extra.
+PYTHON ?= python3
+RUN := .venv/bin
+DEV := .venv-dev/bin
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/ready
+	$(RUN)/attune demo -o demo.html
+
+test: .venv-dev/ready lint
+	$(DEV)/python -m pytest
+
+lint: .venv-dev/ready
+	$(DEV)/ruff check .
+	$(DEV)/ruff format --check .
+	$(DEV)/mypy
+
+bench: .venv-dev/ready
+	$(DEV)/python -m benchmarks
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(RUN)/pip install --quiet --upgrade pip
+	$(RUN)/pip install --quiet -e .
+	touch $@
+
+# The three of torch are pinned as one set; asked for first, so that nothing else picks another torch.
+.venv-dev/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-dev
+	$(DEV)/pip install --quiet --upgrade pip
+	$(DEV)/pip install --quiet 'torch==2.9.1' 'torchvision==0.24.1' 'torchaudio==2.9.*'
+	$(DEV)/pip install --quiet -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-dev demo.html

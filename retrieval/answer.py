@@ -1,0 +1,58 @@
+"""From files to a whole answer: what every face of Attune calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from embedding.media import Kind
+from embedding.network import Network
+from indexer.library import Library
+from retrieval.plane import nearest_on_plane
+from retrieval.query import WHOLE, Seeds, Span, mean_vector
+from retrieval.results import Answer, Asked, Result, Source
+from retrieval.search import Filters, nearest
+
+
+def find(
+    library: Library,
+    network: Network,
+    seeds: Seeds,
+    paths: Sequence[str],
+    filters: Filters,
+    span: Span = WHOLE,
+) -> Answer:
+    """Find what corresponds with files of one kind in the other kind.
+
+    Args:
+        library: Where to look.
+        network: The network of that library.
+        seeds: What turns files into embeddings.
+        paths: Files of one kind; their mean is asked with.
+        filters: Number, least score, folders.
+        span: The part of each song to ask with.
+
+    Raises:
+        UsageError: A file does not exist or is no media.
+        MediaError: A file cannot be used.
+    """
+    began = time.perf_counter()
+    asked = [seeds.seed(path, span) for path in paths]
+    wanted: Kind = "image" if asked[0].kind == "music" else "music"
+    found = nearest(library, network, mean_vector(asked), wanted, filters)
+    return _answer([seed.asked for seed in asked], found, library, network, began)
+
+
+def browse(library: Library, network: Network, point: Asked, filters: Filters) -> Answer:
+    """Find what lies near a point of the plane; the point's kind says what is looked for."""
+    began = time.perf_counter()
+    found = nearest_on_plane(library, point.valence, point.arousal, point.kind or "image", filters)
+    return _answer([point], found, library, network, began)
+
+
+def _answer(
+    asked: list[Asked], found: list[Result], library: Library, network: Network, began: float
+) -> Answer:
+    generation = library.generation
+    source = Source(str(library.path), generation.id, generation.images, generation.music, network.name)
+    return Answer(asked, found, source, (time.perf_counter() - began) * 1000)

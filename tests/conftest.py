@@ -1,0 +1,83 @@
+"""Shared by all tests: a small folder of real media, a network, a library built of both."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from core.progress import SilentProgress
+from core.settings import Settings
+from embedding.network import Network, open_network
+from indexer.build import Report, Request, build
+from tests.media_factory import photo, song
+from tests.networks import write_network
+
+PHOTOS = 14
+SONGS = 4
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """In CI a skipped test is a failure, but for what needs a GPU."""
+    skipped = [report for report in terminalreporter.getreports("skipped") if "gpu" not in report.keywords]
+    if os.environ.get("CI") == "true" and skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests were skipped; in CI that is a failure", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = [report for report in reporter.getreports("skipped") if "gpu" not in report.keywords]
+    if os.environ.get("CI") == "true" and skipped and exitstatus == 0:
+        session.exitstatus = 1
+
+
+def run_build(library: Path, network: Network, *paths: Path, **options: object) -> Report:
+    """Build with two workers and without progress."""
+    request = Request(library, tuple(str(path) for path in paths), **options)  # type: ignore[arg-type]
+    return build(request, network, Settings(workers=2), SilentProgress())
+
+
+@pytest.fixture(scope="session")
+def network_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_network(tmp_path_factory.mktemp("network"), seed=0)
+
+
+@pytest.fixture(scope="session")
+def network(network_folder: Path) -> Network:
+    return open_network(str(network_folder))
+
+
+@pytest.fixture(scope="session")
+def other_network(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    return open_network(str(write_network(tmp_path_factory.mktemp("other-network"), seed=1)))
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures and songs of several formats, some in a folder below."""
+    folder = tmp_path_factory.mktemp("media")
+    (folder / "below").mkdir()
+    for seed in range(PHOTOS):
+        suffix = ("jpg", "png", "webp")[seed % 3]
+        photo(folder / ("below" if seed % 2 else ".") / f"photo {seed:02d}.{suffix}", seed)
+    for seed in range(SONGS):
+        suffix = ("flac", "ogg", "m4a", "mp3")[seed]
+        song(folder / f"song {seed}.{suffix}", seed, seconds=8.0 + 4 * seed)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, media: Path, network: Network) -> Path:
+    """A library of `media`; treat it as read-only."""
+    library = tmp_path_factory.mktemp("built") / "library"
+    run_build(library, network, media)
+    return library
+
+
+@pytest.fixture
+def own_media(tmp_path: Path, media: Path) -> Path:
+    """A copy of `media` that a test may change."""
+    return Path(shutil.copytree(media, tmp_path / "media"))

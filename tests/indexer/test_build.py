@@ -1,0 +1,294 @@
+"""Building: what is added, changed, moved, copied, deleted, skipped; and what a reader sees meanwhile."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import LibraryError, MediaError, UsageError
+from core.progress import SilentProgress
+from core.settings import Settings
+from embedding import workers
+from embedding.network import Network
+from indexer import build as build_module
+from indexer.build import Request, build, plan_build
+from indexer.library import Library, published, read_status
+from indexer.locks import writing
+from tests.conftest import PHOTOS, SONGS, run_build
+from tests.media_factory import damaged, photo
+
+
+@pytest.fixture
+def library(tmp_path: Path, built: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "library"))
+
+
+def paths_in(library: Path) -> set[str]:
+    with Library(library) as opened:
+        return {path for kind in ("image", "music") for _, path in opened.paths(kind)}  # type: ignore[arg-type]
+
+
+def test_a_first_build_has_every_file(built: Path, media: Path) -> None:
+    status = read_status(built)
+    assert status.generation is not None
+    assert (status.generation.id, status.generation.images, status.generation.music) == (1, PHOTOS, SONGS)
+    assert [root.path for root in status.roots] == [str(media)]
+    assert status.skipped == []
+    assert status.bytes > 0
+
+
+def test_nothing_to_do_publishes_nothing(library: Path, network: Network) -> None:
+    report = run_build(library, network)
+    assert (report.unchanged, report.added, report.changed, report.removed) == (PHOTOS + SONGS, 0, 0, 0)
+    assert report.generation is not None
+    assert report.generation.id == 1
+
+
+def test_added_changed_deleted(tmp_path: Path, own_media: Path, network: Network) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media)
+    photo(own_media / "new.jpg", 99)
+    photo(own_media / "photo 00.jpg", 98, (300, 200))
+    (own_media / "song 1.ogg").unlink()
+
+    report = run_build(library, network)
+
+    assert (report.added, report.changed, report.removed, report.moved) == (1, 1, 1, 0)
+    assert str(own_media / "new.jpg") in paths_in(library)
+    assert str(own_media / "song 1.ogg") not in paths_in(library)
+    with Library(library) as opened:
+        assert (opened.generation.images, opened.generation.music) == (PHOTOS + 1, SONGS - 1)
+        assert len(opened.index("image")) == PHOTOS + 1
+
+
+def test_a_moved_folder_and_a_copy_keep_their_embeddings(
+    tmp_path: Path, own_media: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media)
+    with Library(library) as opened:
+        before = _by_path(opened, own_media)
+    (own_media / "below").rename(own_media / "elsewhere")
+    shutil.copyfile(own_media / "photo 00.jpg", own_media / "copy.jpg")
+    monkeypatch.setattr(build_module, "extract_all", _nothing_is_read)
+
+    report = run_build(library, network)
+
+    assert (report.moved, report.removed, report.added) == (PHOTOS // 2 + 1, PHOTOS // 2, 0)
+    with Library(library) as opened:
+        after = _by_path(opened, own_media)
+    for path, vector in after.items():
+        origin = path.replace("elsewhere", "below").replace("copy", "photo 00")
+        np.testing.assert_array_equal(vector, before[origin])
+
+
+def _by_path(library: Library, folder: Path) -> dict[str, np.ndarray]:
+    paths = (os.path.relpath(path, folder) for _, path in library.paths("image"))
+    return dict(zip(paths, library.vectors(_ids(library)), strict=True))
+
+
+def _ids(library: Library) -> list[int]:
+    return [item for item, _ in library.paths("image")]
+
+
+def _nothing_is_read(jobs: Iterator[workers.Job], settings: Settings) -> Iterator[MediaError]:
+    assert list(jobs) == []
+    yield from ()
+
+
+def test_damaged_files_are_skipped_remembered_and_tried_again_when_they_change(
+    tmp_path: Path, own_media: Path, network: Network
+) -> None:
+    library = tmp_path / "library"
+    damaged(own_media / "broken.jpg", "truncated")
+    (own_media / "clip.mp4").write_bytes(b"video")
+    (own_media / "notes.txt").write_text("no media")
+    report = run_build(library, network, own_media)
+    assert {Path(skip.path).name for skip in report.skipped} == {"broken.jpg", "clip.mp4"}
+    assert all(skip.reason for skip in report.skipped)
+    assert report.generation is not None
+    assert report.generation.images == PHOTOS
+
+    again = plan_build(Request(library))
+    assert again.read == []
+    assert [Path(skip.path).name for skip in again.hopeless] == ["broken.jpg"]
+
+    photo(own_media / "broken.jpg", 5, (64, 48))
+    report = run_build(library, network)
+    assert report.added == 1
+    assert {Path(skip.path).name for skip in report.skipped} == {"clip.mp4"}
+
+
+def test_a_file_that_becomes_damaged_leaves_the_library(
+    tmp_path: Path, own_media: Path, network: Network
+) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media)
+    damaged(own_media / "photo 00.jpg", "text")
+    report = run_build(library, network)
+    assert str(own_media / "photo 00.jpg") not in paths_in(library)
+    assert [Path(skip.path).name for skip in report.skipped] == ["photo 00.jpg"]
+
+
+def test_a_missing_root_is_kept(tmp_path: Path, own_media: Path, network: Network) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media)
+    own_media.rename(tmp_path / "unplugged")
+    report = run_build(library, network)
+    assert report.missing == [str(own_media)]
+    assert len(paths_in(library)) == PHOTOS + SONGS
+
+
+def test_exclude_is_kept_for_later_builds(tmp_path: Path, own_media: Path, network: Network) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media, exclude=("below",))
+    assert len(paths_in(library)) == PHOTOS // 2 + SONGS
+    run_build(library, network)
+    assert len(paths_in(library)) == PHOTOS // 2 + SONGS
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path, media: Path) -> None:
+    plan = plan_build(Request(tmp_path / "library", (str(media),)))
+    assert (len(plan.read), plan.added) == (PHOTOS + SONGS, PHOTOS + SONGS)
+    assert not (tmp_path / "library").exists()
+
+
+def test_another_network_embeds_again_without_reading_media(
+    library: Path, other_network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_module, "extract_all", _nothing_is_read)
+    report = run_build(library, other_network)
+    assert report.re_embedded == PHOTOS + SONGS
+    with Library(library) as opened:
+        assert opened.generation.network == other_network.id
+        item = _ids(opened)[0]
+        features = opened.features(opened.items([item])[item])
+        expected = other_network.embed("image", features).vectors[0]
+        np.testing.assert_allclose(opened.vectors([item])[0], expected, atol=1e-6)
+
+
+def test_an_interrupted_build_shows_the_old_generation_and_continues(
+    tmp_path: Path, own_media: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media)
+    for seed in range(5):
+        photo(own_media / f"new {seed}.jpg", 100 + seed)
+    real = build_module.extract_all
+
+    def interrupted(jobs: Iterator[workers.Job], settings: Settings) -> Iterator[object]:
+        for index, outcome in enumerate(real(jobs, settings)):
+            if index == 3:
+                raise KeyboardInterrupt
+            yield outcome
+
+    monkeypatch.setattr(build_module, "extract_all", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_build(library, network)
+    generation = published(library)
+    assert generation is not None
+    assert (generation.id, len(paths_in(library))) == (1, PHOTOS + SONGS)
+
+    monkeypatch.setattr(build_module, "extract_all", real)
+    report = run_build(library, network)
+    assert (report.added, report.unchanged) == (2, PHOTOS + SONGS + 3)
+    assert len(paths_in(library)) == PHOTOS + SONGS + 5
+
+
+def test_a_reader_keeps_its_generation_while_others_are_published(
+    tmp_path: Path, own_media: Path, network: Network
+) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media)
+    with Library(library) as reader:
+        for round_ in range(4):
+            (own_media / f"photo {round_ * 3:02d}.jpg").unlink(missing_ok=True)
+            (own_media / "below" / f"photo {round_ * 3:02d}.jpg").unlink(missing_ok=True)
+            run_build(library, network)
+        ids = _ids(reader)
+        assert len(ids) == len(reader.items(ids)) == len(reader.index("image")) == PHOTOS
+    assert len(paths_in(library)) == PHOTOS + SONGS - 4
+
+
+@pytest.mark.parametrize("damage", ["deleted", "cut", "folder"])
+def test_lost_index_files_are_made_again(library: Path, damage: str) -> None:
+    folder = library / "index" / "1"
+    with Library(library) as opened:
+        before = opened.index("image").ids
+    if damage == "folder":
+        shutil.rmtree(folder)
+    elif damage == "cut":
+        (folder / "images.faiss").write_bytes((folder / "images.faiss").read_bytes()[:500])
+    else:
+        (folder / "images.faiss").unlink()
+    with Library(library) as opened:
+        np.testing.assert_array_equal(opened.index("image").ids, before)
+    with Library(library) as opened:
+        np.testing.assert_array_equal(np.sort(opened.index("image").ids), np.sort(before))
+    assert (folder / "images.faiss").exists()
+
+
+def test_lost_features_are_computed_again(library: Path, network: Network) -> None:
+    for file in (library / "features").iterdir():
+        file.unlink()
+    report = run_build(library, network)
+    assert report.changed == PHOTOS + SONGS
+    with Library(library) as opened:
+        item = _ids(opened)[0]
+        assert opened.features(opened.items([item])[item]).shape == (1, 2528)
+
+
+def test_a_second_writer_is_told_who_writes(library: Path, network: Network, media: Path) -> None:
+    with writing(library), pytest.raises(LibraryError, match="another build"):
+        run_build(library, network, media)
+
+
+def test_a_newer_catalogue_is_refused(library: Path, network: Network) -> None:
+    with sqlite3.connect(library / "catalogue.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(LibraryError, match="newer Attune"):
+        Library(library)
+    with pytest.raises(LibraryError, match="newer Attune"):
+        run_build(library, network)
+
+
+def test_wrong_paths_are_usage_errors(tmp_path: Path, network: Network) -> None:
+    with pytest.raises(UsageError, match="no such file"):
+        run_build(tmp_path / "library", network, tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="no library yet"):
+        run_build(tmp_path / "library", network)
+    with pytest.raises(LibraryError, match="no library here"):
+        Library(tmp_path / "library")
+
+
+def test_odd_names_come_through(tmp_path: Path, network: Network) -> None:
+    folder = os.fsencode(tmp_path / "odd")
+    os.mkdir(folder)
+    names = [b"not utf-8 \xff.jpg", b"new\nline.jpg", b"emoji \xf0\x9f\x8c\x85.jpg"]
+    for seed, name in enumerate(names):
+        plain = photo(tmp_path / "plain.jpg", seed)
+        os.rename(plain, os.path.join(folder, name))
+    run_build(tmp_path / "library", network, Path(os.fsdecode(folder)))
+    assert {os.fsencode(path) for path in paths_in(tmp_path / "library")} == {
+        os.path.join(folder, name) for name in names
+    }
+
+
+def test_links_are_followed_only_when_asked(tmp_path: Path, own_media: Path, network: Network) -> None:
+    (own_media / "loop").symlink_to(own_media)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    photo(outside / "linked.jpg", 50)
+    (own_media / "link").symlink_to(outside)
+    run_build(tmp_path / "library", network, own_media)
+    assert len(paths_in(tmp_path / "library")) == PHOTOS + SONGS
+    request = Request(tmp_path / "library", follow_links=True)
+    report = build(request, network, Settings(workers=1), SilentProgress())
+    assert report.added == 1
