@@ -94,7 +94,8 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         result = app(arguments, prog_name="attune", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        exit_code = result if isinstance(result, int) else 0
+        return _interrupted() if exit_code == INTERRUPTED else exit_code
     except typer.TyperException as error:
         return _say(_usage(error), error.exit_code)
     except AttuneError as error:
@@ -102,7 +103,7 @@ def run(arguments: list[str]) -> int:
             raise
         return _say(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted; what was finished is kept, the same command continues", INTERRUPTED)
+        return _interrupted()
     except BrokenPipeError:
         _discard_stdout()
         return 0
@@ -110,6 +111,10 @@ def run(arguments: list[str]) -> int:
         if debug:
             raise
         return _say(f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where", 1)
+
+
+def _interrupted() -> int:
+    return _say("interrupted; what was finished is kept, the same command continues", INTERRUPTED)
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from core.artefacts import written_aside
 from core.errors import ArtefactError, UsageError
 from embedding.backbones import BACKBONES, WEIGHTS
 from embedding.media import Kind
@@ -20,6 +21,7 @@ from embedding.session import Session
 
 DIM = 128
 SHIPPED = "attune"
+_FIGURES = "figures.json"
 Polarity = Literal["positive", "neutral", "negative"]
 POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
 
@@ -105,10 +107,22 @@ class Network:
         """Name and first digits of the id, for people."""
         return f"{self.card['name']}-{self.id[:8]}"
 
+    def store_figures(self, report: dict[str, Any]) -> None:
+        """Keep a test report with the network, for `status` and `match`.
+
+        Raises:
+            ArtefactError: The folder cannot be written.
+        """
+        try:
+            with written_aside(self.folder / _FIGURES) as aside:
+                aside.write_text(json.dumps({"network": self.id} | report, indent=1) + "\n")
+        except OSError as error:
+            raise ArtefactError(f"{self.folder}: cannot be written ({error.strerror})") from error
+
     @property
     def test_figures(self) -> dict[str, Any] | None:
         """The test report that was stored with the network, if there is one."""
-        path = self.folder / "figures.json"
+        path = self.folder / _FIGURES
         if not path.is_file():
             return None
         figures: dict[str, Any] = json.loads(path.read_text())

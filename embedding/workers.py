@@ -92,6 +92,8 @@ def _outcome(future: Future[Extracted], job: Job, timeouts: dict[Kind, float]) -
 def _start_worker(memory_mb: int) -> None:
     # Ctrl-C is the parent's to handle: it commits what is done, then stops the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # LibRaw and others write to the terminal on a damaged file; the reason comes with the outcome.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 

@@ -76,10 +76,11 @@ def _picture(result: Result) -> str:
 
 def _song(result: Result) -> str:
     start = 0.0 if result.moment is None else result.moment.start_s
+    source = _audio(result.path)
     return (
         f'<div class="song"><div><b>{result.score:.0%}</b> {_name(result.path, result.title)}'
         f"<span>{mood_word(result.affect)}, best from {clock(start)}</span></div>"
-        f'<audio controls preload="metadata" data-start="{start:.1f}" src="{_audio(result.path)}"></audio></div>'
+        f'<audio controls preload="metadata" data-start="{start:.1f}" src="{source}"></audio></div>'
     )
 
 

@@ -2,6 +2,118 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+
 app = typer.Typer()
+
+ImagesOption = Annotated[
+    Path, typer.Option("--images", metavar="CSV", help="Manifest of labelled images.", show_default=False)
+]
+MusicOption = Annotated[
+    Path, typer.Option("--music", metavar="CSV", help="Manifest of labelled music.", show_default=False)
+]
+
+
+@app.command("train")
+def train_command(
+    images: ImagesOption,
+    music: MusicOption,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the new network.")],
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where features are kept between runs.")
+    ] = None,
+    workers: WorkersOption = None,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Train a network on labelled images and music (splits train and val)."""
+    from core.errors import AttuneError, printable
+    from core.settings import default_cache
+    from core.terminal import out, shown_progress
+
+    try:
+        from training.train import train
+    except ModuleNotFoundError as error:
+        raise AttuneError(f'training needs {error.name}: pip install "attune[train]"') from error
+
+    folder = default_cache() if cache is None else cache
+    with shown_progress(quiet=quiet) as progress:
+        written = train(
+            images, music, output, cache=folder, workers=_settings(workers).workers, progress=progress
+        )
+    if not quiet:
+        _print_training(written)
+        out().print(f"Use it: attune build-index --network {printable(written)}", markup=False)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    images: ImagesOption,
+    music: MusicOption,
+    split: Annotated[str | None, typer.Option(help="Rows of this split; all if not given.")] = None,
+    image_set: Annotated[
+        list[str] | None, typer.Option("--image-set", metavar="SET", help="Only this set; may be repeated.")
+    ] = None,
+    music_set: Annotated[
+        list[str] | None, typer.Option("--music-set", metavar="SET", help="Only this set; may be repeated.")
+    ] = None,
+    system: Annotated[
+        str, typer.Option(metavar="NAME|DIR", help="`attune`, or a network's folder.")
+    ] = "attune",
+    store: Annotated[
+        bool, typer.Option("--store", help="Keep the report with the network, for `status`.")
+    ] = False,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001
+) -> None:
+    """Judge a network on labelled files: correspondence, retrieval, affect, distinctness."""
+    from core.errors import printable
+    from core.terminal import err, shown_progress
+    from embedding.network import open_network
+    from training.judge import Examination, judge
+    from training.run_log import log_test_run
+
+    network = open_network(system)
+    exam = Examination(images, music, split, tuple(image_set or []), tuple(music_set or []))
+    with shown_progress(quiet=quiet) as progress:
+        judgement = judge(exam, network, network.name, _settings(workers), progress)
+    document = judgement.report.to_json()
+    if split == "test":
+        log_test_run(judgement.report, network)
+    if store:
+        network.store_figures(document)
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    else:
+        from training.tables import print_report
+
+        print_report(document)
+    if judgement.skipped and not quiet:
+        console = err()
+        console.print(f"{len(judgement.skipped)} files were left out:")
+        for skip in judgement.skipped:
+            console.print(f"  {printable(skip.path)}: {printable(skip.reason)}", markup=False)
+
+
+def _settings(workers: int | None) -> Settings:
+    from core.settings import Settings
+
+    return Settings() if workers is None else Settings(workers=workers)
+
+
+def _print_training(folder: Path) -> None:
+    from training.tables import print_out_of_fold
+
+    print_out_of_fold(json.loads((folder / "network.json").read_text()))

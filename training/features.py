@@ -57,7 +57,9 @@ def features_of(
         listener.advance()
     listener.finish()
     if refused:
-        raise AttuneError(f"{len(refused)} of {len(rows)} labelled files cannot be read, the first: {refused[0]}")
+        raise AttuneError(
+            f"{len(refused)} of {len(rows)} labelled files cannot be read, the first: {refused[0]}"
+        )
     return [np.load(kept[row.path]) for row in rows]
 
 

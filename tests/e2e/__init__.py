@@ -1,1 +1,1 @@
-"""Tests of e2e."""
+"""Tests of the installed program, run as a person runs it."""

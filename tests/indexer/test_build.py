@@ -269,16 +269,14 @@ def test_wrong_paths_are_usage_errors(tmp_path: Path, network: Network) -> None:
 
 
 def test_odd_names_come_through(tmp_path: Path, network: Network) -> None:
-    folder = os.fsencode(tmp_path / "odd")
-    os.mkdir(folder)
+    folder = tmp_path / "odd"
+    folder.mkdir()
     names = [b"not utf-8 \xff.jpg", b"new\nline.jpg", b"emoji \xf0\x9f\x8c\x85.jpg"]
     for seed, name in enumerate(names):
         plain = photo(tmp_path / "plain.jpg", seed)
-        os.rename(plain, os.path.join(folder, name))
-    run_build(tmp_path / "library", network, Path(os.fsdecode(folder)))
-    assert {os.fsencode(path) for path in paths_in(tmp_path / "library")} == {
-        os.path.join(folder, name) for name in names
-    }
+        plain.rename(folder / os.fsdecode(name))
+    run_build(tmp_path / "library", network, folder)
+    assert paths_in(tmp_path / "library") == {str(folder / os.fsdecode(name)) for name in names}
 
 
 def test_links_are_followed_only_when_asked(tmp_path: Path, own_media: Path, network: Network) -> None:

@@ -1,0 +1,31 @@
+"""Runs the installed `attune` in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ATTUNE = Path(sys.executable).with_name("attune")
+
+
+def attune(
+    *arguments: object, library: Path | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command; `library` goes by the environment, as a person would set it."""
+    environment = dict(os.environ)
+    environment.pop("ATTUNE_LIBRARY", None)
+    if library is not None:
+        environment["ATTUNE_LIBRARY"] = str(library)
+    command = [str(ATTUNE), *(str(argument) for argument in arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=600)
+
+
+def attune_json(*arguments: object, library: Path | None = None) -> Any:
+    """Run a command with --json, expect success and nothing but one document on stdout."""
+    result = attune(*arguments, "--json", library=library)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)

@@ -1,0 +1,129 @@
+"""`build-index` as a person runs it: damaged files, Ctrl-C, a kill, two at once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.command import ATTUNE, attune, attune_json
+from tests.media_factory import (
+    IMAGE_DAMAGE,
+    MUSIC_DAMAGE,
+    damaged,
+    photo,
+    song,
+)
+
+GOOD_IMAGES = 420
+GOOD_MUSIC = 30
+DAMAGED = 50
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """500 files of many formats, 50 of them damaged in many ways."""
+    folder = tmp_path_factory.mktemp("mixed")
+    image_formats = ("jpg", "png", "webp", "gif", "tiff", "bmp", "avif")
+    music_formats = ("wav", "flac", "ogg", "opus", "mp3", "m4a", "aiff")
+    for seed in range(GOOD_IMAGES):
+        photo(folder / f"{seed:03d}.{image_formats[seed % 7]}", seed, (120, 90))
+    for seed in range(GOOD_MUSIC):
+        song(folder / f"song {seed:02d}.{music_formats[seed % 7]}", seed, seconds=3.5)
+    for seed in range(DAMAGED):
+        if seed % 5:
+            kinds = [kind for kind in IMAGE_DAMAGE if kind != "bomb"]
+            damaged(folder / f"broken {seed}.{('jpg', 'png')[seed % 2]}", kinds[seed % len(kinds)], seed)
+        else:
+            kinds = [kind for kind in MUSIC_DAMAGE if kind != "hollow"]
+            damaged(folder / f"broken {seed}.{('wav', 'flac')[seed % 2]}", kinds[seed % len(kinds)], seed)
+    return folder
+
+
+def test_five_hundred_files_fifty_of_them_damaged(mixed: Path, tmp_path: Path, network_folder: Path) -> None:
+    library = tmp_path / "library"
+    result = attune("build-index", mixed, "--network", network_folder, library=library)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    status = attune_json("status", "--skipped", library=library)
+    assert (status["images"], status["music"], status["skipped"]) == (GOOD_IMAGES, GOOD_MUSIC, DAMAGED)
+    assert all(Path(skip["path"]).name.startswith("broken") for skip in status["skipped_files"])
+    assert all(len(skip["reason"]) > 5 for skip in status["skipped_files"])
+    listed = attune("status", "--skipped", library=library).stdout
+    assert sum("broken" in line for line in listed.splitlines()) == DAMAGED
+    found = attune_json("find-images", mixed / "song 00.wav", "-n", 1000, library=library)
+    assert len(found["results"]) == GOOD_IMAGES
+
+
+def start(*arguments: object, library: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [str(ATTUNE), *(str(argument) for argument in arguments)],
+        env={**os.environ, "ATTUNE_LIBRARY": str(library)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_features(library: Path) -> None:
+    """Wait until the build has committed something."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if any(file.stat().st_size for file in library.glob("features/*.f16")):
+            return
+        time.sleep(0.02)
+    pytest.fail("the build wrote nothing")
+
+
+def test_ctrl_c_ends_politely_and_the_next_build_continues(
+    mixed: Path, tmp_path: Path, network_folder: Path
+) -> None:
+    library = tmp_path / "library"
+    process = start("build-index", mixed, "--network", network_folder, library=library)
+    wait_for_features(library)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    result = attune("build-index", "--network", network_folder, library=library)
+    assert result.returncode == 0
+    assert "unchanged" in result.stdout
+    status = attune_json("status", library=library)
+    assert (status["images"], status["music"]) == (GOOD_IMAGES, GOOD_MUSIC)
+
+
+def test_a_kill_leaves_the_library_searchable_and_no_orphans(
+    media: Path, mixed: Path, tmp_path: Path, network_folder: Path
+) -> None:
+    library = tmp_path / "library"
+    assert attune("build-index", media, "--network", network_folder, library=library).returncode == 0
+    before = attune_json("find-images", media / "song 1.ogg", "-n", 1000, library=library)
+    process = start("build-index", mixed, library=library)
+    time.sleep(random.Random(7).uniform(2, 4))
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.communicate()
+    after = attune_json("find-images", media / "song 1.ogg", "-n", 1000, library=library)
+    assert after["results"] == before["results"]
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    assert attune("build-index", library=library).returncode == 0
+    assert attune_json("status", library=library)["images"] > len(before["results"])
+
+
+def test_a_second_build_says_who_writes(mixed: Path, tmp_path: Path, network_folder: Path) -> None:
+    library = tmp_path / "library"
+    first = start("build-index", mixed, "--network", network_folder, library=library)
+    wait_for_features(library)
+    second = attune("build-index", mixed, "--network", network_folder, library=library)
+    assert second.returncode == 1
+    assert f"process {first.pid}" in second.stderr
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=60)

@@ -1,0 +1,117 @@
+"""Evaluation runs what ships: its ranking is that of `find-images` over the same files."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import UsageError
+from core.progress import SilentProgress
+from core.settings import Settings
+from embedding.network import Network
+from indexer.library import Library
+from retrieval.answer import find
+from retrieval.query import Seeds
+from retrieval.search import Filters
+from tests.conftest import PHOTOS, SONGS, run_build
+from tests.e2e.command import attune, attune_json
+from tests.media_factory import damaged
+from training.judge import Examination, judge
+from training.manifest import polarity_codes, read_manifest
+from training.metrics import precision_at
+
+POLARITIES = ("positive", "neutral", "negative")
+
+
+@pytest.fixture
+def manifests(own_media: Path) -> tuple[Path, Path]:
+    files = sorted(path for path in own_media.rglob("*.*"))
+    music = [path for path in files if path.name.startswith("song")]
+    images = [path for path in files if path not in music]
+    return _write(own_media / "images.csv", images), _write(own_media / "music.csv", music)
+
+
+def _write(path: Path, files: list[Path]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["path", "split", "set", "group", "polarity", "quadrant", "valence", "arousal", "label"]
+        )
+        for index, media in enumerate(files):
+            polarity = POLARITIES[index % 3]
+            row = [media.relative_to(path.parent), "test", "made", f"group {index}", polarity, "", "", "", ""]
+            writer.writerow(row)
+    return path
+
+
+def test_ranking_equals_find_images(
+    manifests: tuple[Path, Path], own_media: Path, tmp_path: Path, network: Network
+) -> None:
+    images, music = manifests
+    judgement = judge(Examination(images, music), network, "random", Settings(workers=2), SilentProgress())
+    assert judgement.skipped == []
+
+    run_build(tmp_path / "library", network, own_media)
+    image_rows, music_rows = read_manifest(images), read_manifest(music)
+    place = {str(row.path): index for index, row in enumerate(image_rows)}
+    scores = np.zeros((len(music_rows), len(image_rows)))
+    with Library(tmp_path / "library") as library:
+        seeds = Seeds(library, network)
+        for row, song in enumerate(music_rows):
+            for result in find(library, network, seeds, [str(song.path)], Filters(limit=PHOTOS)).results:
+                scores[row, place[result.path]] = result.score
+    found = precision_at(scores, polarity_codes(music_rows), polarity_codes(image_rows), k=5)
+    assert found == pytest.approx(judgement.report.to_json()["retrieval"]["music_to_image"]["p@5"], abs=1e-9)
+
+
+def test_the_command_prints_the_whole_contract(manifests: tuple[Path, Path], network_folder: Path) -> None:
+    images, music = manifests
+    options = ("--images", images, "--music", music, "--system", network_folder)
+    document = attune_json("evaluate", *options)
+    assert document["protocol"] == {
+        "split": "test",
+        "images": PHOTOS,
+        "music": SONGS,
+        "image_sets": ["made"],
+        "music_sets": ["made"],
+    }
+    assert {"accuracy", "ci95", "auc", "ece"} <= set(document["correspondence"])
+    ways = {
+        "p@1",
+        "p@5",
+        "p@10",
+        "mrr",
+        "ndcg@10",
+        "chance_p",
+        "coverage@10",
+        "chance_coverage@10",
+        "hub_lift@10",
+    }
+    assert set(document["retrieval"]) == {"music_to_image", "image_to_music"}
+    assert all(ways <= set(figures) for figures in document["retrieval"].values())
+    assert set(document["affect"]) == {"spearman", "spearman_within"}
+    assert {"accuracy", "balanced_accuracy", "majority", "valence_r", "arousal_r"} <= set(document["image"])
+    assert {"accuracy", "balanced_accuracy", "majority", "valence_sign"} <= set(document["music"])
+    assert document["image"]["valence_r"] is None
+    table = attune("evaluate", *options)
+    assert table.returncode == 0
+    assert "hub_lift@10" in table.stdout
+
+
+def test_unreadable_files_are_left_out_and_named(manifests: tuple[Path, Path], network: Network) -> None:
+    images, music = manifests
+    victim = read_manifest(images)[0].path
+    damaged(victim, "text")
+    judgement = judge(Examination(images, music), network, "random", Settings(workers=2), SilentProgress())
+    assert [error.path for error in judgement.skipped] == [victim]
+    assert judgement.report.to_json()["protocol"]["images"] == PHOTOS - 1
+
+
+def test_a_manifest_without_usable_files_is_refused(tmp_path: Path, network: Network) -> None:
+    (tmp_path / "images.csv").write_text("path\nnowhere.jpg\n")
+    with pytest.raises(UsageError, match="can be read"):
+        exam = Examination(tmp_path / "images.csv", tmp_path / "images.csv")
+        judge(exam, network, "random", Settings(workers=1), SilentProgress())

@@ -1,0 +1,97 @@
+"""A network judged on labelled files, through the path that a library takes: decode, backbone, network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import MediaError, UsageError
+from core.progress import Progress
+from embedding.extraction import Extracted
+from embedding.media import Kind
+from embedding.moments import embed_track
+from embedding.network import Embedded, Network
+from embedding.workers import Job, extract_all
+from training.evaluate import evaluate
+from training.manifest import Row, read_manifest
+from training.report import Report
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What to judge on.
+
+    Attributes:
+        images: Manifest of labelled images.
+        music: Manifest of labelled music.
+        split: Rows of this split; None: all.
+        image_sets: Only these data sets of images; none: all.
+        music_sets: Only these data sets of music; none: all.
+    """
+
+    images: Path
+    music: Path
+    split: str | None = None
+    image_sets: tuple[str, ...] = ()
+    music_sets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A report, and the files that it had to leave out."""
+
+    report: Report
+    skipped: list[MediaError]
+
+
+def judge(
+    exam: Examination, network: Network, system: str, settings: Settings, progress: Progress
+) -> Judgement:
+    """Judge a network on the files of two manifests.
+
+    Raises:
+        UsageError: A manifest cannot be used, or none of its files can.
+    """
+    images = read_manifest(exam.images, exam.split, exam.image_sets or None)
+    music = read_manifest(exam.music, exam.split, exam.music_sets or None)
+    jobs = [Job(row.path, "image") for row in images] + [Job(row.path, "music") for row in music]
+    known: dict[Path, Extracted] = {}
+    skipped = []
+    progress.start("reading labelled files", len(jobs))
+    for outcome in extract_all(jobs, settings):
+        progress.advance()
+        if isinstance(outcome, MediaError):
+            skipped.append(outcome)
+        else:
+            known[outcome.path] = outcome
+    progress.finish()
+    images, music = _readable(images, known, exam.images), _readable(music, known, exam.music)
+    image_side = _embed(images, "image", known, network)
+    music_side = _embed(music, "music", known, network)
+    report = evaluate(images, music, image_side, music_side, network.probability, system)
+    return Judgement(report, sorted(skipped, key=lambda error: error.path))
+
+
+def _readable(rows: Sequence[Row], known: dict[Path, Extracted], manifest: Path) -> list[Row]:
+    readable = [row for row in rows if row.path in known]
+    if not readable:
+        raise UsageError(f"{manifest}: none of the files that it names can be read")
+    return readable
+
+
+def _embed(rows: Sequence[Row], kind: Kind, known: dict[Path, Extracted], network: Network) -> Embedded:
+    features = [known[row.path].features for row in rows]
+    if kind == "image":
+        return network.embed("image", np.concatenate(features))
+    tracks = [embed_track(network, one) for one in features]
+    return Embedded(
+        np.concatenate([track.vectors for track in tracks]),
+        np.concatenate([track.affect for track in tracks]),
+    )

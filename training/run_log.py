@@ -1,0 +1,43 @@
+"""Every look at the test split is written down: `docs/test-log.csv` of the checkout."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from embedding.network import Network
+from training.report import Report
+
+LOG = Path(__file__).parent.parent / "docs" / "test-log.csv"
+
+_COLUMNS = ("date", "commit", "network", "images", "music", "accuracy", "low", "high", "auc", "ece")
+
+
+def log_test_run(report: Report, network: Network) -> None:
+    """Append a run's figures; an installed Attune, outside a checkout, keeps no log."""
+    if not LOG.parent.is_dir():
+        return
+    document = report.to_json()
+    found, protocol = document["correspondence"], document["protocol"]
+    low, high = found["ci95"] or (None, None)
+    sets = ["+".join(protocol["image_sets"]), "+".join(protocol["music_sets"])]
+    date = datetime.now(UTC).strftime("%Y-%m-%d")
+    figures = [found["accuracy"], low, high, found["auc"], found["ece"]]
+    rounded = ["" if figure is None else f"{figure:.4f}" for figure in figures]
+    new = not LOG.exists()
+    with LOG.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if new:
+            writer.writerow(_COLUMNS)
+        writer.writerow([date, _commit(), network.id, *sets, *rounded])
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        said = subprocess.run(command, cwd=LOG.parent, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return said.stdout.strip()

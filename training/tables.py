@@ -1,0 +1,51 @@
+"""Figures as tables for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.terminal import out
+
+
+def print_report(document: dict[str, Any]) -> None:
+    """Print an evaluation's JSON document as tables; what has no labels is a dash."""
+    from rich.table import Table
+
+    console = out()
+    protocol, pairs = document["protocol"], document["correspondence"]
+    console.print(
+        f"{document['system']} on {protocol['images']} images ({', '.join(protocol['image_sets'])}) and "
+        f"{protocol['music']} songs ({', '.join(protocol['music_sets'])}), split {protocol['split'] or 'all'}",
+        markup=False,
+    )
+    low, high = pairs["ci95"] or (None, None)
+    console.print(
+        f"correspondence  accuracy {_figure(pairs['accuracy'])} (95 % {_figure(low)}–{_figure(high)})   "
+        f"AUC {_figure(pairs['auc'])}   ECE {_figure(pairs['ece'])}"
+    )
+    retrieval = Table(box=None, header_style="bold", pad_edge=False)
+    ways = document["retrieval"]
+    columns = ("p@1", "p@5", "p@10", "chance_p", "mrr", "ndcg@10")
+    columns += ("coverage@10", "chance_coverage@10", "hub_lift@10")
+    for name in ("retrieval", *columns):
+        retrieval.add_column(name, justify="left" if name == "retrieval" else "right", no_wrap=True)
+    for way, figures in ways.items():
+        retrieval.add_row(way.replace("_to_", " → "), *(_figure(figures[column]) for column in columns))
+    console.print(retrieval)
+    for section in ("affect", "image", "music"):
+        line = "   ".join(f"{name} {_figure(value)}" for name, value in document[section].items())
+        console.print(f"{section:<15} {line}")
+
+
+def print_out_of_fold(card: dict[str, Any]) -> None:
+    """Print what a network's cross-validation said."""
+    console = out()
+    console.print(f"{card['name']}: out-of-fold figures", style="bold")
+    for name, value in card.get("out_of_fold", {}).items():
+        console.print(f"{name:<28}{_figure(value)}")
+
+
+def _figure(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
