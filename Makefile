@@ -17,7 +17,7 @@ lint: .venv-dev/ready
 	$(DEV)/mypy
 
 bench: .venv-dev/ready
-	$(DEV)/python -m benchmarks
+	$(DEV)/python -m benchmarks.everyday
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import LibraryError, MediaError, UsageError
+from core.interrupts import interrupts_deferred
 from core.paths import absolute
 from core.progress import Progress
 from embedding.extraction import Extracted
@@ -170,7 +171,8 @@ def _build(
     changed = writer.wrote or report.removed or report.re_embedded
     if before is None or changed or before.network != network.id or not _has_files(request.library, before):
         progress.start("publishing", None)
-        publish(engine, request.library, pending, network)
+        with interrupts_deferred():
+            publish(engine, request.library, pending, network)
         progress.finish()
     with engine.connect() as connection:
         report.generation = catalogue.current_generation(connection)
@@ -228,8 +230,12 @@ def _read(
                     report.added += new
                     report.changed += not new
                 if len(batch) >= _BATCH or time.monotonic() - committed > _BATCH_S:
-                    writer.commit(batch, stamps, plan.replaced)
-                    batch, committed = [], time.monotonic()
+                    # Out of our hands before it is written: an interrupt here must not write it twice.
+                    full, batch = batch, []
+                    with interrupts_deferred():
+                        writer.commit(full, stamps, plan.replaced)
+                    committed = time.monotonic()
     finally:
-        writer.commit(batch, stamps, plan.replaced)
+        with interrupts_deferred():
+            writer.commit(batch, stamps, plan.replaced)
         progress.finish()

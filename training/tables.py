@@ -15,7 +15,8 @@ def print_report(document: dict[str, Any]) -> None:
     protocol, pairs = document["protocol"], document["correspondence"]
     console.print(
         f"{document['system']} on {protocol['images']} images ({', '.join(protocol['image_sets'])}) and "
-        f"{protocol['music']} songs ({', '.join(protocol['music_sets'])}), split {protocol['split'] or 'all'}",
+        f"{protocol['music']} songs ({', '.join(protocol['music_sets'])}), "
+        f"split {protocol['split'] or 'all'}",
         markup=False,
     )
     low, high = pairs["ci95"] or (None, None)
@@ -25,8 +26,8 @@ def print_report(document: dict[str, Any]) -> None:
     )
     retrieval = Table(box=None, header_style="bold", pad_edge=False)
     ways = document["retrieval"]
-    columns = ("p@1", "p@5", "p@10", "chance_p", "mrr", "ndcg@10")
-    columns += ("coverage@10", "chance_coverage@10", "hub_lift@10")
+    columns = ["p@1", "p@5", "p@10", "chance_p", "mrr", "ndcg@10"]
+    columns += ["coverage@10", "chance_coverage@10", "hub_lift@10"]
     for name in ("retrieval", *columns):
         retrieval.add_column(name, justify="left" if name == "retrieval" else "right", no_wrap=True)
     for way, figures in ways.items():

@@ -89,7 +89,7 @@ def test_ctrl_c_ends_politely_and_the_next_build_continues(
     wait_for_features(library)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert "interrupted" in said
     assert "Traceback" not in said
     result = attune("build-index", "--network", network_folder, library=library)

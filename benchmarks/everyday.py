@@ -1,0 +1,92 @@
+"""What a person waits for: help, a first build, a query from the shell, a song never heard before."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+_ATTUNE = Path(sys.executable).with_name("attune")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Wall-clock seconds of a whole process, over several runs."""
+
+    what: str
+    runs: int
+    median_s: float
+    min_s: float
+    max_s: float
+    goal_s: float | None
+
+
+def measure() -> list[Timing]:
+    """Time the everyday commands on the shipped samples, each as a process of its own."""
+    song, other_song = sorted((SAMPLES / "music").iterdir())[:2]
+    photo = sorted((SAMPLES / "photos").iterdir())[0]
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "library"
+        long_song = _long_song(other_song, Path(folder) / "four minutes.mp3")
+        ask = ("--library", library, "--json")
+        return [
+            _timed("attune --help", 7, 0.3, ("--help",)),
+            _timed(
+                "build-index samples (84 photos, 24 songs)",
+                1,
+                None,
+                ("build-index", SAMPLES, "--library", library),
+            ),
+            _timed("build-index, nothing changed", 5, None, ("build-index", "--library", library)),
+            _timed("find-images, song in the library", 7, 1.0, ("find-images", song, *ask)),
+            _timed("find-music, photo in the library", 7, 1.0, ("find-music", photo, *ask)),
+            _timed("find-images, 4-minute MP3 outside it", 3, 5.0, ("find-images", long_song, *ask)),
+            _timed("match, both in the library", 5, None, ("match", photo, song, *ask)),
+        ]
+
+
+def _timed(what: str, runs: int, goal_s: float | None, arguments: Sequence[object]) -> Timing:
+    command = [str(_ATTUNE), *(str(argument) for argument in arguments)]
+    times = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - began)
+    return Timing(what, runs, statistics.median(times), min(times), max(times), goal_s)
+
+
+def _long_song(excerpt: Path, target: Path) -> Path:
+    """Write four minutes of a sample, repeated, as a stereo MP3 at 44.1 kHz."""
+    import numpy as np
+    import soundfile
+
+    samples, rate = soundfile.read(excerpt, always_2d=True)
+    repeated = np.tile(samples, (240 * rate // len(samples) + 1, 1))[: 240 * rate]
+    soundfile.write(target, repeated, rate, format="MP3")
+    return target
+
+
+def main() -> None:
+    """Print a table on stderr and JSON on stdout."""
+    timings = measure()
+    for timing in timings:
+        goal = "" if timing.goal_s is None else f"   goal {timing.goal_s:.1f} s"
+        print(
+            f"{timing.what:<45}{timing.median_s:7.2f} s  ({timing.min_s:.2f}–{timing.max_s:.2f}, "
+            f"{timing.runs} runs){goal}",
+            file=sys.stderr,
+        )
+    document = {"cores": os.cpu_count(), "timings": [asdict(timing) for timing in timings]}
+    print(json.dumps(document, indent=2))
+
+
+if __name__ == "__main__":
+    main()
