@@ -1,4 +1,9 @@
-"""Many files become features in worker processes: a crash or a hang costs one file."""
+"""Many files become features in worker processes: a crash, a hang or a memory hog costs one file.
+
+Each worker has a pipe of its own and one file at a time, so a worker that dies, whenever and however,
+takes nothing with it but that file. (A shared queue does: a process that is killed while it holds the
+queue's lock stops all others.)
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,13 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Generator, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.errors import MediaError
 from embedding.extraction import Extracted, extract
@@ -21,9 +27,10 @@ if TYPE_CHECKING:
     from core.settings import Settings
     from embedding.backbones import Backbones
 
-_AHEAD = 4  # files a worker has waiting: enough to never idle, few enough to keep memory flat
+Outcome = Extracted | MediaError
 
-_backbones: Backbones | None = None
+_CRASHED = "the decoder crashed on it; the file is probably damaged"
+_START_S = 60.0  # a new worker first imports its libraries
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,62 +41,119 @@ class Job:
     kind: Kind
 
 
-def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Extracted | MediaError]:
+def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
     """Decode files and run their backbones in restartable processes.
 
     Args:
-        jobs: The files; taken a few ahead of the answers, so any number of them is fine.
+        jobs: The files; each is taken when a worker is free for it, so any number of them is fine.
         settings: Number of workers, limits of time and memory of one file.
 
     Yields:
         For each job, in the order in which they end, its features or why there are none.
     """
-    from pebble import ProcessPool
-
-    # Workers inherit it: each is one thread, as many workers as cores use the cores once.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    pool: Any = ProcessPool(
-        max_workers=settings.workers,
-        initializer=_start_worker,
-        initargs=(settings.memory_mb,),
-        context=multiprocessing.get_context("spawn"),
-    )
-    timeouts: dict[Kind, float] = {"image": settings.image_timeout_s, "music": settings.music_timeout_s}
-    waiting: dict[Future[Extracted], Job] = {}
     queue = iter(jobs)
+    busy: dict[Connection, _Worker] = {}
     try:
-        while True:
-            for job in islice(queue, settings.workers * _AHEAD - len(waiting)):
-                waiting[pool.submit(_extract, timeouts[job.kind], job)] = job
-            if not waiting:
-                break
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield _outcome(future, waiting.pop(future), timeouts)
-        pool.close()
+        for job in islice(queue, settings.workers):
+            worker = _Worker(settings)
+            worker.give(job)
+            busy[worker.connection] = worker
+        while busy:
+            for worker in _ended(busy):
+                del busy[worker.connection]
+                outcome = worker.take()
+                job_or_none = next(queue, None)
+                if job_or_none is None:
+                    worker.stop()
+                else:
+                    ready = worker if worker.usable else _Worker(settings)
+                    ready.give(job_or_none)
+                    busy[ready.connection] = ready
+                yield outcome
     finally:
-        pool.stop()
-        pool.join()
+        for worker in busy.values():
+            worker.stop()
 
 
-def _outcome(future: Future[Extracted], job: Job, timeouts: dict[Kind, float]) -> Extracted | MediaError:
-    from pebble import ProcessExpired
+def _ended(busy: dict[Connection, _Worker]) -> list[_Worker]:
+    """Wait until a worker has an outcome, has died, or has had its time; return all that have."""
+    soonest = min(worker.deadline for worker in busy.values())
+    heard = wait(busy, timeout=max(0.0, soonest - time.monotonic()))
+    now = time.monotonic()
+    return [worker for connection, worker in busy.items() if connection in heard or worker.deadline <= now]
 
+
+class _Worker:
+    """One process and the file that it has in hand."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, settings.memory_mb), daemon=True)
+        # Workers inherit it: each is one thread, as many workers as cores use the cores once.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        self._process.start()
+        theirs.close()  # so that its end of the pipe closes when it dies
+        self._grace_s = _START_S
+        self.usable = True
+
+    def give(self, job: Job) -> None:
+        """Hand it a file; it has the time that files of this kind may take."""
+        settings = self._settings
+        self._job = job
+        self._limit_s = settings.image_timeout_s if job.kind == "image" else settings.music_timeout_s
+        self.deadline = time.monotonic() + self._limit_s + self._grace_s
+        self._grace_s = 0.0
+        with contextlib.suppress(OSError):  # died already: its silence will be heard
+            self.connection.send(job)
+
+    def take(self) -> Outcome:
+        """Return what became of the file; one that is late or dead is stopped for good."""
+        try:
+            if self.connection.poll():
+                outcome: Outcome = self.connection.recv()
+                return outcome
+            reason = f"reading it took more than {self._limit_s:g} s"
+        except (EOFError, OSError):
+            reason = _CRASHED
+        self.stop()
+        return MediaError(self._job.path, reason)
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        self.usable = False
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+
+
+def _work(connection: Connection, memory_mb: int) -> None:
+    """Read files until the parent hangs up."""
+    from embedding.backbones import Backbones
+
+    _limit(memory_mb)
+    backbones = Backbones(threads=1)
+    while True:
+        try:
+            job: Job = connection.recv()
+        except EOFError:
+            return
+        connection.send(_outcome(job, backbones))
+
+
+def _outcome(job: Job, backbones: Backbones) -> Outcome:
     try:
-        return future.result()
+        return extract(job.path, job.kind, backbones)
     except MediaError as error:
         return error
-    except TimeoutError:
-        return MediaError(job.path, f"reading it took more than {timeouts[job.kind]:.0f} s")
-    except ProcessExpired:
-        return MediaError(job.path, "the decoder crashed on it; the file is probably damaged")
     except MemoryError:
         return MediaError(job.path, "reading it takes more memory than allowed (ATTUNE_MEMORY_MB)")
     except Exception as error:  # noqa: BLE001 - whatever a library throws at one file, the run goes on
         return MediaError(job.path, f"it could not be read ({type(error).__name__}: {error})")
 
 
-def _start_worker(memory_mb: int) -> None:
+def _limit(memory_mb: int) -> None:
     # Ctrl-C is the parent's to handle: it commits what is done, then stops the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # LibRaw and others write to the terminal on a damaged file; the reason comes with the outcome.
@@ -99,12 +163,3 @@ def _start_worker(memory_mb: int) -> None:
 
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 2**20, hard))
-
-
-def _extract(job: Job) -> Extracted:
-    from embedding.backbones import Backbones
-
-    global _backbones
-    if _backbones is None:
-        _backbones = Backbones(threads=1)
-    return extract(job.path, job.kind, _backbones)

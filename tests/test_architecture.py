@@ -36,7 +36,6 @@ HEAVY = {
 HOMES = {
     "onnxruntime": {"embedding/session.py"},
     "faiss": {"indexer/vectors.py"},
-    "pebble": {"embedding/workers.py"},
 }
 
 

@@ -9,41 +9,80 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 from core.errors import MediaError
 from core.settings import Settings
 from embedding.extraction import Extracted
 from embedding.workers import Job, extract_all
-from tests.media_factory import photo
+from tests.media_factory import damaged, photo
 
 
-def test_a_killed_worker_costs_at_most_the_files_in_its_hands(tmp_path: Path) -> None:
-    jobs = [Job(photo(tmp_path / f"{seed}.jpg", seed, (900, 700)), "image") for seed in range(60)]
+def workers() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+def pictures(folder: Path, count: int) -> list[Job]:
+    return [Job(photo(folder / f"{seed}.jpg", seed, (900, 700)), "image") for seed in range(count)]
+
+
+@pytest.mark.parametrize("moment", [1, 2, 7, 20])
+def test_a_killed_worker_costs_one_file(tmp_path: Path, moment: int) -> None:
     outcomes = []
-    for outcome in extract_all(jobs, Settings(workers=2)):
+    for outcome in extract_all(pictures(tmp_path, 40), Settings(workers=2)):
         outcomes.append(outcome)
-        if len(outcomes) == 5:
-            victim = psutil.Process().children(recursive=True)
-            os.kill(_worker(victim), signal.SIGKILL)
+        if len(outcomes) == moment:
+            os.kill(workers()[moment % 2].pid, signal.SIGKILL)
     failed = [outcome for outcome in outcomes if isinstance(outcome, MediaError)]
-    assert len(outcomes) == 60
+    assert len({outcome.path for outcome in outcomes}) == len(outcomes) == 40
     assert len(failed) <= 1
     assert all("crashed" in error.reason for error in failed)
 
 
-def _worker(children: list[psutil.Process]) -> int:
-    return next(child.pid for child in children if "spawn_main" in " ".join(child.cmdline()))
+def test_every_worker_killed_again_and_again(tmp_path: Path) -> None:
+    outcomes = []
+    for outcome in extract_all(pictures(tmp_path, 30), Settings(workers=2)):
+        outcomes.append(outcome)
+        if len(outcomes) % 6 == 0:
+            for child in workers():
+                child.kill()
+    assert len({outcome.path for outcome in outcomes}) == 30
+    assert sum(isinstance(outcome, Extracted) for outcome in outcomes) >= 20
 
 
 def test_a_hanging_file_is_given_up(tmp_path: Path) -> None:
+    warm_up = photo(tmp_path / "warm-up.jpg", 0)
     huge = photo(tmp_path / "huge.png", 1, (9000, 9000))
     small = photo(tmp_path / "small.jpg", 2)
-    settings = Settings(workers=1, image_timeout_s=0.2)
-    outcomes = {outcome.path: outcome for outcome in extract_all([Job(huge, "image")], settings)}
-    assert isinstance(outcomes[huge], MediaError)
-    assert "took more than" in outcomes[huge].reason
-    outcomes = {outcome.path: outcome for outcome in extract_all([Job(small, "image")], Settings(workers=1))}
+    jobs = [Job(path, "image") for path in (warm_up, huge, small)]
+    settings = Settings(workers=1, image_timeout_s=0.5)
+    outcomes = {outcome.path: outcome for outcome in extract_all(jobs, settings)}
+    assert isinstance(outcomes[warm_up], Extracted)
+    hung = outcomes[huge]
+    assert isinstance(hung, MediaError)
+    assert "took more than 0.5 s" in hung.reason
     assert isinstance(outcomes[small], Extracted)
+
+
+def test_a_file_that_needs_too_much_memory_is_given_up(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.png"
+    Image.new("RGB", (15_500, 15_500)).save(huge, compress_level=1)
+    small = photo(tmp_path / "small.jpg", 2)
+    settings = Settings(workers=1, memory_mb=1024)
+    outcomes = {o.path: o for o in extract_all([Job(huge, "image"), Job(small, "image")], settings)}
+    refused = outcomes[huge]
+    assert isinstance(refused, MediaError)
+    assert "memory" in refused.reason
+    assert isinstance(outcomes[small], Extracted)
+
+
+def test_outcomes_are_those_of_one_process(tmp_path: Path) -> None:
+    good, bad = photo(tmp_path / "good.jpg", 1), damaged(tmp_path / "bad.jpg", "text")
+    outcomes = {o.path: o for o in extract_all([Job(good, "image"), Job(bad, "image")], Settings(workers=2))}
+    found = outcomes[good]
+    assert isinstance(found, Extracted)
+    assert found.features.shape == (1, 2528)
+    assert isinstance(outcomes[bad], MediaError)
 
 
 def test_nothing_to_read_starts_nothing() -> None:
@@ -51,13 +90,10 @@ def test_nothing_to_read_starts_nothing() -> None:
 
 
 def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
-    jobs = [Job(photo(tmp_path / f"{seed}.jpg", seed), "image") for seed in range(20)]
-    outcomes = extract_all(jobs, Settings(workers=2))
+    outcomes = extract_all(pictures(tmp_path, 20), Settings(workers=2))
     next(outcomes)
+    assert len(workers()) == 2
     outcomes.close()
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if not [c for c in psutil.Process().children() if "spawn_main" in " ".join(c.cmdline())]:
-            return
-        time.sleep(0.1)
-    pytest.fail("workers are still there")
+    while workers():
+        assert time.monotonic() < deadline
