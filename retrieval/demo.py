@@ -5,20 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from embedding.media import Kind
 from embedding.network import Network
 from indexer.library import Library
 from retrieval.answer import find
+from retrieval.plane import MOODS, nearest_on_plane
 from retrieval.query import Seeds
 from retrieval.results import Answer
 from retrieval.search import Filters
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
-_SAD = np.array([-0.8, -0.6])
-_FESTIVE = np.array([0.8, 0.6])
+_WAYS: tuple[tuple[Kind, str, int], ...] = (("music", "song", 10), ("image", "picture", 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +28,12 @@ class Scene:
 
 
 def ask_both_ways(library: Library, network: Network) -> list[Scene]:
-    """Ask with the saddest and the most festive song and picture, as the network hears and sees them."""
+    """Ask with the song and the picture that the network finds nearest to sad, and nearest to festive."""
     seeds = Seeds(library, network)
     scenes = []
-    for word, direction in (("saddest", _SAD), ("most festive", _FESTIVE)):
-        song = _extreme(library, "music", direction)
-        scenes.append(Scene(f"The {word} song", find(library, network, seeds, [song], Filters(10))))
-    for word, direction in (("saddest", _SAD), ("most festive", _FESTIVE)):
-        picture = _extreme(library, "image", direction)
-        scenes.append(Scene(f"The {word} picture", find(library, network, seeds, [picture], Filters(4))))
+    for kind, noun, limit in _WAYS:
+        for mood in ("sad", "festive"):
+            (asked,) = nearest_on_plane(library, *MOODS[mood], kind, Filters(limit=1))
+            answer = find(library, network, seeds, [asked.path], Filters(limit))
+            scenes.append(Scene(f"A {mood} {noun}", answer))
     return scenes
-
-
-def _extreme(library: Library, kind: Kind, direction: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:
-    ids, points = library.affect(kind)
-    item = int(ids[np.argmax(points @ direction)])
-    return library.items([item])[item].path

@@ -96,8 +96,8 @@ def _plane(asked: Asked, results: Sequence[Result]) -> str:
     return (
         '<svg viewBox="0 0 240 180" role="img" aria-label="valence and arousal of question and answers">'
         '<path d="M120 8V172M8 90H232"/>'
-        f'{words}{dots}{ring}<text class="axis" x="232" y="86" text-anchor="end">pleasant</text>'
-        '<text class="axis" x="124" y="14" text-anchor="start">lively</text></svg>'
+        f'{words}{dots}{ring}<text class="axis end" x="236" y="86">pleasant</text>'
+        '<text class="axis start" x="124" y="14">lively</text></svg>'
     )
 
 

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training.affect_data import rows_and_features
+from training.losses import Targets, balanced_weights, head_loss, targets_of
+
+
+def test_classes_of_a_set_weigh_alike_and_sets_by_their_root() -> None:
+    sets = np.array([0] * 9 + [1] * 4)
+    classes = np.array([0] * 6 + [2] * 3 + [0, 0, 1, -1])
+    weights = balanced_weights(sets, classes)
+    assert weights.sum() == pytest.approx(1)
+    assert weights[:6].sum() == pytest.approx(weights[6:9].sum())
+    assert weights[9:11].sum() == pytest.approx(weights[11])
+    assert weights[12] == 0
+    assert weights[:9].sum() / weights[9:].sum() == pytest.approx(math.sqrt(9 / 3))
+
+
+def test_nothing_labelled_weighs_nothing() -> None:
+    assert not balanced_weights(np.array([0, 1]), np.array([-1, -1])).any()
+
+
+def test_the_loss_is_what_a_slow_loop_says() -> None:
+    random = np.random.default_rng(0)
+    targets = Targets(
+        sets=np.array([0, 0, 0, 1, 1]),
+        polarity=np.array([0, 1, 1, 2, -1]),
+        points=np.array([[0.5, np.nan], [0, 0.2], [0.1, -0.4], [np.nan, np.nan], [-0.6, 0.9]], np.float32),
+    )
+    raw = random.normal(size=(5, 5)).astype(np.float32)
+    expected = 0.0
+    shares = {0: math.sqrt(3), 1: math.sqrt(1)}
+    for row, (one_set, polarity) in enumerate(zip(targets.sets, targets.polarity, strict=True)):
+        if polarity >= 0:
+            present = {
+                int(p) for s, p in zip(targets.sets, targets.polarity, strict=True) if s == one_set and p >= 0
+            }
+            alike = sum((targets.sets == one_set) & (targets.polarity == polarity))
+            weight = shares[int(one_set)] / len(present) / alike / sum(shares.values())
+            expected -= weight * math.log(np.exp(raw[row, polarity]) / np.exp(raw[row, :3]).sum())
+    for axis in (0, 1):
+        known = ~np.isnan(targets.points[:, axis])
+        roots = {s: math.sqrt(sum(known & (targets.sets == s))) for s in (0, 1)}
+        for row in np.flatnonzero(known):
+            one_set = int(targets.sets[row])
+            weight = roots[one_set] / roots[one_set] ** 2 / sum(roots.values())
+            expected += 0.7 * weight * (raw[row, 3 + axis] - targets.points[row, axis]) ** 2
+    assert head_loss(torch.from_numpy(raw), targets, 0.7).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_views_of_the_same_rows_average() -> None:
+    rows, _ = rows_and_features(12, 4, seed=0)
+    targets = targets_of(rows)
+    one, other = (torch.randn(12, 5, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
+    both = head_loss(torch.cat([one, other]), targets, 0.7, repeats=2)
+    assert both.item() == pytest.approx(
+        (head_loss(one, targets, 0.7) + head_loss(other, targets, 0.7)).item() / 2, rel=1e-5
+    )
+
+
+def test_a_point_comes_from_rating_then_quadrant_then_polarity() -> None:
+    rated, _ = rows_and_features(3, 4, seed=0)
+    placed, _ = rows_and_features(3, 4, seed=0, quadrants=True)
+    points = targets_of([*rated, *placed]).points
+    assert points[0, 0] == pytest.approx(rated[0].valence)
+    assert points[3:].tolist() == [[0.5, 0.5], [0.5, -0.5], [-0.5, 0.5]]
+    bare = [type(row)(row.path, "", "s", row.group, row.polarity, None, None, None, "") for row in rated]
+    points = targets_of(bare).points
+    assert points[:, 0].tolist() == [0.5, 0.0, -0.5]
+    assert np.isnan(points[:, 1]).all()

@@ -1,0 +1,86 @@
+"""From out-of-fold outputs to probabilities and scales that mean what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from training.losses import Targets, balanced_weights
+from training.systems.attune import KNOTS, Reading
+
+
+def fit_reading(raw: NDArray[np.float32], targets: Targets) -> Reading:
+    """Fit how raw outputs are read, on outputs of heads that have not seen the rows.
+
+    Least squares shrinks what is hard to predict; valence and arousal are stretched back, so that predictions
+    spread as widely as the labels and a library's brightest and darkest items differ visibly.
+
+    Args:
+        raw: float32 (N, 5), out of fold.
+        targets: Of the same rows.
+
+    Returns:
+        The reading.
+    """
+    temperature, bias = _fit_temperature(raw[:, :3], targets)
+    slope, offset = np.ones(2, np.float32), np.zeros(2, np.float32)
+    for axis in (0, 1):
+        labels = targets.points[:, axis]
+        known = ~np.isnan(labels)
+        if known.sum() > 1:
+            said, meant = raw[known, 3 + axis], labels[known]
+            slope[axis] = meant.std() / max(float(said.std()), 1e-6)
+            offset[axis] = meant.mean() - slope[axis] * said.mean()
+    knots = np.quantile(raw[:, 3:], np.linspace(0, 1, KNOTS), axis=0).T
+    # Equal values would leave gaps of width zero between knots.
+    knots = np.maximum.accumulate(knots, axis=1) + 1e-4 * np.arange(KNOTS)
+    return Reading(temperature, bias, slope, offset, knots.astype(np.float32))
+
+
+def fit_probability(
+    inner: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Fit probability = sigmoid(slope * inner + intercept) by Newton's method (Platt 1999).
+
+    Args:
+        inner: (P,) inner products of pairs, out of fold.
+        truth: (P,) whether the pair is true.
+        weights: (P,) weights of the protocol.
+
+    Returns:
+        Slope, above 0, and intercept.
+    """
+    centre, spread = float(inner.mean()), float(inner.std()) or 1.0
+    design = np.stack([(inner - centre) / spread, np.ones_like(inner)])
+    solution = np.array([1.0, 0.0])
+    for _ in range(30):
+        probability = 1.0 / (1.0 + np.exp(-(solution @ design)))
+        gradient = design @ (weights * (probability - truth))
+        curvature = (design * (weights * probability * (1.0 - probability))) @ design.T
+        solution = solution - np.linalg.solve(curvature + 1e-9 * np.eye(2), gradient)
+    # A space that learnt nothing may slope downwards by chance; the order of answers is never turned round.
+    slope = max(float(solution[0]) / spread, 1e-3)
+    return slope, float(solution[1]) - slope * centre
+
+
+def _fit_temperature(logits: NDArray[np.float32], targets: Targets) -> tuple[float, NDArray[np.float32]]:
+    """Return the factor and shift of the logits that fit the polarities best, priors taken out."""
+    weights = torch.from_numpy(balanced_weights(targets.sets, targets.polarity))
+    known = torch.from_numpy(targets.polarity.clip(min=0))
+    given = torch.from_numpy(logits)
+    log_factor = torch.zeros(1, requires_grad=True)
+    bias = torch.zeros(3, requires_grad=True)
+    solver = torch.optim.LBFGS([log_factor, bias], max_iter=60, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        solver.zero_grad()
+        scaled = given * torch.exp(log_factor) + bias
+        loss = (weights * functional.cross_entropy(scaled, known, reduction="none")).sum()
+        loss = loss + 1e-3 * (bias**2).sum() + 1e-3 * (log_factor**2).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    solver.step(closure)  # type: ignore[no-untyped-call]
+    return float(torch.exp(log_factor.detach()).item()), bias.detach().numpy().copy()

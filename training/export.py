@@ -1,0 +1,119 @@
+"""Towers become a network folder: two ONNX files and their description."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.artefacts import fsync, sha256_of
+from core.errors import ArtefactError, UsageError, printable
+from embedding.backbones import EFFICIENTNET_LITE0, MUSICNN_MSD
+from embedding.session import Session
+from training.systems.attune import Tower
+
+TOLERANCE = 1e-4
+"""Largest difference between a tower and its ONNX file that is taken for rounding."""
+
+_FILES = ("image.onnx", "music.onnx", "network.json")
+_OPSET = 17
+
+
+def export_tower(tower: Tower, example: NDArray[np.float32], path: Path) -> None:
+    """Write a tower as ONNX and check that ONNX Runtime says what it says.
+
+    Args:
+        tower: The tower.
+        example: float32 (N, D) features to check on.
+        path: The file to write.
+
+    Raises:
+        ArtefactError: The written graph differs from the tower by more than `TOLERANCE`.
+    """
+    tower.eval()
+    given = torch.from_numpy(example)
+    torch.onnx.export(
+        tower,
+        (given,),
+        str(path),
+        dynamo=False,
+        opset_version=_OPSET,
+        input_names=["features"],
+        output_names=["embedding", "affect"],
+        dynamic_axes={name: {0: "items"} for name in ("features", "embedding", "affect")},
+    )
+    with torch.no_grad():
+        expected = tower(given)
+    said = Session(path, sha256_of(path)).run(example, "embedding", "affect")
+    for ours, theirs in zip(expected, said, strict=True):
+        worst = float(np.abs(ours.numpy() - theirs).max())
+        if not worst < TOLERANCE:
+            raise ArtefactError(f"{path}: the exported graph differs from the trained one by {worst:.1e}")
+
+
+def write_network(
+    out: Path,
+    towers: tuple[Tower, Tower],
+    examples: tuple[NDArray[np.float32], NDArray[np.float32]],
+    calibration: tuple[float, float],
+    facts: Mapping[str, Any],
+) -> Path:
+    """Write a network folder aside, then put it in place of what was there.
+
+    Args:
+        out: The folder: new, empty, or a network folder.
+        towers: Of images and of music.
+        examples: Features of each to check the export on.
+        calibration: Slope and intercept from inner product to the logit of correspondence.
+        facts: Further entries of network.json: `training` and `out_of_fold`.
+
+    Returns:
+        `out`.
+
+    Raises:
+        UsageError: `out` holds something that is not a network.
+        ArtefactError: The export is not faithful.
+    """
+    refuse_foreign(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        for tower, example, file in zip(towers, examples, _FILES, strict=False):
+            export_tower(tower, example, aside / file)
+        card = {
+            "name": "attune",
+            "image_backbone": EFFICIENTNET_LITE0.name,
+            "music_backbone": MUSICNN_MSD.name,
+            "calibration": {"slope": calibration[0], "intercept": calibration[1]},
+            "sha256": {file: sha256_of(aside / file) for file in _FILES[:2]},
+            **facts,
+        }
+        (aside / "network.json").write_text(json.dumps(card, indent=2) + "\n")
+        _put_in_place(aside, out)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return out
+
+
+def refuse_foreign(out: Path) -> None:
+    """Raise UsageError where `out` is a file, or a folder that holds something else than a network."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{printable(out)}: is a file; name a folder for the network")
+    if out.is_dir() and any(out.iterdir()) and not (out / "network.json").is_file():
+        raise UsageError(f"{printable(out)}: holds other files; name a new or empty folder")
+
+
+def _put_in_place(aside: Path, out: Path) -> None:
+    """Move the files over; the description goes last, so that a torn folder never passes its checksums."""
+    out.mkdir(exist_ok=True)
+    for file in _FILES:
+        fsync(aside / file)
+        (aside / file).replace(out / file)
+    fsync(out)

@@ -1,0 +1,93 @@
+"""What a tower's heads are taught: targets with balanced weights, and the loss over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from training.manifest import Row, polarity_codes, reference_points
+
+POLARITY_VALENCE = (0.5, 0.0, -0.5)
+"""Valence that stands for a polarity (positive, neutral, negative) where no rating or quadrant is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What N rows teach.
+
+    Attributes:
+        sets: int64 (N,), number of each row's data set.
+        polarity: int64 (N,), 0 positive, 1 neutral, 2 negative, -1 unknown.
+        points: float32 (N, 2), valence and arousal in [-1, 1], NaN where unknown.
+    """
+
+    sets: NDArray[np.int64]
+    polarity: NDArray[np.int64]
+    points: NDArray[np.float32]
+
+    def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Targets:
+        """Return the targets of some rows."""
+        return Targets(self.sets[rows], self.polarity[rows], self.points[rows])
+
+
+def targets_of(rows: Sequence[Row]) -> Targets:
+    """Read what rows teach: the rating; without it the quadrant's corner; without that polarity's valence."""
+    _, sets = np.unique(np.array([row.set for row in rows]), return_inverse=True)
+    polarity = polarity_codes(rows).astype(np.int64)
+    points = reference_points(rows)
+    implied = np.array([*POLARITY_VALENCE, np.nan])[polarity]
+    points[:, 0] = np.where(np.isnan(points[:, 0]), implied, points[:, 0])
+    return Targets(sets.astype(np.int64), polarity, points.astype(np.float32))
+
+
+def balanced_weights(sets: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Weigh rows so that sets count by the root of their size and classes within a set count alike.
+
+    The root lies between trusting a large noisy set like many small ones and like one: sets differ in
+    what they call neutral, so a second set teaches more than more of the first.
+
+    Args:
+        sets: (N,), number of the set of each row.
+        classes: (N,), class of each row, -1 for rows of no weight.
+
+    Returns:
+        float32 (N,), sums to 1; all 0 where no row has a class.
+    """
+    weights = np.zeros(len(sets))
+    for one_set in np.unique(sets):
+        inside = (sets == one_set) & (classes >= 0)
+        present, counts = np.unique(classes[inside], return_counts=True)
+        for one_class, count in zip(present, counts, strict=True):
+            weights[inside & (classes == one_class)] = np.sqrt(counts.sum()) / len(present) / count
+    total = weights.sum()
+    return (weights / total if total > 0 else weights).astype(np.float32)
+
+
+def head_loss(raw: Tensor, targets: Targets, point_share: float, repeats: int = 1) -> Tensor:
+    """Return the loss of a tower's raw outputs: cross-entropy of polarity and squared error of the point.
+
+    Args:
+        raw: float32 (repeats * N, 5): three logits of polarity, valence, arousal.
+        targets: Of N rows.
+        point_share: Weight of the squared error beside the cross-entropy.
+        repeats: How many blocks of the same N rows `raw` holds.
+
+    Returns:
+        A scalar; a task without labels adds nothing.
+    """
+    logits, points = raw[:, :3], raw[:, 3:]
+    weights = torch.from_numpy(balanced_weights(targets.sets, targets.polarity)).repeat(repeats) / repeats
+    known = torch.from_numpy(targets.polarity.clip(min=0)).repeat(repeats)
+    loss = (weights * functional.cross_entropy(logits, known, reduction="none")).sum()
+    for axis in (0, 1):
+        labelled = np.where(np.isnan(targets.points[:, axis]), -1, 0)
+        weights = torch.from_numpy(balanced_weights(targets.sets, labelled)).repeat(repeats) / repeats
+        goal = torch.from_numpy(np.nan_to_num(targets.points[:, axis])).repeat(repeats)
+        loss = loss + point_share * (weights * (points[:, axis] - goal) ** 2).sum()
+    return loss
