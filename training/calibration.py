@@ -56,7 +56,7 @@ def fit_probability(
     design = np.stack([(inner - centre) / spread, np.ones_like(inner)])
     solution = np.array([1.0, 0.0])
     for _ in range(30):
-        probability = 1.0 / (1.0 + np.exp(-(solution @ design)))
+        probability = 0.5 * (1.0 + np.tanh(0.5 * (solution @ design)))
         gradient = design @ (weights * (probability - truth))
         curvature = (design * (weights * probability * (1.0 - probability))) @ design.T
         solution = solution - np.linalg.solve(curvature + 1e-9 * np.eye(2), gradient)

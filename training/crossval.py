@@ -29,14 +29,14 @@ class Side:
         kind: The modality.
         rows: N rows.
         targets: What they teach.
-        views: Arrays (N, D): features over the whole item first, then over random spans.
+        features: float32 (N, D), means over each item's moments.
         recipe: How heads are learnt.
     """
 
     kind: Kind
     rows: Sequence[Row]
     targets: Targets
-    views: tuple[NDArray[np.float32], ...]
+    features: NDArray[np.float32]
     recipe: Recipe
 
 
@@ -91,8 +91,8 @@ def hold_out(side: Side, seed: int, progress: Progress) -> HeldOut:
     raw = np.zeros((len(side.rows), 5), np.float32)
     for fold in range(FOLDS):
         learn, held = np.flatnonzero(folds != fold), folds == fold
-        heads = fit_heads([view[learn] for view in side.views], side.targets[learn], side.recipe)
-        raw[held] = heads.raw(side.views[0][held])
+        heads = fit_heads(side.features[learn], side.targets[learn], side.recipe)
+        raw[held] = heads.raw(side.features[held])
         progress.advance()
     return HeldOut(folds, raw)
 

@@ -47,10 +47,9 @@ def targets_of(rows: Sequence[Row]) -> Targets:
 
 
 def balanced_weights(sets: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Weigh rows so that sets count by the root of their size and classes within a set count alike.
+    """Weigh rows so that sets count by their size and classes within a set count alike.
 
-    The root lies between trusting a large noisy set like many small ones and like one: sets differ in
-    what they call neutral, so a second set teaches more than more of the first.
+    Balanced in the whole only, a class that is rare in one set would be learnt as that set's look.
 
     Args:
         sets: (N,), number of the set of each row.
@@ -64,30 +63,29 @@ def balanced_weights(sets: NDArray[np.int64], classes: NDArray[np.int64]) -> NDA
         inside = (sets == one_set) & (classes >= 0)
         present, counts = np.unique(classes[inside], return_counts=True)
         for one_class, count in zip(present, counts, strict=True):
-            weights[inside & (classes == one_class)] = np.sqrt(counts.sum()) / len(present) / count
+            weights[inside & (classes == one_class)] = counts.sum() / len(present) / count
     total = weights.sum()
     return (weights / total if total > 0 else weights).astype(np.float32)
 
 
-def head_loss(raw: Tensor, targets: Targets, point_share: float, repeats: int = 1) -> Tensor:
+def head_loss(raw: Tensor, targets: Targets, point_share: float) -> Tensor:
     """Return the loss of a tower's raw outputs: cross-entropy of polarity and squared error of the point.
 
     Args:
-        raw: float32 (repeats * N, 5): three logits of polarity, valence, arousal.
+        raw: float32 (N, 5): three logits of polarity, valence, arousal.
         targets: Of N rows.
         point_share: Weight of the squared error beside the cross-entropy.
-        repeats: How many blocks of the same N rows `raw` holds.
 
     Returns:
         A scalar; a task without labels adds nothing.
     """
     logits, points = raw[:, :3], raw[:, 3:]
-    weights = torch.from_numpy(balanced_weights(targets.sets, targets.polarity)).repeat(repeats) / repeats
-    known = torch.from_numpy(targets.polarity.clip(min=0)).repeat(repeats)
+    weights = torch.from_numpy(balanced_weights(targets.sets, targets.polarity))
+    known = torch.from_numpy(targets.polarity.clip(min=0))
     loss = (weights * functional.cross_entropy(logits, known, reduction="none")).sum()
     for axis in (0, 1):
         labelled = np.where(np.isnan(targets.points[:, axis]), -1, 0)
-        weights = torch.from_numpy(balanced_weights(targets.sets, labelled)).repeat(repeats) / repeats
-        goal = torch.from_numpy(np.nan_to_num(targets.points[:, axis])).repeat(repeats)
+        weights = torch.from_numpy(balanced_weights(targets.sets, labelled))
+        goal = torch.from_numpy(np.nan_to_num(targets.points[:, axis]))
         loss = loss + point_share * (weights * (points[:, axis] - goal) ** 2).sum()
     return loss

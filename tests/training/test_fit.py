@@ -9,7 +9,7 @@ from tests.training.affect_data import rows_and_features
 from training.calibration import fit_probability, fit_reading
 from training.crossval import FOLDS, Side, blocks, hold_out
 from training.figures import labelled_pairs, seed_figures, summary
-from training.fit import Recipe, fit_heads, seen_as
+from training.fit import Recipe, fit_heads
 from training.losses import targets_of
 from training.systems.attune import Shape, Space
 
@@ -18,22 +18,15 @@ RECIPE = Recipe(l2=0.05)
 
 def _side(kind: str, seed: int) -> Side:
     rows, features = rows_and_features(120, 20, seed, quadrants=kind == "music", moments=3)
-    return Side(kind, rows, targets_of(rows), seen_as(features, 1, seed=0), RECIPE)  # type: ignore[arg-type]
-
-
-def test_views_are_means_over_spans() -> None:
-    _, features = rows_and_features(10, 6, seed=1, moments=4)
-    whole, span = seen_as(features, spans=1, seed=0)
-    assert np.allclose(whole[2], features[2].astype(np.float32).mean(axis=0))
-    runs = [features[2][a:b].astype(np.float32).mean(axis=0) for a in range(4) for b in range(a + 1, 5)]
-    assert any(np.allclose(span[2], run) for run in runs)
+    means = np.stack([one.astype(np.float32).mean(axis=0) for one in features])
+    return Side(kind, rows, targets_of(rows), means, RECIPE)  # type: ignore[arg-type]
 
 
 def test_heads_learn_what_the_features_carry() -> None:
     side = _side("image", seed=2)
-    heads = fit_heads(side.views, side.targets, RECIPE)
+    heads = fit_heads(side.features, side.targets, RECIPE)
     unseen = _side("image", seed=3)
-    raw = heads.raw(unseen.views[0])
+    raw = heads.raw(unseen.features)
     assert np.mean(raw[:, :3].argmax(axis=1) == unseen.targets.polarity) > 0.8
     assert np.corrcoef(raw[:, 3], unseen.targets.points[:, 0])[0, 1] > 0.8
 
@@ -43,8 +36,8 @@ def test_a_set_that_rates_higher_does_not_shift_the_heads() -> None:
     points = side.targets.points.copy()
     points[side.targets.sets == 1, 0] += 0.4
     shifted = type(side.targets)(side.targets.sets, side.targets.polarity, points)
-    plain, other = (fit_heads(side.views, targets, RECIPE) for targets in (side.targets, shifted))
-    moved = other.raw(side.views[0])[:, 3] - plain.raw(side.views[0])[:, 3]
+    plain, other = (fit_heads(side.features, targets, RECIPE) for targets in (side.targets, shifted))
+    moved = other.raw(side.features)[:, 3] - plain.raw(side.features)[:, 3]
     assert moved.std() < 0.02
 
 
@@ -88,8 +81,8 @@ def test_no_row_is_predicted_by_heads_that_saw_its_group() -> None:
     side = _side("image", seed=6)
     held = hold_out(side, 0, SilentProgress())
     fold = held.folds == 2
-    heads = fit_heads([view[~fold] for view in side.views], side.targets[~fold], RECIPE)
-    assert np.allclose(held.raw[fold], heads.raw(side.views[0][fold]), atol=1e-5)
+    heads = fit_heads(side.features[~fold], side.targets[~fold], RECIPE)
+    assert np.allclose(held.raw[fold], heads.raw(side.features[fold]), atol=1e-5)
     groups = {(row.set, row.group, int(f)) for row, f in zip(side.rows, held.folds, strict=True)}
     assert len(groups) == len({(row.set, row.group) for row in side.rows})
 

@@ -10,7 +10,7 @@ from tests.training.affect_data import rows_and_features
 from training.losses import Targets, balanced_weights, head_loss, targets_of
 
 
-def test_classes_of_a_set_weigh_alike_and_sets_by_their_root() -> None:
+def test_classes_of_a_set_weigh_alike_and_sets_by_their_size() -> None:
     sets = np.array([0] * 9 + [1] * 4)
     classes = np.array([0] * 6 + [2] * 3 + [0, 0, 1, -1])
     weights = balanced_weights(sets, classes)
@@ -18,7 +18,7 @@ def test_classes_of_a_set_weigh_alike_and_sets_by_their_root() -> None:
     assert weights[:6].sum() == pytest.approx(weights[6:9].sum())
     assert weights[9:11].sum() == pytest.approx(weights[11])
     assert weights[12] == 0
-    assert weights[:9].sum() / weights[9:].sum() == pytest.approx(math.sqrt(9 / 3))
+    assert weights[:9].sum() / weights[9:].sum() == pytest.approx(9 / 3)
 
 
 def test_nothing_labelled_weighs_nothing() -> None:
@@ -34,7 +34,7 @@ def test_the_loss_is_what_a_slow_loop_says() -> None:
     )
     raw = random.normal(size=(5, 5)).astype(np.float32)
     expected = 0.0
-    shares = {0: math.sqrt(3), 1: math.sqrt(1)}
+    shares = {0: 3, 1: 1}
     for row, (one_set, polarity) in enumerate(zip(targets.sets, targets.polarity, strict=True)):
         if polarity >= 0:
             present = {
@@ -45,22 +45,10 @@ def test_the_loss_is_what_a_slow_loop_says() -> None:
             expected -= weight * math.log(np.exp(raw[row, polarity]) / np.exp(raw[row, :3]).sum())
     for axis in (0, 1):
         known = ~np.isnan(targets.points[:, axis])
-        roots = {s: math.sqrt(sum(known & (targets.sets == s))) for s in (0, 1)}
         for row in np.flatnonzero(known):
-            one_set = int(targets.sets[row])
-            weight = roots[one_set] / roots[one_set] ** 2 / sum(roots.values())
+            weight = 1 / known.sum()
             expected += 0.7 * weight * (raw[row, 3 + axis] - targets.points[row, axis]) ** 2
     assert head_loss(torch.from_numpy(raw), targets, 0.7).item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_views_of_the_same_rows_average() -> None:
-    rows, _ = rows_and_features(12, 4, seed=0)
-    targets = targets_of(rows)
-    one, other = (torch.randn(12, 5, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
-    both = head_loss(torch.cat([one, other]), targets, 0.7, repeats=2)
-    assert both.item() == pytest.approx(
-        (head_loss(one, targets, 0.7) + head_loss(other, targets, 0.7)).item() / 2, rel=1e-5
-    )
 
 
 def test_a_point_comes_from_rating_then_quadrant_then_polarity() -> None:

@@ -45,7 +45,7 @@ class Shape:
     width: float
 
 
-SHAPE = Shape(share=0.75, flatness=0.95, width=0.3)
+SHAPE = Shape(share=0.8, flatness=0.97, width=0.2)
 
 
 @dataclass(frozen=True, slots=True)
