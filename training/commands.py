@@ -83,6 +83,7 @@ def evaluate_command(
     from core.terminal import err, shown_progress
     from embedding.network import open_network
     from training.judge import Examination, judge
+    from training.manifest import LEARNT_FROM
     from training.run_log import log_test_run
 
     network = open_network(system)
@@ -100,8 +101,10 @@ def evaluate_command(
         from training.tables import print_report
 
         print_report(document)
+    console = err()
+    if split in LEARNT_FROM and not quiet:
+        console.print(f"Networks learn from the split {split}: figures on rows that were learnt say little.")
     if judgement.skipped and not quiet:
-        console = err()
         console.print(f"{len(judgement.skipped)} files were left out:")
         for skip in judgement.skipped:
             console.print(f"  {printable(skip.path)}: {printable(skip.reason)}", markup=False)

@@ -21,6 +21,10 @@ QUADRANT_CORNER = {"Q1": (0.5, 0.5), "Q2": (-0.5, 0.5), "Q3": (-0.5, -0.5), "Q4"
 """Valence and arousal that stand for a quadrant where no rating is known."""
 
 
+LEARNT_FROM = ("train", "val")
+"""Splits that a network is trained on; the others are for judging."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One labelled file.

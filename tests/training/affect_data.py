@@ -16,7 +16,7 @@ QUADRANTS = ("Q1", "Q4", "Q2")
 def rows_and_features(
     count: int, width: int, seed: int, *, quadrants: bool = False, moments: int = 1
 ) -> tuple[list[Row], list[NDArray[np.float16]]]:
-    """Make `count` rows of two sets, and features whose first columns carry the label."""
+    """Make `count` rows of two sets, and features whose first half carries the label."""
     random = np.random.default_rng(seed)
     rows, features = [], []
     for number in range(count):
@@ -36,7 +36,7 @@ def rows_and_features(
             )
         )
         one = random.normal(0, 1, (moments, width))
-        one[:, 0] += 4 * valence
-        one[:, 1] += 2 * (kind == 1)
+        one[:, 0 : width // 2 : 2] += 2 * valence
+        one[:, 1 : width // 2 : 2] += kind == 1
         features.append(one.astype(np.float16))
     return rows, features
