@@ -40,6 +40,7 @@ def train_command(
     from core.errors import AttuneError, printable
     from core.settings import default_cache
     from core.terminal import out, shown_progress
+    from training.tables import print_left_out, print_out_of_fold
 
     try:
         from training.train import train
@@ -47,13 +48,13 @@ def train_command(
         raise AttuneError(f'training needs {error.name}: pip install "attune[train]"') from error
 
     folder = default_cache() if cache is None else cache
+    processes = _settings(workers).workers
     with shown_progress(quiet=quiet) as progress:
-        written = train(
-            images, music, output, cache=folder, workers=_settings(workers).workers, progress=progress
-        )
+        skipped = train(images, music, output, cache=folder, workers=processes, progress=progress)
     if not quiet:
-        _print_training(written)
-        out().print(f"Use it: attune build-index --network {printable(written)}", markup=False)
+        print_out_of_fold(json.loads((output / "network.json").read_text()))
+        print_left_out(skipped)
+        out().print(f"Use it: attune build-index --network {printable(output)}", markup=False)
 
 
 @app.command("evaluate")
@@ -79,12 +80,12 @@ def evaluate_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Judge a network on labelled files: correspondence, retrieval, affect, distinctness."""
-    from core.errors import printable
     from core.terminal import err, shown_progress
     from embedding.network import open_network
     from training.judge import Examination, judge
     from training.manifest import LEARNT_FROM
     from training.run_log import log_test_run
+    from training.tables import print_left_out, print_report
 
     network = open_network(system)
     exam = Examination(images, music, split, tuple(image_set or []), tuple(music_set or []))
@@ -98,25 +99,16 @@ def evaluate_command(
     if as_json:
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        from training.tables import print_report
-
         print_report(document)
-    console = err()
-    if split in LEARNT_FROM and not quiet:
-        console.print(f"Networks learn from the split {split}: figures on rows that were learnt say little.")
-    if judgement.skipped and not quiet:
-        console.print(f"{len(judgement.skipped)} files were left out:")
-        for skip in judgement.skipped:
-            console.print(f"  {printable(skip.path)}: {printable(skip.reason)}", markup=False)
+    if not quiet:
+        if split in LEARNT_FROM:
+            err().print(
+                f"Networks learn from the split {split}: figures on rows that were learnt say little."
+            )
+        print_left_out(judgement.skipped)
 
 
 def _settings(workers: int | None) -> Settings:
     from core.settings import Settings
 
     return Settings() if workers is None else Settings(workers=workers)
-
-
-def _print_training(folder: Path) -> None:
-    from training.tables import print_out_of_fold
-
-    print_out_of_fold(json.loads((folder / "network.json").read_text()))

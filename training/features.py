@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.artefacts import written_aside
-from core.errors import AttuneError, MediaError, UsageError, printable
+from core.errors import MediaError
 from core.progress import Progress, SilentProgress
 from core.settings import Settings
 from embedding.backbones import BACKBONES
@@ -19,9 +20,24 @@ from embedding.workers import Job, extract_all
 from training.manifest import Row
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The rows whose files could be read, their features, and what was left out.
+
+    Attributes:
+        rows: N rows.
+        features: For each row float16 (moments, width of the backbone); one moment for a picture.
+        skipped: Files that could not be read, in path order.
+    """
+
+    rows: list[Row]
+    features: list[NDArray[np.float16]]
+    skipped: list[MediaError]
+
+
 def features_of(
     rows: Sequence[Row], kind: Kind, cache: Path, workers: int, progress: Progress | None = None
-) -> list[NDArray[np.float16]]:
+) -> Gathered:
     """Return the backbone features of each row's file, from the cache where they are there.
 
     A file's features are kept as soon as they are known, so an interrupted run goes on where it stopped.
@@ -33,13 +49,6 @@ def features_of(
         cache: Folder of the cache, made if missing.
         workers: Processes that decode and run the backbone.
         progress: Told how far it is; nobody by default.
-
-    Returns:
-        For each row, float16 of shape (moments, width of the backbone); one moment for a picture.
-
-    Raises:
-        UsageError: A file is missing.
-        AttuneError: A file cannot be read.
     """
     listener = progress or SilentProgress()
     folder = cache / BACKBONES[kind].id
@@ -47,25 +56,24 @@ def features_of(
     kept = {row.path: folder / f"{_key(row.path)}.npy" for row in rows}
     missing = [path for path, file in kept.items() if not file.is_file()]
     listener.start(f"features: {kind}", len(missing))
-    refused: list[MediaError] = []
+    skipped: list[MediaError] = []
     for outcome in extract_all((Job(path, kind) for path in missing), Settings(workers=workers)):
         if isinstance(outcome, MediaError):
-            refused.append(outcome)
+            skipped.append(outcome)
         else:
             with written_aside(kept[outcome.path]) as aside, aside.open("wb") as file:
                 np.save(file, outcome.features)
         listener.advance()
     listener.finish()
-    if refused:
-        raise AttuneError(
-            f"{len(refused)} of {len(rows)} labelled files cannot be read, the first: {refused[0]}"
-        )
-    return [np.load(kept[row.path]) for row in rows]
+    readable = [row for row in rows if kept[row.path].is_file()]
+    features = [np.load(kept[row.path]) for row in readable]
+    return Gathered(readable, features, sorted(skipped, key=lambda error: error.path))
 
 
 def _key(path: Path) -> str:
     try:
         status = path.stat()
-    except OSError as error:
-        raise UsageError(f"{printable(path)}: named in the manifest, but {error.strerror}") from error
-    return hashlib.sha256(f"{path}\n{status.st_size}\n{status.st_mtime_ns}".encode()).hexdigest()[:32]
+        stamp = f"{status.st_size}\n{status.st_mtime_ns}"
+    except OSError:
+        stamp = "missing"  # reading it says so
+    return hashlib.sha256(f"{path}\n{stamp}".encode()).hexdigest()[:32]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.terminal import out
+from core.errors import MediaError, printable
+from core.terminal import err, out
 
 
 def print_report(document: dict[str, Any]) -> None:
@@ -41,9 +42,21 @@ def print_report(document: dict[str, Any]) -> None:
 def print_out_of_fold(card: dict[str, Any]) -> None:
     """Print what a network's cross-validation said."""
     console = out()
-    console.print(f"{card['name']}: out-of-fold figures", style="bold")
-    for name, value in card.get("out_of_fold", {}).items():
-        console.print(f"{name:<28}{_figure(value)}")
+    console.print(f"{card['name']}: out-of-fold figures, mean ± spread over fold seeds", style="bold")
+    figures = card.get("out_of_fold", {})
+    for name, value in figures.items():
+        if not name.endswith(" spread"):
+            console.print(f"{name:<34}{_figure(value)} ± {_figure(figures.get(f'{name} spread'))}")
+
+
+def print_left_out(skipped: list[MediaError]) -> None:
+    """Name on stderr the labelled files that could not be read, each with its reason."""
+    if not skipped:
+        return
+    console = err()
+    console.print(f"{len(skipped)} files were left out:")
+    for error in skipped:
+        console.print(f"  {printable(error.path)}: {printable(error.reason)}", markup=False)
 
 
 def _figure(value: Any) -> str:

@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.errors import UsageError, printable
+from core.errors import MediaError, UsageError, printable
 from core.progress import Progress, SilentProgress
 from embedding.backbones import BACKBONES
 from embedding.media import Kind
 from training.calibration import fit_probability, fit_reading
 from training.crossval import FOLDS, Block, HeldOut, Side, blocks, hold_out
 from training.export import refuse_foreign, write_network
-from training.features import features_of
+from training.features import Gathered, features_of
 from training.figures import labelled_pairs, seed_figures, summary
 from training.fit import Recipe, fit_heads
 from training.losses import Targets, targets_of
-from training.manifest import Row, read_manifest
+from training.manifest import LEARNT_FROM, Row, read_manifest
 from training.systems.attune import SHAPE, Space, Tower
 
 SEEDS = (0, 1, 2)
@@ -46,7 +46,7 @@ def train(
     cache: Path,
     workers: int,
     progress: Progress | None = None,
-) -> Path:
+) -> list[MediaError]:
     """Train a network on the splits train and val of two manifests; no other row is read.
 
     Figures and calibration are out of fold; the towers that are written have seen all of train and val.
@@ -61,19 +61,18 @@ def train(
         progress: Told how far it is; nobody by default.
 
     Returns:
-        `out`.
+        The labelled files that could not be read and were left out.
 
     Raises:
         UsageError: The manifests cannot be used or have too little data, or `out` holds other files.
-        AttuneError: A labelled file cannot be read.
     """
     listener = progress or SilentProgress()
     refuse_foreign(out)
     image_rows, music_rows = _labelled(images_csv), _labelled(music_csv)
-    _refuse_too_little(images_csv, image_rows, music_csv, music_rows)
     with _reproducible():
-        images = _side("image", image_rows, cache, workers, listener)
-        music = _side("music", music_rows, cache, workers, listener)
+        seen = features_of(image_rows, "image", cache, workers, listener)
+        heard = features_of(music_rows, "music", cache, workers, listener)
+        images, music = _side("image", images_csv, seen), _side("music", music_csv, heard)
         listener.start("cross-validation", 2 * FOLDS * len(SEEDS))
         held = [
             (hold_out(images, seed, listener), hold_out(music, _MUSIC_SEED + seed, listener))
@@ -96,40 +95,38 @@ def train(
         }
         write_network(out, towers, examples, calibration, facts)
         listener.finish()
-    return out
+    return seen.skipped + heard.skipped
 
 
 def _labelled(csv_path: Path) -> list[Row]:
     """Read the rows to learn from: train and val, or all where the manifest names no splits."""
     rows = read_manifest(csv_path)
-    if not any(row.split for row in rows):
-        return rows
-    kept = [row for row in rows if row.split in ("train", "val")]
-    if not kept:
-        raise UsageError(f"{printable(csv_path)}: no rows of the splits train and val")
-    return kept
+    if any(row.split for row in rows):
+        rows = [row for row in rows if row.split in LEARNT_FROM]
+    if not rows:
+        raise UsageError(f"{printable(csv_path)}: no rows of the splits {' and '.join(LEARNT_FROM)}")
+    _refuse_too_little(csv_path, rows)
+    return rows
 
 
-def _refuse_too_little(
-    images_csv: Path, image_rows: list[Row], music_csv: Path, music_rows: list[Row]
-) -> None:
-    for path, rows in ((images_csv, image_rows), (music_csv, music_rows)):
-        groups: dict[str, set[str]] = {}
-        for row in rows:
-            if row.polarity is not None:
-                groups.setdefault(row.polarity, set()).add(f"{row.set}/{row.group}")
-        enough = sorted(polarity for polarity, of_it in groups.items() if len(of_it) >= FOLDS)
-        if len(enough) < 2:
-            raise UsageError(
-                f"{printable(path)}: too little to learn from: at least two polarities are needed, each with "
-                f"{FOLDS} groups in train and val (found: {', '.join(enough) or 'none'})"
-            )
+def _refuse_too_little(csv_path: Path, rows: list[Row]) -> None:
+    groups: dict[str, set[str]] = {}
+    for row in rows:
+        if row.polarity is not None:
+            groups.setdefault(row.polarity, set()).add(f"{row.set}/{row.group}")
+    enough = sorted(polarity for polarity, of_it in groups.items() if len(of_it) >= FOLDS)
+    if len(enough) < 2:
+        raise UsageError(
+            f"{printable(csv_path)}: too little to learn from: at least two polarities are needed, each with "
+            f"{FOLDS} groups in train and val (found: {', '.join(enough) or 'none'})"
+        )
 
 
-def _side(kind: Kind, rows: list[Row], cache: Path, workers: int, progress: Progress) -> Side:
-    moments = features_of(rows, kind, cache, workers, progress)
+def _side(kind: Kind, csv_path: Path, gathered: Gathered) -> Side:
+    rows = gathered.rows
+    _refuse_too_little(csv_path, rows)  # once more: some of the files may have turned out unreadable
     # The heads are linear: what they say of a track is the mean of what they say of its moments.
-    features = np.stack([one.astype(np.float32).mean(axis=0) for one in moments])
+    features = np.stack([one.astype(np.float32).mean(axis=0) for one in gathered.features])
     return Side(kind, rows, targets_of(rows), features, RECIPES[kind])
 
 

@@ -15,6 +15,7 @@ from embedding.network import open_network
 from tests.training.affect_data import rows_and_features
 from training import train as training
 from training.export import export_tower
+from training.features import Gathered
 from training.manifest import Row
 
 
@@ -35,19 +36,18 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pa
         paths.append(tmp_path / f"{kind}.csv")
         paths[-1].write_text("\n".join(lines) + "\n")
 
-    def known(rows: list[Row], kind: Kind, *_: object) -> list[NDArray[np.float16]]:
+    def known(rows: list[Row], kind: Kind, *_: object) -> Gathered:
         assert all(row.split != "test" for row in rows)
-        return [features[row.path] for row in rows]
+        return Gathered(rows, [features[row.path] for row in rows], [])
 
     monkeypatch.setattr(training, "features_of", known)
     return paths[0], paths[1]
 
 
 def test_a_trained_network_opens_and_repeats_bit_by_bit(manifests: tuple[Path, Path], tmp_path: Path) -> None:
-    written = [
-        training.train(*manifests, tmp_path / name, cache=tmp_path / "cache", workers=1)
-        for name in ("a", "b")
-    ]
+    written = [tmp_path / "a", tmp_path / "b"]
+    for out in written:
+        assert training.train(*manifests, out, cache=tmp_path / "cache", workers=1) == []
     for file in ("image.onnx", "music.onnx", "network.json"):
         assert (written[0] / file).read_bytes() == (written[1] / file).read_bytes()
     network = open_network(str(written[0]))
@@ -69,7 +69,8 @@ def test_quadrants_and_ratings_may_be_missing(manifests: tuple[Path, Path], tmp_
     for path in manifests:
         bare = [",".join([*line.split(",")[:5], "", "", ""]) for line in path.read_text().splitlines()[1:]]
         path.write_text("\n".join(["path,split,set,group,polarity,quadrant,valence,arousal", *bare]) + "\n")
-    out = training.train(*manifests, tmp_path / "bare", cache=tmp_path, workers=1)
+    out = tmp_path / "bare"
+    training.train(*manifests, out, cache=tmp_path, workers=1)
     said = open_network(str(out)).embed("image", np.zeros((2, BACKBONES["image"].width)))
     assert np.isfinite(said.vectors).all()
     assert np.isfinite(said.affect).all()
