@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import printable
 from embedding.media import Kind
 from embedding.network import Network
 from indexer.library import Library
@@ -21,9 +22,10 @@ _WAYS: tuple[tuple[Kind, str, int], ...] = (("music", "song", 10), ("image", "pi
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One question and its answer."""
+    """One question, what its song or picture is called, and its answer."""
 
     title: str
+    name: str
     answer: Answer
 
 
@@ -35,5 +37,6 @@ def ask_both_ways(library: Library, network: Network) -> list[Scene]:
         for mood in ("sad", "festive"):
             (asked,) = nearest_on_plane(library, *MOODS[mood], kind, Filters(limit=1))
             answer = find(library, network, seeds, [asked.path], Filters(limit))
-            scenes.append(Scene(f"A {mood} {noun}", answer))
+            named = " – ".join(part for part in (asked.artist, asked.title) if part)
+            scenes.append(Scene(f"A {mood} {noun}", named or printable(Path(asked.path).name), answer))
     return scenes

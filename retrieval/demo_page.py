@@ -51,17 +51,17 @@ def _section(scene: Scene) -> str:
 <section>
   <div class="ask">
     <h2>{html.escape(scene.title)}</h2>
-    {_asked_media(asked)}
+    {_asked_media(asked, scene.name)}
     {_plane(asked, scene.answer.results)}
   </div>
   <div class="{"pictures" if of_music else "songs"}">{"".join(cards)}</div>
 </section>"""
 
 
-def _asked_media(asked: Asked) -> str:
+def _asked_media(asked: Asked, name: str) -> str:
     path = asked.path or ""
     feels = mood_word(asked.affect) if asked.affect else ""
-    caption = f"<p>{_name(path)} <b>feels {feels}</b></p>"
+    caption = f"<p>{html.escape(name)} <b>feels {feels}</b></p>"
     if asked.kind == "music":
         return f'<audio controls preload="metadata" src="{_audio(path)}"></audio>{caption}'
     return f'<img src="{_thumbnail(path)}" alt="the picture that is asked with">{caption}'
@@ -96,7 +96,7 @@ def _plane(asked: Asked, results: Sequence[Result]) -> str:
     return (
         '<svg viewBox="0 0 240 180" role="img" aria-label="valence and arousal of question and answers">'
         '<path d="M120 8V172M8 90H232"/>'
-        f'{words}{dots}{ring}<text class="axis end" x="236" y="86">pleasant</text>'
+        f'{words}{dots}{ring}<text class="axis end" x="236" y="101">pleasant</text>'
         '<text class="axis start" x="124" y="14">lively</text></svg>'
     )
 

@@ -75,16 +75,15 @@ def explain(picture: Seed, song: Seed) -> str:
         else f"the picture feels {mood_word(seen)}, the music {mood_word(heard)}"
     )
     return (
-        f"{feeling}; {_compared('pleasant', seen.valence, heard.valence)}"
-        f" and {_compared('lively', seen.arousal, heard.arousal)}"
-        f" ({_polarity(seen, heard)})"
+        f"{feeling}; the music is {_degree(seen.valence, heard.valence)} pleasant"
+        f" and {_degree(seen.arousal, heard.arousal)} lively ({_polarity(seen, heard)})"
     )
 
 
-def _compared(quality: str, seen: float, heard: float) -> str:
+def _degree(seen: float, heard: float) -> str:
     if abs(heard - seen) <= _ALIKE:
-        return f"about equally {quality}"
-    return f"the music is {'more' if heard > seen else 'less'} {quality}"
+        return "as"
+    return "more" if heard > seen else "less"
 
 
 def _polarity(seen: Affect, heard: Affect) -> str:

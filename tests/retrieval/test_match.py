@@ -1,0 +1,39 @@
+"""What is said of a pair follows from its affect."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from embedding.media import Kind
+from embedding.network import Affect
+from retrieval.match import explain
+from retrieval.plane import MOODS, mood_word
+from retrieval.query import Seed
+
+
+def seed(kind: Kind, affect: Affect) -> Seed:
+    return Seed(f"/{kind}", kind, np.zeros(128, np.float32), affect)
+
+
+CASES = [
+    (
+        (0.6, 0.5, 0.8, 0.1, 0.1),
+        (0.5, 0.55, 0.7, 0.2, 0.1),
+        "both feel festive; the music is as pleasant and as lively",
+    ),
+    ((-0.5, -0.4, 0.1, 0.2, 0.7), (0.6, 0.5, 0.8, 0.1, 0.1), "the picture feels sad, the music festive"),
+    ((-0.5, -0.4, 0.1, 0.2, 0.7), (0.6, 0.5, 0.8, 0.1, 0.1), "the music is more pleasant and more lively"),
+    ((0.6, 0.5, 0.8, 0.1, 0.1), (0.3, -0.5, 0.2, 0.7, 0.1), "the music is less pleasant and less lively"),
+    ((0.6, 0.5, 0.8, 0.1, 0.1), (0.3, -0.5, 0.2, 0.7, 0.1), "picture most likely positive, music neutral"),
+]
+
+
+@pytest.mark.parametrize(("seen", "heard", "said"), CASES)
+def test_the_sentence_is_true_of_both(seen: tuple[float, ...], heard: tuple[float, ...], said: str) -> None:
+    assert said in explain(seed("image", Affect(*seen)), seed("music", Affect(*heard)))
+
+
+def test_every_named_mood_is_found_at_its_own_place() -> None:
+    for mood, (valence, arousal) in MOODS.items():
+        assert mood_word(Affect(valence, arousal, 0.4, 0.3, 0.3)) == mood
