@@ -11,14 +11,13 @@ import typer
 import indexer.commands
 import retrieval.commands
 import training.commands
-from core.errors import AttuneError, printable
+from core.errors import AttuneError, UsageError, printable
 from core.options import DebugOption, QuietOption
 
 INTERRUPTED = 130  # what shells expect of a command ended by Ctrl-C
 
 app = typer.Typer(
     help="Match music and pictures by the emotion they share. Nothing leaves this machine.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -53,7 +52,7 @@ def demo(
     """Build a library of the shipped samples in a temporary folder and ask it both ways."""
     import tempfile
 
-    from core.settings import Settings
+    from core.settings import load_settings
     from core.terminal import out, shown_progress
     from embedding.network import open_network
     from indexer.build import Request, build
@@ -62,11 +61,13 @@ def demo(
     from retrieval.demo_page import write_demo_page
     from retrieval.forms import print_answer
 
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"--output {printable(output)}: no such folder")
     console = out()
     network = open_network()
     with tempfile.TemporaryDirectory(prefix="attune-demo-") as folder:
         with shown_progress(quiet=quiet) as progress:
-            report = build(Request(Path(folder), (str(SAMPLES),)), network, Settings(), progress)
+            report = build(Request(Path(folder), (str(SAMPLES),)), network, load_settings(), progress)
         assert report.generation is not None
         if not quiet:
             console.print(f"Read {report.added} sample files, {report.generation.images} of them pictures.")
@@ -93,7 +94,7 @@ def run(arguments: list[str]) -> int:
     """
     debug = "--debug" in arguments
     try:
-        result = app(arguments, prog_name="attune", standalone_mode=False)
+        result = app(arguments or ["--help"], prog_name="attune", standalone_mode=False)
         exit_code = result if isinstance(result, int) else 0
         return _interrupted() if exit_code == INTERRUPTED else exit_code
     except typer.TyperException as error:

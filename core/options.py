@@ -29,7 +29,9 @@ WorkersOption = Annotated[
 
 
 def library_folder(given: Path | None) -> Path:
-    """Return the library that was named, or the user's own."""
+    """Return the library that was named, or the user's own; absolute."""
+    if given is not None:
+        return given.absolute()
     from core.settings import default_library
 
-    return given if given is not None else default_library()
+    return default_library()

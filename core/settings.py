@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import UsageError
 
 
 class Settings(BaseSettings):
@@ -25,6 +27,20 @@ class Settings(BaseSettings):
     image_timeout_s: float = Field(default=60.0, gt=0)
     music_timeout_s: float = Field(default=300.0, gt=0)
     memory_mb: int = Field(default=6144, ge=1024)
+
+
+def load_settings(workers: int | None = None) -> Settings:
+    """Return the settings of the environment; a number of workers that is given wins.
+
+    Raises:
+        UsageError: A variable holds what it cannot hold.
+    """
+    try:
+        return Settings() if workers is None else Settings(workers=workers)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(["ATTUNE", *(str(part) for part in first["loc"])]).upper()
+        raise UsageError(f"{name}={first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
 
 
 def default_library() -> Path:

@@ -48,19 +48,19 @@ def build_index(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Make a library of folders with photos and music, or bring it up to date."""
-    from core.settings import Settings
+    from core.settings import load_settings
     from core.terminal import shown_progress
     from embedding.network import SHIPPED, open_network
     from indexer.build import Request, build, plan_build
     from indexer.library import published
 
-    folder = library_folder(library).absolute()
+    folder = library_folder(library)
     names = tuple(str(path) for path in paths or [])
     request = Request(folder, names, tuple(exclude or []), follow_links, rebuild)
     if dry_run:
         _print_plan(plan_build(request))
         return
-    settings = Settings() if workers is None else Settings(workers=workers)
+    settings = load_settings(workers)
     before = published(folder)
     opened = open_network(network or (SHIPPED if before is None else before.network_source))
     with shown_progress(quiet=quiet) as progress:
@@ -84,7 +84,7 @@ def status_command(
     from embedding.network import SHIPPED, open_network
     from indexer.library import read_status
 
-    folder = library_folder(library).absolute()
+    folder = library_folder(library)
     status = read_status(folder)
     before = status.generation
     opened = open_network(network or (SHIPPED if before is None else before.network_source))

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
-
-if TYPE_CHECKING:
-    from core.settings import Settings
 
 app = typer.Typer()
 
@@ -38,7 +35,7 @@ def train_command(
 ) -> None:
     """Train a network on labelled images and music (splits train and val)."""
     from core.errors import AttuneError, printable
-    from core.settings import default_cache
+    from core.settings import default_cache, load_settings
     from core.terminal import out, shown_progress
     from training.tables import print_left_out, print_out_of_fold
 
@@ -48,7 +45,7 @@ def train_command(
         raise AttuneError(f'training needs {error.name}: pip install "attune[train]"') from error
 
     folder = default_cache() if cache is None else cache
-    processes = _settings(workers).workers
+    processes = load_settings(workers).workers
     with shown_progress(quiet=quiet) as progress:
         skipped = train(images, music, output, cache=folder, workers=processes, progress=progress)
     if not quiet:
@@ -80,6 +77,7 @@ def evaluate_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Judge a network on labelled files: correspondence, retrieval, affect, distinctness."""
+    from core.settings import load_settings
     from core.terminal import err, shown_progress
     from embedding.network import open_network
     from training.judge import Examination, judge
@@ -90,7 +88,7 @@ def evaluate_command(
     network = open_network(system)
     exam = Examination(images, music, split, tuple(image_set or []), tuple(music_set or []))
     with shown_progress(quiet=quiet) as progress:
-        judgement = judge(exam, network, network.name, _settings(workers), progress)
+        judgement = judge(exam, network, network.name, load_settings(workers), progress)
     document = judgement.report.to_json()
     if split == "test":
         log_test_run(judgement.report, network)
@@ -106,9 +104,3 @@ def evaluate_command(
                 f"Networks learn from the split {split}: figures on rows that were learnt say little."
             )
         print_left_out(judgement.skipped)
-
-
-def _settings(workers: int | None) -> Settings:
-    from core.settings import Settings
-
-    return Settings() if workers is None else Settings(workers=workers)

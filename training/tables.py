@@ -20,9 +20,9 @@ def print_report(document: dict[str, Any]) -> None:
         f"split {protocol['split'] or 'all'}",
         markup=False,
     )
-    low, high = pairs["ci95"] or (None, None)
+    interval = " (95 % {:.3f}–{:.3f})".format(*pairs["ci95"]) if pairs["ci95"] else ""
     console.print(
-        f"correspondence  accuracy {_figure(pairs['accuracy'])} (95 % {_figure(low)}–{_figure(high)})   "
+        f"correspondence  accuracy {_figure(pairs['accuracy'])}{interval}   "
         f"AUC {_figure(pairs['auc'])}   ECE {_figure(pairs['ece'])}"
     )
     retrieval = Table(box=None, header_style="bold", pad_edge=False)

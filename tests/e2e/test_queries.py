@@ -151,6 +151,11 @@ WRONG_USE = [
     (["browse", "--valence", "3", "--arousal", "0"], "--valence"),
     (["browse", "--mood", "sad", "--kind", "film"], "image or music"),
     (["build-index", "nowhere"], "no such file"),
+    (["build-index", "{folder}", "--workers", "0"], "--workers"),
+    (["demo", "-o", "nowhere/demo.html"], "no such folder"),
+    (["evaluate", "--images", "nowhere.csv", "--music", "nowhere.csv"], "no such manifest"),
+    (["evaluate", "--images", "nowhere.csv"], "Missing option '--music'"),
+    (["train", "--images", "nowhere.csv", "--music", "nowhere.csv", "-o", "out"], "no such manifest"),
     (["no-such-command"], "No such command"),
     (["find-images", "{song}", "--no-such-option"], "No such option"),
 ]
@@ -176,6 +181,20 @@ def test_wrong_use_is_one_line_and_exit_code_2(
     assert result.stderr.startswith("attune: ")
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
+
+
+def test_a_wrong_variable_is_named(media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTUNE_WORKERS", "many")
+    result = attune("build-index", media, library=tmp_path / "library")
+    assert result.returncode == 2
+    assert result.stderr.startswith("attune: ATTUNE_WORKERS=many: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_no_command_shows_the_help() -> None:
+    result = attune()
+    assert result.returncode == 0
+    assert "find-images" in result.stdout
 
 
 def test_failures_are_one_line_and_exit_code_1(
