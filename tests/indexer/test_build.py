@@ -244,6 +244,17 @@ def test_lost_features_are_computed_again(library: Path, network: Network) -> No
         assert opened.features(opened.items([item])[item]).shape == (1, 2528)
 
 
+def test_rebuild_reads_every_file_again(library: Path, network: Network) -> None:
+    with Library(library) as opened:
+        before = {path: item for item, path in opened.paths("image")}
+    report = run_build(library, network, rebuild=True)
+    assert (report.changed, report.added, report.removed) == (PHOTOS + SONGS, 0, 0)
+    with Library(library) as opened:
+        after = {path: item for item, path in opened.paths("image")}
+        assert after.keys() == before.keys()
+        assert set(after.values()).isdisjoint(before.values())
+
+
 def test_a_second_writer_is_told_who_writes(library: Path, network: Network, media: Path) -> None:
     with writing(library), pytest.raises(LibraryError, match="another build"):
         run_build(library, network, media)
