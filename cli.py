@@ -115,7 +115,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _interrupted() -> int:
-    return _say("interrupted; what was finished is kept, the same command continues", INTERRUPTED)
+    return _say("interrupted; a build keeps what was finished: the same command continues it", INTERRUPTED)
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -3,7 +3,8 @@
 AttuneError                 something failed: one sentence, exit code 1
 ├── UsageError              the command was given something it cannot use: exit code 2
 ├── MediaError              one media file cannot be used; carries its path and a reason
-│   └── UnsupportedMedia    a format that is not read, or that needs an extra
+│   ├── UnsupportedMedia    a format that is not read, or that needs an extra
+│   └── UnreachableMedia    not this time: no permission, no time, no memory
 ├── ArtefactError           weights or a network folder are missing, damaged or of another make
 └── LibraryError            a library cannot be opened, locked or written
 """
@@ -53,6 +54,10 @@ class MediaError(AttuneError):
 
 class UnsupportedMedia(MediaError):  # noqa: N818 - reads as what it is
     """The file's format is not read at all, or only with an extra that is not installed."""
+
+
+class UnreachableMedia(MediaError):  # noqa: N818
+    """The file could not be read this time, for a reason that may be gone the next: it is tried again."""
 
 
 def printable(path: str | os.PathLike[str]) -> str:

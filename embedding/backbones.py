@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from embedding.audio import Sound
 from embedding.image import Picture
-from embedding.logmel import logmel, patches
+from embedding.logmel import PATCH_SECONDS, logmel, patches
 from embedding.media import Kind
 from embedding.session import Session
 
 WEIGHTS = Path(__file__).parent / "weights"
 
-MOMENT_S = 187 * 256 / 16000  # one patch of musicnn: 187 frames, 256 samples apart, at 16 kHz
+PATCH_S = PATCH_SECONDS  # one row of music features: 187 frames, 256 samples apart, at 16 kHz
 
 _BATCH = 16  # moments a run: activations of more leave the cache
 
@@ -104,13 +104,13 @@ class Backbones:
         return _half(features)
 
     def music_features(self, sound: Sound) -> NDArray[np.float16]:
-        """Return the features of a sound's moments.
+        """Return the features of a sound, patch by patch.
 
         Args:
             sound: Samples, float32, mono, 16 kHz.
 
         Returns:
-            float16, shape (moments, 1756); a moment lasts `MOMENT_S` seconds.
+            float16, shape (patches, 1756); a patch lasts `PATCH_S` seconds.
         """
         moments = patches(logmel(sound.samples))
         runs = [

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.artefacts import sha256_of
-from core.errors import MediaError
+from core.errors import UnreachableMedia
 from embedding.backbones import Backbones
 from embedding.media import Kind
 from embedding.tags import Tags
@@ -23,7 +23,7 @@ class Extracted:
         path: The file.
         kind: What it is.
         content: SHA-256 of the file's bytes.
-        features: float16, shape (rows, width): one row for a picture, one a moment for music.
+        features: float16, shape (rows, width): one row for a picture, one a patch for music.
         duration_s: Length of the whole piece in seconds, None for a picture.
         width: Pixels of the upright picture, None for music.
         height: Pixels of the upright picture, None for music.
@@ -70,4 +70,4 @@ def content_of(path: Path) -> bytes:
     try:
         return bytes.fromhex(sha256_of(path))
     except OSError as error:
-        raise MediaError(path, f"cannot be read ({error.strerror})") from error
+        raise UnreachableMedia(path, f"cannot be read ({error.strerror})") from error

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
-from core.errors import MediaError
+from core.errors import MediaError, UnreachableMedia
 
 Kind = Literal["image", "music"]
 
@@ -102,11 +102,11 @@ def open_media(path: str | os.PathLike[str]) -> BinaryIO:
     except IsADirectoryError:
         raise MediaError(path, "a folder, not a file") from None
     except FileNotFoundError:
-        raise MediaError(path, "no such file") from None
+        raise UnreachableMedia(path, "no such file") from None
     except PermissionError:
-        raise MediaError(path, "no permission to read it") from None
+        raise UnreachableMedia(path, "no permission to read it") from None
     except (OSError, ValueError) as error:
-        raise MediaError(path, f"cannot be opened: {describe(error)}") from error
+        raise UnreachableMedia(path, f"cannot be opened: {describe(error)}") from error
     status = os.fstat(file.fileno())
     if stat.S_ISREG(status.st_mode) and status.st_size:
         return file

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UsageError
-from embedding.backbones import MOMENT_S
+from embedding.backbones import PATCH_S
 from embedding.network import Embedded, Network
 
 SPAN = 3  # patches in a moment: 9 s, about what a listener needs to say what a passage feels like
@@ -16,7 +16,7 @@ SPAN = 3  # patches in a moment: 9 s, about what a listener needs to say what a 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """A song's overlapping moments, `MOMENT_S` seconds apart.
+    """A song's overlapping moments, `PATCH_S` seconds apart.
 
     Attributes:
         starts_s: float64, shape (n,), seconds from the song's beginning.
@@ -60,8 +60,8 @@ def embed_moments(network: Network, features: NDArray[np.float16]) -> Moments:
     span = span_of(len(features))
     sums = np.cumsum(np.pad(features.astype(np.float64), ((1, 0), (0, 0))), axis=0)
     means = ((sums[span:] - sums[:-span]) / span).astype(np.float32)
-    starts_s: NDArray[np.float64] = np.arange(len(means), dtype=np.float64) * MOMENT_S
-    return Moments(starts_s, span * MOMENT_S, network.embed("music", means))
+    starts_s: NDArray[np.float64] = np.arange(len(means), dtype=np.float64) * PATCH_S
+    return Moments(starts_s, span * PATCH_S, network.embed("music", means))
 
 
 def part(features: NDArray[np.float16], start_s: float | None, end_s: float | None) -> NDArray[np.float16]:
@@ -70,10 +70,10 @@ def part(features: NDArray[np.float16], start_s: float | None, end_s: float | No
     Raises:
         UsageError: The span is empty or lies beyond the song's end.
     """
-    first = 0 if start_s is None else int(start_s // MOMENT_S)
-    last = len(features) if end_s is None else int(-(-end_s // MOMENT_S))
+    first = 0 if start_s is None else int(start_s // PATCH_S)
+    last = len(features) if end_s is None else int(-(-end_s // PATCH_S))
     if end_s is not None and start_s is not None and end_s <= start_s:
         raise UsageError("--to must be later than --from")
     if first >= len(features):
-        raise UsageError(f"--from lies beyond the song's end ({len(features) * MOMENT_S:.0f} s)")
+        raise UsageError(f"--from lies beyond the song's end ({len(features) * PATCH_S:.0f} s)")
     return features[first : max(last, first + 1)]

@@ -122,10 +122,10 @@ class Network:
     @property
     def test_figures(self) -> dict[str, Any] | None:
         """The test report that was stored with the network, if there is one."""
-        path = self.folder / _FIGURES
-        if not path.is_file():
-            return None
-        figures: dict[str, Any] = json.loads(path.read_text())
+        try:
+            figures: dict[str, Any] = json.loads((self.folder / _FIGURES).read_text())
+        except (OSError, ValueError):
+            return None  # none were stored, or they are damaged
         return figures if figures.get("network") == self.id else None
 
     def embed(self, kind: Kind, features: NDArray[np.floating[Any]]) -> Embedded:
@@ -175,7 +175,9 @@ def open_network(source: str = SHIPPED) -> Network:
         return Network(WEIGHTS / SHIPPED, SHIPPED)
     folder = Path(source)
     if not folder.is_dir():
-        raise UsageError(f"--network {source}: neither a shipped network ({SHIPPED}) nor a folder")
+        raise UsageError(
+            f"network {source}: neither a shipped network ({SHIPPED}) nor a folder; name it with --network"
+        )
     return Network(folder, str(folder.absolute()))
 
 

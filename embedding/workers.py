@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import MediaError
+from core.errors import ArtefactError, MediaError, UnreachableMedia
 from embedding.extraction import Extracted, extract
 from embedding.media import Kind
 
@@ -50,6 +50,9 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
 
     Yields:
         For each job, in the order in which they end, its features or why there are none.
+
+    Raises:
+        ArtefactError: The backbones' weights are missing or damaged.
     """
     queue = iter(jobs)
     busy: dict[Connection, _Worker] = {}
@@ -109,16 +112,22 @@ class _Worker:
             self.connection.send(job)
 
     def take(self) -> Outcome:
-        """Return what became of the file; one that is late or dead is stopped for good."""
+        """Return what became of the file; a worker that is late or dead is stopped for good.
+
+        Raises:
+            ArtefactError: The weights are missing or damaged.
+        """
         try:
             if self.connection.poll():
-                outcome: Outcome = self.connection.recv()
+                outcome: Outcome | ArtefactError = self.connection.recv()
+                if isinstance(outcome, ArtefactError):
+                    raise outcome  # nothing can be read without the weights
                 return outcome
             reason = f"reading it took more than {self._limit_s:g} s"
         except (EOFError, OSError):
             reason = _CRASHED
         self.stop()
-        return MediaError(self._job.path, reason)
+        return UnreachableMedia(self._job.path, reason)
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
@@ -142,13 +151,13 @@ def _work(connection: Connection, memory_mb: int) -> None:
         connection.send(_outcome(job, backbones))
 
 
-def _outcome(job: Job, backbones: Backbones) -> Outcome:
+def _outcome(job: Job, backbones: Backbones) -> Outcome | ArtefactError:
     try:
         return extract(job.path, job.kind, backbones)
-    except MediaError as error:
+    except (MediaError, ArtefactError) as error:
         return error
     except MemoryError:
-        return MediaError(job.path, "reading it takes more memory than allowed (ATTUNE_MEMORY_MB)")
+        return UnreachableMedia(job.path, "reading it takes more memory than allowed (ATTUNE_MEMORY_MB)")
     except Exception as error:  # noqa: BLE001 - whatever a library throws at one file, the run goes on
         return MediaError(job.path, f"it could not be read ({type(error).__name__}: {error})")
 

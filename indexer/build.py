@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from core.errors import LibraryError, MediaError, UsageError
+from core.errors import LibraryError, MediaError, UsageError, printable
 from core.interrupts import interrupts_deferred
 from core.paths import absolute
 from core.progress import Progress
@@ -25,8 +25,8 @@ from indexer.plan import Plan, compare
 from indexer.publish import generation_folder, publish
 from indexer.records import Generation, Root, Skipped
 from indexer.scan import Candidate, scan
-from indexer.schema import upgrade
-from indexer.writer import BatchWriter, kept_rows, reader_version
+from indexer.schema import require_current, upgrade
+from indexer.writer import BatchWriter, reader_version
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -42,14 +42,14 @@ class Request:
     Attributes:
         library: The library's folder.
         paths: Folders or files to follow from now on; none: refresh those that are followed.
-        exclude: Globs left out below `paths`, now and in later builds.
-        follow_links: Whether symbolic links are followed.
+        exclude: Globs left out below `paths`, now and in later builds; None: as in earlier builds.
+        follow_links: From now on follow symbolic links below `paths`; where none is named, below all roots.
         rebuild: Read every file again.
     """
 
     library: Path
     paths: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    exclude: tuple[str, ...] | None = None
     follow_links: bool = False
     rebuild: bool = False
 
@@ -91,13 +91,13 @@ def build(request: Request, network: Network, settings: Settings, progress: Prog
         UsageError: A path does not exist, or there is none to refresh.
         LibraryError: The library cannot be written, or somebody else is writing it.
     """
-    new_roots = _roots_of(request)
+    _refuse_wrong_paths(request)
     try:
         with writing(request.library):
             engine = catalogue.connect(request.library / catalogue.FILE, writable=True)
             try:
                 upgrade(engine, request.library)
-                return _build(engine, request, new_roots, network, settings, progress)
+                return _build(engine, request, network, settings, progress)
             finally:
                 engine.dispose()
     except DBAPIError as error:
@@ -113,63 +113,61 @@ def plan_build(request: Request) -> Plan:
         UsageError: A path does not exist, or there is none to refresh.
         LibraryError: The library cannot be read.
     """
-    new_roots = _roots_of(request)
+    _refuse_wrong_paths(request)
     file = request.library / catalogue.FILE
     if not file.exists():
-        return compare(
-            scan(new_roots, request.library, follow_links=request.follow_links), [], {}, {}, rebuild=False
-        )
+        return compare(scan(_roots_of(request, []), request.library), [], {}, rebuild=False)
     engine = catalogue.connect(file, writable=False)
     try:
-        return _plan(engine, request, _merged(engine, new_roots))[0]
+        with engine.connect() as connection:
+            require_current(connection, request.library)
+        return _plan(engine, request)
     except DBAPIError as error:
         raise LibraryError(f"{request.library}: its catalogue cannot be read ({error.orig})") from error
     finally:
         engine.dispose()
 
 
-def _roots_of(request: Request) -> list[Root]:
+def _refuse_wrong_paths(request: Request) -> None:
     for path in request.paths:
         if not Path(path).exists():
-            raise UsageError(f"{path}: no such file or folder")
+            raise UsageError(f"{printable(path)}: no such file or folder")
     if not request.paths and not (request.library / catalogue.FILE).exists():
         raise UsageError("name a folder with photos or music: there is no library yet to refresh")
-    return [Root(absolute(path), request.exclude) for path in request.paths]
 
 
-def _merged(engine: Engine, new_roots: Sequence[Root]) -> list[Root]:
-    with engine.connect() as connection:
-        roots = {root.path: root for root in catalogue.read_roots(connection)}
-    return list((roots | {root.path: root for root in new_roots}).values())
+def _roots_of(request: Request, known: Sequence[Root]) -> list[Root]:
+    """Return all roots to follow: the known ones and those of the request, with the request's wishes."""
+    roots = {root.path: root for root in known}
+    for path in [absolute(path) for path in request.paths] or list(roots):
+        before = roots.get(path, Root(path))
+        exclude = before.exclude if request.exclude is None else request.exclude
+        roots[path] = Root(path, exclude, before.follow_links or request.follow_links)
+    return list(roots.values())
 
 
 def _build(
-    engine: Engine,
-    request: Request,
-    new_roots: list[Root],
-    network: Network,
-    settings: Settings,
-    progress: Progress,
+    engine: Engine, request: Request, network: Network, settings: Settings, progress: Progress
 ) -> Report:
     with engine.begin() as connection:
-        for root in new_roots:
+        for root in _roots_of(request, catalogue.read_roots(connection)):
             changes.write_root(connection, root)
         before = catalogue.current_generation(connection)
     pending = 1 if before is None else before.id + 1
-
-    progress.start("looking for files", None)
-    plan, missing = _plan(engine, request, _merged(engine, new_roots))
-    progress.finish()
     writer = BatchWriter(engine, request.library, network, pending)
 
-    report = Report(unchanged=plan.unchanged, missing=missing, removed=len(plan.gone))
+    progress.start("looking for files", None)
+    plan = _plan(engine, request)
+    progress.finish()
+
+    report = Report(unchanged=plan.unchanged, missing=plan.missing, removed=len(plan.gone))
     writer.retire(plan)
     to_read = plan.read if request.rebuild else _without_copies(plan, writer, report)
     _read(to_read, plan, writer, settings, progress, report)
     report.re_embedded = writer.re_embed(progress)
+    writer.complete()
 
-    changed = writer.wrote or report.removed or report.re_embedded
-    if before is None or changed or before.network != network.id or not _has_files(request.library, before):
+    if before is None or _differs(engine, request.library, before, network, pending):
         progress.start("publishing", None)
         with interrupts_deferred():
             publish(engine, request.library, pending, network)
@@ -180,19 +178,25 @@ def _build(
     return report
 
 
+def _differs(engine: Engine, library: Path, before: Generation, network: Network, pending: int) -> bool:
+    """Say whether the pending generation is another than the one that is published."""
+    if (before.network, before.network_source) != (network.id, network.source):
+        return True
+    with engine.connect() as connection:
+        return changes.has_changes(connection, pending) or not _has_files(library, before)
+
+
 def _has_files(library: Path, generation: Generation) -> bool:
     return generation_folder(library, generation.id).is_dir()
 
 
-def _plan(engine: Engine, request: Request, roots: list[Root]) -> tuple[Plan, list[str]]:
-    found = scan(roots, request.library, follow_links=request.follow_links)
+def _plan(engine: Engine, request: Request) -> Plan:
     with engine.connect() as connection:
+        roots = _roots_of(request, catalogue.read_roots(connection))
         before = catalogue.current_generation(connection)
         known = changes.read_known(connection, 1 if before is None else before.id + 1)
         skips = changes.read_known_skips(connection, reader_version())
-        kept = kept_rows(connection, request.library)
-        plan = compare(found, known, skips, kept, rebuild=request.rebuild)
-    return plan, found.missing
+        return compare(scan(roots, request.library), known, skips, rebuild=request.rebuild)
 
 
 def _without_copies(plan: Plan, writer: BatchWriter, report: Report) -> list[Candidate]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +19,10 @@ from sqlalchemy import (
     Row,
     create_engine,
     event,
-    func,
     or_,
     select,
 )
+from sqlalchemy.pool import QueuePool
 
 from embedding.media import Kind
 from embedding.network import DIM, Affect
@@ -39,8 +41,13 @@ def connect(path: Path, *, writable: bool) -> Engine:
         writable: Whether rows will be written.
     """
     mode = "rwc" if writable else "rw"  # a reader in WAL mode needs the shared-memory file
-    url = f"sqlite:///file:{_quoted(path)}?mode={mode}&uri=true"
-    engine = create_engine(url, connect_args={"timeout": 30})
+    # SQLAlchemy's URLs undo the quoting that SQLite's need: odd names go to SQLite past them.
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
+
+    def connect_to_file() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, timeout=30)
+
+    engine = create_engine("sqlite://", creator=connect_to_file, poolclass=QueuePool)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
@@ -52,12 +59,6 @@ def connect(path: Path, *, writable: bool) -> Engine:
             connection.execute("PRAGMA query_only = ON")
 
     return engine
-
-
-def _quoted(path: Path) -> str:
-    from urllib.parse import quote
-
-    return quote(os.fsencode(path))
 
 
 def seen_by(generation: int) -> ColumnElement[bool]:
@@ -73,19 +74,14 @@ def current_generation(connection: Connection) -> Generation | None:
 
 def read_roots(connection: Connection) -> list[Root]:
     """Return the folders that the library follows, in path order."""
-    rows = connection.execute(select(roots.c.path, roots.c.exclude).order_by(roots.c.path))
-    return [Root(os.fsdecode(path), tuple(json.loads(exclude))) for path, exclude in rows]
+    rows = connection.execute(select(roots).order_by(roots.c.path))
+    return [Root(os.fsdecode(path), tuple(json.loads(exclude)), links) for path, exclude, links in rows]
 
 
 def read_skipped(connection: Connection) -> list[Skipped]:
     """Return the files that could not be used, in path order."""
     rows = connection.execute(select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path))
     return [Skipped(os.fsdecode(path), reason) for path, reason in rows]
-
-
-def count_skipped(connection: Connection) -> int:
-    """Return how many files could not be used."""
-    return connection.execute(select(func.count()).select_from(skipped)).scalar_one()
 
 
 def read_ids(connection: Connection, generation: int, kind: Kind) -> NDArray[np.int64]:
@@ -144,9 +140,12 @@ def has_size(connection: Connection, generation: int, size: int) -> bool:
     return connection.execute(query).first() is not None
 
 
-def find_copy(connection: Connection, generation: int, content: bytes, network: str) -> Item | None:
-    """Return an item of the generation with that content."""
-    query = _item_query(network).where(seen_by(generation), items.c.content == content).limit(1)
+def find_copy(
+    connection: Connection, generation: int, kind: Kind, content: bytes, network: str
+) -> Item | None:
+    """Return an item of the generation, of that kind and with that content."""
+    same = (items.c.content == content) & (items.c.kind == kind)
+    query = _item_query(network).where(seen_by(generation), same).limit(1)
     row = connection.execute(query).first()
     return None if row is None else _item(row)
 

@@ -1,4 +1,4 @@
-"""The catalogue in SQLite: what a build asks it and writes."""
+"""What a build asks the catalogue and writes to it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from core.paths import is_below_any
 from embedding.backbones import BACKBONES
 from embedding.media import Kind
 from indexer.catalogue import chunks, seen_by
@@ -84,12 +85,12 @@ def read_sizes(connection: Connection) -> set[int]:
     return set(connection.execute(select(items.c.size).distinct()).scalars())
 
 
-def find_content(connection: Connection, content: bytes, network: str) -> Row[Any] | None:
-    """Return a row (item and embedding) with that content, of any generation."""
+def find_content(connection: Connection, kind: Kind, content: bytes, network: str) -> Row[Any] | None:
+    """Return a row (item and embedding) of that kind and content, of any generation."""
     return connection.execute(
         select(items, embeddings)
         .join(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
-        .where(items.c.content == content, items.c.backbone.in_([b.id for b in BACKBONES.values()]))
+        .where(items.c.content == content, items.c.kind == kind, items.c.backbone == BACKBONES[kind].id)
         .order_by(items.c.id.desc())
         .limit(1)
     ).first()
@@ -116,9 +117,11 @@ def read_without(
 
 
 def write_root(connection: Connection, root: Root) -> None:
-    """Follow a root from now on; one that is followed already gets the new globs."""
-    connection.execute(delete(roots).where(roots.c.path == os.fsencode(root.path)))
-    connection.execute(insert(roots).values(path=os.fsencode(root.path), exclude=json.dumps(root.exclude)))
+    """Follow a root from now on, as it says."""
+    path = os.fsencode(root.path)
+    connection.execute(delete(roots).where(roots.c.path == path))
+    exclude = json.dumps(root.exclude)
+    connection.execute(insert(roots).values(path=path, exclude=exclude, follow_links=root.follow_links))
 
 
 def write_items(connection: Connection, new: Sequence[NewItem], network: str, generation: int) -> None:
@@ -191,12 +194,29 @@ def write_skip(connection: Connection, stamp: Stamp, reason: str, reader: str) -
     )
 
 
-def keep_skips(connection: Connection, paths: set[str]) -> None:
-    """Forget all skipped files but these."""
-    known = connection.execute(select(skipped.c.path)).scalars().all()
-    for path in known:
-        if os.fsdecode(path) not in paths:
-            forget_skip(connection, os.fsdecode(path))
+def keep_skips(connection: Connection, paths: set[str], missing: Sequence[str]) -> None:
+    """Forget all skipped files but these, and but those below folders of which nothing is known."""
+    for known in connection.execute(select(skipped.c.path)).scalars().all():
+        path = os.fsdecode(known)
+        if path not in paths and not is_below_any(path, missing):
+            forget_skip(connection, path)
+
+
+def remove_lost(connection: Connection, backbone: str, kept_rows: int, generation: int) -> None:
+    """Take the items whose features lie beyond what is kept out of a generation: they are read again."""
+    beyond = items.c.feature_row + items.c.feature_rows > kept_rows
+    lost = seen_by(generation) & (items.c.backbone == backbone) & beyond
+    connection.execute(update(items).where(lost).values(removed=generation))
+
+
+def remove_unembedded(connection: Connection, generation: int, network: str) -> None:
+    """Take items that the network could not embed out of a generation: no features of today's backbone.
+
+    Their files could not be reached, or they would have been read again; when they can, they are new.
+    """
+    done = select(embeddings.c.item).where(embeddings.c.network == network)
+    rest = seen_by(generation) & items.c.id.not_in(done)
+    connection.execute(update(items).where(rest).values(removed=generation))
 
 
 def has_changes(connection: Connection, generation: int) -> bool:

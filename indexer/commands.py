@@ -18,10 +18,10 @@ from core.options import (
 )
 
 if TYPE_CHECKING:
-    from embedding.network import Network
     from indexer.build import Report
     from indexer.library import Status
     from indexer.plan import Plan
+    from indexer.records import Generation
 
 app = typer.Typer()
 
@@ -34,7 +34,9 @@ def build_index(
     ] = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option("--exclude", metavar="GLOB", help="Leave out what matches; may be repeated."),
+        typer.Option(
+            "--exclude", metavar="GLOB", help="Leave out what matches, now and later; may be repeated."
+        ),
     ] = None,
     workers: WorkersOption = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every file again.")] = False,
@@ -56,7 +58,8 @@ def build_index(
 
     folder = library_folder(library)
     names = tuple(str(path) for path in paths or [])
-    request = Request(folder, names, tuple(exclude or []), follow_links, rebuild)
+    globs = None if exclude is None else tuple(glob for glob in exclude if glob)
+    request = Request(folder, names, globs, follow_links, rebuild)
     if dry_run:
         _print_plan(plan_build(request))
         return
@@ -81,20 +84,42 @@ def status_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Say what the library holds and how good its network is."""
-    from embedding.network import SHIPPED, open_network
     from indexer.library import read_status
 
     folder = library_folder(library)
     status = read_status(folder)
-    before = status.generation
-    opened = open_network(network or (SHIPPED if before is None else before.network_source))
+    network_in_use = _network_in_use(status.generation, network)
     if as_json:
         import json
         import sys
 
-        sys.stdout.write(json.dumps(_status_json(folder, status, opened, skipped=skipped), indent=2) + "\n")
+        document = _status_json(folder, status, *network_in_use, skipped=skipped)
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        _print_status(folder, status, opened, skipped=skipped)
+        _print_status(folder, status, *network_in_use, skipped=skipped)
+
+
+def _network_in_use(generation: Generation | None, asked: str | None) -> tuple[str, dict[str, Any] | None]:
+    """Return name and test figures of the library's network; of the one to be used where there is no library.
+
+    Figures belong to the library only if its network is still where it was, unchanged.
+    """
+    from core.errors import AttuneError
+    from embedding.network import SHIPPED, open_network
+
+    if generation is None:
+        network = open_network(asked or SHIPPED)
+        return network.name, network.test_figures
+    try:
+        network = open_network(asked or generation.network_source)
+    except AttuneError:
+        return f"{generation.network[:8]}, not found at {generation.network_source}", None
+    if network.id != generation.network:
+        return (
+            f"{generation.network[:8]}, not the {network.name} that is there now: build the index again",
+            None,
+        )
+    return network.name, network.test_figures
 
 
 def _print_plan(plan: Plan) -> None:
@@ -139,25 +164,29 @@ def _print_report(report: Report, folder: Path) -> None:
             warn.print(f"  {printable(skip.path)}: {printable(skip.reason)}", markup=False)
 
 
-def _status_json(folder: Path, status: Status, network: Network, *, skipped: bool) -> dict[str, Any]:
+def _status_json(
+    folder: Path, status: Status, network: str, figures: dict[str, Any] | None, *, skipped: bool
+) -> dict[str, Any]:
     generation = status.generation
     document: dict[str, Any] = {
         "path": str(folder),
         "generation": 0 if generation is None else generation.id,
-        "network": network.name,
+        "network": network,
         "images": 0 if generation is None else generation.images,
         "music": 0 if generation is None else generation.music,
         "skipped": len(status.skipped),
         "roots": [root.path for root in status.roots],
         "bytes": status.bytes,
-        "test": network.test_figures,
+        "test": figures,
     }
     if skipped:
         document["skipped_files"] = [{"path": skip.path, "reason": skip.reason} for skip in status.skipped]
     return document
 
 
-def _print_status(folder: Path, status: Status, network: Network, *, skipped: bool) -> None:
+def _print_status(
+    folder: Path, status: Status, network: str, figures: dict[str, Any] | None, *, skipped: bool
+) -> None:
     from core.errors import printable
     from core.terminal import out
 
@@ -171,8 +200,7 @@ def _print_status(folder: Path, status: Status, network: Network, *, skipped: bo
         rows.append(("generation", str(generation.id)))
     rows += [("root", printable(root.path)) for root in status.roots]
     rows.append(("size", f"{status.bytes / 1e6:.1f} MB"))
-    rows.append(("network", network.name))
-    figures = network.test_figures
+    rows.append(("network", network))
     if figures is not None:
         found = figures["correspondence"]
         low, high = found["ci95"]

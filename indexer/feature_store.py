@@ -31,10 +31,15 @@ class FeatureStore:
         self._width = backbone.width
         self._row_bytes = backbone.width * 2
 
-    def open_at(self, rows: int) -> None:
-        """Make the store end after so many rows: those that the catalogue knows of.
+    def count(self) -> int:
+        """Return how many whole rows the file has; 0 if there is none."""
+        return self._path.stat().st_size // self._row_bytes if self._path.exists() else 0
 
-        Where a damaged file has fewer, zeros take the place of those that are lost.
+    def open_at(self, rows: int) -> None:
+        """Make the store end after so many rows: those that the catalogue names.
+
+        Where a damaged file has fewer, zeros take the place of those that are lost. No generation to come
+        may name them.
         """
         self._path.parent.mkdir(exist_ok=True)
         with self._path.open("ab") as file:

@@ -21,7 +21,7 @@ from embedding.media import Kind
 from indexer import catalogue
 from indexer.feature_store import FeatureStore
 from indexer.locks import lease
-from indexer.publish import KINDS, MANIFEST, derive_index, generation_folder, read_index, write_indexes
+from indexer.publish import KINDS, derive_index, read_index, write_indexes
 from indexer.records import Generation, Item, Root, Skipped, Stamp
 from indexer.schema import require_current
 from indexer.vectors import VectorIndex
@@ -67,7 +67,7 @@ class Library:
         # A build may purge the generation between reading its number and leasing it: look again.
         while True:
             generation = self._current()
-            held = lease(generation_folder(self.path, generation.id) / MANIFEST)
+            held = lease(self.path, generation.id)
             if self._current().id == generation.id:
                 return generation, held
 
@@ -114,7 +114,7 @@ class Library:
                 self._indexes[kind] = derive_index(
                     connection, self.generation.id, self.generation.network, kind, None
                 )
-        with contextlib.suppress(OSError):  # a folder that cannot be written still answers
+        with contextlib.suppress(OSError):  # a library that cannot be written still answers
             write_indexes(self.path, self.generation.id, self.generation.network, self._indexes)
 
     def items(self, ids: Sequence[int]) -> dict[int, Item]:
@@ -163,10 +163,15 @@ class Library:
         with self._engine.connect() as connection:
             return catalogue.has_size(connection, self.generation.id, size)
 
-    def find_copy(self, content: bytes) -> Item | None:
-        """Return an item with this content hash."""
+    def find_copy(self, kind: Kind, content: bytes) -> Item | None:
+        """Return an item of one kind with this content hash."""
         with self._engine.connect() as connection:
-            return catalogue.find_copy(connection, self.generation.id, content, self.generation.network)
+            return catalogue.find_copy(connection, self.generation.id, kind, content, self.generation.network)
+
+    def roots(self) -> list[Root]:
+        """Return the folders that the library follows, in path order."""
+        with self._engine.connect() as connection:
+            return catalogue.read_roots(connection)
 
 
 def published(path: Path) -> Generation | None:

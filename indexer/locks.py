@@ -11,6 +11,7 @@ from typing import IO
 from core.errors import LibraryError
 
 LOCK = "lock"
+LEASES = "leases"
 
 
 @contextlib.contextmanager
@@ -47,27 +48,34 @@ def writing(library: Path) -> Iterator[None]:
             file.truncate(0)
 
 
-def lease(manifest: Path) -> IO[bytes] | None:
-    """Keep a generation from being purged until the returned file is closed; None where it has no files."""
+def lease(library: Path, generation: int) -> IO[bytes] | None:
+    """Keep a generation from being purged until the returned file is closed.
+
+    The file that is locked is never replaced, so a lease outlives an index folder that is made again.
+
+    Returns:
+        The open file; None where the library cannot be written, and so cannot be purged by this user.
+    """
     import portalocker
 
+    path = _lease_file(library, generation)
     try:
-        file = manifest.open("rb")
+        path.parent.mkdir(exist_ok=True)
+        file = path.open("ab")
     except OSError:
         return None
-    with contextlib.suppress(
-        portalocker.LockException
-    ):  # without a lease, a purge may only cost a second try
+    with contextlib.suppress(portalocker.LockException):  # a purge is looking: the reader looks again, too
         portalocker.lock(file, portalocker.LockFlags.SHARED | portalocker.LockFlags.NON_BLOCKING)
     return file
 
 
-def is_leased(manifest: Path) -> bool:
-    """Say whether any reader holds a lease on a generation."""
+def is_leased(library: Path, generation: int) -> bool:
+    """Say whether any reader holds a lease on a generation; forget its file if none does."""
     import portalocker
 
+    path = _lease_file(library, generation)
     try:
-        file = manifest.open("rb+")
+        file = path.open("rb+")
     except OSError:
         return False
     with file:
@@ -75,4 +83,9 @@ def is_leased(manifest: Path) -> bool:
             portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
         except portalocker.LockException:
             return True
+    path.unlink(missing_ok=True)
     return False
+
+
+def _lease_file(library: Path, generation: int) -> Path:
+    return library / LEASES / str(generation)

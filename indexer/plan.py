@@ -20,19 +20,19 @@ class Plan:
         read: Files to be read: new, changed, or never understood before.
         replaced: For a changed file's path, the row that its new row replaces.
         gone: Rows whose files are not below the roots any more.
-        lost: Rows whose kept features are damaged; their files are read again.
         unchanged: How many files stay as they are.
         hopeless: Files that were skipped before and have not changed since.
         refused: Files of a sort that is not read.
+        missing: Folders that could not be listed: nothing is known of what lies below.
     """
 
     read: list[Candidate] = field(default_factory=list)
     replaced: dict[str, int] = field(default_factory=dict)
     gone: list[int] = field(default_factory=list)
-    lost: list[int] = field(default_factory=list)
     unchanged: int = 0
     hopeless: list[Skipped] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
     @property
     def added(self) -> int:
@@ -40,33 +40,28 @@ class Plan:
         return sum(candidate.stamp.path not in self.replaced for candidate in self.read)
 
 
-def compare(
-    scan: Scan, known: Iterable[Known], skips: dict[Stamp, str], kept_rows: dict[str, int], *, rebuild: bool
-) -> Plan:
+def compare(scan: Scan, known: Iterable[Known], skips: dict[Stamp, str], *, rebuild: bool) -> Plan:
     """Compare what is on disk with what is in the catalogue.
 
-    A file is unchanged if path, size and modification time are; its features must be of today's backbone
-    and still be kept. A row goes only when its file is known to be gone: what lies below a folder that
+    A file is unchanged if path, size and modification time are; its features must be of today's backbone.
+    A row goes only when its file is known to be gone: what lies below a folder that
     could not be listed (an unplugged disk) stays.
 
     Args:
         scan: What is on disk.
         known: The rows of the library.
         skips: Files that were given up, with reasons.
-        kept_rows: For each backbone id, how many feature rows are really kept.
         rebuild: Read every file again.
     """
     rows = {row.stamp.path: row for row in known}
-    plan = Plan(refused=scan.refused)
+    plan = Plan(refused=scan.refused, missing=scan.missing)
     for candidate in scan.candidates:
         row = rows.pop(candidate.stamp.path, None)
         if row is not None:
-            lost = row.feature_row + row.feature_rows > kept_rows.get(row.backbone, 0)
-            if not rebuild and not lost and _is_current(row, candidate):
+            if not rebuild and _is_current(row, candidate):
                 plan.unchanged += 1
                 continue
             plan.replaced[candidate.stamp.path] = row.id
-            plan.lost += [row.id] * lost
         reason = skips.get(candidate.stamp)
         if reason is not None and not rebuild:
             plan.hopeless.append(Skipped(candidate.stamp.path, reason))

@@ -83,6 +83,7 @@ def write_indexes(library: Path, generation: int, network: str, indexes: dict[Ki
     manifest = Manifest(generation, network, {str(kind): count for kind, count in counts.items()}, hashes)
     with written_aside(aside / MANIFEST) as path:
         path.write_text(json.dumps(asdict(manifest), indent=1))
+    aside.chmod(folder.parent.stat().st_mode)
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
     fsync(folder.parent)
@@ -122,7 +123,7 @@ def purge(engine: Engine, library: Path) -> None:
         generation = int(folder.name) if folder.name.isdigit() else None
         if generation is None or generation >= current.id:
             continue
-        if generation == current.id - 1 or is_leased(folder / MANIFEST):
+        if generation == current.id - 1 or is_leased(library, generation):
             kept.append(generation)
         else:
             with contextlib.suppress(OSError):

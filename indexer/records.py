@@ -66,7 +66,14 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A folder (or a single file) that the library follows, and the globs left out below it."""
+    """A folder (or a single file) that the library follows.
+
+    Attributes:
+        path: Absolute.
+        exclude: Globs left out below it.
+        follow_links: Whether symbolic links below it are followed.
+    """
 
     path: str
-    exclude: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+    follow_links: bool = False

@@ -44,21 +44,20 @@ class Scan:
     missing: list[str] = field(default_factory=list)
 
 
-def scan(roots: Iterable[Root], library: Path, *, follow_links: bool = False) -> Scan:
+def scan(roots: Iterable[Root], library: Path) -> Scan:
     """Walk the roots.
 
-    Names that begin with a dot and the library's own folder are passed over; so are symbolic links,
-    unless `follow_links` says otherwise.
+    Names that begin with a dot and the library's own folder are passed over; so are symbolic links, unless
+    the root says otherwise (each folder once).
 
     Args:
         roots: Folders or single files, absolute.
         library: The library's folder.
-        follow_links: Whether links to files and folders are followed (each folder once).
     """
     found = Scan()
     seen: set[str] = set()
     for root in roots:
-        for entry in _walk(root, str(library), follow_links, found):
+        for entry in _walk(root, str(library), found):
             if entry.path not in seen:
                 seen.add(entry.path)
                 _sort_out(entry, found)
@@ -72,11 +71,12 @@ class _Entry:
     status: os.stat_result
 
 
-def _walk(root: Root, library: str, follow_links: bool, found: Scan) -> Iterator[_Entry]:
+def _walk(root: Root, library: str, found: Scan) -> Iterator[_Entry]:
     try:
         status = os.stat(root.path)  # noqa: PTH116 - paths are text here: half a million Path objects cost seconds
     except OSError:
-        found.missing.append(root.path)
+        if not _is_deleted_file(root.path):
+            found.missing.append(root.path)
         return
     if not stat.S_ISDIR(status.st_mode):
         yield _Entry(root.path, status)
@@ -95,16 +95,25 @@ def _walk(root: Root, library: str, follow_links: bool, found: Scan) -> Iterator
             if entry.name.startswith(".") or matches_any(relative, root.exclude):
                 continue
             try:
-                if entry.is_symlink() and not follow_links:
+                if entry.is_symlink() and not root.follow_links:
                     continue
                 status = entry.stat()
-            except OSError:
+            except FileNotFoundError:
                 continue  # vanished while we looked, or a link to nowhere
+            except OSError:
+                found.missing.append(entry.path)
+                continue
             if not stat.S_ISDIR(status.st_mode):
                 yield _Entry(entry.path, status)
             elif (status.st_dev, status.st_ino) not in visited and not is_below(entry.path, library):
                 visited.add((status.st_dev, status.st_ino))
                 folders.append(entry.path)
+
+
+def _is_deleted_file(root: str) -> bool:
+    """Say whether a root was a single file and is gone for good: its folder is there, it is not."""
+    path = Path(root)
+    return kind_of(path) is not None and path.parent.is_dir() and not path.exists()
 
 
 def _sort_out(entry: _Entry, found: Scan) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -42,6 +43,7 @@ roots = Table(
     metadata,
     Column("path", LargeBinary, primary_key=True),
     Column("exclude", Text, nullable=False),
+    Column("follow_links", Boolean, nullable=False),
 )
 
 # Rows are never changed but for `removed`: a changed file is a new row.

@@ -38,16 +38,20 @@ class VectorIndex:
         try:
             if sha256_of(path) != sha256:
                 return None
-            return cls(faiss.read_index(str(path)))
+            return cls(faiss.deserialize_index(np.fromfile(path, np.uint8)))
         except (OSError, RuntimeError):
             return None
 
     def write(self, path: Path) -> None:
-        """Write the index aside, make it durable and give it its name."""
+        """Write the index aside, make it durable and give it its name.
+
+        Raises:
+            OSError: It cannot be written. (FAISS's own writer does not notice a full disk.)
+        """
         import faiss
 
         with written_aside(path) as aside:
-            faiss.write_index(self._index, str(aside))
+            aside.write_bytes(faiss.serialize_index(self._index).tobytes())
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -94,8 +98,15 @@ class VectorIndex:
         if among is not None:
             parameters: Any = faiss.SearchParameters
             chosen = parameters(sel=faiss.IDSelectorBatch(np.asarray(among, np.int64)))
-        inner, ids = self._index.search(np.ascontiguousarray(query[None], np.float32), limit, params=chosen)
+        asked = np.ascontiguousarray(query[None], np.float32)
+        wider = limit
+        while True:
+            inner, ids = self._index.search(asked, wider, params=chosen)
+            # Where the last inner product is shared, which of its owners are in is for the ids to say.
+            if wider >= available or inner[0, -1] < inner[0, limit - 1]:
+                break
+            wider = min(2 * wider, available)
         found = ids[0] >= 0
         ids, inner = ids[0][found], inner[0][found]
-        order = np.lexsort((ids, -inner))
+        order = np.lexsort((ids, -inner))[:limit]
         return ids[order], inner[order]

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Engine, Row
 
-from core.errors import MediaError
+from core.errors import MediaError, UnreachableMedia
 from core.progress import Progress
 from embedding.backbones import BACKBONES
 from embedding.extraction import Extracted, content_of
@@ -27,6 +27,7 @@ from indexer.plan import Plan
 from indexer.records import Stamp
 from indexer.scan import Candidate
 
+PASSING = "passing"  # in place of a reader's version: the reason may be gone next time
 _PICTURES = 512  # pictures a run of the network
 
 
@@ -35,19 +36,6 @@ def reader_version() -> str:
     """Return what decides which files can be read: files that another reader gave up are tried again."""
     extras = [name for name in ("pi_heif", "rawpy") if find_spec(name)]
     return "+".join([version("attune"), *extras])
-
-
-def kept_rows(connection: Connection, library: Path) -> dict[str, int]:
-    """Return for each backbone how many of the rows that the catalogue names are really kept."""
-    kept = {}
-    for backbone in BACKBONES.values():
-        named = changes.feature_rows_in_use(connection, backbone.id)
-        try:
-            there = len(FeatureStore(library, backbone).rows())
-        except OSError:
-            there = 0
-        kept[backbone.id] = min(named, there)
-    return kept
 
 
 class BatchWriter:
@@ -65,19 +53,22 @@ class BatchWriter:
         self._network = network
         self._generation = generation
         self._stores: dict[Kind, FeatureStore] = {}
+        for kind, backbone in BACKBONES.items():
+            self._stores[kind] = FeatureStore(library, backbone)
+            with engine.begin() as connection:
+                named = changes.feature_rows_in_use(connection, backbone.id)
+                # Committed before the gap is filled with zeros: nobody may take those for features.
+                changes.remove_lost(connection, backbone.id, self._stores[kind].count(), generation)
+            self._stores[kind].open_at(named)
         with engine.connect() as connection:
-            for kind, backbone in BACKBONES.items():
-                self._stores[kind] = FeatureStore(library, backbone)
-                self._stores[kind].open_at(changes.feature_rows_in_use(connection, backbone.id))
             self._sizes = changes.read_sizes(connection)
-            self.wrote = changes.has_changes(connection, generation)
 
     def retire(self, plan: Plan) -> None:
-        """Take away the rows of files that are gone or whose features are; mind the skipped files."""
+        """Take away the rows of files that are gone; mind the skipped files."""
         with self._engine.begin() as connection:
-            changes.remove(connection, plan.gone + plan.lost, self._generation)
+            changes.remove(connection, plan.gone, self._generation)
             still = {skip.path for skip in plan.hopeless}
-            changes.keep_skips(connection, still)
+            changes.keep_skips(connection, still, plan.missing)
             for refused in plan.refused:
                 changes.write_skip(connection, refused.stamp, refused.reason, reader_version())
 
@@ -90,12 +81,11 @@ class BatchWriter:
         except MediaError:
             return False
         with self._engine.begin() as connection:
-            row = changes.find_content(connection, content, self._network.id)
+            row = changes.find_content(connection, candidate.kind, content, self._network.id)
             if row is None or not self._stores[candidate.kind].has(row.feature_row, row.feature_rows):
                 return False
             changes.write_items(connection, [_copied(candidate, row)], self._network.id, self._generation)
             changes.remove(connection, [] if replaced is None else [replaced], self._generation)
-        self.wrote = True
         return True
 
     def commit(
@@ -117,11 +107,17 @@ class BatchWriter:
             for outcome in batch:
                 path = str(outcome.path)
                 if isinstance(outcome, MediaError):
-                    changes.write_skip(connection, stamps[path], outcome.reason, reader_version())
-            old = [replaced[str(outcome.path)] for outcome in batch if str(outcome.path) in replaced]
+                    reader = PASSING if isinstance(outcome, UnreachableMedia) else reader_version()
+                    changes.write_skip(connection, stamps[path], outcome.reason, reader)
+            settled = [str(one.path) for one in batch if not isinstance(one, UnreachableMedia)]
+            old = [replaced[path] for path in settled if path in replaced]
             changes.remove(connection, old, self._generation)
         self._sizes.update(item.stamp.size for item in items)
-        self.wrote = self.wrote or bool(items) or bool(old)
+
+    def complete(self) -> None:
+        """Leave out of the generation what has no embedding by its network."""
+        with self._engine.begin() as connection:
+            changes.remove_unembedded(connection, self._generation, self._network.id)
 
     def re_embed(self, progress: Progress) -> int:
         """Embed, from kept features, the items that this network has not seen; return how many."""

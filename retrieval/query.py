@@ -74,6 +74,7 @@ class Seeds:
     def __init__(self, library: Library | None, network: Network) -> None:
         self._library = library
         self._network = network
+        self._extracted: dict[str, NDArray[np.float16]] = {}
 
     @cached_property
     def _backbones(self) -> Backbones:
@@ -112,7 +113,9 @@ class Seeds:
                 return self._library.features(item)
             except LibraryError:
                 pass  # lost: the file itself still has them
-        return extract(Path(path), kind, self._backbones).features
+        if path not in self._extracted:
+            self._extracted[path] = extract(Path(path), kind, self._backbones).features
+        return self._extracted[path]
 
     def _known(self, path: str) -> Item | None:
         if self._library is None:
@@ -120,7 +123,7 @@ class Seeds:
         status = Path(path).stat()
         item = self._library.find(Stamp(absolute(path), status.st_size, status.st_mtime_ns))
         if item is None and self._library.has_size(status.st_size):
-            item = self._library.find_copy(content_of(Path(path)))
+            item = self._library.find_copy(media_kind(path), content_of(Path(path)))
         return item
 
 
@@ -130,7 +133,7 @@ def media_kind(path: str) -> Kind:
     Raises:
         UsageError: It does not exist, or is nothing that Attune reads.
     """
-    if not os.path.lexists(path):
+    if not os.path.exists(path):  # noqa: PTH110 - also of a link to nowhere, whatever its name
         raise UsageError(f"{printable(path)}: no such file")
     if Path(path).is_dir():
         raise UsageError(f"{printable(path)}: a folder; name a file")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.paths import is_below_any, matches_any
-from embedding.backbones import MOMENT_S
+from core.paths import is_below, is_below_any, matches_any
+from embedding.backbones import PATCH_S
 from embedding.media import Kind
 from embedding.moments import SPAN
 from embedding.network import Network
@@ -25,7 +26,7 @@ class Filters:
         limit: At most so many answers.
         min_score: Least score in [0, 1].
         below: Absolute folders, one of which the file lies in; empty: anywhere.
-        exclude: Globs that the path must not match.
+        exclude: Globs that the path, from its root on, must not match.
     """
 
     limit: int = 10
@@ -71,11 +72,19 @@ def allowed(library: Library, kind: Kind, filters: Filters) -> list[int] | None:
     """Return the ids of the items whose paths pass, None where all do."""
     if not filters.by_path:
         return None
+    roots = sorted((root.path for root in library.roots()), key=len, reverse=True)
     return [
         item
         for item, path in library.paths(kind)
-        if (not filters.below or is_below_any(path, filters.below)) and not matches_any(path, filters.exclude)
+        if (not filters.below or is_below_any(path, filters.below))
+        and not matches_any(_below_root(path, roots), filters.exclude)
     ]
+
+
+def _below_root(path: str, roots: Sequence[str]) -> str:
+    """Return what globs are compared with, here as in a build: the path from its root on."""
+    root = next((root for root in roots if is_below(path, root)), "")
+    return path[len(root) :] or path
 
 
 def best_moment(library: Library, network: Network, vector: NDArray[np.float32], item: Item) -> Moment | None:
@@ -85,8 +94,8 @@ def best_moment(library: Library, network: Network, vector: NDArray[np.float32],
         return None
     inner = moments @ vector
     best = int(np.argmax(inner))
-    start_s = best * MOMENT_S
-    end_s = start_s + min(SPAN, item.feature_rows) * MOMENT_S
+    start_s = best * PATCH_S
+    end_s = start_s + min(SPAN, item.feature_rows) * PATCH_S
     if item.duration_s is not None:
         end_s = min(end_s, item.duration_s)
     return Moment(start_s, end_s, float(network.probability(inner[best])))

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from core.errors import UsageError
 from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
 
 app = typer.Typer()
@@ -85,14 +86,16 @@ def evaluate_command(
     from training.run_log import log_test_run
     from training.tables import print_left_out, print_report
 
+    if store and (split != "test" or image_set or music_set):
+        raise UsageError("--store keeps a report of the whole test split: give --split test and no set")
     network = open_network(system)
     exam = Examination(images, music, split, tuple(image_set or []), tuple(music_set or []))
     with shown_progress(quiet=quiet) as progress:
         judgement = judge(exam, network, network.name, load_settings(workers), progress)
     document = judgement.report.to_json()
-    if split == "test":
+    if judgement.saw_test:
         log_test_run(judgement.report, network)
-    if store:
+    if store and document["correspondence"]["ci95"] is not None:
         network.store_figures(document)
     if as_json:
         sys.stdout.write(json.dumps(document, indent=2) + "\n")

@@ -66,7 +66,7 @@ def features_of(
         listener.advance()
     listener.finish()
     readable = [row for row in rows if kept[row.path].is_file()]
-    features = [np.load(kept[row.path]) for row in readable]
+    features = [np.load(kept[row.path], allow_pickle=False) for row in readable]
     return Gathered(readable, features, sorted(skipped, key=lambda error: error.path))
 
 
@@ -76,4 +76,4 @@ def _key(path: Path) -> str:
         stamp = f"{status.st_size}\n{status.st_mtime_ns}"
     except OSError:
         stamp = "missing"  # reading it says so
-    return hashlib.sha256(f"{path}\n{stamp}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{path}\n{stamp}".encode(errors="surrogateescape")).hexdigest()[:32]

@@ -45,9 +45,10 @@ class Examination:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A report, and the files that it had to leave out."""
+    """A report, whether any row was of the test split, and the files that had to be left out."""
 
     report: Report
+    saw_test: bool
     skipped: list[MediaError]
 
 
@@ -76,7 +77,8 @@ def judge(
     image_side = _embed(images, "image", known, network)
     music_side = _embed(music, "music", known, network)
     report = evaluate(images, music, image_side, music_side, network.probability, system)
-    return Judgement(report, sorted(skipped, key=lambda error: error.path))
+    saw_test = any(row.split == "test" for row in [*images, *music])
+    return Judgement(report, saw_test, sorted(skipped, key=lambda error: error.path))
 
 
 def _readable(rows: Sequence[Row], known: dict[Path, Extracted], manifest: Path) -> list[Row]:

@@ -17,7 +17,7 @@ _COLUMNS = ("date", "commit", "network", "images", "music", "accuracy", "low", "
 
 def log_test_run(report: Report, network: Network) -> None:
     """Append a run's figures; an installed Attune, outside a checkout, keeps no log."""
-    if not LOG.parent.is_dir():
+    if not (LOG.parent.parent / "pyproject.toml").is_file():
         return
     document = report.to_json()
     found, protocol = document["correspondence"], document["protocol"]

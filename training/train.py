@@ -49,7 +49,8 @@ def train(
 ) -> list[MediaError]:
     """Train a network on the splits train and val of two manifests; no other row is read.
 
-    Figures and calibration are out of fold; the towers that are written have seen all of train and val.
+    Figures are out of fold; the two numbers of the calibration are fitted on the same pairs that the
+    calibration error is then taken on. The towers that are written have seen all of train and val.
     The same rows and versions give the same files, bit by bit.
 
     Args:

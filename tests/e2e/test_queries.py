@@ -155,6 +155,7 @@ WRONG_USE = [
     (["demo", "-o", "nowhere/demo.html"], "no such folder"),
     (["evaluate", "--images", "nowhere.csv", "--music", "nowhere.csv"], "no such manifest"),
     (["evaluate", "--images", "nowhere.csv"], "Missing option '--music'"),
+    (["evaluate", "--images", "a.csv", "--music", "b.csv", "--split", "val", "--store"], "whole test split"),
     (["train", "--images", "nowhere.csv", "--music", "nowhere.csv", "-o", "out"], "no such manifest"),
     (["no-such-command"], "No such command"),
     (["find-images", "{song}", "--no-such-option"], "No such option"),
@@ -181,6 +182,19 @@ def test_wrong_use_is_one_line_and_exit_code_2(
     assert result.stderr.startswith("attune: ")
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
+
+
+def test_status_says_when_the_network_is_another_one(built: Path, other_network: Any) -> None:
+    said = attune_json("status", "--network", other_network.folder, library=built)
+    assert "build the index again" in said["network"]
+    assert said["test"] is None
+
+
+def test_a_link_to_nowhere_is_no_file(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.mp3").symlink_to(tmp_path / "nowhere.mp3")
+    result = attune("find-images", tmp_path / "link.mp3", library=built)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "no such file" in result.stderr
 
 
 def test_a_wrong_variable_is_named(media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

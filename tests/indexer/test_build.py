@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import LibraryError, MediaError, UsageError
-from core.progress import SilentProgress
+from core.errors import LibraryError, MediaError, UnreachableMedia, UsageError
 from core.settings import Settings
 from embedding import workers
-from embedding.network import Network
+from embedding.network import Network, open_network
 from indexer import build as build_module
-from indexer.build import Request, build, plan_build
+from indexer.build import Request, plan_build
 from indexer.library import Library, published, read_status
 from indexer.locks import writing
 from tests.conftest import PHOTOS, SONGS, run_build
@@ -150,7 +149,10 @@ def test_exclude_is_kept_for_later_builds(tmp_path: Path, own_media: Path, netwo
     run_build(library, network, own_media, exclude=("below",))
     assert len(paths_in(library)) == PHOTOS // 2 + SONGS
     run_build(library, network)
+    run_build(library, network, own_media)
     assert len(paths_in(library)) == PHOTOS // 2 + SONGS
+    run_build(library, network, own_media, exclude=())
+    assert len(paths_in(library)) == PHOTOS + SONGS
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, media: Path) -> None:
@@ -238,10 +240,28 @@ def test_lost_features_are_computed_again(library: Path, network: Network) -> No
     for file in (library / "features").iterdir():
         file.unlink()
     report = run_build(library, network)
-    assert report.changed == PHOTOS + SONGS
+    assert report.added == PHOTOS + SONGS
     with Library(library) as opened:
         item = _ids(opened)[0]
-        assert opened.features(opened.items([item])[item]).shape == (1, 2528)
+        features = opened.features(opened.items([item])[item])
+        assert features.shape == (1, 2528)
+        assert features.any()
+
+
+def test_lost_features_below_an_unplugged_root_are_never_zeros(
+    tmp_path: Path, own_media: Path, network: Network, other_network: Network
+) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media)
+    for file in (library / "features").iterdir():
+        os.truncate(file, 100)
+    own_media.rename(tmp_path / "unplugged")
+    run_build(library, other_network)
+    (tmp_path / "unplugged").rename(own_media)
+    report = run_build(library, other_network)
+    assert report.added == PHOTOS + SONGS
+    with Library(library) as opened:
+        assert len(np.unique(opened.vectors(_ids(opened)), axis=0)) == PHOTOS
 
 
 def test_rebuild_reads_every_file_again(library: Path, network: Network) -> None:
@@ -298,6 +318,78 @@ def test_links_are_followed_only_when_asked(tmp_path: Path, own_media: Path, net
     (own_media / "link").symlink_to(outside)
     run_build(tmp_path / "library", network, own_media)
     assert len(paths_in(tmp_path / "library")) == PHOTOS + SONGS
-    request = Request(tmp_path / "library", follow_links=True)
-    report = build(request, network, Settings(workers=1), SilentProgress())
-    assert report.added == 1
+    assert run_build(tmp_path / "library", network, follow_links=True).added == 1
+    assert run_build(tmp_path / "library", network).removed == 0
+
+
+@pytest.mark.parametrize("name", ["a?q", "a#h", "a%41b", "sp ace", "x\udcff"])
+def test_a_library_may_have_any_name(tmp_path: Path, own_media: Path, network: Network, name: str) -> None:
+    library = tmp_path / name
+    run_build(library, network, own_media)
+    assert len(paths_in(library)) == PHOTOS + SONGS
+    assert {path.name for path in tmp_path.iterdir()} == {name, "media"}
+
+
+def test_a_picture_named_as_music_is_not_taken_for_its_twin(
+    tmp_path: Path, own_media: Path, network: Network
+) -> None:
+    shutil.copyfile(own_media / "photo 00.jpg", own_media / "twin.mp3")
+    run_build(tmp_path / "library", network, own_media)
+    report = run_build(tmp_path / "library", network)
+    assert [Path(skip.path).name for skip in report.skipped] == ["twin.mp3"]
+    assert report.generation is not None
+    assert report.generation.id == 1
+
+
+def test_what_could_not_be_reached_is_tried_again_and_its_old_row_stays(
+    tmp_path: Path, own_media: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media)
+    photo(own_media / "photo 00.jpg", 98, (300, 200))
+    real = build_module.extract_all
+
+    def unreachable(jobs: Iterator[workers.Job], settings: Settings) -> Iterator[MediaError]:
+        for job in jobs:
+            yield UnreachableMedia(job.path, "no permission to read it")
+
+    monkeypatch.setattr(build_module, "extract_all", unreachable)
+    report = run_build(library, network)
+    assert [skip.reason for skip in report.skipped] == ["no permission to read it"]
+    assert str(own_media / "photo 00.jpg") in paths_in(library)
+    monkeypatch.setattr(build_module, "extract_all", real)
+    report = run_build(library, network)
+    assert (report.changed, report.skipped) == (1, [])
+
+
+def test_a_lease_outlives_an_index_that_is_made_again(
+    tmp_path: Path, own_media: Path, network: Network
+) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media)
+    (library / "index" / "1" / "images.faiss").unlink()
+    with Library(library) as reader:
+        ids = reader.index("image").ids.tolist()
+        for number in range(3):
+            photo(own_media / "photo 00.jpg", 200 + number, (60 + number, 40))
+            run_build(library, network)
+        assert len(reader.items(ids)) == len(ids) == PHOTOS
+
+
+def test_a_network_that_moved_is_followed(tmp_path: Path, own_media: Path, network_folder: Path) -> None:
+    library, first, second = tmp_path / "library", tmp_path / "first", tmp_path / "second"
+    shutil.copytree(network_folder, first)
+    run_build(library, open_network(str(first)), own_media)
+    first.rename(second)
+    run_build(library, open_network(str(second)))
+    generation = published(library)
+    assert generation is not None
+    assert generation.network_source == str(second)
+
+
+def test_a_deleted_file_that_was_a_root_goes(tmp_path: Path, own_media: Path, network: Network) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media / "photo 00.jpg", own_media / "song 1.ogg")
+    (own_media / "photo 00.jpg").unlink()
+    report = run_build(library, network)
+    assert (report.removed, report.missing) == (1, [])

@@ -27,6 +27,7 @@ def upgrade() -> None:
         "roots",
         sa.Column("path", sa.LargeBinary, primary_key=True),
         sa.Column("exclude", sa.Text, nullable=False),
+        sa.Column("follow_links", sa.Boolean, nullable=False),
     )
     op.create_table(
         "items",
