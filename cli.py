@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -63,6 +64,8 @@ def demo(
 
     if not output.absolute().parent.is_dir():
         raise UsageError(f"--output {printable(output)}: no such folder")
+    if output.is_dir():
+        raise UsageError(f"--output {printable(output)}: a folder; name a file in it")
     console = out()
     network = open_network()
     with tempfile.TemporaryDirectory(prefix="attune-demo-") as folder:
@@ -79,11 +82,14 @@ def demo(
             print_answer(scene.answer)
     write_demo_page(output, scenes)
     if not quiet:
-        console.print(f"\nLook and listen: {printable(output.absolute())}", markup=False)
+        console.print(f"\nLook and listen: {printable(output.absolute())}")
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 still gets its answer
     sys.exit(run(sys.argv[1:]))
 
 

@@ -69,7 +69,12 @@ def printable(path: str | os.PathLike[str]) -> str:
     Returns:
         Text without control characters and without lone surrogates.
     """
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return printable_text(os.fsencode(path).decode("utf-8", "backslashreplace"))
+
+
+def printable_text(text: str) -> str:
+    """Return any text, a tag for example, without control characters and lone surrogates: escaped."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
     )

@@ -27,8 +27,17 @@ def err() -> Console:
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    console = Console(stderr=stderr, highlight=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
+    class Plain(Console):
+        """Prints text as it is: names of files and songs may look like markup or emoji codes."""
+
+        def __init__(self, width: int | None = None) -> None:
+            super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # Rich would leave with exit code 1: `| head` is no failure
+
+    console = Plain()
+    return console if console.is_terminal else Plain(_PIPE_WIDTH)
 
 
 @contextlib.contextmanager

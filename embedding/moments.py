@@ -72,7 +72,7 @@ def part(features: NDArray[np.float16], start_s: float | None, end_s: float | No
     """
     first = 0 if start_s is None else int(start_s // PATCH_S)
     last = len(features) if end_s is None else int(-(-end_s // PATCH_S))
-    if end_s is not None and start_s is not None and end_s <= start_s:
+    if end_s is not None and end_s <= (start_s or 0.0):
         raise UsageError("--to must be later than --from")
     if first >= len(features):
         raise UsageError(f"--from lies beyond the song's end ({len(features) * PATCH_S:.0f} s)")

@@ -25,7 +25,7 @@ from indexer.plan import Plan, compare
 from indexer.publish import generation_folder, publish
 from indexer.records import Generation, Root, Skipped
 from indexer.scan import Candidate, scan
-from indexer.schema import require_current, upgrade
+from indexer.schema import has_catalogue, require_current, upgrade
 from indexer.writer import BatchWriter, reader_version
 
 if TYPE_CHECKING:
@@ -114,10 +114,9 @@ def plan_build(request: Request) -> Plan:
         LibraryError: The library cannot be read.
     """
     _refuse_wrong_paths(request)
-    file = request.library / catalogue.FILE
-    if not file.exists():
+    if not has_catalogue(request.library):
         return compare(scan(_roots_of(request, []), request.library), [], {}, rebuild=False)
-    engine = catalogue.connect(file, writable=False)
+    engine = catalogue.connect(request.library / catalogue.FILE, writable=False)
     try:
         with engine.connect() as connection:
             require_current(connection, request.library)
@@ -132,7 +131,7 @@ def _refuse_wrong_paths(request: Request) -> None:
     for path in request.paths:
         if not Path(path).exists():
             raise UsageError(f"{printable(path)}: no such file or folder")
-    if not request.paths and not (request.library / catalogue.FILE).exists():
+    if not request.paths and not has_catalogue(request.library):
         raise UsageError("name a folder with photos or music: there is no library yet to refresh")
 
 

@@ -40,7 +40,13 @@ def connect(path: Path, *, writable: bool) -> Engine:
         path: The SQLite file. A writer creates it.
         writable: Whether rows will be written.
     """
-    mode = "rwc" if writable else "rw"  # a reader in WAL mode needs the shared-memory file
+    if writable:
+        mode = "rwc"
+    elif os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        mode = "rw"  # a reader in WAL mode needs the shared-memory file
+    else:
+        wal = path.with_name(f"{path.name}-wal")
+        mode = "ro" if wal.exists() and wal.stat().st_size else "ro&immutable=1"
     # SQLAlchemy's URLs undo the quoting that SQLite's need: odd names go to SQLite past them.
     uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
 

@@ -151,17 +151,15 @@ def _print_report(report: Report, folder: Path) -> None:
         if count
     ]
     console = out()
-    console.print(
-        f"{generation.images} images and {generation.music} songs in {printable(folder)}", markup=False
-    )
+    console.print(f"{generation.images} images and {generation.music} songs in {printable(folder)}")
     console.print(f"{', '.join(parts) or 'nothing to do'}; generation {generation.id}")
     warn = err()
     for missing in report.missing:
-        warn.print(f"{printable(missing)}: cannot be listed; what was known below it is kept", markup=False)
+        warn.print(f"{printable(missing)}: cannot be listed; what was known below it is kept")
     if report.skipped:
         warn.print(f"{len(report.skipped)} files were skipped:")
         for skip in report.skipped:
-            warn.print(f"  {printable(skip.path)}: {printable(skip.reason)}", markup=False)
+            warn.print(f"  {printable(skip.path)}: {printable(skip.reason)}")
 
 
 def _status_json(
@@ -211,7 +209,7 @@ def _print_status(
         ("skipped", f"{len(status.skipped)} files" + ("" if skipped else "; list them with --skipped"))
     )
     for name, value in rows:
-        console.print(f"{name:<11}{value}", markup=False, soft_wrap=True)
+        console.print(f"{name:<11}{value}", soft_wrap=True)
     if skipped:
         for skip in status.skipped:
-            console.print(f"  {printable(skip.path)}: {printable(skip.reason)}", markup=False, soft_wrap=True)
+            console.print(f"  {printable(skip.path)}: {printable(skip.reason)}", soft_wrap=True)

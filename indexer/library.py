@@ -23,7 +23,7 @@ from indexer.feature_store import FeatureStore
 from indexer.locks import lease
 from indexer.publish import KINDS, derive_index, read_index, write_indexes
 from indexer.records import Generation, Item, Root, Skipped, Stamp
-from indexer.schema import require_current
+from indexer.schema import has_catalogue, require_current
 from indexer.vectors import VectorIndex
 
 
@@ -180,7 +180,7 @@ def published(path: Path) -> Generation | None:
     Raises:
         LibraryError: It exists and cannot be read.
     """
-    if not (path / catalogue.FILE).exists():
+    if not has_catalogue(path):
         return None
     engine = _open_engine(path)
     try:
@@ -196,7 +196,7 @@ def read_status(path: Path) -> Status:
     Raises:
         LibraryError: It exists and cannot be read.
     """
-    if not (path / catalogue.FILE).exists():
+    if not has_catalogue(path):
         return Status(None, [], [], 0)
     engine = _open_engine(path)
     try:
@@ -212,10 +212,9 @@ def read_status(path: Path) -> Status:
 
 
 def _open_engine(path: Path) -> Engine:
-    file = path / catalogue.FILE
-    if not file.exists():
+    if not has_catalogue(path):
         raise LibraryError(f"{path}: no library here; make one with `attune build-index FOLDER`")
-    engine = catalogue.connect(file, writable=False)
+    engine = catalogue.connect(path / catalogue.FILE, writable=False)
     try:
         with engine.connect() as connection:
             require_current(connection, path)

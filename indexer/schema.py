@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from core.errors import LibraryError
+from indexer.catalogue import FILE, connect
 
 HEAD = "0001"
 
@@ -19,6 +21,27 @@ def revision_of(connection: Connection) -> str | None:
         return None
     revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return None if revision is None else str(revision)
+
+
+def has_catalogue(library: Path) -> bool:
+    """Say whether a folder holds a catalogue. One that a kill left without its tables counts as none.
+
+    Raises:
+        LibraryError: There is a file of its name that is no catalogue.
+    """
+    file = library / FILE
+    if not file.exists():
+        return False
+    engine = connect(file, writable=False)
+    try:
+        with engine.connect() as connection:
+            return revision_of(connection) is not None
+    except DBAPIError as error:
+        raise LibraryError(
+            f"{library}: its catalogue cannot be read ({error.orig}); move the folder away and build again"
+        ) from error
+    finally:
+        engine.dispose()
 
 
 def require_current(connection: Connection, library: Path) -> None:
@@ -57,5 +80,7 @@ def upgrade(engine: Engine, library: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     with engine.begin() as connection:
+        # Said aloud: else Python's driver commits each CREATE by itself, and a kill leaves some of them.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

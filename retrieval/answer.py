@@ -40,19 +40,20 @@ def find(
     asked = [seeds.seed(path, span) for path in paths]
     wanted: Kind = "image" if asked[0].kind == "music" else "music"
     found = nearest(library, network, mean_vector(asked), wanted, filters)
-    return _answer([seed.asked for seed in asked], found, library, network, began)
+    return _answer(wanted, [seed.asked for seed in asked], found, library, network, began)
 
 
 def browse(library: Library, network: Network, point: Asked, filters: Filters) -> Answer:
     """Find what lies near a point of the plane; the point's kind says what is looked for."""
     began = time.perf_counter()
-    found = nearest_on_plane(library, point.valence, point.arousal, point.kind or "image", filters)
-    return _answer([point], found, library, network, began)
+    wanted: Kind = point.kind or "image"
+    found = nearest_on_plane(library, point.valence, point.arousal, wanted, filters)
+    return _answer(wanted, [point], found, library, network, began)
 
 
 def _answer(
-    asked: list[Asked], found: list[Result], library: Library, network: Network, began: float
+    wanted: Kind, asked: list[Asked], found: list[Result], library: Library, network: Network, began: float
 ) -> Answer:
     generation = library.generation
     source = Source(str(library.path), generation.id, generation.images, generation.music, network.name)
-    return Answer(asked, found, source, (time.perf_counter() - began) * 1000)
+    return Answer(wanted, asked, found, source, (time.perf_counter() - began) * 1000)

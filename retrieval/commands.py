@@ -193,13 +193,19 @@ def _show(answer: Answer, *, as_json: bool, paths: bool, nul: bool) -> None:
 
 
 def _filters(limit: int, min_score: float, below: list[Path] | None, exclude: list[str] | None) -> Filters:
-    from core.paths import absolute
     from retrieval.search import Filters
 
     for folder in below or []:
         if not folder.is_dir():
             raise UsageError(f"--in {folder}: no such folder")
-    return Filters(limit, min_score, tuple(absolute(folder) for folder in below or []), tuple(exclude or []))
+    return Filters(limit, min_score, _folders(below or []), tuple(exclude or []))
+
+
+def _folders(given: list[Path]) -> tuple[str, ...]:
+    """Return folders as they are named and as they really lie: a link to a folder means that folder."""
+    from core.paths import absolute
+
+    return tuple(name for folder in given for name in (absolute(folder), str(folder.resolve())))
 
 
 def _seconds(option: str, text: str | None) -> float | None:

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from core.errors import printable
+from core.errors import printable, printable_text
 from core.terminal import out
 from retrieval.match import Match
 from retrieval.mood import Mood
@@ -36,18 +36,18 @@ def print_answer(answer: Answer) -> None:
     """Print an answer as a table."""
     console = out()
     for asked in answer.query:
-        console.print(_asked_line(asked), markup=False)
+        console.print(_asked_line(asked))
     if not answer.results:
         console.print("Nothing in the library matches.")
         return
-    music = any(result.moment is not None for result in answer.results)
+    music = answer.kind == "music"
     table = _table("#", "score", "feels", "val", "aro", *(("best from", "song") if music else ("picture",)))
     for result in answer.results:
         cells = [str(result.rank), f"{result.score:.2f}", mood_word(result.affect)]
         cells += [f"{result.affect.valence:+.2f}", f"{result.affect.arousal:+.2f}"]
         if music:
             cells.append(clock(result.moment.start_s) if result.moment else "")
-        named = " – ".join(name for name in (result.artist, result.title) if name)
+        named = " – ".join(printable_text(name) for name in (result.artist, result.title) if name)
         path = printable(result.path)
         cells.append(f"{path}\n{named}" if named and music else path)
         table.add_row(*cells)
@@ -65,9 +65,9 @@ def print_match(match: Match, accuracy: str | None) -> None:
     console = out()
     verdict = "They correspond" if match.corresponds else "They do not correspond"
     console.print(f"{verdict}: {match.score:.0%} likely to carry the same emotion.", style="bold")
-    console.print(match.why[0].upper() + match.why[1:] + ".", markup=False)
+    console.print(match.why[0].upper() + match.why[1:] + ".")
     for asked in (match.image, match.music):
-        console.print(_asked_line(asked), markup=False)
+        console.print(_asked_line(asked))
     moment = match.moment
     console.print(
         f"The song's best moment: {clock(moment.start_s)}–{clock(moment.end_s)}, {moment.score:.0%}."
@@ -94,9 +94,7 @@ def print_moods(moods: list[Mood]) -> None:
     console.print(table)
     for mood in moods:
         if mood.curve:
-            console.print(
-                f"\n{printable(mood.asked.path or '')}, 0:00–{clock(mood.curve[-1].end_s)}", markup=False
-            )
+            console.print(f"\n{printable(mood.asked.path or '')}, 0:00–{clock(mood.curve[-1].end_s)}")
             console.print(f"  valence {curve_line([point.valence for point in mood.curve])}")
             console.print(f"  arousal {curve_line([point.arousal for point in mood.curve])}")
 

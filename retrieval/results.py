@@ -109,8 +109,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer: what was asked, what was found, where, and how long it took."""
+    """A whole answer: the kind looked for, what was asked, what was found, where, and how long it took."""
 
+    kind: Kind
     query: list[Asked]
     results: list[Result]
     library: Source

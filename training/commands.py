@@ -52,7 +52,7 @@ def train_command(
     if not quiet:
         print_out_of_fold(json.loads((output / "network.json").read_text()))
         print_left_out(skipped)
-        out().print(f"Use it: attune build-index --network {printable(output)}", markup=False)
+        out().print(f"Use it: attune build-index --network {printable(output)}")
 
 
 @app.command("evaluate")

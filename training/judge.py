@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from core.settings import Settings
 
 
+_Known = dict[tuple[Path, Kind], Extracted]
+
+
 @dataclass(frozen=True, slots=True)
 class Examination:
     """What to judge on.
@@ -63,7 +66,7 @@ def judge(
     images = read_manifest(exam.images, exam.split, exam.image_sets or None)
     music = read_manifest(exam.music, exam.split, exam.music_sets or None)
     jobs = [Job(row.path, "image") for row in images] + [Job(row.path, "music") for row in music]
-    known: dict[Path, Extracted] = {}
+    known: _Known = {}
     skipped = []
     progress.start("reading labelled files", len(jobs))
     for outcome in extract_all(jobs, settings):
@@ -71,9 +74,12 @@ def judge(
         if isinstance(outcome, MediaError):
             skipped.append(outcome)
         else:
-            known[outcome.path] = outcome
+            known[outcome.path, outcome.kind] = outcome
     progress.finish()
-    images, music = _readable(images, known, exam.images), _readable(music, known, exam.music)
+    images, music = (
+        _readable(images, "image", known, exam.images),
+        _readable(music, "music", known, exam.music),
+    )
     image_side = _embed(images, "image", known, network)
     music_side = _embed(music, "music", known, network)
     report = evaluate(images, music, image_side, music_side, network.probability, system)
@@ -81,15 +87,15 @@ def judge(
     return Judgement(report, saw_test, sorted(skipped, key=lambda error: error.path))
 
 
-def _readable(rows: Sequence[Row], known: dict[Path, Extracted], manifest: Path) -> list[Row]:
-    readable = [row for row in rows if row.path in known]
+def _readable(rows: Sequence[Row], kind: Kind, known: _Known, manifest: Path) -> list[Row]:
+    readable = [row for row in rows if (row.path, kind) in known]
     if not readable:
         raise UsageError(f"{manifest}: none of the files that it names can be read")
     return readable
 
 
-def _embed(rows: Sequence[Row], kind: Kind, known: dict[Path, Extracted], network: Network) -> Embedded:
-    features = [known[row.path].features for row in rows]
+def _embed(rows: Sequence[Row], kind: Kind, known: _Known, network: Network) -> Embedded:
+    features = [known[row.path, kind].features for row in rows]
     if kind == "image":
         return network.embed("image", np.concatenate(features))
     tracks = [embed_track(network, one) for one in features]

@@ -18,7 +18,6 @@ def print_report(document: dict[str, Any]) -> None:
         f"{document['system']} on {protocol['images']} images ({', '.join(protocol['image_sets'])}) and "
         f"{protocol['music']} songs ({', '.join(protocol['music_sets'])}), "
         f"split {protocol['split'] or 'all'}",
-        markup=False,
     )
     interval = " (95 % {:.3f}–{:.3f})".format(*pairs["ci95"]) if pairs["ci95"] else ""
     console.print(
@@ -56,7 +55,7 @@ def print_left_out(skipped: list[MediaError]) -> None:
     console = err()
     console.print(f"{len(skipped)} files were left out:")
     for error in skipped:
-        console.print(f"  {printable(error.path)}: {printable(error.reason)}", markup=False)
+        console.print(f"  {printable(error.path)}: {printable(error.reason)}")
 
 
 def _figure(value: Any) -> str:

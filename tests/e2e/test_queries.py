@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import PHOTOS, SONGS
-from tests.e2e.command import attune, attune_json
+from tests.e2e.command import ATTUNE, attune, attune_json
 from tests.media_factory import damaged
 
 SHARES = {"positive", "neutral", "negative"}
@@ -140,6 +141,7 @@ WRONG_USE = [
     (["find-images", "{song}", "--from", "soon"], "not a time"),
     (["find-images", "{song}", "--from", "99:00"], "end"),
     (["find-images", "{song}", "--from", "9", "--to", "3"], "later"),
+    (["find-images", "{song}", "--to", "0"], "later"),
     (["find-images", "{song}", "--json", "--paths"], "exclude one another"),
     (["find-images", "{song}", "--network", "nowhere"], "neither a shipped network"),
     (["match", "{photo}"], "Missing argument"),
@@ -153,6 +155,7 @@ WRONG_USE = [
     (["build-index", "nowhere"], "no such file"),
     (["build-index", "{folder}", "--workers", "0"], "--workers"),
     (["demo", "-o", "nowhere/demo.html"], "no such folder"),
+    (["demo", "-o", "{folder}"], "a folder"),
     (["evaluate", "--images", "nowhere.csv", "--music", "nowhere.csv"], "no such manifest"),
     (["evaluate", "--images", "nowhere.csv"], "Missing option '--music'"),
     (["evaluate", "--images", "a.csv", "--music", "b.csv", "--split", "val", "--store"], "whole test split"),
@@ -195,6 +198,45 @@ def test_a_link_to_nowhere_is_no_file(built: Path, tmp_path: Path) -> None:
     result = attune("find-images", tmp_path / "link.mp3", library=built)
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert "no such file" in result.stderr
+
+
+def test_names_that_look_like_markup_are_printed_as_they_are(
+    tmp_path: Path, media: Path, network_folder: Path
+) -> None:
+    folder = tmp_path / "b" / "[/b]"
+    folder.mkdir(parents=True)
+    os.link(media / "photo 00.jpg", folder / "[red]x :smile:.jpg")
+    os.link(media / "song 1.ogg", folder / "song.ogg")
+    library = tmp_path / "library"
+    assert attune("build-index", folder, "--network", network_folder, library=library).returncode == 0
+    shown = attune("find-images", folder / "song.ogg", library=library)
+    assert shown.returncode == 0, shown.stderr
+    assert "[/b]/[red]x :smile:.jpg" in shown.stdout
+
+
+def test_a_reader_that_leaves_early_is_no_failure(built: Path, media: Path) -> None:
+    ask = f"{ATTUNE} find-images '{media / 'song 1.ogg'}' --library '{built}'"
+    command = f"{ask} | head -1; echo ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert result.stdout.splitlines()[-1] == "0"
+    assert result.stderr == ""
+
+
+def test_a_terminal_without_utf_8_gets_its_answer(
+    built: Path, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    assert attune("mood", media / "song 3.mp3", library=built).returncode == 0
+
+
+def test_songs_are_laid_out_as_songs(built: Path) -> None:
+    assert "best from" in attune("browse", "--mood", "sad", "--kind", "music", library=built).stdout
+
+
+def test_a_linked_folder_means_the_folder(built: Path, media: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(media / "below")
+    found = attune_json("find-images", media / "song 1.ogg", "--in", tmp_path / "link", library=built)
+    assert len(found["results"]) == PHOTOS // 2
 
 
 def test_a_wrong_variable_is_named(media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

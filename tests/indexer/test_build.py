@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import alembic.op
 import numpy as np
 import pytest
 
@@ -288,6 +289,41 @@ def test_a_newer_catalogue_is_refused(library: Path, network: Network) -> None:
         Library(library)
     with pytest.raises(LibraryError, match="newer Attune"):
         run_build(library, network)
+
+
+@pytest.mark.parametrize("left", ["empty file", "half the tables"])
+def test_a_first_build_that_was_killed_early_is_continued(
+    tmp_path: Path, own_media: Path, network: Network, left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    if left == "empty file":
+        (library / "catalogue.db").touch()
+    else:
+        create = alembic.op.create_index
+
+        def killed(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(alembic.op, "create_index", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_build(library, network, own_media)
+        monkeypatch.setattr(alembic.op, "create_index", create)
+    assert published(library) is None
+    assert read_status(library).generation is None
+    assert len(plan_build(Request(library, (str(own_media),))).read) == PHOTOS + SONGS
+    assert run_build(library, network, own_media).added == PHOTOS + SONGS
+
+
+def test_a_library_that_cannot_be_written_still_answers(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.read_bytes() for path in library.glob("catalogue.db*")}
+    monkeypatch.setattr(
+        os, "access", lambda *_: False
+    )  # as on a read-only disk; root may write anything else
+    assert len(paths_in(library)) == PHOTOS + SONGS
+    assert {path: path.read_bytes() for path in library.glob("catalogue.db*")} == before
 
 
 def test_wrong_paths_are_usage_errors(tmp_path: Path, network: Network) -> None:

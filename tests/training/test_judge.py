@@ -110,6 +110,17 @@ def test_unreadable_files_are_left_out_and_named(manifests: tuple[Path, Path], n
     assert judgement.report.to_json()["protocol"]["images"] == PHOTOS - 1
 
 
+def test_a_file_of_the_wrong_kind_is_left_out(manifests: tuple[Path, Path], network: Network) -> None:
+    images, music = manifests
+    song = read_manifest(music)[0].path
+    with images.open("a", encoding="utf-8") as file:
+        file.write(f"{song.name},test,made,another,positive,,,,\n")
+    judgement = judge(Examination(images, music), network, "random", Settings(workers=2), SilentProgress())
+    assert [error.path for error in judgement.skipped] == [song]
+    assert judgement.report.to_json()["protocol"]["images"] == PHOTOS
+    assert judgement.report.to_json()["protocol"]["music"] == SONGS
+
+
 def test_a_manifest_without_usable_files_is_refused(tmp_path: Path, network: Network) -> None:
     (tmp_path / "images.csv").write_text("path\nnowhere.jpg\n")
     with pytest.raises(UsageError, match="can be read"):
