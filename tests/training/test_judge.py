@@ -19,6 +19,7 @@ from retrieval.search import Filters
 from tests.conftest import PHOTOS, SONGS, run_build
 from tests.e2e.command import attune, attune_json
 from tests.media_factory import damaged
+from training import run_log
 from training.judge import Examination, judge
 from training.manifest import polarity_codes, read_manifest
 from training.metrics import precision_at
@@ -42,7 +43,17 @@ def _write(path: Path, files: list[Path]) -> Path:
         )
         for index, media in enumerate(files):
             polarity = POLARITIES[index % 3]
-            row = [media.relative_to(path.parent), "test", "made", f"group {index}", polarity, "", "", "", ""]
+            row = [
+                media.relative_to(path.parent),
+                "held out",
+                "made",
+                f"group {index}",
+                polarity,
+                "",
+                "",
+                "",
+                "",
+            ]
             writer.writerow(row)
     return path
 
@@ -72,7 +83,7 @@ def test_the_command_prints_the_whole_contract(manifests: tuple[Path, Path], net
     options = ("--images", images, "--music", music, "--system", network_folder)
     document = attune_json("evaluate", *options)
     assert document["protocol"] == {
-        "split": "test",
+        "split": "held out",
         "images": PHOTOS,
         "music": SONGS,
         "image_sets": ["made"],
@@ -114,7 +125,7 @@ def test_a_file_of_the_wrong_kind_is_left_out(manifests: tuple[Path, Path], netw
     images, music = manifests
     song = read_manifest(music)[0].path
     with images.open("a", encoding="utf-8") as file:
-        file.write(f"{song.name},test,made,another,positive,,,,\n")
+        file.write(f"{song.name},held out,made,another,positive,,,,\n")
     judgement = judge(Examination(images, music), network, "random", Settings(workers=2), SilentProgress())
     assert [error.path for error in judgement.skipped] == [song]
     assert judgement.report.to_json()["protocol"]["images"] == PHOTOS
@@ -126,3 +137,26 @@ def test_a_manifest_without_usable_files_is_refused(tmp_path: Path, network: Net
     with pytest.raises(UsageError, match="can be read"):
         exam = Examination(tmp_path / "images.csv", tmp_path / "images.csv")
         judge(exam, network, "random", Settings(workers=1), SilentProgress())
+
+
+def test_only_looks_at_the_test_split_are_logged(
+    manifests: tuple[Path, Path], network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, music = manifests
+    exam = Examination(images, music)
+    judgement = judge(exam, network, "random", Settings(workers=2), SilentProgress())
+    assert not judgement.saw_test
+    for path in manifests:
+        path.write_text(path.read_text().replace("held out", "test"))
+    judgement = judge(exam, network, "random", Settings(workers=2), SilentProgress())
+    assert judgement.saw_test
+
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "docs").mkdir()
+    monkeypatch.setattr(run_log, "LOG", tmp_path / "docs" / "test-log.csv")
+    for _ in range(2):
+        run_log.log_test_run(judgement.report, network)
+    lines = (tmp_path / "docs" / "test-log.csv").read_text().splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("date,commit,network")
+    assert lines[1].split(",")[2] == network.id
