@@ -49,7 +49,7 @@ class MediaError(AttuneError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{printable(self.path)}: {self.reason}"
+        return with_reason(self.path, self.reason)
 
 
 class UnsupportedMedia(MediaError):  # noqa: N818 - reads as what it is
@@ -70,6 +70,11 @@ def printable(path: str | os.PathLike[str]) -> str:
         Text without control characters and without lone surrogates.
     """
     return printable_text(os.fsencode(path).decode("utf-8", "backslashreplace"))
+
+
+def with_reason(path: str | os.PathLike[str], reason: str) -> str:
+    """Return how a person is told why a file cannot be used."""
+    return f"{printable(path)}: {printable_text(reason)}"
 
 
 def printable_text(text: str) -> str:

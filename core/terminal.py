@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,11 @@ def _console(*, stderr: bool) -> Console:
 
     console = Plain()
     return console if console.is_terminal else Plain(_PIPE_WIDTH)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one JSON document on stdout; the bytes of odd paths survive as escapes."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ from indexer.plan import Plan, compare
 from indexer.publish import generation_folder, publish
 from indexer.records import Generation, Root, Skipped
 from indexer.scan import Candidate, scan
-from indexer.schema import has_catalogue, require_current, upgrade
+from indexer.schema import has_catalogue, open_catalogue, upgrade
 from indexer.writer import BatchWriter, reader_version
 
 if TYPE_CHECKING:
@@ -114,13 +114,14 @@ def plan_build(request: Request) -> Plan:
         LibraryError: The library cannot be read.
     """
     _refuse_wrong_paths(request)
-    if not has_catalogue(request.library):
+    engine = open_catalogue(request.library)
+    if engine is None:
         return compare(scan(_roots_of(request, []), request.library), [], {}, rebuild=False)
-    engine = catalogue.connect(request.library / catalogue.FILE, writable=False)
     try:
         with engine.connect() as connection:
-            require_current(connection, request.library)
-        return _plan(engine, request)
+            roots = _roots_of(request, catalogue.read_roots(connection))
+            before = catalogue.current_generation(connection)
+        return _plan(engine, request, roots, _after(before))
     except DBAPIError as error:
         raise LibraryError(f"{request.library}: its catalogue cannot be read ({error.orig})") from error
     finally:
@@ -133,6 +134,11 @@ def _refuse_wrong_paths(request: Request) -> None:
             raise UsageError(f"{printable(path)}: no such file or folder")
     if not request.paths and not has_catalogue(request.library):
         raise UsageError("name a folder with photos or music: there is no library yet to refresh")
+
+
+def _after(before: Generation | None) -> int:
+    """Return the generation that a build writes."""
+    return 1 if before is None else before.id + 1
 
 
 def _roots_of(request: Request, known: Sequence[Root]) -> list[Root]:
@@ -149,14 +155,15 @@ def _build(
     engine: Engine, request: Request, network: Network, settings: Settings, progress: Progress
 ) -> Report:
     with engine.begin() as connection:
-        for root in _roots_of(request, catalogue.read_roots(connection)):
+        roots = _roots_of(request, catalogue.read_roots(connection))
+        for root in roots:
             changes.write_root(connection, root)
         before = catalogue.current_generation(connection)
-    pending = 1 if before is None else before.id + 1
+    pending = _after(before)
     writer = BatchWriter(engine, request.library, network, pending)
 
     progress.start("looking for files", None)
-    plan = _plan(engine, request)
+    plan = _plan(engine, request, roots, pending)
     progress.finish()
 
     report = Report(unchanged=plan.unchanged, missing=plan.missing, removed=len(plan.gone))
@@ -189,13 +196,12 @@ def _has_files(library: Path, generation: Generation) -> bool:
     return generation_folder(library, generation.id).is_dir()
 
 
-def _plan(engine: Engine, request: Request) -> Plan:
+def _plan(engine: Engine, request: Request, roots: Sequence[Root], pending: int) -> Plan:
+    found = scan(roots, request.library)
     with engine.connect() as connection:
-        roots = _roots_of(request, catalogue.read_roots(connection))
-        before = catalogue.current_generation(connection)
-        known = changes.read_known(connection, 1 if before is None else before.id + 1)
+        known = changes.read_known(connection, pending)
         skips = changes.read_known_skips(connection, reader_version())
-        return compare(scan(roots, request.library), known, skips, rebuild=request.rebuild)
+        return compare(found, known, skips, rebuild=request.rebuild)
 
 
 def _without_copies(plan: Plan, writer: BatchWriter, report: Report) -> list[Candidate]:

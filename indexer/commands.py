@@ -84,17 +84,14 @@ def status_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Say what the library holds and how good its network is."""
+    from core.terminal import print_json
     from indexer.library import read_status
 
     folder = library_folder(library)
     status = read_status(folder)
     network_in_use = _network_in_use(status.generation, network)
     if as_json:
-        import json
-        import sys
-
-        document = _status_json(folder, status, *network_in_use, skipped=skipped)
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        print_json(_status_json(folder, status, *network_in_use, skipped=skipped))
     else:
         _print_status(folder, status, *network_in_use, skipped=skipped)
 
@@ -159,7 +156,7 @@ def _print_report(report: Report, folder: Path) -> None:
     if report.skipped:
         warn.print(f"{len(report.skipped)} files were skipped:")
         for skip in report.skipped:
-            warn.print(f"  {printable(skip.path)}: {printable(skip.reason)}")
+            warn.print(f"  {skip}")
 
 
 def _status_json(
@@ -212,4 +209,4 @@ def _print_status(
         console.print(f"{name:<11}{value}", soft_wrap=True)
     if skipped:
         for skip in status.skipped:
-            console.print(f"  {printable(skip.path)}: {printable(skip.reason)}", soft_wrap=True)
+            console.print(f"  {skip}", soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,10 @@ class FeatureStore:
             file.truncate(rows * self._row_bytes)
         fsync(self._path.parent)
 
-    def has(self, first: int, count: int) -> bool:
-        """Say whether rows are there and were not lost."""
-        try:
-            rows = self.rows()[first : first + count]
-        except OSError:
-            return False
-        return len(rows) == count and bool(rows.any(axis=1).all())
+    def read(self, first: int, count: int) -> NDArray[np.float16] | None:
+        """Return rows, float16 (count, width); None if any of them is missing or was lost."""
+        rows = np.asarray(self.rows()[first : first + count])
+        return rows if len(rows) == count and rows.any(axis=1).all() else None
 
     def append(self, features: list[NDArray[np.float16]]) -> list[int]:
         """Write features durably at the end.
@@ -69,16 +67,11 @@ class FeatureStore:
                 file.write(np.ascontiguousarray(rows, dtype="<f2").tobytes())
             file.flush()
             os.fsync(file.fileno())
-        counts = [len(rows) for rows in features]
-        return [first + sum(counts[:index]) for index in range(len(counts))]
+        return list(accumulate((len(rows) for rows in features), initial=first))[:-1]
 
     def rows(self) -> NDArray[np.float16]:
-        """Return all whole rows, memory-mapped: float16, shape (rows, width).
-
-        Raises:
-            OSError: There is no store.
-        """
-        count = self._path.stat().st_size // self._row_bytes
+        """Return all whole rows, memory-mapped: float16, shape (rows, width)."""
+        count = self.count()
         if count == 0:
             return np.empty((0, self._width), np.float16)
         mapped: Any = np.memmap(self._path, dtype="<f2", mode="r", shape=(count, self._width))

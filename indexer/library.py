@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from core.errors import LibraryError
 from embedding.backbones import BACKBONES
@@ -23,7 +20,7 @@ from indexer.feature_store import FeatureStore
 from indexer.locks import lease
 from indexer.publish import KINDS, derive_index, read_index, write_indexes
 from indexer.records import Generation, Item, Root, Skipped, Stamp
-from indexer.schema import has_catalogue, require_current
+from indexer.schema import open_catalogue
 from indexer.vectors import VectorIndex
 
 
@@ -56,14 +53,18 @@ class Library:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._engine = _open_engine(path)
+        engine = open_catalogue(path)
+        if engine is None:
+            raise LibraryError(f"{path}: no library here; make one with `attune build-index FOLDER`")
+        self._engine = engine
+        self._indexes: dict[Kind, VectorIndex] = {}
         try:
             self.generation, self._lease = self._enter()
         except BaseException:
             self._engine.dispose()
             raise
 
-    def _enter(self) -> tuple[Generation, object]:
+    def _enter(self) -> tuple[Generation, IO[bytes] | None]:
         # A build may purge the generation between reading its number and leasing it: look again.
         while True:
             generation = self._current()
@@ -90,13 +91,9 @@ class Library:
 
     def close(self) -> None:
         """Give up the generation."""
-        if hasattr(self._lease, "close"):
+        if self._lease is not None:
             self._lease.close()
         self._engine.dispose()
-
-    @cached_property
-    def _indexes(self) -> dict[Kind, VectorIndex]:
-        return {}
 
     def index(self, kind: Kind) -> VectorIndex:
         """Return the vectors of one kind; a lost or damaged FAISS file is made again from the catalogue."""
@@ -148,10 +145,10 @@ class Library:
         Raises:
             LibraryError: They are lost.
         """
-        store = FeatureStore(self.path, BACKBONES[item.kind])
-        if not store.has(item.feature_row, item.feature_rows):
+        kept = FeatureStore(self.path, BACKBONES[item.kind]).read(item.feature_row, item.feature_rows)
+        if kept is None:
             raise LibraryError(f"{self.path}: lost some features; `attune build-index` computes them again")
-        return np.asarray(store.rows()[item.feature_row : item.feature_row + item.feature_rows])
+        return kept
 
     def find(self, stamp: Stamp) -> Item | None:
         """Return the item that is this very file, unchanged since the build."""
@@ -180,9 +177,9 @@ def published(path: Path) -> Generation | None:
     Raises:
         LibraryError: It exists and cannot be read.
     """
-    if not has_catalogue(path):
+    engine = open_catalogue(path)
+    if engine is None:
         return None
-    engine = _open_engine(path)
     try:
         with engine.connect() as connection:
             return catalogue.current_generation(connection)
@@ -196,9 +193,9 @@ def read_status(path: Path) -> Status:
     Raises:
         LibraryError: It exists and cannot be read.
     """
-    if not has_catalogue(path):
+    engine = open_catalogue(path)
+    if engine is None:
         return Status(None, [], [], 0)
-    engine = _open_engine(path)
     try:
         with engine.connect() as connection:
             return Status(
@@ -209,16 +206,3 @@ def read_status(path: Path) -> Status:
             )
     finally:
         engine.dispose()
-
-
-def _open_engine(path: Path) -> Engine:
-    if not has_catalogue(path):
-        raise LibraryError(f"{path}: no library here; make one with `attune build-index FOLDER`")
-    engine = catalogue.connect(path / catalogue.FILE, writable=False)
-    try:
-        with engine.connect() as connection:
-            require_current(connection, path)
-    except DBAPIError as error:
-        engine.dispose()
-        raise LibraryError(f"{path}: its catalogue cannot be read ({error.orig})") from error
-    return engine

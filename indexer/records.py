@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.errors import with_reason
 from embedding.media import Kind
 from embedding.network import Affect
 
@@ -62,6 +63,9 @@ class Skipped:
 
     path: str
     reason: str
+
+    def __str__(self) -> str:
+        return with_reason(self.path, self.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,40 +24,55 @@ def revision_of(connection: Connection) -> str | None:
 
 
 def has_catalogue(library: Path) -> bool:
-    """Say whether a folder holds a catalogue. One that a kill left without its tables counts as none.
+    """Say whether a folder holds a catalogue, of any schema.
 
     Raises:
         LibraryError: There is a file of its name that is no catalogue.
     """
-    file = library / FILE
-    if not file.exists():
-        return False
-    engine = connect(file, writable=False)
-    try:
-        with engine.connect() as connection:
-            return revision_of(connection) is not None
-    except DBAPIError as error:
-        raise LibraryError(
-            f"{library}: its catalogue cannot be read ({error.orig}); move the folder away and build again"
-        ) from error
-    finally:
-        engine.dispose()
+    opened = _open(library)
+    if opened is not None:
+        opened[0].dispose()
+    return opened is not None
 
 
-def require_current(connection: Connection, library: Path) -> None:
-    """Make sure that this version of Attune can read the catalogue as it is.
+def open_catalogue(library: Path) -> Engine | None:
+    """Open a library's catalogue for reading; None where there is none.
 
     Raises:
-        LibraryError: It is older or newer.
+        LibraryError: It is damaged, or of an older or newer schema than this version of Attune reads.
     """
-    revision = revision_of(connection)
+    opened = _open(library)
+    if opened is None:
+        return None
+    engine, revision = opened
     if revision == HEAD:
-        return
-    if revision is None or revision < HEAD:
+        return engine
+    engine.dispose()
+    if revision < HEAD:
         raise LibraryError(
             f"{library}: made by an older Attune; run `attune build-index` once to bring it up to date"
         )
     raise LibraryError(f"{library}: made by a newer Attune (schema {revision}); update Attune to read it")
+
+
+def _open(library: Path) -> tuple[Engine, str] | None:
+    """Open a catalogue and read its revision; one that a kill left without its tables counts as none."""
+    file = library / FILE
+    if not file.exists():
+        return None
+    engine = connect(file, writable=False)
+    try:
+        with engine.connect() as connection:
+            revision = revision_of(connection)
+    except DBAPIError as error:
+        engine.dispose()
+        raise LibraryError(
+            f"{library}: its catalogue cannot be read ({error.orig}); move the folder away and build again"
+        ) from error
+    if revision is None:
+        engine.dispose()
+        return None
+    return engine, revision
 
 
 def upgrade(engine: Engine, library: Path) -> None:

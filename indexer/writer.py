@@ -82,7 +82,7 @@ class BatchWriter:
             return False
         with self._engine.begin() as connection:
             row = changes.find_content(connection, candidate.kind, content, self._network.id)
-            if row is None or not self._stores[candidate.kind].has(row.feature_row, row.feature_rows):
+            if row is None or self._stores[candidate.kind].read(row.feature_row, row.feature_rows) is None:
                 return False
             changes.write_items(connection, [_copied(candidate, row)], self._network.id, self._generation)
             changes.remove(connection, [] if replaced is None else [replaced], self._generation)

@@ -98,7 +98,8 @@ def match_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Say whether a picture and a song carry the same emotion."""
-    from retrieval.forms import accuracy_line, print_json, print_match
+    from core.terminal import print_json
+    from retrieval.forms import accuracy_line, print_match
     from retrieval.match import match
     from retrieval.query import Seeds, open_any, require_kind
 
@@ -122,7 +123,8 @@ def mood_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Say what files feel like: valence, arousal, polarity; for songs the curve too."""
-    from retrieval.forms import print_json, print_moods
+    from core.terminal import print_json
+    from retrieval.forms import print_moods
     from retrieval.mood import moods
     from retrieval.query import Seeds, open_any
 
@@ -180,7 +182,8 @@ def _find(
 
 
 def _show(answer: Answer, *, as_json: bool, paths: bool, nul: bool) -> None:
-    from retrieval.forms import print_answer, print_json, print_paths
+    from core.terminal import print_json
+    from retrieval.forms import print_answer, print_paths
 
     if sum((as_json, paths, nul)) > 1:
         raise UsageError("--json, --paths and -0 exclude one another")

@@ -37,6 +37,6 @@ def ask_both_ways(library: Library, network: Network) -> list[Scene]:
         for mood in ("sad", "festive"):
             (asked,) = nearest_on_plane(library, *MOODS[mood], kind, Filters(limit=1))
             answer = find(library, network, seeds, [asked.path], Filters(limit))
-            named = " – ".join(part for part in (asked.artist, asked.title) if part)
-            scenes.append(Scene(f"A {mood} {noun}", named or printable(Path(asked.path).name), answer))
+            name = asked.named or printable(Path(asked.path).name)
+            scenes.append(Scene(f"A {mood} {noun}", name, answer))
     return scenes

@@ -113,7 +113,7 @@ def _y(arousal: float) -> float:
     return 90 - 82 * max(-1.0, min(1.0, arousal))
 
 
-def _name(path: str, title: str | None = None) -> str:
+def _name(path: str, title: str | None) -> str:
     return html.escape(title or printable(Path(path).name))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -19,11 +18,6 @@ if TYPE_CHECKING:
 
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_WIDTH = 48
-
-
-def print_json(document: dict[str, Any]) -> None:
-    """Print one JSON document on stdout; the bytes of odd paths survive as escapes."""
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
 
 
 def print_paths(answer: Answer, end: bytes) -> None:
@@ -47,7 +41,7 @@ def print_answer(answer: Answer) -> None:
         cells += [f"{result.affect.valence:+.2f}", f"{result.affect.arousal:+.2f}"]
         if music:
             cells.append(clock(result.moment.start_s) if result.moment else "")
-        named = " – ".join(printable_text(name) for name in (result.artist, result.title) if name)
+        named = printable_text(result.named)
         path = printable(result.path)
         cells.append(f"{path}\n{named}" if named and music else path)
         table.add_row(*cells)

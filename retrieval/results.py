@@ -71,6 +71,11 @@ class Result:
     title: str | None
     artist: str | None
 
+    @property
+    def named(self) -> str:
+        """Artist and title, as far as the tags name them."""
+        return " – ".join(name for name in (self.artist, self.title) if name)
+
     def to_json(self) -> dict[str, Any]:
         """Return the entry of `results` in the JSON answer."""
         return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -79,7 +78,7 @@ def evaluate_command(
 ) -> None:
     """Judge a network on labelled files: correspondence, retrieval, affect, distinctness."""
     from core.settings import load_settings
-    from core.terminal import err, shown_progress
+    from core.terminal import err, print_json, shown_progress
     from embedding.network import open_network
     from training.judge import Examination, judge
     from training.manifest import LEARNT_FROM
@@ -98,7 +97,7 @@ def evaluate_command(
     if store and document["correspondence"]["ci95"] is not None:
         network.store_figures(document)
     if as_json:
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        print_json(document)
     else:
         print_report(document)
     if not quiet:

@@ -76,10 +76,8 @@ def judge(
         else:
             known[outcome.path, outcome.kind] = outcome
     progress.finish()
-    images, music = (
-        _readable(images, "image", known, exam.images),
-        _readable(music, "music", known, exam.music),
-    )
+    images = _readable(images, "image", known, exam.images)
+    music = _readable(music, "music", known, exam.music)
     image_side = _embed(images, "image", known, network)
     music_side = _embed(music, "music", known, network)
     report = evaluate(images, music, image_side, music_side, network.probability, system)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.errors import MediaError, printable
+from core.errors import MediaError
 from core.terminal import err, out
 
 
@@ -55,7 +55,7 @@ def print_left_out(skipped: list[MediaError]) -> None:
     console = err()
     console.print(f"{len(skipped)} files were left out:")
     for error in skipped:
-        console.print(f"  {printable(error.path)}: {printable(error.reason)}")
+        console.print(f"  {error}")
 
 
 def _figure(value: Any) -> str:
