@@ -1,0 +1,87 @@
+"""What every system of the comparison does: learn from labelled media, then score pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.media import Kind
+from training.losses import Targets
+from training.manifest import Row
+
+Input = Literal["features", "pixels", "descriptors", "spectrogram"]
+"""How a file may be given to a system: see `training.inputs`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """One modality's labelled files, as systems see them.
+
+    Attributes:
+        kind: The modality.
+        rows: N rows.
+        targets: What they teach; a system that learns from pairs alone reads `targets.polarity` and nothing
+            else.
+        inputs: Arrays with N entries along the first axis; those that the systems at hand need.
+    """
+
+    kind: Kind
+    rows: Sequence[Row]
+    targets: Targets
+    inputs: Mapping[Input, NDArray[np.generic]]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, chosen: NDArray[np.int64]) -> Material:
+        """Return the files at the given positions, int64 (K,)."""
+        return replace(
+            self,
+            rows=[self.rows[i] for i in chosen],
+            targets=self.targets[chosen],
+            inputs={name: array[chosen] for name, array in self.inputs.items()},
+        )
+
+
+class Fitted(Protocol):
+    """A system that has learnt."""
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learnt."""
+        ...
+
+    def scores(self, images: Material, music: Material) -> NDArray[np.float32]:
+        """Return (I, M) scores of all pairs; the higher, the likelier they correspond. Not yet calibrated."""
+        ...
+
+    def embed(self, material: Material) -> NDArray[np.float32] | None:
+        """Return (N, D) vectors of one modality's files; None where a system sees pairs alone."""
+        ...
+
+
+class System(Protocol):
+    """A way to learn correspondence."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        ...
+
+    @property
+    def needs(self) -> Mapping[Kind, tuple[Input, ...]]:
+        """Inputs that it reads, by modality."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Short digest of everything that decides what is learnt; results are kept under it."""
+        ...
+
+    def fit(self, images: Material, music: Material, seed: int) -> Fitted:
+        """Learn from labelled images and music; the same seed and material give the same system."""
+        ...
