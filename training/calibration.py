@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from training.losses import Targets, balanced_weights
-from training.systems.attune import KNOTS, Reading
+from training.systems.space import KNOTS, Reading
 
 
 def fit_reading(raw: NDArray[np.float32], targets: Targets) -> Reading:
@@ -36,7 +36,12 @@ def fit_reading(raw: NDArray[np.float32], targets: Targets) -> Reading:
     knots = np.quantile(raw[:, 3:], np.linspace(0, 1, KNOTS), axis=0).T
     # Equal values would leave gaps of width zero between knots.
     knots = np.maximum.accumulate(knots, axis=1) + 1e-4 * np.arange(KNOTS)
-    return Reading(temperature, bias, slope, offset, knots.astype(np.float32))
+    shares = np.exp(raw[:, :3] * temperature + bias)
+    centred = shares / shares.sum(axis=1, keepdims=True) - 1.0 / 3.0
+    lengths = np.quantile(np.linalg.norm(centred, axis=1), np.linspace(0, 1, KNOTS))
+    # Posteriors that say nothing at all have no length to divide by.
+    lengths = np.maximum(lengths, 1e-3)
+    return Reading(temperature, bias, slope, offset, knots.astype(np.float32), lengths.astype(np.float32))
 
 
 def fit_probability(

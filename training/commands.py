@@ -93,7 +93,7 @@ def evaluate_command(
         judgement = judge(exam, network, network.name, load_settings(workers), progress)
     document = judgement.report.to_json()
     if judgement.saw_test:
-        log_test_run(judgement.report, network)
+        log_test_run(judgement.report, network.id)
     if store and document["correspondence"]["ci95"] is not None:
         network.store_figures(document)
     if as_json:

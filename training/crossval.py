@@ -1,123 +1,209 @@
-"""Out-of-fold predictions inside train and val: what every choice and the calibration stand on."""
+"""Out-of-fold results inside train and val: what every choice, every calibration and every table stand on.
+
+A fold's result is a file, and the file is the checkpoint: what is there is not computed again, so that an
+interrupted run goes on, and a new figure needs no new training.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from core.artefacts import written_aside
 from core.progress import Progress
-from embedding.media import Kind
-from training.calibration import fit_reading
-from training.fit import Recipe, fit_heads
-from training.folds import grouped_folds
-from training.losses import Targets
-from training.manifest import Row
-from training.systems.attune import SHAPE, Shape, Space
+from training.calibration import fit_probability
+from training.folds import FOLDS, deal
+from training.metrics.pairs import pair_truth, pair_weights
+from training.systems.system import Fitted, Material, Projected, System
 
-FOLDS = 5
+SEEDS = (0, 1, 2)
+"""Seeds of the folds: every out-of-fold figure is a mean over these."""
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One modality's labelled data, ready to learn from.
+class Result:
+    """What a system that had not seen them said of some images and music.
 
     Attributes:
-        kind: The modality.
-        rows: N rows.
-        targets: What they teach.
-        features: float32 (N, D), means over each item's moments.
-        recipe: How heads are learnt.
-    """
-
-    kind: Kind
-    rows: Sequence[Row]
-    targets: Targets
-    features: NDArray[np.float32]
-    recipe: Recipe
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Images and music of one fold, embedded by towers that saw neither.
-
-    Attributes:
-        images: int64 (I,) positions of the fold's image rows.
-        music: int64 (M,) positions of its music rows.
-        image_vectors: float32 (I, 128).
-        music_vectors: float32 (M, 128).
-        image_affect: float32 (I, 5).
+        images: int64 (I,) positions of the image rows.
+        music: int64 (M,) positions of the music rows.
+        scores: float32 (I, M), not calibrated.
+        image_vectors: float32 (I, D); D is 0 where the system sees pairs alone.
+        music_vectors: float32 (M, D).
+        image_affect: float32 (I, 5); (I, 0) where the system has no notion of affect.
         music_affect: float32 (M, 5).
+        parameters: Numbers that were learnt.
+        fit_s: Seconds that learning took.
+        pair_ms: Milliseconds that a pair took, features given.
     """
 
     images: NDArray[np.int64]
     music: NDArray[np.int64]
+    scores: NDArray[np.float32]
     image_vectors: NDArray[np.float32]
     music_vectors: NDArray[np.float32]
     image_affect: NDArray[np.float32]
     music_affect: NDArray[np.float32]
-
-    @property
-    def inner(self) -> NDArray[np.float64]:
-        """Inner products, (I, M)."""
-        return (self.image_vectors @ self.music_vectors.T).astype(np.float64)
+    parameters: int
+    fit_s: float
+    pair_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class HeldOut:
-    """Raw outputs of one modality under one fold seed, each from heads that did not see the row's fold.
+def cross_validate(
+    system: System,
+    images: Material,
+    music: Material,
+    seeds: Sequence[int],
+    kept: Path,
+    progress: Progress,
+) -> list[list[Result]]:
+    """Fit a system without each fold, and score that fold.
 
-    Attributes:
-        folds: int64 (N,) fold of each row.
-        raw: float32 (N, 5).
-    """
+    Args:
+        system: The system.
+        images: Labelled pictures.
+        music: Labelled music.
+        seeds: Fold seeds.
+        kept: Folder where results are kept between runs.
+        progress: Told of each fold.
 
-    folds: NDArray[np.int64]
-    raw: NDArray[np.float32]
-
-
-def hold_out(side: Side, seed: int, progress: Progress) -> HeldOut:
-    """Predict every row by heads that were learnt on the other folds.
+    Returns:
+        For each seed a result a fold.
 
     Raises:
         UsageError: There are too few groups.
     """
-    groups = [f"{row.set}/{row.group}" for row in side.rows]
-    strata = [f"{row.set}/{row.polarity}/{row.quadrant}" for row in side.rows]
-    folds = grouped_folds(groups, strata, FOLDS, seed)
-    raw = np.zeros((len(side.rows), 5), np.float32)
-    for fold in range(FOLDS):
-        learn, held = np.flatnonzero(folds != fold), folds == fold
-        heads = fit_heads(side.features[learn], side.targets[learn], side.recipe)
-        raw[held] = heads.raw(side.features[held])
-        progress.advance()
-    return HeldOut(folds, raw)
-
-
-def blocks(
-    images: Side, music: Side, held_images: HeldOut, held_music: HeldOut, shape: Shape = SHAPE
-) -> list[Block]:
-    """Embed each fold's images and music; how outputs are read is fitted on the other folds.
-
-    Returns:
-        One block a fold.
-    """
+    dealt = {
+        (side.kind, seed): deal(side.rows, side.kind, seed) for side in (images, music) for seed in seeds
+    }
+    folder = kept / "systems" / f"{system.version}-{_digest(system, images, music)}"
+    progress.start(f"cross-validation: {system.name}", len(seeds) * FOLDS)
     made = []
-    for fold in range(FOLDS):
-        image_rows, image_vectors, image_affect = _embed_fold(images, held_images, fold, shape)
-        music_rows, music_vectors, music_affect = _embed_fold(music, held_music, fold, shape)
-        made.append(Block(image_rows, music_rows, image_vectors, music_vectors, image_affect, music_affect))
+    for seed in seeds:
+        of_seed = []
+        for fold in range(FOLDS):
+            file = folder / f"{seed}-{fold}.npz"
+            if not file.is_file():
+                outside = [dealt[side.kind, seed] != fold for side in (images, music)]
+                learn_i, learn_m = (np.flatnonzero(one) for one in outside)
+                started = time.perf_counter()
+                fitted = system.fit(images.take(learn_i), music.take(learn_m), seed)
+                seconds = time.perf_counter() - started
+                held_i, held_m = (np.flatnonzero(~one) for one in outside)
+                _keep(score(fitted, images, music, held_i, held_m, seconds), file)
+            of_seed.append(_load(file))
+            progress.advance()
+        made.append(of_seed)
+    progress.finish()
     return made
 
 
-def _embed_fold(
-    side: Side, held: HeldOut, fold: int, shape: Shape
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
-    others, inside = np.flatnonzero(held.folds != fold), np.flatnonzero(held.folds == fold)
-    space = Space(fit_reading(held.raw[others], side.targets[others]), side.kind, shape)
-    with torch.no_grad():
-        vectors, affect = space(torch.from_numpy(held.raw[inside]))
-    return inside, vectors.numpy(), affect.numpy()
+def score(
+    fitted: Fitted,
+    images: Material,
+    music: Material,
+    of_images: NDArray[np.int64],
+    of_music: NDArray[np.int64],
+    fit_s: float,
+) -> Result:
+    """Let a fitted system say what it has to say of some rows."""
+    seen, heard = images.take(of_images), music.take(of_music)
+    started = time.perf_counter()
+    scores = fitted.scores(seen, heard)
+    milliseconds = 1000.0 * (time.perf_counter() - started) / max(scores.size, 1)
+    image_side, music_side = (_or_nothing(fitted.embed(side), len(side)) for side in (seen, heard))
+    return Result(
+        of_images,
+        of_music,
+        scores,
+        image_side.vectors,
+        music_side.vectors,
+        _affect(image_side),
+        _affect(music_side),
+        fitted.parameters,
+        fit_s,
+        milliseconds,
+    )
+
+
+def labelled_pairs(
+    results: Sequence[Result], images: Material, music: Material
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Gather the labelled pairs of results.
+
+    Returns:
+        Scores, truth and weights, each (P,); the weights sum to 1 or, without true or without false pairs,
+        there are no pairs.
+    """
+    gathered = []
+    for one in results:
+        felt = (
+            images.targets.polarity[one.images].astype(np.int8),
+            music.targets.polarity[one.music].astype(np.int8),
+        )
+        weights = pair_weights(*felt)
+        counted = np.nan_to_num(weights) > 0
+        gathered.append(
+            (one.scores[counted].astype(np.float64), pair_truth(*felt)[counted], weights[counted])
+        )
+    scores, truth, weights = (np.concatenate(parts) for parts in zip(*gathered, strict=True))
+    return scores, truth, weights / max(float(weights.sum()), 1e-12)
+
+
+def calibrated(
+    by_seed: Sequence[Sequence[Result]], images: Material, music: Material
+) -> list[list[NDArray[np.float64]]]:
+    """Return the probabilities of each result's pairs, by a curve fitted on the other folds of its seed."""
+    told = []
+    for results in by_seed:
+        curves = [
+            fit_probability(*labelled_pairs([other for other in results if other is not one], images, music))
+            for one in results
+        ]
+        told.append([probability(one.scores, *curve) for one, curve in zip(results, curves, strict=True)])
+    return told
+
+
+def probability(scores: NDArray[np.floating], slope: float, intercept: float) -> NDArray[np.float64]:
+    """Return sigmoid(slope * scores + intercept)."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * (slope * scores.astype(np.float64) + intercept))))
+
+
+def _or_nothing(projected: Projected | None, count: int) -> Projected:
+    return Projected(np.zeros((count, 0), np.float32)) if projected is None else projected
+
+
+def _affect(side: Projected) -> NDArray[np.float32]:
+    return np.zeros((len(side.vectors), 0), np.float32) if side.affect is None else side.affect
+
+
+def _digest(system: System, images: Material, music: Material) -> str:
+    """Digest the material: rows in another order, or other labels or features, are another result."""
+    digest = hashlib.sha256()
+    for side in (images, music):
+        for row in side.rows:
+            digest.update(f"{row.set}/{row.group}/{row.polarity}/{row.quadrant}\n".encode())
+        digest.update(side.targets.points.tobytes())
+        for name in system.needs[side.kind]:
+            digest.update(np.ascontiguousarray(side.inputs[name]).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _keep(result: Result, file: Path) -> None:
+    arrays = {one.name: np.asarray(getattr(result, one.name)) for one in fields(Result)}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with written_aside(file) as aside, aside.open("wb") as out:
+        np.savez(out, allow_pickle=False, **arrays)
+
+
+def _load(file: Path) -> Result:
+    with np.load(file, allow_pickle=False) as stored:
+        arrays = {one.name: stored[one.name] for one in fields(Result)}
+    numbers = {name: arrays.pop(name).item() for name in ("parameters", "fit_s", "pair_ms")}
+    return Result(**arrays, **numbers)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from core.artefacts import fsync, sha256_of
 from core.errors import ArtefactError, UsageError, printable
 from embedding.backbones import EFFICIENTNET_LITE0, MUSICNN_MSD
+from embedding.media import Kind
 from embedding.session import Session
-from training.systems.attune import Tower
+from training.systems.space import Tower
 
 TOLERANCE = 1e-4
 """Largest difference between a tower and its ONNX file that is taken for rounding."""
@@ -60,8 +61,8 @@ def export_tower(tower: Tower, example: NDArray[np.float32], path: Path) -> None
 
 def write_network(
     out: Path,
-    towers: tuple[Tower, Tower],
-    examples: tuple[NDArray[np.float32], NDArray[np.float32]],
+    towers: Mapping[Kind, Tower],
+    examples: Mapping[Kind, NDArray[np.float32]],
     calibration: tuple[float, float],
     facts: Mapping[str, Any],
 ) -> Path:
@@ -69,8 +70,8 @@ def write_network(
 
     Args:
         out: The folder: new, empty, or a network folder.
-        towers: Of images and of music.
-        examples: Features of each to check the export on.
+        towers: Of both modalities.
+        examples: Backbone features of each to check the export on, (N, D).
         calibration: Slope and intercept from inner product to the logit of correspondence.
         facts: Further entries of network.json: `training` and `out_of_fold`.
 
@@ -85,8 +86,8 @@ def write_network(
     out.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        for tower, example, file in zip(towers, examples, _FILES, strict=False):
-            export_tower(tower, example, aside / file)
+        for kind, tower in towers.items():
+            export_tower(tower, examples[kind], aside / f"{kind}.onnx")
         card = {
             "name": "attune",
             "image_backbone": EFFICIENTNET_LITE0.name,

@@ -53,7 +53,7 @@ def features_of(
     listener = progress or SilentProgress()
     folder = cache / BACKBONES[kind].id
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {row.path: folder / f"{_key(row.path)}.npy" for row in rows}
+    kept = {row.path: folder / f"{cache_key(row.path)}.npy" for row in rows}
     missing = [path for path, file in kept.items() if not file.is_file()]
     listener.start(f"features: {kind}", len(missing))
     skipped: list[MediaError] = []
@@ -70,7 +70,8 @@ def features_of(
     return Gathered(readable, features, sorted(skipped, key=lambda error: error.path))
 
 
-def _key(path: Path) -> str:
+def cache_key(path: Path) -> str:
+    """Return a name for what is computed from a file: another one as soon as the file changes."""
     try:
         status = path.stat()
         stamp = f"{status.st_size}\n{status.st_mtime_ns}"

@@ -1,14 +1,13 @@
-"""Figures of out-of-fold blocks: mean over the folds, then mean and spread over the fold seeds."""
+"""Figures of out-of-fold results: mean over the folds, then mean and spread over the fold seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.crossval import Block
-from training.losses import Targets
+from training.crossval import Result
 from training.manifest import Row, polarity_codes, ratings, reference_points
 from training.metrics import (
     calibration_error,
@@ -17,46 +16,35 @@ from training.metrics import (
     pair_accuracy,
     pair_auc,
     pearson,
-    precision_at,
+    probe_quality,
+    retrieval_quality,
     sign_accuracy,
 )
-from training.metrics.pairs import pair_truth, pair_weights
-
-Probability = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
-
-def labelled_pairs(
-    blocks: Sequence[Block], images: Targets, music: Targets
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
-    """Gather the labelled pairs of blocks.
-
-    Returns:
-        Inner products, truth and weights, each (P,); the weights sum to 1 or, without true or without false
-        pairs, there are no pairs.
-    """
-    gathered = []
-    for block in blocks:
-        felt = images.polarity[block.images].astype(np.int8), music.polarity[block.music].astype(np.int8)
-        weights = pair_weights(*felt)
-        counted = np.nan_to_num(weights) > 0
-        gathered.append((block.inner[counted], pair_truth(*felt)[counted], weights[counted]))
-    inner, truth, weights = (np.concatenate(parts) for parts in zip(*gathered, strict=True))
-    return inner, truth, weights / max(float(weights.sum()), 1e-12)
 
 
 def seed_figures(
-    blocks: Sequence[Block], images: Sequence[Row], music: Sequence[Row], probability: Probability
+    results: Sequence[Result],
+    probabilities: Sequence[NDArray[np.float64]],
+    images: Sequence[Row],
+    music: Sequence[Row],
 ) -> dict[str, float]:
-    """Return the figures of one fold seed, each the mean over the folds that have it."""
+    """Return the figures of one fold seed, each the mean over the folds that have it.
+
+    Args:
+        results: What was said of each fold.
+        probabilities: (I, M) of each fold, calibrated.
+        images: All image rows.
+        music: All music rows.
+    """
     per_fold = [
-        _pair_figures(block, [images[i] for i in block.images], [music[i] for i in block.music], probability)
-        for block in blocks
+        result_figures(one, told, images, music) for one, told in zip(results, probabilities, strict=True)
     ]
     figures = {name: _mean([one[name] for one in per_fold]) for name in per_fold[0]}
-    shown = [images[i] for block in blocks for i in block.images]
-    played = [music[i] for block in blocks for i in block.music]
-    figures |= _alone(shown, np.concatenate([block.image_affect for block in blocks]), "image")
-    figures |= _alone(played, np.concatenate([block.music_affect for block in blocks]), "music")
+    if results[0].image_affect.size:
+        shown = [images[i] for one in results for i in one.images]
+        played = [music[i] for one in results for i in one.music]
+        figures |= _alone(shown, np.concatenate([one.image_affect for one in results]), "image")
+        figures |= _alone(played, np.concatenate([one.music_affect for one in results]), "music")
     return figures
 
 
@@ -71,32 +59,63 @@ def summary(seeds: Sequence[dict[str, float]]) -> dict[str, float]:
     return told
 
 
-def _pair_figures(
-    block: Block, images: Sequence[Row], music: Sequence[Row], probability: Probability
+def result_figures(
+    one: Result, told: NDArray[np.float64], all_images: Sequence[Row], all_music: Sequence[Row]
 ) -> dict[str, float]:
-    inner, scores = block.inner, probability(block.inner)
+    """Return what one result is worth: pairs, retrieval both ways, distinctness, graded affect, probes.
+
+    Args:
+        one: The result.
+        told: (I, M) its probabilities, calibrated.
+        all_images: The rows that its positions count in.
+        all_music: The same of music.
+    """
+    images, music = [all_images[i] for i in one.images], [all_music[i] for i in one.music]
     felt, heard = polarity_codes(images), polarity_codes(music)
-    graded = graded_affect(inner, reference_points(images), reference_points(music), felt, heard)
-    to_images, to_music = distinctness(inner.T), distinctness(inner)
+    graded = graded_affect(one.scores, reference_points(images), reference_points(music), felt, heard)
     figures = {
-        "accuracy": pair_accuracy(scores, felt, heard),
-        "auc": pair_auc(scores, felt, heard),
-        "ece": calibration_error(scores, felt, heard),
-        "music to image p@10": precision_at(inner.T, heard, felt),
-        "music to image coverage": to_images.coverage / to_images.chance_coverage,
-        "music to image hub lift": to_images.hub_lift,
-        "image to music p@10": precision_at(inner, felt, heard),
-        "image to music coverage": to_music.coverage / to_music.chance_coverage,
-        "image to music hub lift": to_music.hub_lift,
+        "accuracy": pair_accuracy(told, felt, heard),
+        "auc": pair_auc(told, felt, heard),
+        "ece": calibration_error(told, felt, heard),
+        **_direction("music to image", one.scores.T, heard, felt),
+        **_direction("image to music", one.scores, felt, heard),
         "spearman": graded.spearman,
         "spearman within": graded.spearman_within,
     }
+    for kind, vectors, rows in (("image", one.image_vectors, images), ("music", one.music_vectors, music)):
+        if vectors.size:
+            probe = probe_quality(vectors, polarity_codes(rows), [f"{row.set}/{row.group}" for row in rows])
+            figures[f"{kind} probe"] = probe.accuracy
+            figures[f"{kind} probe, balanced"] = probe.balanced_accuracy
     for image_set in sorted({row.set for row in images}):
         for music_set in sorted({row.set for row in music}):
-            of_image = np.where([row.set == image_set for row in images], felt, -1).astype(np.int8)
-            of_music = np.where([row.set == music_set for row in music], heard, -1).astype(np.int8)
-            figures[f"accuracy {image_set} x {music_set}"] = pair_accuracy(scores, of_image, of_music)
+            within = of_sets(images, {image_set}), of_sets(music, {music_set})
+            figures[f"accuracy {image_set} x {music_set}"] = pair_accuracy(told, *within)
     return figures
+
+
+def of_sets(rows: Sequence[Row], sets: Collection[str]) -> NDArray[np.int8]:
+    """Return polarity codes (N,), -1 for rows of other sets; no sets: of every row's."""
+    inside = np.array([not sets or row.set in sets for row in rows], bool)
+    return np.where(inside, polarity_codes(rows), -1).astype(np.int8)
+
+
+def _direction(
+    way: str,
+    scores: NDArray[np.float32],
+    query_polarity: NDArray[np.int8],
+    gallery_polarity: NDArray[np.int8],
+) -> dict[str, float]:
+    quality, spread = retrieval_quality(scores, query_polarity, gallery_polarity), distinctness(scores)
+    return {
+        f"{way} p@1": quality.p_at_1,
+        f"{way} p@10": quality.p_at_10,
+        f"{way} mrr": quality.mrr,
+        f"{way} ndcg@10": quality.ndcg_at_10,
+        f"{way} chance": quality.chance_p,
+        f"{way} coverage": spread.coverage / spread.chance_coverage,
+        f"{way} hub lift": spread.hub_lift,
+    }
 
 
 def _alone(rows: Sequence[Row], affect: NDArray[np.float32], kind: str) -> dict[str, float]:

@@ -8,6 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UsageError
+from embedding.media import Kind
+from training.manifest import Row
+
+FOLDS = 5
+
+_SEED_OFFSET: dict[Kind, int] = {"image": 0, "music": 100}  # the modalities are dealt independently
+
+
+def deal(rows: Sequence[Row], kind: Kind, seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
+    """Deal labelled files of one modality into folds by group, data sets and labels spread evenly.
+
+    Returns:
+        Fold of each row, int64 in [0, folds).
+
+    Raises:
+        UsageError: There are fewer groups than folds.
+    """
+    groups = [f"{row.set}/{row.group}" for row in rows]
+    strata = [f"{row.set}/{row.polarity}/{row.quadrant}" for row in rows]
+    return grouped_folds(groups, strata, folds, seed + _SEED_OFFSET[kind])
 
 
 def grouped_folds(

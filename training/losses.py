@@ -89,3 +89,8 @@ def head_loss(raw: Tensor, targets: Targets, point_share: float) -> Tensor:
         goal = torch.from_numpy(np.nan_to_num(targets.points[:, axis]))
         loss = loss + point_share * (weights * (points[:, axis] - goal) ** 2).sum()
     return loss
+
+
+def held_out_loss(raw: NDArray[np.float32], targets: Targets, point_share: float) -> float:
+    """Return `head_loss` of raw outputs (N, 5) that are not learnt from."""
+    return float(head_loss(torch.from_numpy(raw), targets, point_share))

@@ -7,7 +7,6 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from embedding.network import Network
 from training.report import Report
 
 LOG = Path(__file__).parent.parent / "docs" / "test-log.csv"
@@ -15,8 +14,13 @@ LOG = Path(__file__).parent.parent / "docs" / "test-log.csv"
 _COLUMNS = ("date", "commit", "network", "images", "music", "accuracy", "low", "high", "auc", "ece")
 
 
-def log_test_run(report: Report, network: Network) -> None:
-    """Append a run's figures; an installed Attune, outside a checkout, keeps no log."""
+def log_test_run(report: Report, system: str) -> None:
+    """Append a run's figures; an installed Attune, outside a checkout, keeps no log.
+
+    Args:
+        report: What was found.
+        system: The network's id, or name and version of a system that is not shipped.
+    """
     if not (LOG.parent.parent / "pyproject.toml").is_file():
         return
     document = report.to_json()
@@ -31,7 +35,7 @@ def log_test_run(report: Report, network: Network) -> None:
         writer = csv.writer(file, lineterminator="\n")
         if new:
             writer.writerow(_COLUMNS)
-        writer.writerow([date, _commit(), network.id, *sets, *rounded])
+        writer.writerow([date, _commit(), system, *sets, *rounded])
 
 
 def _commit() -> str:

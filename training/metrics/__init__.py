@@ -4,7 +4,7 @@ A figure that is not defined (no labels, a constant column) is NaN, never an err
 """
 
 from training.metrics.affinity import GradedAffect, graded_affect, pearson, r_squared, sign_accuracy, spearman
-from training.metrics.bootstrap import PairIntervals, pair_intervals
+from training.metrics.bootstrap import PairIntervals, accuracy_replicates, pair_intervals
 from training.metrics.hubs import Distinctness, distinctness
 from training.metrics.pairs import (
     CORRESPONDS,
@@ -24,6 +24,7 @@ __all__ = [
     "PairIntervals",
     "ProbeQuality",
     "RetrievalQuality",
+    "accuracy_replicates",
     "calibration_error",
     "called_true",
     "distinctness",

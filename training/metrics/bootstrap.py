@@ -79,6 +79,40 @@ def pair_intervals(
     )
 
 
+def accuracy_replicates(
+    called: NDArray[np.bool_],
+    image_polarity: NDArray[np.int8],
+    music_polarity: NDArray[np.int8],
+    image_groups: Sequence[str],
+    music_groups: Sequence[str],
+    *,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Return the pair accuracy of each replicate, (replicates,), NaN without true or without false pairs.
+
+    Two systems asked with the same groups and seed are given the same draws: their differences are paired.
+
+    Args:
+        called: (N, M) whether a pair is called a match.
+        image_polarity: (N,) codes, -1 unlabelled (left out).
+        music_polarity: (M,) codes, -1 unlabelled (left out).
+        image_groups: N names.
+        music_groups: M names.
+        replicates: How many times groups are drawn.
+        seed: Of the drawing.
+    """
+    labelled_images, labelled_music = image_polarity >= 0, music_polarity >= 0
+    if not labelled_images.any() or not labelled_music.any():
+        return np.full(replicates, np.nan)
+    rng = np.random.default_rng(seed)
+    images = _draw(image_groups, image_polarity, labelled_images, replicates, rng)
+    music = _draw(music_groups, music_polarity, labelled_music, replicates, rng)
+    pairs = images.counts()[:, :, None] * music.counts()[:, None, :]
+    kept = called[np.ix_(labelled_images, labelled_music)]
+    return _accuracies(kept, images, music, pairs, cell_mass(pairs))
+
+
 def _draw(
     groups: Sequence[str],
     polarity: NDArray[np.int8],

@@ -1,151 +1,205 @@
-"""Attune's own network: features, five learnt outputs, and the space that is built on them.
+"""Attune's own system: linear heads on rich features, read out of fold, in a space of two kernels.
 
-The space is the sum of two kernels: closeness of polarity posteriors, and closeness on the valence-arousal
-plane. An inner product of two embeddings is
-
-    share * <g(p), g(q)> + (1 - share) * exp(-|u - w|^2 / (2 width^2))
-
-with p, q the posteriors and u, w the places of the two items among all items of their modality. The first
-part decides the correspondence; the second keeps items of one polarity apart when their affect differs.
+The heads learn polarity, valence and arousal of one modality at a time; no pair is ever drawn, since pairs
+hold nothing that the labels of their files do not. `training.systems.space` makes one space of both.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from embedding.media import Kind
-from embedding.network import DIM
-from training.fit import CLIP, Heads
+from training.calibration import fit_reading
+from training.fit import CHECK_EVERY, Heads, Recipe, fit_heads
+from training.folds import deal
+from training.losses import held_out_loss
+from training.semantics import LENGTH, Semantics
+from training.systems.pair_learning import digest
+from training.systems.space import SHAPE, Reading, Shape, Space, Tower
+from training.systems.system import Input, Material, Projected
 
-KNOTS = 33
-"""Points of the distribution of valence and arousal that a tower remembers."""
+INNER_FOLDS = 3
+MOST_STEPS = 80
+PATIENCE = 2
+"""Looks at the held-out loss without a gain before learning stops."""
 
-_FREQUENCIES = (DIM - 4) // 2
-_PLANE = ((0.5**0.5, 0.0, -(0.5**0.5)), (-(6**-0.5), 2 * 6**-0.5, -(6**-0.5)))
+_IMAGE_WIDTH = 2528
 
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The shape of the space; chosen by cross-validation (docs/experiments.md).
-
-    Attributes:
-        share: Part of the polarity kernel in the inner product, in [0, 1].
-        flatness: How much of a posterior's confidence is taken out of its length: 1 leaves the direction
-            alone, 0 ranks the surest items first for every query, which makes hubs of them.
-        width: Width of the affect kernel; places lie in [-1, 1].
-    """
-
-    share: float
-    flatness: float
-    width: float
-
-
-SHAPE = Shape(share=0.8, flatness=0.97, width=0.2)
+RECIPES: Mapping[Kind, Recipe] = {
+    "image": Recipe(
+        l2=1.0, point_share=0.15, gains=((0, 1280, 0.5), (_IMAGE_WIDTH, _IMAGE_WIDTH + LENGTH, 2.0))
+    ),
+    "music": Recipe(l2=0.1, point_share=0.3),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How the raw outputs of one modality are read; fitted on out-of-fold outputs.
+class Check:
+    """One look at how the heads of one modality come on.
 
     Attributes:
-        temperature: Factor of the logits, above 0.
-        bias: (3,) added to the logits.
-        slope: (2,) factor from raw valence and arousal to the scale of the labels.
-        offset: (2,) added to it.
-        knots: (2, KNOTS) rising quantiles of raw valence and arousal.
+        kind: The modality.
+        fold: Inner fold that was held out.
+        step: Step of the solver.
+        loss: Of the rows that are learnt, with the penalty of the weights.
+        held_out: Of the rows that are held out.
     """
 
-    temperature: float
-    bias: NDArray[np.float32]
-    slope: NDArray[np.float32]
-    offset: NDArray[np.float32]
-    knots: NDArray[np.float32]
+    kind: Kind
+    fold: int
+    step: int
+    loss: float
+    held_out: float
 
 
-class Space(nn.Module):
-    """From raw outputs to embedding and affect.
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What is learnt of one modality.
 
-    Args:
-        reading: How the outputs are read.
-        kind: The modality: which of the two padding coordinates is its own.
-        shape: Shape of the space, the same for both modalities.
+    Attributes:
+        heads: From features to raw outputs.
+        reading: How these are read.
     """
 
-    bias: Tensor
-    slope: Tensor
-    offset: Tensor
-    low: Tensor
-    gap: Tensor
-    plane: Tensor
-    waves: Tensor
+    heads: Heads
+    reading: Reading
 
-    def __init__(self, reading: Reading, kind: Kind, shape: Shape = SHAPE) -> None:
-        super().__init__()
-        self._kind: Kind = kind
-        self._shape = shape
-        self._temperature = reading.temperature
-        self.register_buffer("bias", torch.from_numpy(reading.bias))
-        self.register_buffer("slope", torch.from_numpy(reading.slope))
-        self.register_buffer("offset", torch.from_numpy(reading.offset))
-        self.register_buffer("low", torch.from_numpy(reading.knots[:, :-1].copy()))
-        self.register_buffer("gap", torch.from_numpy(np.diff(reading.knots, axis=1)))
-        self.register_buffer("plane", torch.tensor(_PLANE).T.contiguous())
-        # Random Fourier features of a Gaussian kernel (Rahimi, Recht 2007); both towers draw the same ones.
-        waves = np.random.default_rng(0).standard_normal((2, _FREQUENCIES)) / shape.width
-        self.register_buffer("waves", torch.from_numpy(waves.astype(np.float32)))
 
-    def forward(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Return embeddings (N, 128), unit length, and affect (N, 5) of raw outputs (N, 5)."""
-        posterior = torch.softmax(raw[:, :3] * self._temperature + self.bias, dim=1)
-        points = torch.clamp(raw[:, 3:] * self.slope + self.offset, -1.0, 1.0)
-        centred = posterior @ self.plane
-        length = (centred**2).sum(dim=1, keepdim=True) + 1e-8
-        direction = centred * length ** (-0.5 * self._shape.flatness) * self._shape.share**0.5
-        phase = self._place(raw[:, 3:]) @ self.waves
-        amplitude = ((1.0 - self._shape.share) / _FREQUENCIES) ** 0.5
-        body = torch.cat([direction, amplitude * torch.cos(phase), amplitude * torch.sin(phase)], dim=1)
-        rest = torch.sqrt(torch.clamp(1.0 - (body**2).sum(dim=1, keepdim=True), min=0.0))
-        pads = [rest, torch.zeros_like(rest)]
-        vectors = torch.cat([body, *(pads if self._kind == "image" else reversed(pads))], dim=1)
-        return vectors, torch.cat([points, posterior], dim=1)
+@dataclass(frozen=True, slots=True)
+class FittedAttune:
+    """Both modalities, in one space.
 
-    def _place(self, points: Tensor) -> Tensor:
-        """Return where valence and arousal lie among all items, (N, 2): twice the quantile, less 1.
+    Attributes:
+        sides: What was learnt of each.
+        shape: Shape of the space.
+        curve: How learning went on the inner folds.
+    """
 
-        Raw values of pictures and of music differ in spread; their places are evenly spread in both.
+    sides: Mapping[Kind, Side]
+    shape: Shape
+    curve: list[Check] = field(default_factory=list)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learnt."""
+        return sum(side.heads.weights.size + side.heads.bias.size for side in self.sides.values())
+
+    def tower(self, kind: Kind) -> Tower:
+        """Return one modality's tower, in evaluation mode: what is exported."""
+        side = self.sides[kind]
+        widen = Semantics() if kind == "image" else nn.Identity()
+        return Tower(widen, side.heads, Space(side.reading, kind, self.shape)).eval()
+
+    def scores(self, images: Material, music: Material) -> NDArray[np.float32]:
+        """Return the inner products of all pairs, (I, M)."""
+        return self.embed(images).vectors @ self.embed(music).vectors.T
+
+    def embed(self, material: Material) -> Projected:
+        """Return embeddings (N, 128), unit length, and affect."""
+        features = torch.from_numpy(np.asarray(material.inputs["features"], np.float32))
+        with torch.no_grad():
+            vectors, affect = self.tower(material.kind).read(features)
+        return Projected(vectors.numpy(), affect.numpy())
+
+
+@dataclass(frozen=True, slots=True)
+class Attune:
+    """Attune's system.
+
+    Attributes:
+        name: What tables call it.
+        recipes: How the heads of each modality are learnt.
+        shape: Shape of the space.
+    """
+
+    name: str = "Attune"
+    recipes: Mapping[Kind, Recipe] = field(default_factory=lambda: RECIPES)
+    shape: Shape = SHAPE
+
+    @property
+    def needs(self) -> Mapping[Kind, tuple[Input, ...]]:
+        """Inputs that it reads, by modality."""
+        return {"image": ("features",), "music": ("features",)}
+
+    @property
+    def version(self) -> str:
+        """Short digest of everything that decides what is learnt."""
+        return digest(self, INNER_FOLDS, MOST_STEPS, PATIENCE, 1)
+
+    def fit(self, images: Material, music: Material, seed: int) -> FittedAttune:
+        """Learn from labelled images and music.
+
+        How long to learn, and how the heads' outputs are read, is found on inner folds that the heads did not
+        see; then heads are learnt on everything.
+
+        Raises:
+            UsageError: There are too few groups.
         """
-        passed = torch.clamp((points[:, :, None] - self.low) / self.gap, 0.0, 1.0)
-        return passed.sum(dim=2) * (2.0 / (KNOTS - 1)) - 1.0
+        curve: list[Check] = []
+        sides = {side.kind: self._side(side, seed, curve) for side in (images, music)}
+        return FittedAttune(sides, self.shape, curve)
+
+    def _side(self, side: Material, seed: int, curve: list[Check]) -> Side:
+        features, recipe = np.asarray(side.inputs["features"], np.float32), self.recipes[side.kind]
+        folds = deal(side.rows, side.kind, seed, INNER_FOLDS)
+        steps, raw = hold_out(features, side, folds, recipe, curve)
+        heads = fit_heads(features, side.targets, recipe, steps)
+        return Side(heads, fit_reading(raw, side.targets))
 
 
-class Tower(nn.Module):
-    """From features to embedding and affect: what is exported.
+def hold_out(
+    features: NDArray[np.float32],
+    side: Material,
+    folds: NDArray[np.int64],
+    recipe: Recipe,
+    curve: list[Check],
+) -> tuple[int, NDArray[np.float32]]:
+    """Predict every row by heads that were learnt on the other folds, stopped early.
 
     Args:
-        heads: Standardisation and linear heads.
-        space: The space over them.
+        features: float32 (N, D).
+        side: The N labelled files.
+        folds: int64 (N,), fold of each row.
+        recipe: How heads are learnt.
+        curve: Extended by every look at the held-out loss.
+
+    Returns:
+        The number of steps whose held-out loss, over all folds, is least; raw outputs (N, 5) after them.
     """
+    looks = [_watched(features, side, folds, fold, recipe, curve) for fold in range(int(folds.max()) + 1)]
+    common = min(looks, key=len)
+    best = min(common, key=lambda step: sum(look[step][1] for look in looks))
+    raw = np.zeros((len(side), 5), np.float32)
+    for fold, look in enumerate(looks):
+        raw[folds == fold] = look[best][0]
+    return best, raw
 
-    mean: Tensor
-    scale: Tensor
-    weights: Tensor
-    raw_bias: Tensor
 
-    def __init__(self, heads: Heads, space: Space) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.from_numpy(heads.mean))
-        self.register_buffer("scale", torch.from_numpy(heads.scale))
-        self.register_buffer("weights", torch.from_numpy(heads.weights))
-        self.register_buffer("raw_bias", torch.from_numpy(heads.bias))
-        self.space = space
+def _watched(
+    features: NDArray[np.float32],
+    side: Material,
+    folds: NDArray[np.int64],
+    fold: int,
+    recipe: Recipe,
+    curve: list[Check],
+) -> dict[int, tuple[NDArray[np.float32], float]]:
+    """Learn without one fold; return, by step, what is said of that fold (K, 5) and the loss there."""
+    learn, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+    looks: dict[int, tuple[NDArray[np.float32], float]] = {}
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return embeddings (N, 128), unit length, and affect (N, 5) of features (N, D)."""
-        standard = torch.clamp((features - self.mean) / self.scale, -CLIP, CLIP)
-        vectors, affect = self.space(standard @ self.weights + self.raw_bias)
-        return vectors, affect
+    def look(step: int, loss: float, heads: Heads) -> bool:
+        said = heads.raw(features[held])
+        off = held_out_loss(said, side.targets[held], recipe.point_share)
+        looks[step] = said, off
+        curve.append(Check(side.kind, fold, step, loss, off))
+        best = min(looks, key=lambda one: looks[one][1])
+        return step - best >= PATIENCE * CHECK_EVERY
+
+    fit_heads(features[learn], side.targets[learn], recipe, MOST_STEPS, look)
+    return looks

@@ -47,6 +47,20 @@ class Material:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """What a system says of one modality's files alone.
+
+    Attributes:
+        vectors: float32 (N, D).
+        affect: float32 (N, 5), valence and arousal in [-1, 1] and the posterior of polarity; None where a
+            system has no notion of affect.
+    """
+
+    vectors: NDArray[np.float32]
+    affect: NDArray[np.float32] | None = None
+
+
 class Fitted(Protocol):
     """A system that has learnt."""
 
@@ -59,8 +73,8 @@ class Fitted(Protocol):
         """Return (I, M) scores of all pairs; the higher, the likelier they correspond. Not yet calibrated."""
         ...
 
-    def embed(self, material: Material) -> NDArray[np.float32] | None:
-        """Return (N, D) vectors of one modality's files; None where a system sees pairs alone."""
+    def embed(self, material: Material) -> Projected | None:
+        """Return what is said of one modality's files alone; None where a system sees pairs alone."""
         ...
 
 

@@ -1,0 +1,211 @@
+"""The systems of the comparison, trained and judged on the same rows: tables, JSON and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.progress import Progress
+
+if TYPE_CHECKING:
+    from training.comparison import Focus, Standing
+    from training.systems.system import Material, System
+
+OURS = "Attune"
+FULL_LENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
+"""Quantiles of the pictures' sureness that count as full: 0 spreads answers widest, 1 as the product does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """The labelled files of both modalities."""
+
+    images: Material
+    music: Material
+
+
+def systems() -> list[System]:
+    """Return the three references and the four systems, the weakest first."""
+    from training.systems.acp_net import ON_OUR_FEATURES, AcpNet
+    from training.systems.attune import Attune
+    from training.systems.chance import Chance
+    from training.systems.l3_net import L3Net
+    from training.systems.polarity_sum import PolaritySum
+    from training.systems.spectrogram_acp import SpectrogramAcp
+
+    return [Chance(), L3Net(), SpectrogramAcp(), AcpNet(), ON_OUR_FEATURES, PolaritySum(), Attune()]
+
+
+def gather(
+    images_csv: Path,
+    music_csv: Path,
+    chosen: Sequence[System],
+    cache: Path,
+    workers: int,
+    progress: Progress,
+    split: str | None = None,
+) -> Labelled:
+    """Read what the chosen systems need; rows of train and val, or of one split."""
+    from training.inputs import material
+    from training.manifest import read_manifest
+    from training.train import learnable
+
+    sides = []
+    for kind, csv in (("image", images_csv), ("music", music_csv)):
+        rows = learnable(csv) if split is None else read_manifest(csv, split)
+        names = sorted({name for system in chosen for name in system.needs[kind]})  # type: ignore[index]
+        side, _ = material(rows, kind, names, cache, workers, progress)  # type: ignore[arg-type]
+        sides.append(side)
+    return Labelled(*sides)
+
+
+def compare(
+    labelled: Labelled, chosen: Sequence[System], cache: Path, focus: Focus, progress: Progress
+) -> tuple[dict[str, Any], list[Standing]]:
+    """Cross-validate every system and judge it.
+
+    Returns:
+        The JSON document, and the standings that it tells of.
+    """
+    from training.comparison import accuracy, lead, standing
+    from training.crossval import SEEDS, cross_validate
+
+    images, music = labelled.images, labelled.music
+    standings = [
+        standing(one.name, cross_validate(one, images, music, SEEDS, cache, progress), images, music)
+        for one in chosen
+    ]
+    ours = next((one for one in standings if one.system == OURS), None)
+    rows = []
+    for one in standings:
+        row = {
+            "system": one.system,
+            "parameters": one.parameters,
+            "fit_s": round(one.fit_s, 2),
+            "pair_ms": round(one.pair_ms, 6),
+            "accuracy": asdict(accuracy(one, images, music)),
+            "focus": asdict(accuracy(one, images, music, focus)),
+            "figures": one.figures,
+        }
+        if ours is not None and one is not ours:
+            row["behind"] = asdict(lead(ours, one, images, music))
+            row["behind_focus"] = asdict(lead(ours, one, images, music, focus))
+        rows.append(row)
+    document = {
+        "protocol": {
+            "rows": "out of fold",
+            "images": len(images),
+            "music": len(music),
+            "fold_seeds": list(SEEDS),
+            "focus": {"image_sets": list(focus[0]), "music_sets": list(focus[1])},
+        },
+        "systems": rows,
+        "raw": _raw_probes(labelled),
+    }
+    return document, standings
+
+
+def trade_off(labelled: Labelled, progress: Progress) -> list[dict[str, float]]:
+    """Return what Attune gives up of precision for distinctness, as the space's shape is changed.
+
+    One fold seed; heads are learnt once a fold, and only the space over them changes.
+    """
+    import numpy as np
+
+    from training.crossval import score
+    from training.figures import result_figures
+    from training.folds import FOLDS, deal
+    from training.systems.attune import Attune
+
+    images, music = labelled.images, labelled.music
+    dealt = [deal(side.rows, side.kind, 0) for side in (images, music)]
+    progress.start("trade-off", FOLDS)
+    told: dict[float, list[dict[str, float]]] = {}
+    system = Attune()
+    for fold in range(FOLDS):
+        (learn_i, held_i), (learn_m, held_m) = (
+            (np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for folds in dealt
+        )
+        fitted = system.fit(images.take(learn_i), music.take(learn_m), 0)
+        for full in FULL_LENGTHS:
+            reshaped = replace(fitted, shape=replace(fitted.shape, image_full=full))
+            result = score(reshaped, images, music, held_i, held_m, 0.0)
+            told.setdefault(full, []).append(
+                result_figures(result, np.full(result.scores.shape, 0.5), images.rows, music.rows)
+            )
+        progress.advance()
+    progress.finish()
+    wanted = ("p@10", "coverage", "hub lift")
+    return [
+        {"image_full": full}
+        | {name: float(np.mean([one[f"music to image {name}"] for one in folds])) for name in wanted}
+        for full, folds in told.items()
+    ]
+
+
+def on_test(
+    learnt: Labelled,
+    test: Labelled,
+    chosen: Sequence[System],
+    standings: Sequence[Standing],
+) -> list[dict[str, Any]]:
+    """Fit every system on train and val, calibrate it on its out-of-fold pairs, and score the test split.
+
+    Each look is written to the log of test runs.
+    """
+    import numpy as np
+
+    from training.calibration import fit_probability
+    from training.crossval import labelled_pairs, probability, score
+    from training.evaluate import evaluate_scores
+    from training.figures import result_figures
+    from training.run_log import log_test_run
+
+    rows = []
+    every = [np.arange(len(side), dtype=np.int64) for side in (test.images, test.music)]
+    for system, known in zip(chosen, standings, strict=True):
+        fitted = system.fit(learnt.images, learnt.music, 0)
+        result = score(fitted, test.images, test.music, every[0], every[1], 0.0)
+        held_out = [one for results in known.results for one in results]
+        curve = fit_probability(*labelled_pairs(held_out, learnt.images, learnt.music))
+        told = probability(result.scores, *curve)
+        report = evaluate_scores(
+            test.images.rows, test.music.rows, told, system.name, ranked_by=result.scores
+        )
+        log_test_run(report, f"{system.name} {system.version}")
+        figures = result_figures(result, told, test.images.rows, test.music.rows)
+        rows.append({"system": system.name, "report": report.to_json(), "figures": figures})
+    return rows
+
+
+def _raw_probes(labelled: Labelled) -> dict[str, dict[str, float]]:
+    """Return how well a linear probe reads polarity from what systems are given, beside their spaces.
+
+    One fold seed, and inside each held-out fold, as for the systems.
+    """
+    import numpy as np
+
+    from training.folds import FOLDS, deal
+    from training.manifest import polarity_codes
+    from training.metrics import probe_quality
+
+    told: dict[str, dict[str, float]] = {}
+    for side in (labelled.images, labelled.music):
+        folds = deal(side.rows, side.kind, 0)
+        for name in ("features", "descriptors"):
+            if name not in side.inputs:
+                continue
+            found = []
+            for fold in range(FOLDS):
+                held = side.take(np.flatnonzero(folds == fold))
+                groups = [f"{row.set}/{row.group}" for row in held.rows]
+                vectors = np.asarray(held.inputs[name], np.float64)
+                vectors = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-6)
+                found.append(probe_quality(vectors, polarity_codes(held.rows), groups))
+            told[f"{side.kind} {name}"] = {
+                "accuracy": float(np.mean([one.accuracy for one in found])),
+                "balanced": float(np.mean([one.balanced_accuracy for one in found])),
+            }
+    return told

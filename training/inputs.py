@@ -1,0 +1,141 @@
+"""Labelled files as the systems of the comparison read them: features, pixels, descriptors, spectrograms.
+
+    features      float32 (N, D)            the backbone's: pictures' with their meaning, means over a song
+    pixels        uint8   (N, 64, 64, 3)    the squashed picture that the backbone sees, at a smaller size
+    descriptors   float32 (N, 193)          `training.descriptors.describe`
+    spectrogram   float16 (N, 64, 469)      log-mel of the first 30 s, in decibels
+
+Each is computed once a file and kept; an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.artefacts import written_aside
+from core.errors import MediaError
+from core.progress import Progress, SilentProgress
+from embedding.media import Kind
+from training.features import cache_key, features_of
+from training.losses import targets_of
+from training.manifest import Row
+from training.semantics import widened
+from training.systems.system import Input, Material
+
+PIXELS = 64
+MELS = 64
+EXCERPT_S = 30.0
+
+_RATE = 16_000
+_HOP = 1024
+_FRAMES = int(EXCERPT_S * _RATE) // _HOP + 1
+_WINDOW = 2048
+_QUIET_DB = -100.0
+
+
+def material(
+    rows: Sequence[Row],
+    kind: Kind,
+    names: Iterable[Input],
+    cache: Path,
+    workers: int,
+    progress: Progress | None = None,
+) -> tuple[Material, list[MediaError]]:
+    """Gather what systems read of labelled files, from the cache where it is there.
+
+    Args:
+        rows: The labelled files, all of one kind.
+        kind: That kind.
+        names: The inputs that are needed.
+        cache: Folder of the cache, made if missing.
+        workers: Processes that decode and compute.
+        progress: Told how far it is; nobody by default.
+
+    Returns:
+        The files that could be read, and those that could not.
+    """
+    listener = progress or SilentProgress()
+    gathered = features_of(rows, kind, cache, workers, listener)
+    inputs: dict[Input, NDArray[np.generic]] = {}
+    for name in names:
+        if name == "features":
+            means = np.stack([one.astype(np.float32).mean(axis=0) for one in gathered.features])
+            inputs[name] = widened(means) if kind == "image" else means
+        else:
+            inputs[name] = _computed(gathered.rows, name, cache, workers, listener)
+    return Material(kind, gathered.rows, targets_of(gathered.rows), inputs), gathered.skipped
+
+
+def pixels(path: Path) -> NDArray[np.uint8]:
+    """Return a picture as uint8 (64, 64, 3)."""
+    from PIL import Image
+
+    from embedding.image import read_image
+
+    small = Image.fromarray(read_image(path).pixels).resize((PIXELS, PIXELS), Image.Resampling.BOX)
+    return np.asarray(small)
+
+
+def descriptors(path: Path) -> NDArray[np.float32]:
+    """Return ACP-Net's music vector of a file's first 30 s, float32 (193,)."""
+    from embedding.audio import read_audio
+    from training.descriptors import describe
+
+    return describe(read_audio(path, 0.0, EXCERPT_S).samples)
+
+
+def spectrogram(path: Path) -> NDArray[np.float16]:
+    """Return the log-mel spectrogram of a file's first 30 s, float16 (64, 469), dB; silence where it ends."""
+    import torch
+    from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
+
+    from embedding.audio import read_audio
+
+    samples = torch.from_numpy(read_audio(path, 0.0, EXCERPT_S).samples)
+    power = MelSpectrogram(_RATE, n_fft=_WINDOW, hop_length=_HOP, n_mels=MELS)(samples)
+    decibels = AmplitudeToDB(top_db=None)(power).numpy()[:, :_FRAMES]
+    padded = np.full((MELS, _FRAMES), _QUIET_DB, np.float16)
+    padded[:, : decibels.shape[1]] = decibels
+    return padded
+
+
+_COMPUTE: dict[Input, Callable[[Path], NDArray[np.generic]]] = {
+    "pixels": pixels,
+    "descriptors": descriptors,
+    "spectrogram": spectrogram,
+}
+
+
+def _computed(
+    rows: Sequence[Row], name: Input, cache: Path, workers: int, progress: Progress
+) -> NDArray[np.generic]:
+    """Return one input of files that are known to be readable, stacked."""
+    folder = cache / f"{name}-1"
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = [folder / f"{cache_key(row.path)}.npy" for row in rows]
+    missing = [(row.path, file) for row, file in zip(rows, kept, strict=True) if not file.is_file()]
+    progress.start(name, len(missing))
+    if missing:
+        # Torch and librosa do not survive a fork with their threads.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            for _ in pool.map(partial(_keep, name), missing, chunksize=4):
+                progress.advance()
+    progress.finish()
+    return np.stack([np.load(file, allow_pickle=False) for file in kept])
+
+
+def _keep(name: Input, task: tuple[Path, Path]) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    path, file = task
+    with written_aside(file) as aside, aside.open("wb") as out:
+        np.save(out, _COMPUTE[name](path))

@@ -1,0 +1,97 @@
+"""ACP-Net: Verma, Dhekane, Guha, Learning Affective Correspondence between Music and Image, ICASSP 2019.
+
+Image features through 2048 to 1024, a music vector through 512 and 2048 to 1024, both concatenated through
+512 and 32 to a decision; learnt from true and false pairs alone. The paper leaves the image features and the
+optimiser open: here the backbone's pooled features, or all of Attune's, and AdamW.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from embedding.media import Kind
+from training.systems.pair_learning import (
+    FittedPairs,
+    PairNetwork,
+    PairRecipe,
+    Prepare,
+    digest,
+    learn_pairs,
+    standardiser,
+)
+from training.systems.system import Input, Material
+
+WIDTH = 1024
+JOINT = (512, 32)
+POOLED = 1280
+"""The image backbone's pooled features come first."""
+
+RECIPE = PairRecipe(learning_rate=1e-4, weight_decay=0.01, dropout=0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class AcpNet:
+    """ACP-Net, on its own inputs or on Attune's.
+
+    Attributes:
+        name: What tables call it.
+        image_width: How many of the backbone's image features it reads.
+        music_input: `descriptors` for the paper's 193-d vector, `features` for Attune's.
+        recipe: How it is trained.
+    """
+
+    name: str = "ACP-Net"
+    image_width: int = POOLED
+    music_input: Input = "descriptors"
+    recipe: PairRecipe = RECIPE
+
+    @property
+    def needs(self) -> Mapping[Kind, tuple[Input, ...]]:
+        """Inputs that it reads, by modality."""
+        return {"image": ("features",), "music": (self.music_input,)}
+
+    @property
+    def version(self) -> str:
+        """Short digest of everything that decides what is learnt."""
+        return digest(self, 1)
+
+    def fit(self, images: Material, music: Material, seed: int) -> FittedPairs:
+        """Learn from labelled images and music; see `learn_pairs`."""
+        torch.manual_seed(seed)
+        seen = images.inputs["features"][:, : self.image_width]
+        heard = music.inputs[self.music_input]
+        of_image, of_music = standardiser(seen), standardiser(heard)
+
+        def image_input(material: Material, _augment: bool) -> Tensor:
+            return of_image(material.inputs["features"][:, : self.image_width])
+
+        def music_input(material: Material, _augment: bool) -> Tensor:
+            return of_music(material.inputs[self.music_input])
+
+        dropout = self.recipe.dropout
+        towers: dict[Kind, nn.Module] = {
+            "image": image_tower(seen.shape[1], dropout),
+            "music": nn.Sequential(
+                *_layer(heard.shape[1], 512, dropout), *_layer(512, 2048, dropout), nn.Linear(2048, WIDTH)
+            ),
+        }
+        prepare: dict[Kind, Prepare] = {"image": image_input, "music": music_input}
+        network = PairNetwork(towers, WIDTH, JOINT, dropout)
+        return learn_pairs(network, prepare, images, music, self.recipe, seed)
+
+
+ON_OUR_FEATURES = AcpNet("ACP-Net on Attune's features", image_width=2912, music_input="features")
+"""Separates what the features give from what the method gives."""
+
+
+def image_tower(features: int, dropout: float) -> nn.Module:
+    """Return ACP-Net's image side, from (N, features) to (N, 1024)."""
+    return nn.Sequential(*_layer(features, 2048, dropout), nn.Linear(2048, WIDTH))
+
+
+def _layer(before: int, after: int, dropout: float) -> list[nn.Module]:
+    return [nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)]

@@ -1,0 +1,60 @@
+"""A system that knows nothing: what every other one is to be compared with."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.media import Kind
+from training.systems.pair_learning import digest
+from training.systems.system import Input, Material
+
+
+@dataclass(frozen=True, slots=True)
+class FittedChance:
+    """Random scores.
+
+    Attributes:
+        seed: Of the scores.
+    """
+
+    seed: int
+    parameters: int = 0
+
+    def scores(self, images: Material, music: Material) -> NDArray[np.float32]:
+        """Return (I, M) draws from the unit interval; the same files get the same ones."""
+        names = ",".join(str(row.path.name) for row in [*images.rows, *music.rows])
+        random = np.random.default_rng([self.seed, zlib.crc32(names.encode(errors="surrogateescape"))])
+        return random.random((len(images), len(music)), np.float32)
+
+    def embed(self, material: Material) -> None:
+        """Return nothing: there is no space."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """Random scores.
+
+    Attributes:
+        name: What tables call it.
+    """
+
+    name: str = "Chance"
+
+    @property
+    def needs(self) -> Mapping[Kind, tuple[Input, ...]]:
+        """Inputs that it reads: none."""
+        return {"image": (), "music": ()}
+
+    @property
+    def version(self) -> str:
+        """Short digest of everything that decides what is learnt."""
+        return digest(self, 1)
+
+    def fit(self, images: Material, music: Material, seed: int) -> FittedChance:  # noqa: ARG002
+        """Learn nothing."""
+        return FittedChance(seed)

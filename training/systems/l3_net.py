@@ -1,0 +1,66 @@
+"""L3-Net: Arandjelović, Zisserman, Look, Listen and Learn, ICCV 2017, taught with affective pairs.
+
+Convolutions on pixels and on the log-spectrogram, each to 512 numbers, concatenated through 128 to a
+decision; learnt from true and false pairs alone. The size is reduced by `width` and by the inputs: see
+`training.systems.convolutions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from embedding.media import Kind
+from training.systems.convolutions import pixel_input, spectrogram_input, vgg
+from training.systems.pair_learning import (
+    FittedPairs,
+    PairNetwork,
+    PairRecipe,
+    Prepare,
+    digest,
+    learn_pairs,
+)
+from training.systems.system import Input, Material
+
+OUT = 512
+JOINT = (128,)
+RECIPE = PairRecipe(
+    learning_rate=1e-3, weight_decay=0.01, dropout=0.3, batch=24, steps=400, patience=3, check_every=40
+)
+
+
+@dataclass(frozen=True, slots=True)
+class L3Net:
+    """L3-Net at a share of its width.
+
+    Attributes:
+        name: What tables call it.
+        width: Share of the channels and of the outputs of the original.
+        recipe: How it is trained.
+    """
+
+    name: str = "L3-Net"
+    width: float = 0.125
+    recipe: PairRecipe = RECIPE
+
+    @property
+    def needs(self) -> Mapping[Kind, tuple[Input, ...]]:
+        """Inputs that it reads, by modality."""
+        return {"image": ("pixels",), "music": ("spectrogram",)}
+
+    @property
+    def version(self) -> str:
+        """Short digest of everything that decides what is learnt."""
+        return digest(self, 1)
+
+    def fit(self, images: Material, music: Material, seed: int) -> FittedPairs:
+        """Learn from labelled images and music; see `learn_pairs`."""
+        torch.manual_seed(seed)
+        out = int(OUT * self.width)
+        towers: dict[Kind, nn.Module] = {"image": vgg(3, self.width, out), "music": vgg(1, self.width, out)}
+        prepare: dict[Kind, Prepare] = {"image": pixel_input, "music": spectrogram_input}
+        network = PairNetwork(towers, out, JOINT, self.recipe.dropout)
+        return learn_pairs(network, prepare, images, music, self.recipe, seed)
