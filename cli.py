@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+import benchmarks.commands
 import indexer.commands
 import retrieval.commands
 import training.commands
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 for room in (indexer.commands, retrieval.commands, training.commands):
     app.add_typer(room.app)
+app.add_typer(benchmarks.commands.app, name="benchmark")
 
 
 def _print_version(wanted: bool) -> None:

@@ -61,22 +61,25 @@ def gather(
     return Labelled(*sides)
 
 
-def compare(
-    labelled: Labelled, chosen: Sequence[System], cache: Path, focus: Focus, progress: Progress
-) -> tuple[dict[str, Any], list[Standing]]:
-    """Cross-validate every system and judge it.
-
-    Returns:
-        The JSON document, and the standings that it tells of.
-    """
-    from training.comparison import accuracy, lead, standing
+def out_of_fold(
+    labelled: Labelled, chosen: Sequence[System], cache: Path, progress: Progress
+) -> list[Standing]:
+    """Cross-validate every system and judge it."""
+    from training.comparison import standing
     from training.crossval import SEEDS, cross_validate
 
     images, music = labelled.images, labelled.music
-    standings = [
+    return [
         standing(one.name, cross_validate(one, images, music, SEEDS, cache, progress), images, music)
         for one in chosen
     ]
+
+
+def rows_of(standings: Sequence[Standing], labelled: Labelled, focus: Focus) -> list[dict[str, Any]]:
+    """Return a row of the table for each standing: figures, intervals, and how far it is behind Attune."""
+    from training.comparison import accuracy, lead
+
+    images, music = labelled.images, labelled.music
     ours = next((one for one in standings if one.system == OURS), None)
     rows = []
     for one in standings:
@@ -93,18 +96,17 @@ def compare(
             row["behind"] = asdict(lead(ours, one, images, music))
             row["behind_focus"] = asdict(lead(ours, one, images, music, focus))
         rows.append(row)
-    document = {
-        "protocol": {
-            "rows": "out of fold",
-            "images": len(images),
-            "music": len(music),
-            "fold_seeds": list(SEEDS),
-            "focus": {"image_sets": list(focus[0]), "music_sets": list(focus[1])},
-        },
-        "systems": rows,
-        "raw": _raw_probes(labelled),
+    return rows
+
+
+def protocol(labelled: Labelled, rows: str, focus: Focus) -> dict[str, Any]:
+    """Return what a table's figures stand on."""
+    return {
+        "rows": rows,
+        "images": len(labelled.images),
+        "music": len(labelled.music),
+        "focus": {"image_sets": list(focus[0]), "music_sets": list(focus[1])},
     }
-    return document, standings
 
 
 def trade_off(labelled: Labelled, progress: Progress) -> list[dict[str, float]]:
@@ -146,41 +148,47 @@ def trade_off(labelled: Labelled, progress: Progress) -> list[dict[str, float]]:
 
 
 def on_test(
-    learnt: Labelled,
-    test: Labelled,
-    chosen: Sequence[System],
-    standings: Sequence[Standing],
-) -> list[dict[str, Any]]:
-    """Fit every system on train and val, calibrate it on its out-of-fold pairs, and score the test split.
+    learnt: Labelled, test: Labelled, chosen: Sequence[System], known: Sequence[Standing], progress: Progress
+) -> list[Standing]:
+    """Fit every system on train and val, calibrate it on its out-of-fold pairs, and judge the test split.
 
     Each look is written to the log of test runs.
     """
+    import time
+
     import numpy as np
 
     from training.calibration import fit_probability
+    from training.comparison import Standing
     from training.crossval import labelled_pairs, probability, score
     from training.evaluate import evaluate_scores
-    from training.figures import result_figures
+    from training.figures import seed_figures
     from training.run_log import log_test_run
 
-    rows = []
+    standings = []
     every = [np.arange(len(side), dtype=np.int64) for side in (test.images, test.music)]
-    for system, known in zip(chosen, standings, strict=True):
+    progress.start("test split", len(chosen))
+    for system, before in zip(chosen, known, strict=True):
+        started = time.perf_counter()
         fitted = system.fit(learnt.images, learnt.music, 0)
-        result = score(fitted, test.images, test.music, every[0], every[1], 0.0)
-        held_out = [one for results in known.results for one in results]
-        curve = fit_probability(*labelled_pairs(held_out, learnt.images, learnt.music))
-        told = probability(result.scores, *curve)
-        report = evaluate_scores(
-            test.images.rows, test.music.rows, told, system.name, ranked_by=result.scores
+        seconds = time.perf_counter() - started
+        result = score(fitted, test.images, test.music, every[0], every[1], seconds)
+        held_out = [one for results in before.results for one in results]
+        told = probability(
+            result.scores, *fit_probability(*labelled_pairs(held_out, learnt.images, learnt.music))
         )
-        log_test_run(report, f"{system.name} {system.version}")
-        figures = result_figures(result, told, test.images.rows, test.music.rows)
-        rows.append({"system": system.name, "report": report.to_json(), "figures": figures})
-    return rows
+        rows = test.images.rows, test.music.rows
+        log_test_run(
+            evaluate_scores(*rows, told, system.name, ranked_by=result.scores),
+            f"{system.name} {system.version}",
+        )
+        standings.append(Standing(system.name, [[result]], [[told]], seed_figures([result], [told], *rows)))
+        progress.advance()
+    progress.finish()
+    return standings
 
 
-def _raw_probes(labelled: Labelled) -> dict[str, dict[str, float]]:
+def raw_probes(labelled: Labelled) -> dict[str, dict[str, float]]:
     """Return how well a linear probe reads polarity from what systems are given, beside their spaces.
 
     One fold seed, and inside each held-out fold, as for the systems.

@@ -1,0 +1,130 @@
+"""`attune benchmark`: what Attune is worth and what it costs, beside its peers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
+
+if TYPE_CHECKING:
+    from core.progress import Progress
+    from training.comparison import Focus
+
+app = typer.Typer(help="Measure Attune beside its peers.", no_args_is_help=True)
+
+_LEARNABLE = "train and val, out of fold"
+
+
+@app.callback()
+def _benchmark() -> None:
+    pass
+
+
+@app.command("systems")
+def systems_command(
+    images: Annotated[
+        Path,
+        typer.Option(
+            "--images", metavar="CSV|DIR", help="Labelled images: a manifest or a data set's folder."
+        ),
+    ],
+    music: Annotated[
+        Path,
+        typer.Option("--music", metavar="CSV|DIR", help="Labelled music: a manifest or a data set's folder."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for systems.json and systems.png.")
+    ] = Path("benchmark-systems"),
+    image_set: Annotated[
+        list[str] | None, typer.Option("--image-set", metavar="SET", help="Sets of the column `focus`.")
+    ] = None,
+    music_set: Annotated[
+        list[str] | None, typer.Option("--music-set", metavar="SET", help="Sets of the column `focus`.")
+    ] = None,
+    test: Annotated[
+        bool, typer.Option("--test", help="The split test too; each look at it is logged.")
+    ] = False,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where features and results are kept between runs.")
+    ] = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Compare Attune with the paper's networks on the same rows, out of fold and on request on test."""
+    from benchmarks.system_tables import print_systems
+    from core.errors import AttuneError, printable
+    from core.settings import default_cache, load_settings
+    from core.terminal import err, print_json, shown_progress
+
+    focus = (tuple(image_set or ()), tuple(music_set or ()))
+    try:
+        import matplotlib  # noqa: F401 - named here, where nothing is lost yet
+        import torch  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise AttuneError(f'this benchmark needs {error.name}: pip install "attune[train]"') from error
+    with shown_progress(quiet=quiet) as progress:
+        document = _compare(
+            images,
+            music,
+            focus,
+            cache=default_cache() if cache is None else cache,
+            workers=load_settings(workers).workers,
+            progress=progress,
+            test=test,
+        )
+    _write(document, output)
+    if as_json:
+        print_json(document)
+    else:
+        print_systems(document)
+    if not quiet:
+        err().print(f"Written: {printable(output / 'systems.json')}, {printable(output / 'systems.png')}")
+
+
+def _compare(
+    images: Path, music: Path, focus: Focus, *, cache: Path, workers: int, progress: Progress, test: bool
+) -> dict[str, Any]:
+    from benchmarks.systems import (
+        gather,
+        on_test,
+        out_of_fold,
+        protocol,
+        raw_probes,
+        rows_of,
+        systems,
+        trade_off,
+    )
+    from training.crossval import SEEDS
+
+    chosen = systems()
+    learnt = gather(images, music, chosen, cache, workers, progress)
+    standings = out_of_fold(learnt, chosen, cache, progress)
+    document = {
+        "out_of_fold": {
+            "protocol": protocol(learnt, _LEARNABLE, focus) | {"fold_seeds": list(SEEDS)},
+            "systems": rows_of(standings, learnt, focus),
+        },
+        "raw": raw_probes(learnt),
+        "trade_off": trade_off(learnt, progress),
+    }
+    if test:
+        unseen = gather(images, music, chosen, cache, workers, progress, split="test")
+        document["test"] = {
+            "protocol": protocol(unseen, "test", focus),
+            "systems": rows_of(on_test(learnt, unseen, chosen, standings, progress), unseen, focus),
+        }
+    return document
+
+
+def _write(document: dict[str, Any], folder: Path) -> None:
+    from benchmarks.system_plots import plot_systems
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "systems.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    plot_systems(document, folder / "systems.png")

@@ -1,0 +1,61 @@
+"""The comparison of systems as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+_OURS, _OTHERS, _FOCUS = "#b4431f", "#4a5560", "#9aa5b1"
+
+
+def plot_systems(document: dict[str, Any], file: Path) -> None:
+    """Draw accuracies with their intervals, and what distinct answers cost, as a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 4.8), layout="constrained")
+    pairs, trade = figure.subplots(1, 2, width_ratios=(3, 2))
+    _accuracies(pairs, document["out_of_fold"])
+    _trade_off(trade, document["trade_off"])
+    figure.savefig(file, dpi=120)
+
+
+def _accuracies(axes: Any, section: dict[str, Any]) -> None:
+    rows = section["systems"]
+    focus = section["protocol"]["focus"]
+    drawn = [("accuracy", "all pairs", 0.12, "o")]
+    if focus["image_sets"] or focus["music_sets"]:
+        drawn.append(("focus", " × ".join("+".join(sets) or "all" for sets in focus.values()), -0.12, "s"))
+    for name, label, shift, marker in drawn:
+        for place, row in enumerate(rows):
+            found = row[name]
+            axes.errorbar(
+                found["value"],
+                place + shift,
+                xerr=[[found["value"] - found["low"]], [found["high"] - found["value"]]],
+                marker=marker,
+                capsize=3,
+                color=_OURS if row["system"] == "Attune" else _OTHERS if name == "accuracy" else _FOCUS,
+                label=label if place == 0 else None,
+            )
+    axes.axvline(0.5, color="#cccccc", linewidth=1, zorder=0)
+    axes.set_yticks(range(len(rows)), [row["system"] for row in rows])
+    axes.set_xlabel("correspondence accuracy, 95 % interval over groups")
+    axes.set_title(
+        f"Out of fold: {section['protocol']['images']} images, {section['protocol']['music']} songs"
+    )
+    axes.legend(loc="lower right", frameon=False)
+
+
+def _trade_off(axes: Any, points: list[dict[str, float]]) -> None:
+    axes.plot([one["coverage"] for one in points], [one["p@10"] for one in points], "o-", color=_OURS)
+    for one in points:
+        axes.annotate(
+            f"{one['hub lift']:.0f}",
+            (one["coverage"], one["p@10"]),
+            textcoords="offset points",
+            xytext=(6, 4),
+            fontsize=8,
+        )
+    axes.set_xlabel("coverage@10, as a share of random answers'")
+    axes.set_ylabel("P@10, music to images")
+    axes.set_title("Distinct answers cost precision (numbers: hub lift)")
