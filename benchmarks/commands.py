@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
+from training.commands import ImagesOption, MusicOption
 
 if TYPE_CHECKING:
     from core.progress import Progress
@@ -26,16 +27,8 @@ def _benchmark() -> None:
 
 @app.command("systems")
 def systems_command(
-    images: Annotated[
-        Path,
-        typer.Option(
-            "--images", metavar="CSV|DIR", help="Labelled images: a manifest or a data set's folder."
-        ),
-    ],
-    music: Annotated[
-        Path,
-        typer.Option("--music", metavar="CSV|DIR", help="Labelled music: a manifest or a data set's folder."),
-    ],
+    images: ImagesOption,
+    music: MusicOption,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for systems.json and systems.png.")
     ] = Path("benchmark-systems"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.progress import Progress
 
 if TYPE_CHECKING:
+    from embedding.media import Kind
     from training.comparison import Focus, Standing
     from training.systems.system import Material, System
 
@@ -39,8 +40,8 @@ def systems() -> list[System]:
 
 
 def gather(
-    images_csv: Path,
-    music_csv: Path,
+    images_from: Path,
+    music_from: Path,
     chosen: Sequence[System],
     cache: Path,
     workers: int,
@@ -49,14 +50,15 @@ def gather(
 ) -> Labelled:
     """Read what the chosen systems need; rows of train and val, or of one split."""
     from training.inputs import material
-    from training.manifest import read_manifest
+    from training.readers import read_labelled
     from training.train import learnable
 
+    sources: dict[Kind, Path] = {"image": images_from, "music": music_from}
     sides = []
-    for kind, csv in (("image", images_csv), ("music", music_csv)):
-        rows = learnable(csv) if split is None else read_manifest(csv, split)
-        names = sorted({name for system in chosen for name in system.needs[kind]})  # type: ignore[index]
-        side, _ = material(rows, kind, names, cache, workers, progress)  # type: ignore[arg-type]
+    for kind, source in sources.items():
+        rows = learnable(source, kind) if split is None else read_labelled(source, kind, split)
+        names = sorted({name for system in chosen for name in system.needs[kind]})
+        side, _ = material(rows, kind, names, cache, workers, progress)
         sides.append(side)
     return Labelled(*sides)
 

@@ -13,11 +13,14 @@ from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
 
 app = typer.Typer()
 
+_SOURCE = "a manifest, or a data set's folder (docs/own-data.md)."
+
 ImagesOption = Annotated[
-    Path, typer.Option("--images", metavar="CSV", help="Manifest of labelled images.", show_default=False)
+    Path,
+    typer.Option("--images", metavar="CSV|DIR", help=f"Labelled images: {_SOURCE}", show_default=False),
 ]
 MusicOption = Annotated[
-    Path, typer.Option("--music", metavar="CSV", help="Manifest of labelled music.", show_default=False)
+    Path, typer.Option("--music", metavar="CSV|DIR", help=f"Labelled music: {_SOURCE}", show_default=False)
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from training.systems.space import Tower
 
 TOLERANCE = 1e-4
 """Largest difference between a tower and its ONNX file that is taken for rounding."""
+
+RUN = "run"
+"""Folder beside the network that tells of its training; nothing else reads it."""
 
 _FILES = ("image.onnx", "music.onnx", "network.json")
 _OPSET = 17
@@ -65,6 +68,7 @@ def write_network(
     examples: Mapping[Kind, NDArray[np.float32]],
     calibration: tuple[float, float],
     facts: Mapping[str, Any],
+    describe: Callable[[Path], None],
 ) -> Path:
     """Write a network folder aside, then put it in place of what was there.
 
@@ -74,6 +78,7 @@ def write_network(
         examples: Backbone features of each to check the export on, (N, D).
         calibration: Slope and intercept from inner product to the logit of correspondence.
         facts: Further entries of network.json: `training` and `out_of_fold`.
+        describe: Writes the run folder that it is given.
 
     Returns:
         `out`.
@@ -97,6 +102,7 @@ def write_network(
             **facts,
         }
         (aside / "network.json").write_text(json.dumps(card, indent=2) + "\n")
+        describe(aside / RUN)
         _put_in_place(aside, out)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -114,6 +120,8 @@ def refuse_foreign(out: Path) -> None:
 def _put_in_place(aside: Path, out: Path) -> None:
     """Move the files over; the description goes last, so that a torn folder never passes its checksums."""
     out.mkdir(exist_ok=True)
+    shutil.rmtree(out / RUN, ignore_errors=True)
+    (aside / RUN).replace(out / RUN)
     for file in _FILES:
         fsync(aside / file)
         (aside / file).replace(out / file)

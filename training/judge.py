@@ -17,7 +17,8 @@ from embedding.moments import embed_track
 from embedding.network import Embedded, Network
 from embedding.workers import Job, extract_all
 from training.evaluate import evaluate
-from training.manifest import Row, read_manifest
+from training.manifest import Row
+from training.readers import read_labelled
 from training.report import Report
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class Examination:
     """What to judge on.
 
     Attributes:
-        images: Manifest of labelled images.
-        music: Manifest of labelled music.
+        images: Labelled images: a manifest, or a data set's folder.
+        music: Labelled music, alike.
         split: Rows of this split; None: all.
         image_sets: Only these data sets of images; none: all.
         music_sets: Only these data sets of music; none: all.
@@ -58,13 +59,13 @@ class Judgement:
 def judge(
     exam: Examination, network: Network, system: str, settings: Settings, progress: Progress
 ) -> Judgement:
-    """Judge a network on the files of two manifests.
+    """Judge a network on labelled files of both modalities.
 
     Raises:
-        UsageError: A manifest cannot be used, or none of its files can.
+        UsageError: Labels cannot be used, or none of their files can.
     """
-    images = read_manifest(exam.images, exam.split, exam.image_sets or None)
-    music = read_manifest(exam.music, exam.split, exam.music_sets or None)
+    images = read_labelled(exam.images, "image", exam.split, exam.image_sets or None)
+    music = read_labelled(exam.music, "music", exam.split, exam.music_sets or None)
     jobs = [Job(row.path, "image") for row in images] + [Job(row.path, "music") for row in music]
     known: _Known = {}
     skipped = []

@@ -67,14 +67,30 @@ def read_manifest(csv_path: Path, split: str | None = None, sets: Sequence[str] 
         UsageError: If the file is missing, is not such a CSV or holds a value that is out of range, if a
             group is in two splits (of the whole file, kept or not), or if nothing is left to keep.
     """
-    rows = list(_rows(csv_path))
+    return select(csv_path, list(_rows(csv_path)), split, sets)
+
+
+def select(
+    source: Path, rows: list[Row], split: str | None = None, sets: Sequence[str] | None = None
+) -> list[Row]:
+    """Keep one split and some sets of rows that were read; see `read_manifest`.
+
+    Args:
+        source: Where they were read, for what is said of them.
+        rows: The rows.
+        split: The split to keep; None keeps all.
+        sets: The sets to keep; None or none given keeps all.
+
+    Raises:
+        UsageError: If a group is in two splits (of all rows, kept or not), or if nothing is left to keep.
+    """
     if not rows:
-        raise UsageError(f"{printable(csv_path)}: no rows under the header")
-    _refuse_leaks(csv_path, rows)
+        raise UsageError(f"{printable(source)}: no rows")
+    _refuse_leaks(source, rows)
     if split is not None:
-        rows = _keep(csv_path, "split", rows, {row.split for row in rows}, [split])
+        rows = _keep(source, "split", rows, {row.split for row in rows}, [split])
     if sets:
-        rows = _keep(csv_path, "set", rows, {row.set for row in rows}, sets)
+        rows = _keep(source, "set", rows, {row.set for row in rows}, sets)
     return rows
 
 
@@ -167,22 +183,22 @@ def _refuse(csv_path: Path, line: int, reason: str) -> NoReturn:
     raise UsageError(f"{printable(csv_path)}, line {line}: {reason}")
 
 
-def _refuse_leaks(csv_path: Path, rows: Sequence[Row]) -> None:
+def _refuse_leaks(source: Path, rows: Sequence[Row]) -> None:
     """Refuse a group that is in two splits: what was trained on would be tested."""
     split_of: dict[str, str] = {}
     for row in rows:
         if row.split and split_of.setdefault(row.group, row.split) != row.split:
             splits = f"{split_of[row.group]} and {row.split}"
             raise UsageError(
-                f"{printable(csv_path)}: group {row.group!r} is in two splits ({splits}), keep it in one"
+                f"{printable(source)}: group {row.group!r} is in two splits ({splits}), keep it in one"
             )
 
 
-def _keep(csv_path: Path, column: str, rows: list[Row], there: set[str], wanted: Sequence[str]) -> list[Row]:
+def _keep(source: Path, column: str, rows: list[Row], there: set[str], wanted: Sequence[str]) -> list[Row]:
     """Keep the rows whose split or set is wanted; each wanted name must be there."""
     names = ", ".join(sorted(there - {""}))
     for name in wanted:
         if name not in there:
             has = f"there is {names}" if names else f"the column '{column}' is missing or empty"
-            raise UsageError(f"{printable(csv_path)}: no rows with {column} {name!r} ({has})")
+            raise UsageError(f"{printable(source)}: no rows with {column} {name!r} ({has})")
     return [row for row in rows if getattr(row, column) in wanted]

@@ -8,18 +8,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from core.errors import MediaError, UsageError, printable
 from core.progress import Progress, SilentProgress
 from embedding.backbones import BACKBONES
+from embedding.media import Kind
 from training.calibration import fit_probability
 from training.crossval import SEEDS, Result, calibrated, cross_validate, labelled_pairs
 from training.export import refuse_foreign, write_network
 from training.figures import seed_figures, summary
 from training.folds import FOLDS
 from training.inputs import material
-from training.manifest import LEARNT_FROM, Row, read_manifest
+from training.manifest import LEARNT_FROM, Row
+from training.readers import read_labelled
+from training.run_folder import held_out_reliability, write_run
 from training.systems.attune import Attune
 from training.systems.system import Material
 
@@ -27,23 +32,23 @@ _EXAMPLES = 64
 
 
 def train(
-    images_csv: Path,
-    music_csv: Path,
+    images_from: Path,
+    music_from: Path,
     out: Path,
     *,
     cache: Path,
     workers: int,
     progress: Progress | None = None,
 ) -> list[MediaError]:
-    """Train a network on the splits train and val of two manifests; no other row is read.
+    """Train a network on the splits train and val of labelled media; no other row is read.
 
     Figures are out of fold, and so are the probabilities that they rest on. The towers that are written have
     seen all of train and val. The same rows and versions give the same files, bit by bit. Features and folds
     are kept in the cache as they come: an interrupted run goes on where it stopped.
 
     Args:
-        images_csv: Manifest of labelled images.
-        music_csv: Manifest of labelled music.
+        images_from: Labelled images: a manifest, or a data set's folder.
+        music_from: Labelled music, alike.
         out: Folder of the network: new, empty, or a network's that is to be replaced.
         cache: Folder where features and results are kept between runs.
         workers: Processes that extract features.
@@ -53,50 +58,60 @@ def train(
         The labelled files that could not be read and were left out.
 
     Raises:
-        UsageError: The manifests cannot be used or have too little data, or `out` holds other files.
+        UsageError: The labels cannot be used or have too little data, or `out` holds other files.
     """
     listener = progress or SilentProgress()
     refuse_foreign(out)
     system = Attune()
-    image_rows, music_rows = learnable(images_csv), learnable(music_csv)
+    image_rows, music_rows = learnable(images_from, "image"), learnable(music_from, "music")
     with _reproducible():
         images, unseen = material(image_rows, "image", ("features",), cache, workers, listener)
         music, unheard = material(music_rows, "music", ("features",), cache, workers, listener)
         # Once more: some of the files may have turned out unreadable.
-        refuse_too_little(images_csv, images.rows)
-        refuse_too_little(music_csv, music.rows)
+        refuse_too_little(images_from, images.rows)
+        refuse_too_little(music_from, music.rows)
         by_seed = cross_validate(system, images, music, SEEDS, cache, listener)
         everything = [one for results in by_seed for one in results]
         curve = fit_probability(*labelled_pairs(everything, images, music))
         listener.start("refit and export", None)
         fitted = system.fit(images, music, seed=0)
-        facts = {
-            "training": _record(system, images, music),
-            "out_of_fold": _figures(by_seed, images, music),
-        }
-        examples = {side.kind: _examples(side) for side in (images, music)}
-        towers = {side.kind: fitted.tower(side.kind) for side in (images, music)}
-        write_network(out, towers, examples, curve, facts)
+        told = calibrated(by_seed, images, music)
+        record, figures = _record(system, images, music), _figures(by_seed, told, images, music)
+        said = [
+            (one.images, one.music, probabilities)
+            for results, of_seed in zip(by_seed, told, strict=True)
+            for one, probabilities in zip(results, of_seed, strict=True)
+        ]
+        write_network(
+            out,
+            {side.kind: fitted.tower(side.kind) for side in (images, music)},
+            {side.kind: _examples(side) for side in (images, music)},
+            curve,
+            {"training": record, "out_of_fold": figures},
+            lambda run: write_run(
+                run, record, figures, fitted.curve, held_out_reliability(said, images, music)
+            ),
+        )
         listener.finish()
     return unseen + unheard
 
 
-def learnable(csv_path: Path) -> list[Row]:
-    """Read the rows to learn from: train and val, or all where the manifest names no splits.
+def learnable(source: Path, kind: Kind) -> list[Row]:
+    """Read the rows to learn from: train and val, or all where no splits are named.
 
     Raises:
-        UsageError: The manifest cannot be used, or holds too little.
+        UsageError: The source cannot be used, or holds too little.
     """
-    rows = read_manifest(csv_path)
+    rows = read_labelled(source, kind)
     if any(row.split for row in rows):
         rows = [row for row in rows if row.split in LEARNT_FROM]
     if not rows:
-        raise UsageError(f"{printable(csv_path)}: no rows of the splits {' and '.join(LEARNT_FROM)}")
-    refuse_too_little(csv_path, rows)
+        raise UsageError(f"{printable(source)}: no rows of the splits {' and '.join(LEARNT_FROM)}")
+    refuse_too_little(source, rows)
     return rows
 
 
-def refuse_too_little(csv_path: Path, rows: Sequence[Row]) -> None:
+def refuse_too_little(source: Path, rows: Sequence[Row]) -> None:
     """Raise UsageError where cross-validation could not hold two polarities in every fold."""
     groups: dict[str, set[str]] = {}
     for row in rows:
@@ -105,7 +120,7 @@ def refuse_too_little(csv_path: Path, rows: Sequence[Row]) -> None:
     enough = sorted(polarity for polarity, of_it in groups.items() if len(of_it) >= FOLDS)
     if len(enough) < 2:
         raise UsageError(
-            f"{printable(csv_path)}: too little to learn from: at least two polarities are needed, each with "
+            f"{printable(source)}: too little to learn from: at least two polarities are needed, each with "
             f"{FOLDS} groups in train and val (found: {', '.join(enough) or 'none'})"
         )
 
@@ -115,8 +130,12 @@ def _examples(side: Material) -> Any:
     return side.inputs["features"][:_EXAMPLES, : BACKBONES[side.kind].width]
 
 
-def _figures(by_seed: Sequence[Sequence[Result]], images: Material, music: Material) -> dict[str, float]:
-    told = calibrated(by_seed, images, music)
+def _figures(
+    by_seed: Sequence[Sequence[Result]],
+    told: Sequence[Sequence[NDArray[np.float64]]],
+    images: Material,
+    music: Material,
+) -> dict[str, float]:
     return summary(
         [
             seed_figures(results, probabilities, images.rows, music.rows)

@@ -13,6 +13,7 @@ from training.metrics.pairs import (
     pair_accuracy,
     pair_auc,
     pair_weights,
+    reliability,
 )
 from training.metrics.probe import ProbeQuality, majority_share, probe_quality
 from training.metrics.ranking import RetrievalQuality, precision_at, ranking, retrieval_quality
@@ -39,6 +40,7 @@ __all__ = [
     "probe_quality",
     "r_squared",
     "ranking",
+    "reliability",
     "retrieval_quality",
     "sign_accuracy",
     "spearman",

@@ -174,10 +174,32 @@ def calibration_error(
     Returns:
         Mean gap between score and share of true pairs, in [0, 1]; NaN without true or without false pairs.
     """
+    mass, told, true = reliability(scores, image_polarity, music_polarity, bins)
+    return float(np.abs(told - true).sum()) if np.isfinite(mass).all() else float("nan")
+
+
+def reliability(
+    scores: NDArray[np.floating],
+    image_polarity: NDArray[np.int8],
+    music_polarity: NDArray[np.int8],
+    bins: int = 15,
+) -> NDArray[np.float64]:
+    """Gather pairs by what was said of them: what a reliability diagram shows.
+
+    Args:
+        scores: (N, M) probabilities in [0, 1].
+        image_polarity: (N,) codes.
+        music_polarity: (M,) codes.
+        bins: How many bins of equal width [0, 1] is cut into.
+
+    Returns:
+        (3, bins): the balanced mass of the pairs in each bin, that mass times their mean score, and the mass
+        of the true ones; all NaN without true or without false pairs.
+    """
     weights = pair_weights(image_polarity, music_polarity)
-    surplus = weights * (scores - pair_truth(image_polarity, music_polarity))
-    bin_of = np.clip((scores * bins).astype(np.int64), 0, bins - 1)
-    return float(np.abs(np.bincount(bin_of.ravel(), surplus.ravel())).sum())
+    bin_of = np.clip((scores * bins).astype(np.int64), 0, bins - 1).ravel()
+    parts = (weights, weights * scores, weights * pair_truth(image_polarity, music_polarity))
+    return np.stack([np.bincount(bin_of, part.ravel(), minlength=bins) for part in parts])
 
 
 def called_true(

@@ -1,0 +1,78 @@
+"""A training as pictures. Colours and sizes in one place; no state of pyplot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.media import Kind
+
+if TYPE_CHECKING:
+    from training.systems.attune import Check
+
+_COLOURS: dict[Kind, str] = {"image": "#1f6fb4", "music": "#b4431f"}
+_DPI = 120
+
+
+def plot_curves(curve: Sequence[Check], file: Path) -> None:
+    """Draw the losses of either modality over the solver's steps, a line an inner fold; write a PNG."""
+    figure, axes = _figure(2)
+    for ax, kind in zip(axes, _COLOURS, strict=True):
+        folds = sorted({one.fold for one in curve if one.kind == kind})
+        for fold in folds:
+            looks = [one for one in curve if one.kind == kind and one.fold == fold]
+            steps = [one.step for one in looks]
+            first = fold == folds[0]
+            ax.plot(
+                steps,
+                [one.held_out for one in looks],
+                color=_COLOURS[kind],
+                label="held out" if first else None,
+            )
+            ax.plot(
+                steps,
+                [one.loss for one in looks],
+                color=_COLOURS[kind],
+                linestyle=":",
+                label="learnt, with penalty" if first else None,
+            )
+        ax.set_title(f"{kind}: {len(folds)} inner folds")
+        ax.set_xlabel("step")
+        ax.set_ylabel("loss")
+        ax.legend(frameon=False)
+    figure.savefig(file, dpi=_DPI)
+
+
+def plot_reliability(told: NDArray[np.float64], file: Path) -> None:
+    """Draw what came true of what was said, and how often it was said; write a PNG.
+
+    Args:
+        told: (3, bins) of `training.metrics.reliability`.
+        file: The PNG.
+    """
+    figure, (ax, shares) = _figure(2)
+    mass, probability, true = told
+    said = mass > 1e-4
+    ax.plot([0, 1], [0, 1], color="#cccccc", linewidth=1)
+    ax.plot(probability[said] / mass[said], true[said] / mass[said], "o-", color=_COLOURS["image"])
+    ax.set_xlabel("probability that was told")
+    ax.set_ylabel("share of true pairs")
+    ax.set_title(f"Out of fold: calibration error {np.abs(probability - true).sum():.3f}")
+    width = 1 / len(mass)
+    shares.bar((np.arange(len(mass)) + 0.5) * width, mass, 0.9 * width, color=_COLOURS["image"])
+    shares.set_xlim(0, 1)
+    shares.set_xlabel("probability that was told")
+    shares.set_ylabel("share of pairs")
+    shares.set_title("How often")
+    figure.savefig(file, dpi=_DPI)
+
+
+def _figure(columns: int) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5 * columns, 4), layout="constrained")
+    return figure, figure.subplots(1, columns)

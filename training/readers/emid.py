@@ -1,0 +1,101 @@
+"""EMID: Zou et al., EMID: An Emotional Aligned Dataset in Audio-Visual Modality, 2023 (arXiv 2308.07622).
+
+A CSV names each clip (`Audio_Filename`), its feeling (`genre`, A to M: the thirteen of Cowen et al., PNAS
+2020) and three pictures with one of Mikels' emotions each. Clips and pictures lie anywhere below the CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from core.errors import UsageError, printable
+from embedding.media import Kind, kind_of
+from training.manifest import Row
+from training.readers.feelings import labelled
+
+_QUADRANT = {
+    "A": "Q1",  # amusing
+    "B": "Q2",  # annoying
+    "C": "Q2",  # anxious, tense
+    "D": "Q4",  # beautiful
+    "E": "Q4",  # calm, relaxing, serene
+    "F": "Q4",  # dreamy
+    "G": "Q1",  # energizing, pump-up
+    "H": "Q1",  # erotic, desirous
+    "I": "Q2",  # indignant, defiant
+    "J": "Q1",  # joyful, cheerful
+    "K": "Q3",  # sad, depressing
+    "L": "Q2",  # scary, fearful
+    "M": "Q1",  # triumphant, heroic
+}
+"""Our reading of each feeling's place on Russell's plane."""
+
+_PICTURES = (1, 2, 3)
+
+
+def emid_table(folder: Path) -> Path | None:
+    """Return EMID's CSV inside a folder, if there is one."""
+    for file in sorted(folder.glob("*.csv")):
+        try:
+            with file.open(encoding="utf-8-sig", newline="") as stream:
+                header = next(csv.reader(stream), [])
+        except (OSError, UnicodeDecodeError, csv.Error):
+            continue
+        if {"Audio_Filename", "genre", "Image1_filename"} <= set(header):
+            return file
+    return None
+
+
+def read_emid(table: Path, kind: Kind) -> list[Row]:
+    """Read EMID's clips or its pictures.
+
+    Of the clips, only the original ones: the others are cut from the same tracks, the table does not say from
+    which, and a track in two folds would be learnt and tested.
+
+    Raises:
+        UsageError: A label is not known, or the table is damaged.
+    """
+    where = _files(table.parent, kind)
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as stream:
+            lines = list(csv.DictReader(stream))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{printable(table)}: not a UTF-8 CSV file ({error})") from None
+    found = _clips(table, lines) if kind == "music" else _pictures(lines)
+    named = {name: word for name, word in found if name}
+    return [
+        labelled(
+            word,
+            where.get(name, table.parent / name),
+            source=table,
+            split="",
+            set_name="EMID",
+            group="",
+        )
+        for name, word in named.items()
+    ]
+
+
+def _clips(table: Path, lines: Iterable[dict[str, str]]) -> Iterable[tuple[str, str]]:
+    for cells in lines:
+        if (cells.get("is_original_clip") or "true").strip().lower() not in ("true", "1", "1.0"):
+            continue
+        feeling = (cells["genre"] or "").strip().upper()
+        if feeling not in _QUADRANT:
+            raise UsageError(f"{printable(table)}: genre {cells['genre']!r} is not one of A to M")
+        yield Path(cells["Audio_Filename"] or "").name, _QUADRANT[feeling]
+
+
+def _pictures(lines: Iterable[dict[str, str]]) -> Iterable[tuple[str, str]]:
+    for cells in lines:
+        for place in _PICTURES:
+            tag = cells.get(f"Image{place}_tag")
+            if tag:
+                yield Path(cells[f"Image{place}_filename"] or "").name, tag
+
+
+def _files(folder: Path, kind: Kind) -> dict[str, Path]:
+    """Return where each file of a modality lies, by its name."""
+    return {path.name: path for path in sorted(folder.rglob("*")) if kind_of(path) == kind}

@@ -1,0 +1,57 @@
+"""EmoSet-118K: Yang et al., EmoSet: A Large-scale Visual Emotion Dataset with Rich Attributes, ICCV 2023.
+
+`train.json`, `val.json` and `test.json` hold entries [emotion, image, annotation], with paths inside the
+folder. The same layout is used of its larger part.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from core.errors import UsageError, printable
+from embedding.media import Kind
+from training.manifest import Row
+from training.readers.feelings import labelled
+
+_SPLITS = ("train", "val", "test")
+
+
+def is_emoset(folder: Path) -> bool:
+    """Say whether a folder is laid out as EmoSet."""
+    return (folder / "image").is_dir() and any(_lists(folder))
+
+
+def read_emoset(folder: Path, kind: Kind) -> list[Row]:
+    """Read EmoSet's pictures, in its own splits.
+
+    Raises:
+        UsageError: Music is asked for, or a list is not as EmoSet's are.
+    """
+    if kind != "image":
+        raise UsageError(f"{printable(folder)}: EmoSet holds pictures, no music")
+    rows = []
+    for file in _lists(folder):
+        for emotion, image in _entries(file):
+            rows.append(
+                labelled(
+                    emotion, folder / image, source=file, split=file.stem, set_name=folder.name, group=""
+                )
+            )
+    return rows
+
+
+def _lists(folder: Path) -> list[Path]:
+    return [file for split in _SPLITS if (file := folder / f"{split}.json").is_file()]
+
+
+def _entries(file: Path) -> list[tuple[str, str]]:
+    try:
+        entries: Any = json.loads(file.read_text(encoding="utf-8"))
+        pairs = [(entry[0], entry[1]) for entry in entries]
+    except (ValueError, LookupError, TypeError) as error:
+        raise UsageError(f"{printable(file)}: not a list of [emotion, image, annotation] ({error})") from None
+    if not all(isinstance(text, str) for pair in pairs for text in pair):
+        raise UsageError(f"{printable(file)}: emotion and image must be text")
+    return pairs

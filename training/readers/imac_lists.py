@@ -1,0 +1,41 @@
+"""IMAC's classes as lists: `positive.txt`, `neutral.txt`, `negative.txt`, a file's path on each line.
+
+Verma, Dhekane, Guha, ICASSP 2019. IMAC is published as addresses; who has fetched them has files and lists.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.errors import UsageError, printable
+from embedding.network import POLARITIES
+from training.manifest import Row
+from training.readers.feelings import labelled
+
+
+def has_lists(folder: Path) -> bool:
+    """Say whether a folder holds a list of any class."""
+    return any((folder / f"{polarity}.txt").is_file() for polarity in POLARITIES)
+
+
+def read_lists(folder: Path) -> list[Row]:
+    """Read the lists; paths are relative to the folder, and the folder of a file is no group.
+
+    Raises:
+        UsageError: A list is not UTF-8, or a file is in two of them.
+    """
+    rows: dict[Path, Row] = {}
+    for polarity in POLARITIES:
+        file = folder / f"{polarity}.txt"
+        if not file.is_file():
+            continue
+        try:
+            lines = file.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{printable(file)}: not UTF-8 text ({error})") from None
+        for line in filter(None, map(str.strip, lines)):
+            path = folder / line
+            if path in rows and rows[path].polarity != polarity:
+                raise UsageError(f"{printable(file)}: {line} is in two classes")
+            rows[path] = labelled(polarity, path, source=file, split="", set_name=folder.name, group="")
+    return list(rows.values())

@@ -1,0 +1,103 @@
+"""What a training leaves beside its network: `run/` with its config, its curves, its reliability, its figures."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.metrics import reliability
+from training.systems.attune import Check
+from training.systems.system import Material
+
+_LIBRARIES = ("attune", "numpy", "torch", "onnxruntime", "pillow", "av", "soundfile", "soxr")
+
+
+def write_run(
+    folder: Path,
+    config: Mapping[str, Any],
+    figures: Mapping[str, float],
+    curve: Sequence[Check],
+    told: NDArray[np.float64],
+) -> None:
+    """Write the run folder.
+
+    Args:
+        folder: It is made.
+        config: What was learnt from, and how.
+        figures: Out of fold, with their spread over the fold seeds.
+        curve: How learning went on the inner folds.
+        told: (3, bins) of `held_out_reliability`.
+    """
+    from training.plots import plot_curves, plot_reliability
+
+    folder.mkdir()
+    _write_json(folder / "config.json", {**config, "libraries": _libraries()})
+    _write_json(folder / "metrics.json", figures)
+    _write_csv(
+        folder / "curves.csv",
+        ("kind", "fold", "step", "loss", "held_out"),
+        ((one.kind, one.fold, one.step, f"{one.loss:.6f}", f"{one.held_out:.6f}") for one in curve),
+    )
+    plot_curves(curve, folder / "curves.png")
+    edges = np.linspace(0, 1, told.shape[1] + 1)
+    mass, probability, true = told
+    _write_csv(
+        folder / "reliability.csv",
+        ("from", "to", "share_of_pairs", "mean_probability", "share_true"),
+        (
+            (f"{low:.4f}", f"{high:.4f}", f"{m:.6f}", f"{p / m:.6f}", f"{t / m:.6f}")
+            for low, high, m, p, t in zip(edges[:-1], edges[1:], mass, probability, true, strict=True)
+            if m > 0
+        ),
+    )
+    plot_reliability(told, folder / "reliability.png")
+
+
+def held_out_reliability(
+    results: Iterable[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]],
+    images: Material,
+    music: Material,
+) -> NDArray[np.float64]:
+    """Average `reliability` over held-out blocks.
+
+    Args:
+        results: Of each fold of each seed, the positions of its images and of its music, and the
+            probabilities of their pairs.
+        images: Labelled pictures.
+        music: Labelled music.
+
+    Returns:
+        (3, bins).
+    """
+    felt, heard = (side.targets.polarity.astype(np.int8) for side in (images, music))
+    blocks = [reliability(told, felt[of_images], heard[of_music]) for of_images, of_music, told in results]
+    known = [block for block in blocks if np.isfinite(block).all()]
+    return np.asarray(np.mean(known, axis=0))
+
+
+def _libraries() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _write_json(file: Path, document: Mapping[str, Any]) -> None:
+    file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_csv(file: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
