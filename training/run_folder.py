@@ -1,4 +1,4 @@
-"""What a training leaves beside its network: `run/` with its config, its curves, its reliability, its figures."""
+"""What a training leaves beside its network: `run/` with config, curves, reliability and figures."""
 
 from __future__ import annotations
 

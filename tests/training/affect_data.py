@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding.media import Kind
+from training.losses import targets_of
 from training.manifest import Row
+from training.systems.system import Input, Material
 
 POLARITIES = ("positive", "neutral", "negative")
 QUADRANTS = ("Q1", "Q4", "Q2")
@@ -40,3 +43,24 @@ def rows_and_features(
         one[:, 1 : width // 2 : 2] += kind == 1
         features.append(one.astype(np.float16))
     return rows, features
+
+
+def material_of(kind: Kind, seed: int, count: int = 120) -> Material:
+    """Make material of one modality whose every input carries the label, each in its own way."""
+    rows, made = rows_and_features(count, 40, seed, quadrants=kind == "music", moments=3)
+    random = np.random.default_rng(seed + 1000)
+    targets = targets_of(rows)
+    features = np.stack([one.astype(np.float32).mean(axis=0) for one in made])
+    inputs: dict[Input, NDArray[np.generic]] = {"features": features}
+    if kind == "image":
+        shade = np.array([220, 128, 40])[targets.polarity]
+        inputs["pixels"] = np.clip(
+            random.normal(shade[:, None, None, None], 30, (count, 64, 64, 3)), 0, 255
+        ).astype(np.uint8)
+    else:
+        inputs["descriptors"] = np.concatenate([features] * 5, axis=1)[:, :193]
+        spectrogram = random.normal(-40, 5, (count, 64, 160))
+        for row, polarity in enumerate(targets.polarity):
+            spectrogram[row, 20 * polarity : 20 * polarity + 20] += 25  # a band of its own
+        inputs["spectrogram"] = spectrogram.astype(np.float16)
+    return Material(kind, rows, targets, inputs)

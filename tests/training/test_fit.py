@@ -4,102 +4,101 @@ import numpy as np
 import pytest
 import torch
 
-from core.progress import SilentProgress
-from tests.training.affect_data import rows_and_features
+from tests.training.affect_data import material_of
 from training.calibration import fit_probability, fit_reading
-from training.crossval import FOLDS, Side, blocks, hold_out
-from training.figures import labelled_pairs, seed_figures, summary
-from training.fit import Recipe, fit_heads
-from training.losses import targets_of
-from training.systems.attune import Shape, Space
+from training.fit import CHECK_EVERY, Heads, Recipe, fit_heads
+from training.folds import deal
+from training.systems.attune import Check, hold_out
+from training.systems.space import Shape, Space
+from training.systems.system import Material
 
 RECIPE = Recipe(l2=0.05)
+STEPS = 40
 
 
-def _side(kind: str, seed: int) -> Side:
-    rows, features = rows_and_features(120, 20, seed, quadrants=kind == "music", moments=3)
-    means = np.stack([one.astype(np.float32).mean(axis=0) for one in features])
-    return Side(kind, rows, targets_of(rows), means, RECIPE)  # type: ignore[arg-type]
+def _features(side: Material) -> np.ndarray:
+    return np.asarray(side.inputs["features"], np.float32)
+
+
+def _held_out(side: Material) -> np.ndarray:
+    return hold_out(_features(side), side, deal(side.rows, side.kind, 0, 3), RECIPE, [])[1]
 
 
 def test_heads_learn_what_the_features_carry() -> None:
-    side = _side("image", seed=2)
-    heads = fit_heads(side.features, side.targets, RECIPE)
-    unseen = _side("image", seed=3)
-    raw = heads.raw(unseen.features)
+    side, unseen = material_of("image", seed=2), material_of("image", seed=3)
+    raw = fit_heads(_features(side), side.targets, RECIPE, STEPS).raw(_features(unseen))
     assert np.mean(raw[:, :3].argmax(axis=1) == unseen.targets.polarity) > 0.8
     assert np.corrcoef(raw[:, 3], unseen.targets.points[:, 0])[0, 1] > 0.8
 
 
 def test_a_set_that_rates_higher_does_not_shift_the_heads() -> None:
-    side = _side("image", seed=2)
+    side = material_of("image", seed=2)
     points = side.targets.points.copy()
     points[side.targets.sets == 1, 0] += 0.4
     shifted = type(side.targets)(side.targets.sets, side.targets.polarity, points)
-    plain, other = (fit_heads(side.features, targets, RECIPE) for targets in (side.targets, shifted))
-    moved = other.raw(side.features)[:, 3] - plain.raw(side.features)[:, 3]
+    plain, other = (fit_heads(_features(side), targets, RECIPE, STEPS) for targets in (side.targets, shifted))
+    moved = other.raw(_features(side))[:, 3] - plain.raw(_features(side))[:, 3]
     assert moved.std() < 0.02
 
 
+def test_whoever_watches_may_stop_the_learning() -> None:
+    side, steps = material_of("image", seed=2), []
+
+    def watch(step: int, loss: float, heads: Heads) -> bool:
+        assert np.isfinite(loss)
+        assert heads.raw(_features(side)).shape == (len(side), 5)
+        steps.append(step)
+        return step == 2 * CHECK_EVERY
+
+    fit_heads(_features(side), side.targets, RECIPE, 60, watch)
+    assert steps == [CHECK_EVERY, 2 * CHECK_EVERY]
+
+
+def test_held_out_rows_are_predicted_by_heads_that_never_saw_their_group() -> None:
+    side = material_of("image", seed=6)
+    folds, curve = deal(side.rows, "image", 0, 3), list[Check]()
+    steps, raw = hold_out(_features(side), side, folds, RECIPE, curve)
+    held = folds == 2
+    heads = fit_heads(_features(side)[~held], side.targets[~held], RECIPE, steps)
+    assert np.allclose(raw[held], heads.raw(_features(side)[held]), atol=1e-4)
+    assert {one.fold for one in curve} == {0, 1, 2}
+    total = {s: sum(one.held_out for one in curve if one.step == s) for s in (CHECK_EVERY, steps)}
+    assert total[steps] <= total[CHECK_EVERY]
+    groups = {(row.set, row.group, int(f)) for row, f in zip(side.rows, folds, strict=True)}
+    assert len(groups) == len({(row.set, row.group) for row in side.rows})
+
+
 def test_a_reading_stretches_to_the_labels_and_is_a_probability() -> None:
-    side = _side("image", seed=4)
-    held = hold_out(side, 0, SilentProgress())
-    reading = fit_reading(held.raw, side.targets)
+    side = material_of("image", seed=4)
+    raw = _held_out(side)
     with torch.no_grad():
-        vectors, affect = Space(reading, "image")(torch.from_numpy(held.raw))
+        vectors, affect = Space(fit_reading(raw, side.targets), "image")(torch.from_numpy(raw))
     assert np.allclose(np.linalg.norm(vectors.numpy(), axis=1), 1, atol=1e-5)
     assert np.allclose(affect[:, 2:].sum(dim=1).numpy(), 1, atol=1e-5)
     assert affect[:, 0].std().item() == pytest.approx(side.targets.points[:, 0].std(), rel=0.05)
     assert affect[:, :2].abs().max() <= 1
 
 
-def test_the_inner_product_is_the_sum_of_its_two_kernels() -> None:
-    sides = _side("image", seed=4), _side("music", seed=5)
-    shape = Shape(share=0.6, flatness=0.0, width=0.8)
-    vectors, posteriors, places = [], [], []
-    for side in sides:
-        raw = hold_out(side, 0, SilentProgress()).raw
+def test_the_inner_product_is_the_sum_of_its_kernels() -> None:
+    shape = Shape(share=0.6, image_full=0.5, music_full=1.0, width=0.1)
+    vectors, lengths, places = [], [], []
+    for side in (material_of("image", seed=4), material_of("music", seed=5)):
+        raw = _held_out(side)
         reading = fit_reading(raw, side.targets)
-        space = Space(reading, side.kind, shape)
         with torch.no_grad():
-            embedding, affect = space(torch.from_numpy(raw))
+            embedding, affect = Space(reading, side.kind, shape)(torch.from_numpy(raw))
         vectors.append(embedding.numpy())
-        posteriors.append(affect[:, 2:].numpy() - 1 / 3)
-        quantile = [
-            np.interp(raw[:, 3 + a], reading.knots[a], np.linspace(-1, 1, len(reading.knots[a])))
-            for a in (0, 1)
-        ]
-        places.append(np.stack(quantile, axis=1))
-    apart = np.linalg.norm(places[0][:, None] - places[1][None], axis=2)
-    # Random Fourier features come near their kernel, the polarity part is exact.
-    exact = 0.6 * posteriors[0] @ posteriors[1].T + 0.4 * np.exp(-(apart**2) / (2 * 0.8**2))
-    assert np.abs(vectors[0] @ vectors[1].T - exact).max() < 0.12
-    assert np.corrcoef((vectors[0] @ vectors[1].T).ravel(), exact.ravel())[0, 1] > 0.98
-
-
-def test_no_row_is_predicted_by_heads_that_saw_its_group() -> None:
-    side = _side("image", seed=6)
-    held = hold_out(side, 0, SilentProgress())
-    fold = held.folds == 2
-    heads = fit_heads(side.features[~fold], side.targets[~fold], RECIPE)
-    assert np.allclose(held.raw[fold], heads.raw(side.features[fold]), atol=1e-5)
-    groups = {(row.set, row.group, int(f)) for row, f in zip(side.rows, held.folds, strict=True)}
-    assert len(groups) == len({(row.set, row.group) for row in side.rows})
-
-
-def test_out_of_fold_figures_of_data_that_can_be_learnt_are_good() -> None:
-    images, music = _side("image", seed=7), _side("music", seed=8)
-    made = blocks(images, music, *(hold_out(side, 0, SilentProgress()) for side in (images, music)))
-    assert len(made) == FOLDS
-    slope, intercept = fit_probability(*labelled_pairs(made, images.targets, music.targets))
-    figures = seed_figures(
-        made, images.rows, music.rows, lambda inner: 1 / (1 + np.exp(-(slope * inner + intercept)))
-    )
-    assert figures["accuracy"] > 0.75
-    assert figures["ece"] < 0.2
-    told = summary([figures, {name: value + 0.02 for name, value in figures.items()}])
-    assert told["accuracy"] == pytest.approx(figures["accuracy"] + 0.01, abs=1e-4)
-    assert told["accuracy spread"] == pytest.approx(0.01, abs=1e-4)
+        centred = affect[:, 2:].numpy() - 1 / 3
+        full = np.interp(shape.full(side.kind), np.linspace(0, 1, len(reading.lengths)), reading.lengths)
+        lengths.append(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), full))
+        spots = np.linspace(-1, 1, reading.knots.shape[1])
+        places.append(np.stack([np.interp(raw[:, 3 + a], reading.knots[a], spots) for a in (0, 1)], axis=1))
+    apart = places[0][:, None] - places[1][None]
+    mean = np.sqrt(2 * np.pi) * shape.width / 2.5
+    kernels = ((np.exp(-(apart**2) / (2 * shape.width**2)) - mean) / (1 - mean)).mean(axis=2)
+    exact = shape.share * lengths[0] @ lengths[1].T + (1 - shape.share) * kernels
+    inner = vectors[0] @ vectors[1].T
+    assert np.abs(inner - 0.98 * exact).max() < 1e-3
 
 
 def test_platt_finds_the_curve_that_made_the_labels() -> None:

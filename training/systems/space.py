@@ -3,10 +3,11 @@
 The space is the sum of two kernels: closeness of polarity posteriors, and closeness on the valence-arousal
 plane. An inner product of two embeddings is
 
-    share * <g(p), g(q)> + (1 - share) * (k(v - v') + k(a - a')) / 2,   k(x) = exp(-x^2 / (2 width^2))
+    share * <g(p), g(q)> + (1 - share) * (k(v - v') + k(a - a')) / 2
 
 with p, q the posteriors, and v, a the places of an item's valence and arousal among all items of its
-modality. g centres a posterior and gives it the length min(1, its length / full length): what is surer than
+modality. k(x) is the Gaussian exp(-x^2 / (2 width^2)), repeated with a period that places never reach, less
+its mean and scaled to k(0) = 1: inner products of sines and cosines, exactly. g centres a posterior and gives it the length min(1, its length / full length): what is surer than
 that gains nothing, or the surest few pictures would be the first answer to every song. The second part
 decides among items that are equally sure, and keeps items of one polarity apart when their affect differs.
 """

@@ -58,14 +58,15 @@ class SpectrogramAcp:
     def fit(self, images: Material, music: Material, seed: int) -> FittedPairs:
         """Learn from labelled images and music; see `learn_pairs`."""
         torch.manual_seed(seed)
-        of_image = standardiser(images.inputs["features"][:, :POOLED])
+        seen = images.inputs["features"][:, :POOLED]
+        of_image = standardiser(seen)
 
         def image_input(material: Material, _augment: bool) -> Tensor:
             return of_image(material.inputs["features"][:, :POOLED])
 
         dropout = self.recipe.dropout
         towers: dict[Kind, nn.Module] = {
-            "image": image_tower(POOLED, dropout),
+            "image": image_tower(seen.shape[1], dropout),
             "music": vgg(1, self.width, WIDTH),
         }
         prepare: dict[Kind, Prepare] = {"image": image_input, "music": spectrogram_input}

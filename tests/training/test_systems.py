@@ -1,0 +1,125 @@
+"""Every system of the comparison learns what was planted, repeats, and is what it is named after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training.affect_data import material_of
+from training.metrics import pair_auc
+from training.systems import acp_net, l3_net, spectrogram_acp
+from training.systems.acp_net import ON_OUR_FEATURES, AcpNet
+from training.systems.attune import Attune
+from training.systems.chance import Chance
+from training.systems.convolutions import CROP_FRAMES, pixel_input, spectrogram_input, vgg
+from training.systems.l3_net import L3Net
+from training.systems.pair_learning import PairNetwork, draw_balanced
+from training.systems.polarity_sum import PolaritySum
+from training.systems.spectrogram_acp import SpectrogramAcp
+from training.systems.system import Fitted, Material, System
+
+QUICK = {"learning_rate": 3e-4, "steps": 60, "check_every": 20}
+SYSTEMS: list[System] = [
+    AcpNet(recipe=replace(acp_net.RECIPE, **QUICK)),
+    replace(ON_OUR_FEATURES, recipe=replace(acp_net.RECIPE, **QUICK)),
+    L3Net(width=0.0625, recipe=replace(l3_net.RECIPE, batch=12, **{**QUICK, "learning_rate": 1e-3})),
+    SpectrogramAcp(width=0.0625, recipe=replace(spectrogram_acp.RECIPE, batch=12, **QUICK)),
+    PolaritySum(),
+    Attune(),
+]
+
+
+def _auc(fitted: Fitted, images: Material, music: Material) -> float:
+    felt = (side.targets.polarity.astype(np.int8) for side in (images, music))
+    return pair_auc(fitted.scores(images, music), *felt)
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+def test_a_system_learns_what_was_planted_and_repeats(system: System) -> None:
+    learnt = material_of("image", 1), material_of("music", 2)
+    unseen = material_of("image", 3, 60), material_of("music", 4, 45)
+    fitted = system.fit(*learnt, seed=0)
+    assert _auc(fitted, *unseen) > 0.8
+    scores = fitted.scores(*unseen)
+    assert scores.shape == (60, 45)
+    assert (system.fit(*learnt, seed=0).scores(*unseen) == scores).all()
+    for side in unseen:
+        said = fitted.embed(side)
+        assert said is not None
+        assert len(said.vectors) == len(side)
+        assert np.isfinite(said.vectors).all()
+
+
+def test_labels_that_were_shuffled_teach_nothing() -> None:
+    images, music = material_of("image", 1), material_of("music", 2)
+    order = np.random.default_rng(0).permutation(len(images))
+    shuffled = replace(
+        images, rows=[images.rows[i] for i in order], targets=images.targets[order], inputs=images.inputs
+    )
+    fitted = PolaritySum().fit(shuffled, music, 0)
+    assert abs(_auc(fitted, material_of("image", 3), material_of("music", 4)) - 0.5) < 0.12
+
+
+def test_chance_knows_nothing() -> None:
+    unseen = material_of("image", 3), material_of("music", 4)
+    fitted = Chance().fit(*unseen, seed=0)
+    assert fitted.parameters == 0
+    assert abs(_auc(fitted, *unseen) - 0.5) < 0.05
+
+
+def test_acp_net_has_the_layers_of_the_paper() -> None:
+    """1280 → 2048 → 1024, 193 → 512 → 2048 → 1024, (1024 + 1024) → 512 → 32 → 2, with their biases."""
+    images, music = material_of("image", 1), material_of("music", 2)
+    wide = replace(images, inputs={"features": np.tile(images.inputs["features"], (1, 32))})
+    fitted = AcpNet(recipe=replace(acp_net.RECIPE, steps=1)).fit(wide, music, 0)
+    layers = [(1280, 2048), (2048, 1024), (193, 512), (512, 2048), (2048, 1024)]
+    layers += [(2048, 512), (512, 32), (32, 2)]
+    assert fitted.parameters == sum(before * after + after for before, after in layers)
+    assert fitted.embed(wide).vectors.shape == (len(wide), 1024)
+
+
+def test_a_joint_layer_over_a_concatenation_is_the_sum_that_is_computed() -> None:
+    torch.manual_seed(0)
+    towers = {"image": torch.nn.Linear(3, 4), "music": torch.nn.Linear(2, 4)}
+    network = PairNetwork(towers, 4, (5, 3), 0.5).eval()  # type: ignore[arg-type]
+    image, music = torch.randn(1, 3), torch.randn(1, 2)
+    joined = torch.cat([towers["image"](image), towers["music"](music)], dim=1)
+    weights = torch.cat([network.from_image.weight, network.from_music.weight], dim=1)
+    logits = network.joint(joined @ weights.T + network.from_image.bias)
+    odds = network.decide(network.project("image", image), network.project("music", music))
+    assert odds.item() == pytest.approx((logits[0, 1] - logits[0, 0]).item(), abs=1e-5)
+
+
+def test_width_one_has_the_channels_of_l3_net() -> None:
+    channels = [layer.out_channels for layer in vgg(3, 1.0, 512) if isinstance(layer, torch.nn.Conv2d)]
+    assert channels == [64, 64, 128, 128, 256, 256, 512, 512]
+    assert vgg(1, 0.125, 64)(torch.zeros(2, 1, 64, 128)).shape == (2, 64)
+
+
+def test_augmentation_is_for_training_alone() -> None:
+    images, music = material_of("image", 1, 12), material_of("music", 2, 12)
+    for prepare, side in ((pixel_input, images), (spectrogram_input, music)):
+        assert torch.equal(prepare(side, False), prepare(side, False))
+    torch.manual_seed(0)
+    assert spectrogram_input(music, True).shape == (12, 1, 64, CROP_FRAMES)
+    flipped, plain = pixel_input(images, True), pixel_input(images, False)
+    same = [torch.equal(one, other) for one, other in zip(flipped, plain, strict=True)]
+    mirrored = [torch.equal(one, other.flip(2)) for one, other in zip(flipped, plain, strict=True)]
+    assert all(one or other for one, other in zip(same, mirrored, strict=True))
+    assert any(mirrored) and not all(mirrored)
+
+
+def test_draws_give_each_polarity_its_share() -> None:
+    side = material_of("image", 1, 90)
+    few = side.take(np.flatnonzero((side.targets.polarity != 2) | (np.arange(90) < 9)))
+    drawn = draw_balanced(few, 48, np.random.default_rng(0)).targets.polarity
+    assert np.bincount(drawn).tolist() == [16, 16, 16]
+
+
+def test_a_version_changes_with_the_recipe() -> None:
+    assert AcpNet().version == AcpNet().version
+    assert AcpNet().version != AcpNet(recipe=replace(acp_net.RECIPE, dropout=0.1)).version
+    assert AcpNet().version != ON_OUR_FEATURES.version
