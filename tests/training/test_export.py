@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -7,16 +8,23 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from core.errors import ArtefactError, UsageError
 from embedding.backbones import BACKBONES
 from embedding.media import Kind
 from embedding.network import open_network
 from tests.training.affect_data import rows_and_features
+from training import inputs
 from training import train as training
+from training.crossval import SEEDS
 from training.export import export_tower
 from training.features import Gathered
+from training.folds import FOLDS
 from training.manifest import Row
+from training.systems.attune import Attune
+
+FILES = ["image.onnx", "music.onnx", "network.json"]
 
 
 @pytest.fixture
@@ -40,7 +48,7 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pa
         assert all(row.split != "test" for row in rows)
         return Gathered(rows, [features[row.path] for row in rows], [])
 
-    monkeypatch.setattr(training, "features_of", known)
+    monkeypatch.setattr(inputs, "features_of", known)
     return paths[0], paths[1]
 
 
@@ -48,7 +56,7 @@ def test_a_trained_network_opens_and_repeats_bit_by_bit(manifests: tuple[Path, P
     written = [tmp_path / "a", tmp_path / "b"]
     for out in written:
         assert training.train(*manifests, out, cache=tmp_path / "cache", workers=1) == []
-    for file in ("image.onnx", "music.onnx", "network.json"):
+    for file in FILES:
         assert (written[0] / file).read_bytes() == (written[1] / file).read_bytes()
     network = open_network(str(written[0]))
     random = np.random.default_rng(0)
@@ -62,7 +70,53 @@ def test_a_trained_network_opens_and_repeats_bit_by_bit(manifests: tuple[Path, P
     assert card["training"]["rows"]["image"]["all"] == 84
     assert 0.5 < card["out_of_fold"]["accuracy"] <= 1
     assert card["out_of_fold"]["accuracy spread"] >= 0
-    assert sorted(path.name for path in written[0].iterdir()) == ["image.onnx", "music.onnx", "network.json"]
+    assert sorted(path.name for path in written[0].iterdir()) == [*FILES, "run"]
+
+
+def test_a_run_folder_tells_of_the_training(manifests: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "net"
+    training.train(*manifests, out, cache=tmp_path / "cache", workers=1)
+    run = out / "run"
+    config, card = (json.loads(file.read_text()) for file in (run / "config.json", out / "network.json"))
+    assert config.items() >= card["training"].items()
+    assert config["libraries"]["torch"] == torch.__version__.split("+")[0]
+    assert json.loads((run / "metrics.json").read_text()) == card["out_of_fold"]
+    curves = list(csv.DictReader((run / "curves.csv").open()))
+    assert {row["kind"] for row in curves} == {"image", "music"}
+    first, last = (float(curves[place]["loss"]) for place in (0, 1))
+    assert last < first
+    bins = list(csv.DictReader((run / "reliability.csv").open()))
+    assert sum(float(row["share_of_pairs"]) for row in bins) == pytest.approx(1, abs=1e-4)
+    true = sum(float(row["share_of_pairs"]) * float(row["share_true"]) for row in bins)
+    assert true == pytest.approx(0.5, abs=1e-3)
+    for name in ("curves.png", "reliability.png"):
+        with Image.open(run / name) as drawn:
+            assert drawn.size[0] > 800
+            assert len(drawn.convert("RGB").getcolors(1 << 20) or []) > 20
+    (run / "old.txt").write_text("of the training before")
+    training.train(*manifests, out, cache=tmp_path / "cache", workers=1)
+    assert not (run / "old.txt").exists()
+
+
+def test_a_training_learns_nothing_twice(
+    manifests: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = []
+    learn = Attune.fit
+
+    def counted(self, *given, **named):  # type: ignore[no-untyped-def]
+        if len(fits) == 4:
+            fits.append("stopped")
+            raise KeyboardInterrupt
+        fits.append("fitted")
+        return learn(self, *given, **named)
+
+    monkeypatch.setattr(Attune, "fit", counted)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(*manifests, tmp_path / "net", cache=tmp_path / "cache", workers=1)
+    assert not (tmp_path / "net").exists()
+    training.train(*manifests, tmp_path / "net", cache=tmp_path / "cache", workers=1)
+    assert fits.count("fitted") == FOLDS * len(SEEDS) + 1
 
 
 def test_quadrants_and_ratings_may_be_missing(manifests: tuple[Path, Path], tmp_path: Path) -> None:

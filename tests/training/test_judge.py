@@ -155,7 +155,7 @@ def test_only_looks_at_the_test_split_are_logged(
     (tmp_path / "docs").mkdir()
     monkeypatch.setattr(run_log, "LOG", tmp_path / "docs" / "test-log.csv")
     for _ in range(2):
-        run_log.log_test_run(judgement.report, network)
+        run_log.log_test_run(judgement.report, network.id)
     lines = (tmp_path / "docs" / "test-log.csv").read_text().splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("date,commit,network")

@@ -49,9 +49,12 @@ def _lists(folder: Path) -> list[Path]:
 def _entries(file: Path) -> list[tuple[str, str]]:
     try:
         entries: Any = json.loads(file.read_text(encoding="utf-8"))
-        pairs = [(entry[0], entry[1]) for entry in entries]
-    except (ValueError, LookupError, TypeError) as error:
-        raise UsageError(f"{printable(file)}: not a list of [emotion, image, annotation] ({error})") from None
-    if not all(isinstance(text, str) for pair in pairs for text in pair):
-        raise UsageError(f"{printable(file)}: emotion and image must be text")
-    return pairs
+    except ValueError as error:
+        raise UsageError(f"{printable(file)}: not JSON ({error})") from None
+    if not isinstance(entries, list) or not all(map(_is_entry, entries)):
+        raise UsageError(f"{printable(file)}: not a list of [emotion, image, annotation]")
+    return [(entry[0], entry[1]) for entry in entries]
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, list) and len(entry) >= 2 and all(isinstance(text, str) for text in entry[:2])

@@ -1,0 +1,107 @@
+"""The comparison as a person runs it, with the three systems that learn in a moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cli
+from benchmarks import systems as comparison
+from core.errors import MediaError
+from embedding.media import Kind
+from tests.training.affect_data import material_of
+from training import inputs, run_log
+from training.manifest import Row
+from training.systems.attune import Attune
+from training.systems.chance import Chance
+from training.systems.polarity_sum import PolaritySum
+from training.systems.system import Material
+
+
+@pytest.fixture
+def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Options that name two manifests; what systems read of their files is made up."""
+    options = []
+    made: dict[Path, tuple[Material, int]] = {}
+    for seed, kind in enumerate(("image", "music")):
+        side = material_of(kind, seed, 150)  # type: ignore[arg-type]
+        lines = ["path,split,set,group,polarity,quadrant,valence,arousal"]
+        for place, row in enumerate(side.rows):
+            split = "test" if place >= 120 else "train"
+            values = (f"{kind}{place}", split, row.set, f"{split}{row.group}", row.polarity, row.quadrant)
+            cells = [*values, row.valence, row.arousal]
+            lines.append(",".join("" if cell is None else f"{cell}" for cell in cells))
+            made[tmp_path / f"{kind}{place}"] = side, place
+        (tmp_path / f"{kind}.csv").write_text("\n".join(lines) + "\n")
+        options += ["--images" if kind == "image" else "--music", str(tmp_path / f"{kind}.csv")]
+
+    def known(
+        rows: list[Row], kind: Kind, names: Iterable[str], *_: object
+    ) -> tuple[Material, list[MediaError]]:
+        whole = made[rows[0].path][0]
+        places = np.array([made[row.path][1] for row in rows])
+        taken = whole.take(places)
+        return Material(kind, rows, taken.targets, {"features": taken.inputs["features"]}), []
+
+    monkeypatch.setattr(inputs, "material", known)
+    monkeypatch.setattr(comparison, "systems", lambda: [Chance(), PolaritySum(), Attune()])
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "docs").mkdir()
+    monkeypatch.setattr(run_log, "LOG", tmp_path / "docs" / "test-log.csv")
+    return [*options, "--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "out")]
+
+
+def _rows(section: dict[str, Any]) -> dict[str, Any]:
+    return {row["system"]: row for row in section["systems"]}
+
+
+def test_the_comparison_tells_who_is_ahead_and_writes_what_it_tells(
+    manifests: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    focus = ["--image-set", "set0", "--music-set", "set1"]
+    assert cli.run(["benchmark", "systems", *manifests, *focus, "--test", "--json", "-q"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document == json.loads((tmp_path / "out" / "systems.json").read_text())
+    for name, images in (("out_of_fold", 120), ("test", 30)):
+        section = document[name]
+        assert section["protocol"]["images"] == images
+        rows = _rows(section)
+        assert list(rows) == ["Chance", "Polarity, Σ p·p", "Attune"]
+        assert abs(rows["Chance"]["accuracy"]["value"] - 0.5) < 0.1
+        assert rows["Attune"]["accuracy"]["value"] > 0.75
+        assert rows["Chance"]["behind"]["value"] > 0.2
+        assert rows["Chance"]["behind"]["p"] < 0.05
+        assert "behind" not in rows["Attune"]
+        assert rows["Chance"]["focus"]["value"] != rows["Chance"]["accuracy"]["value"]
+    assert document["raw"]["image features"]["accuracy"] > 0.6
+    points = document["trade_off"]
+    assert [one["image_full"] for one in points] == list(comparison.FULL_LENGTHS)
+    with Image.open(tmp_path / "out" / "systems.png") as drawn:
+        assert drawn.size[0] > 1000
+    log = (tmp_path / "docs" / "test-log.csv").read_text().splitlines()
+    assert len(log) == 4
+    assert log[3].split(",")[2].startswith("Attune ")
+
+
+def test_without_being_asked_nobody_looks_at_the_test_split(
+    manifests: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["benchmark", "systems", *manifests, "-q"]) == 0
+    told = capsys.readouterr().out
+    for word in ("correspondence", "music to image", "image to music", "trade-off", "Attune", "hub lift"):
+        assert word in told
+    assert max(map(len, told.splitlines())) <= 120
+    assert "test" not in json.loads((tmp_path / "out" / "systems.json").read_text())
+    assert not (tmp_path / "docs" / "test-log.csv").exists()
+
+
+def test_a_missing_manifest_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = str(tmp_path / "gone.csv")
+    assert cli.run(["benchmark", "systems", "--images", gone, "--music", gone]) == 2
+    assert "no such manifest" in capsys.readouterr().err
