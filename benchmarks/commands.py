@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,6 +94,7 @@ def _compare(
         systems,
         trade_off,
     )
+    from benchmarks.worst_pairs import worst_pairs
     from training.crossval import SEEDS
 
     chosen = systems()
@@ -105,6 +107,7 @@ def _compare(
         },
         "raw": raw_probes(learnt),
         "trade_off": trade_off(learnt, progress),
+        "worst_pairs": [asdict(pair) for pair in worst_pairs(standings[-1], learnt.images, learnt.music)],
     }
     if test:
         unseen = gather(images, music, chosen, cache, workers, progress, split="test")

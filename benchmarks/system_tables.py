@@ -33,6 +33,7 @@ def print_systems(document: dict[str, Any]) -> None:
         _print("representation and cost", rows, _COSTS)
     _print("raw inputs, linear probe", [{"system": k} | v for k, v in document["raw"].items()], _RAW)
     _print("trade-off, music to image", document["trade_off"], _TRADE)
+    _print_worst(document["worst_pairs"])
 
 
 def _print(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[_Column]) -> None:
@@ -47,6 +48,17 @@ def _print(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[_Column
         table.add_row(label, *(cell(row) for _, cell in columns))
     out().print()
     out().print(table)
+
+
+def _print_worst(pairs: Sequence[dict[str, Any]]) -> None:
+    console = out()
+    console.print("\nAttune's ten worst pairs, out of fold", style="bold")
+    for one in pairs:
+        truth = "true" if one["corresponds"] else "false"
+        console.print(
+            f"{one['probability']:.2f} told of a {truth} pair: {one['image']}, {one['image_polarity']}, with "
+            f"{one['music']}, {one['music_polarity']}"
+        )
 
 
 def _figure(name: str, digits: int = 3) -> Callable[[dict[str, Any]], str]:

@@ -82,6 +82,15 @@ def test_the_comparison_tells_who_is_ahead_and_writes_what_it_tells(
     assert document["raw"]["image features"]["accuracy"] > 0.6
     points = document["trade_off"]
     assert [one["image_full"] for one in points] == list(comparison.FULL_LENGTHS)
+    worst = document["worst_pairs"]
+    assert len(worst) == 10
+    for pair in worst:
+        assert pair["corresponds"] == (pair["image_polarity"] == pair["music_polarity"])
+    denied = [pair["probability"] for pair in worst if pair["corresponds"]]
+    asserted = [pair["probability"] for pair in worst if not pair["corresponds"]]
+    assert denied == sorted(denied)
+    assert asserted == sorted(asserted, reverse=True)
+    assert len({pair["image"] for pair in worst if pair["corresponds"]}) == 5
     with Image.open(tmp_path / "out" / "systems.png") as drawn:
         assert drawn.size[0] > 1000
     log = (tmp_path / "docs" / "test-log.csv").read_text().splitlines()

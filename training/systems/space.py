@@ -7,9 +7,10 @@ plane. An inner product of two embeddings is
 
 with p, q the posteriors, and v, a the places of an item's valence and arousal among all items of its
 modality. k(x) is the Gaussian exp(-x^2 / (2 width^2)), repeated with a period that places never reach, less
-its mean and scaled to k(0) = 1: inner products of sines and cosines, exactly. g centres a posterior and gives it the length min(1, its length / full length): what is surer than
-that gains nothing, or the surest few pictures would be the first answer to every song. The second part
-decides among items that are equally sure, and keeps items of one polarity apart when their affect differs.
+its mean and scaled to k(0) = 1: inner products of sines and cosines, exactly. g centres a posterior and gives
+it the length min(1, its length / full length): what is surer than that gains nothing, or the surest few
+pictures would be the first answer to every song. The second part decides among items that are equally sure,
+and keeps items of one polarity apart when their affect differs.
 """
 
 from __future__ import annotations
