@@ -30,7 +30,7 @@ JOINT = (512, 32)
 POOLED = 1280
 """The image backbone's pooled features come first."""
 
-RECIPE = PairRecipe(learning_rate=1e-4, weight_decay=0.01, dropout=0.5)
+RECIPE = PairRecipe(learning_rate=1e-4, weight_decay=1.0, dropout=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,12 @@ class AcpNet:
         return learn_pairs(network, prepare, images, music, self.recipe, seed)
 
 
-ON_OUR_FEATURES = AcpNet("ACP-Net on Attune's features", image_width=2912, music_input="features")
+ON_OUR_FEATURES = AcpNet(
+    "ACP-Net on Attune's features",
+    image_width=2912,
+    music_input="features",
+    recipe=PairRecipe(learning_rate=1e-4, weight_decay=0.01, dropout=0.2),
+)
 """Separates what the features give from what the method gives."""
 
 
