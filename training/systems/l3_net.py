@@ -28,7 +28,7 @@ from training.systems.system import Input, Material
 OUT = 512
 JOINT = (128,)
 RECIPE = PairRecipe(
-    learning_rate=1e-3, weight_decay=0.01, dropout=0.3, batch=24, steps=400, patience=3, check_every=40
+    learning_rate=1e-3, weight_decay=0.01, dropout=0.5, batch=24, steps=400, patience=3, check_every=40
 )
 
 

@@ -27,7 +27,7 @@ from training.systems.pair_learning import (
 from training.systems.system import Input, Material
 
 RECIPE = PairRecipe(
-    learning_rate=1e-4, weight_decay=0.01, dropout=0.2, batch=24, steps=600, patience=5, check_every=40
+    learning_rate=3e-4, weight_decay=0.01, dropout=0.2, batch=24, steps=600, patience=5, check_every=40
 )
 
 
