@@ -1,0 +1,237 @@
+"""A library as large as the paper's, made of a few thousand photos and an hour of music.
+
+Pictures are distinct crops, flips and recolourings of labelled photos, mostly upscaled, with a little grain
+in place of the detail that upscaling lacks; clips are cuts of whole pieces and may overlap. So such a
+library measures speed, size and memory. It says nothing about accuracy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from fractions import Fraction
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.artefacts import written_aside
+from core.errors import UsageError, printable
+from core.progress import Progress
+from embedding.media import Kind, kind_of
+
+SIDE: Final = 500
+CLIP_S: Final = 60.0
+_QUALITY: Final = 92
+_GRAIN: Final = 5.0  # standard deviation, of 255
+_BIT_RATE: Final = 128_000
+_A_FOLDER: Final = 1000  # files a folder
+_A_TASK: Final = 100  # pictures a task
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of an order.
+
+    Attributes:
+        made: Files written now.
+        kept: Files that were there already.
+        bytes: Size of all of them.
+    """
+
+    made: int
+    kept: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """The clips that come from one piece."""
+
+    song: Path
+    starts_s: list[float]
+    targets: list[Path]
+
+
+def media_below(folder: Path, kind: Kind) -> list[Path]:
+    """Return the files of one kind below a folder, in path order.
+
+    Raises:
+        UsageError: There are none.
+    """
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and kind_of(path) == kind)
+    if not found:
+        raise UsageError(f"{printable(folder)}: no {'pictures' if kind == 'image' else 'music'} in it")
+    return found
+
+
+def make_pictures(
+    photos: Sequence[Path], folder: Path, count: int, workers: int, progress: Progress, seed: int = 0
+) -> Made:
+    """Write JPEGs whose long side is 500 pixels; what is there already is kept.
+
+    Args:
+        photos: Where they come from, each about equally often.
+        folder: Where they go, a thousand a folder.
+        count: How many there shall be.
+        workers: Processes.
+        progress: Told of every hundred.
+        seed: Another one gives other pictures.
+    """
+    targets = [folder / f"{place // _A_FOLDER:03d}" / f"{place:06d}.jpg" for place in range(count)]
+    missing = [place for place, target in enumerate(targets) if not target.exists()]
+    tasks = [missing[first : first + _A_TASK] for first in range(0, len(missing), _A_TASK)]
+    progress.start("pictures", len(missing))
+    with _pool(workers) as pool:
+        waited = {}
+        for places in tasks:
+            some = [(photos[place % len(photos)], targets[place], (seed, place)) for place in places]
+            waited[pool.submit(_write_pictures, some)] = len(places)
+        for done in as_completed(waited):
+            done.result()
+            progress.advance(waited[done])
+    progress.finish()
+    return _made(targets, len(missing))
+
+
+def make_clips(
+    songs: Sequence[Path], folder: Path, count: int, workers: int, progress: Progress, seed: int = 0
+) -> Made:
+    """Write MP3s of 60 s, cut from pieces at random moments; what is there already is kept.
+
+    Args:
+        songs: Where they come from, in proportion to their length; those below 61 s are passed over.
+        folder: Where they go.
+        count: How many there shall be.
+        workers: Processes.
+        progress: Told of each clip.
+        seed: Another one gives other clips.
+
+    Raises:
+        UsageError: No piece is long enough.
+    """
+    planned = list(_plan_cuts(songs, folder, count, seed))
+    targets = [target for cuts in planned for target in cuts.targets]
+    missing = [cuts for cuts in planned if not all(target.exists() for target in cuts.targets)]
+    fresh = sum(not target.exists() for target in targets)
+    progress.start("clips", sum(len(cuts.targets) for cuts in missing))
+    with _pool(workers) as pool:
+        waited = {pool.submit(_write_clips, cuts): len(cuts.targets) for cuts in missing}
+        for done in as_completed(waited):
+            done.result()
+            progress.advance(waited[done])
+    progress.finish()
+    return _made(targets, fresh)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+
+
+def _made(targets: Sequence[Path], fresh: int) -> Made:
+    return Made(fresh, len(targets) - fresh, sum(target.stat().st_size for target in targets))
+
+
+def _write_pictures(orders: Sequence[tuple[Path, Path, tuple[int, int]]]) -> None:
+    for photo, target, seed in orders:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with written_aside(target) as aside:
+            picture = _vary(photo, np.random.default_rng(seed))
+            picture.save(aside, "JPEG", quality=_QUALITY)
+
+
+def _vary(photo: Path, random: np.random.Generator) -> Image.Image:
+    """Return a crop, perhaps flipped, with other colours and light; its long side is 500 pixels."""
+    from PIL import ImageEnhance
+
+    with Image.open(photo) as opened:
+        image = opened.convert("RGB")
+    share = float(random.uniform(0.6, 1.0))
+    width, height = (max(1, round(side * share)) for side in image.size)
+    left, top = (
+        int(random.integers(0, whole - part + 1))
+        for whole, part in zip(image.size, (width, height), strict=True)
+    )
+    scale = SIDE / max(width, height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    box = (left, top, left + width, top + height)
+    image = image.resize(size, Image.Resampling.BICUBIC, box=box)
+    if random.random() < 0.5:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        image = change(image).enhance(float(random.uniform(0.7, 1.3)))
+    return Image.fromarray(_grainy(np.asarray(image), random))
+
+
+def _grainy(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    grain = random.standard_normal(pixels.shape[:2], np.float32)[..., None] * np.float32(_GRAIN)
+    return np.clip(pixels + grain, 0, 255).astype(np.uint8)
+
+
+def _plan_cuts(songs: Sequence[Path], folder: Path, count: int, seed: int) -> Iterator[_Cuts]:
+    """Deal clips to pieces by the room that each has for a start."""
+    import soundfile
+
+    rooms = np.array([soundfile.info(song).duration - CLIP_S - 1.0 for song in songs]).clip(min=0.0)
+    if not rooms.any():
+        raise UsageError(f"{printable(songs[0].parent)}: no piece is longer than a minute")
+    random = np.random.default_rng(seed)
+    owners = np.sort(random.choice(len(songs), count, p=rooms / rooms.sum()))
+    starts = random.random(count) * rooms[owners]
+    for owner in np.unique(owners):
+        places = np.flatnonzero(owners == owner)
+        targets = [folder / f"{place // _A_FOLDER:03d}" / f"{place:06d}.mp3" for place in places]
+        yield _Cuts(songs[owner], starts[places].tolist(), targets)
+
+
+def _write_clips(cuts: _Cuts) -> None:
+    """Encode a piece once and cut its packets: 3,500 encoded clips would take an hour."""
+    with TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole.mp3"
+        _encode(cuts.song, whole)
+        for start_s, target in zip(cuts.starts_s, cuts.targets, strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with written_aside(target) as aside:
+                _cut(whole, start_s, aside)
+
+
+def _encode(song: Path, target: Path) -> None:
+    import av
+    import soundfile
+
+    samples, rate = soundfile.read(song, always_2d=True, dtype="float32")
+    stereo = np.ascontiguousarray(samples[:, [0, -1]].T)
+    with av.open(str(target), "w", format="mp3") as output:
+        stream = output.add_stream("mp3", rate=rate, layout="stereo")
+        stream.bit_rate = _BIT_RATE
+        frame = av.AudioFrame.from_ndarray(stereo, format="fltp", layout="stereo")
+        frame.sample_rate = rate
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            output.mux(packet)
+
+
+def _cut(whole: Path, start_s: float, target: Path) -> None:
+    import av
+
+    with av.open(str(whole)) as source, av.open(str(target), "w", format="mp3") as output:
+        theirs = source.streams.audio[0]
+        stream = output.add_stream_from_template(theirs)
+        assert theirs.time_base is not None
+        tick: Fraction = theirs.time_base
+        source.seek(int(start_s / tick), stream=theirs)
+        first: int | None = None
+        for packet in source.demux(theirs):
+            if packet.pts is None:
+                continue
+            first = packet.pts if first is None else first
+            if (packet.pts - first) * tick >= CLIP_S:
+                break
+            packet.pts -= first
+            packet.dts = packet.pts
+            packet.stream = stream
+            output.mux(packet)
