@@ -1,8 +1,8 @@
 """Many files become features in worker processes: a crash, a hang or a memory hog costs one file.
 
-Each worker has a pipe of its own and one file at a time, so a worker that dies, whenever and however,
-takes nothing with it but that file. (A shared queue does: a process that is killed while it holds the
-queue's lock stops all others.)
+Each worker has a pipe of its own and reads one file at a time, so a worker that dies, whenever and however,
+takes nothing with it but that file: those that wait in its pipe go to the worker that follows it. (A shared
+queue does: a process that is killed while it holds the queue's lock stops all others.)
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import multiprocessing
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import cycle, islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ Outcome = Extracted | MediaError
 
 _CRASHED = "the decoder crashed on it; the file is probably damaged"
 _START_S = 60.0  # a new worker first imports its libraries
+_AHEAD = 3  # files in a worker's hands: it goes on while whoever asked writes to disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +63,34 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
             worker = _Worker(settings)
             worker.give(job)
             busy[worker.connection] = worker
+        for job, worker in zip(islice(queue, (_AHEAD - 1) * len(busy)), cycle(busy.values()), strict=False):
+            worker.give(job)
         while busy:
             for worker in _ended(busy):
                 del busy[worker.connection]
                 outcome = worker.take()
-                job_or_none = next(queue, None)
-                if job_or_none is None:
-                    worker.stop()
-                else:
-                    ready = worker if worker.usable else _Worker(settings)
-                    ready.give(job_or_none)
-                    busy[ready.connection] = ready
+                heir = _go_on(worker, list(islice(queue, 1)), settings)
+                if heir is not None:
+                    busy[heir.connection] = heir
                 yield outcome
     finally:
         for worker in busy.values():
             worker.stop()
+
+
+def _go_on(worker: _Worker, jobs: list[Job], settings: Settings) -> _Worker | None:
+    """Give a worker, or the one that follows a dead one, more to do; None where nothing is left to do."""
+    if not worker.usable:
+        jobs = [*worker.waiting, *jobs]
+        if not jobs:
+            return None
+        worker = _Worker(settings)
+    for job in jobs:
+        worker.give(job)
+    if not worker.waiting:
+        worker.stop()
+        return None
+    return worker
 
 
 def _ended(busy: dict[Connection, _Worker]) -> list[_Worker]:
@@ -87,7 +102,14 @@ def _ended(busy: dict[Connection, _Worker]) -> list[_Worker]:
 
 
 class _Worker:
-    """One process and the file that it has in hand."""
+    """One process and the files that it has in hand.
+
+    Attributes:
+        connection: Our end of its pipe.
+        waiting: What it was given and has not answered; it reads the first.
+        deadline: When it must have answered the first.
+        usable: It lives, as far as we know.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -99,35 +121,45 @@ class _Worker:
         self._process.start()
         theirs.close()  # so that its end of the pipe closes when it dies
         self._grace_s = _START_S
+        self.waiting: deque[Job] = deque()
         self.usable = True
 
     def give(self, job: Job) -> None:
         """Hand it a file; it has the time that files of this kind may take."""
-        settings = self._settings
-        self._job = job
-        self._limit_s = settings.image_timeout_s if job.kind == "image" else settings.music_timeout_s
-        self.deadline = time.monotonic() + self._limit_s + self._grace_s
-        self._grace_s = 0.0
+        self.waiting.append(job)
+        if len(self.waiting) == 1:
+            self._start_clock()
         with contextlib.suppress(OSError):  # died already: its silence will be heard
             self.connection.send(job)
 
     def take(self) -> Outcome:
-        """Return what became of the file; a worker that is late or dead is stopped for good.
+        """Return what became of its first file; a worker that is late or dead is stopped for good.
 
         Raises:
             ArtefactError: The weights are missing or damaged.
         """
+        job = self.waiting.popleft()
         try:
             if self.connection.poll():
                 outcome: Outcome | ArtefactError = self.connection.recv()
                 if isinstance(outcome, ArtefactError):
                     raise outcome  # nothing can be read without the weights
+                self._grace_s = 0.0
+                if self.waiting:
+                    self._start_clock()
                 return outcome
-            reason = f"reading it took more than {self._limit_s:g} s"
+            reason = f"reading it took more than {self._limit_s(job):g} s"
         except (EOFError, OSError):
             reason = _CRASHED
         self.stop()
-        return UnreachableMedia(self._job.path, reason)
+        return UnreachableMedia(job.path, reason)
+
+    def _start_clock(self) -> None:
+        self.deadline = time.monotonic() + self._limit_s(self.waiting[0]) + self._grace_s
+
+    def _limit_s(self, job: Job) -> float:
+        settings = self._settings
+        return settings.image_timeout_s if job.kind == "image" else settings.music_timeout_s
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""

@@ -168,7 +168,7 @@ def _build(
 
     report = Report(unchanged=plan.unchanged, missing=plan.missing, removed=len(plan.gone))
     writer.retire(plan)
-    to_read = plan.read if request.rebuild else _without_copies(plan, writer, report)
+    to_read = plan.read if request.rebuild else _without_copies(plan, writer, progress, report)
     _read(to_read, plan, writer, settings, progress, report)
     report.re_embedded = writer.re_embed(progress)
     writer.complete()
@@ -204,14 +204,16 @@ def _plan(engine: Engine, request: Request, roots: Sequence[Root], pending: int)
         return compare(found, known, skips, rebuild=request.rebuild)
 
 
-def _without_copies(plan: Plan, writer: BatchWriter, report: Report) -> list[Candidate]:
+def _without_copies(plan: Plan, writer: BatchWriter, progress: Progress, report: Report) -> list[Candidate]:
     """Write the files whose content is known already; return those that must be read."""
-    rest = []
-    for candidate in plan.read:
-        if writer.copy_known(candidate, plan.replaced.get(candidate.stamp.path)):
-            report.moved += 1
-        else:
-            rest.append(candidate)
+    rest: list[Candidate] = []
+    progress.start("looking for moved files", len(plan.read))
+    for some in catalogue.chunks(plan.read):
+        unknown = writer.copy_known(some, plan.replaced)
+        report.moved += len(some) - len(unknown)
+        rest += unknown
+        progress.advance(len(some))
+    progress.finish()
     return rest
 
 

@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import numpy as np
@@ -30,6 +30,7 @@ from indexer.records import Generation, Item, Root, Skipped, Stamp
 from indexer.tables import embeddings, generations, items, roots, skipped, state
 
 FILE = "catalogue.db"
+_Key = TypeVar("_Key")
 _MANY = 500  # bound parameters of one statement; SQLite's floor is 999
 
 
@@ -204,7 +205,7 @@ def _item(row: Row[Any]) -> Item:
     )
 
 
-def chunks(ids: Sequence[int]) -> Iterator[list[int]]:
-    """Yield the ids in lists that one statement can take."""
-    for first in range(0, len(ids), _MANY):
-        yield [int(item) for item in ids[first : first + _MANY]]
+def chunks(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
+    """Yield keys in runs that one statement can take."""
+    for first in range(0, len(keys), _MANY):
+        yield keys[first : first + _MANY]

@@ -33,6 +33,21 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a network says of an item.
+
+    Attributes:
+        vector: float32 (128,).
+        affect: float32 (5,): valence, arousal, positive, neutral, negative.
+        moments: float16 (n, 128), None for a picture.
+    """
+
+    vector: NDArray[np.float32]
+    affect: NDArray[np.float32]
+    moments: NDArray[np.float16] | None
+
+
+@dataclass(frozen=True, slots=True)
 class NewItem:
     """A row to be written.
 
@@ -42,9 +57,7 @@ class NewItem:
         content: Hash of its bytes.
         feature_row: Its first row in the store.
         feature_rows: How many rows it has there.
-        vector: float32 (128,).
-        affect: float32 (5,).
-        moments: float16 (n, 128), None for a picture.
+        said: Its embedding and affect.
     """
 
     kind: Kind
@@ -52,9 +65,7 @@ class NewItem:
     content: bytes
     feature_row: int
     feature_rows: int
-    vector: NDArray[np.float32]
-    affect: NDArray[np.float32]
-    moments: NDArray[np.float16] | None
+    said: Said
     duration_s: float | None = None
     width: int | None = None
     height: int | None = None
@@ -85,15 +96,23 @@ def read_sizes(connection: Connection) -> set[int]:
     return set(connection.execute(select(items.c.size).distinct()).scalars())
 
 
-def find_content(connection: Connection, kind: Kind, content: bytes, network: str) -> Row[Any] | None:
-    """Return a row (item and embedding) of that kind and content, of any generation."""
-    return connection.execute(
-        select(items, embeddings)
-        .join(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
-        .where(items.c.content == content, items.c.kind == kind, items.c.backbone == BACKBONES[kind].id)
-        .order_by(items.c.id.desc())
-        .limit(1)
-    ).first()
+def find_contents(
+    connection: Connection, contents: Iterable[bytes], network: str
+) -> dict[tuple[Kind, bytes], Row[Any]]:
+    """Return the newest row (item and embedding) of each kind and content, of any generation."""
+    found: dict[tuple[Kind, bytes], Row[Any]] = {}
+    for some in chunks(list(contents)):
+        rows = connection.execute(
+            select(items, embeddings)
+            .join(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
+            .where(items.c.content.in_(some))
+            .order_by(items.c.id)
+        )
+        for row in rows:
+            said = row._mapping
+            if said["backbone"] == BACKBONES[said["kind"]].id:
+                found[said["kind"], said["content"]] = row
+    return found
 
 
 def feature_rows_in_use(connection: Connection, backbone: str) -> int:
@@ -126,52 +145,53 @@ def write_root(connection: Connection, root: Root) -> None:
 
 def write_items(connection: Connection, new: Sequence[NewItem], network: str, generation: int) -> None:
     """Add rows to a generation, each with its embedding."""
-    for one in new:
-        key = connection.execute(
-            insert(items).values(
-                kind=one.kind,
-                path=os.fsencode(one.stamp.path),
-                size=one.stamp.size,
-                mtime_ns=one.stamp.mtime_ns,
-                content=one.content,
-                duration_s=one.duration_s,
-                width=one.width,
-                height=one.height,
-                title=one.title,
-                artist=one.artist,
-                backbone=BACKBONES[one.kind].id,
-                feature_row=one.feature_row,
-                feature_rows=one.feature_rows,
-                added=generation,
-            )
-        ).inserted_primary_key
-        assert key is not None
-        write_embedding(connection, key[0], network, one.vector, one.affect, one.moments)
+    if not new:
+        return
+    rows = [
+        {
+            "kind": one.kind,
+            "path": os.fsencode(one.stamp.path),
+            "size": one.stamp.size,
+            "mtime_ns": one.stamp.mtime_ns,
+            "content": one.content,
+            "duration_s": one.duration_s,
+            "width": one.width,
+            "height": one.height,
+            "title": one.title,
+            "artist": one.artist,
+            "backbone": BACKBONES[one.kind].id,
+            "feature_row": one.feature_row,
+            "feature_rows": one.feature_rows,
+            "added": generation,
+        }
+        for one in new
+    ]
+    added = insert(items).returning(items.c.id, sort_by_parameter_order=True)
+    ids = connection.execute(added, rows).scalars().all()
+    write_embeddings(connection, network, list(zip(ids, [one.said for one in new], strict=True)))
 
 
-def write_embedding(
-    connection: Connection,
-    item: int,
-    network: str,
-    vector: NDArray[np.float32],
-    affect: NDArray[np.float32],
-    moments: NDArray[np.float16] | None,
-) -> None:
-    """Add what a network says of an item."""
-    valence, arousal, positive, neutral, negative = (float(value) for value in affect)
-    connection.execute(
-        insert(embeddings).values(
-            item=item,
-            network=network,
-            vector=vector.astype("<f4").tobytes(),
-            valence=valence,
-            arousal=arousal,
-            positive=positive,
-            neutral=neutral,
-            negative=negative,
-            moments=None if moments is None else moments.astype("<f2").tobytes(),
+def write_embeddings(connection: Connection, network: str, said: Sequence[tuple[int, Said]]) -> None:
+    """Add what a network says of items, by their ids."""
+    if not said:
+        return
+    rows = []
+    for item, one in said:
+        valence, arousal, positive, neutral, negative = (float(value) for value in one.affect)
+        rows.append(
+            {
+                "item": item,
+                "network": network,
+                "vector": one.vector.astype("<f4").tobytes(),
+                "valence": valence,
+                "arousal": arousal,
+                "positive": positive,
+                "neutral": neutral,
+                "negative": negative,
+                "moments": None if one.moments is None else one.moments.astype("<f2").tobytes(),
+            }
         )
-    )
+    connection.execute(insert(embeddings), rows)
 
 
 def remove(connection: Connection, ids: Iterable[int], generation: int) -> None:

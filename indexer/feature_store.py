@@ -47,6 +47,10 @@ class FeatureStore:
             file.truncate(rows * self._row_bytes)
         fsync(self._path.parent)
 
+    def has(self, first: int, count: int) -> bool:
+        """Say whether rows are kept and were not lost."""
+        return self.read(first, count) is not None
+
     def read(self, first: int, count: int) -> NDArray[np.float16] | None:
         """Return rows, float16 (count, width); None if any of them is missing or was lost."""
         rows = np.asarray(self.rows()[first : first + count])

@@ -21,7 +21,7 @@ from embedding.media import Kind
 from embedding.moments import embed_moments, embed_track
 from embedding.network import Network
 from indexer import changes
-from indexer.changes import NewItem
+from indexer.changes import NewItem, Said
 from indexer.feature_store import FeatureStore
 from indexer.plan import Plan
 from indexer.records import Stamp
@@ -72,21 +72,38 @@ class BatchWriter:
             for refused in plan.refused:
                 changes.write_skip(connection, refused.stamp, refused.reason, reader_version())
 
-    def copy_known(self, candidate: Candidate, replaced: int | None) -> bool:
-        """Write a row for a file whose content the library has under another name; say whether it has."""
-        if candidate.stamp.size not in self._sizes:
-            return False
-        try:
-            content = content_of(Path(candidate.stamp.path))
-        except MediaError:
-            return False
+    def copy_known(self, candidates: Sequence[Candidate], replaced: dict[str, int]) -> list[Candidate]:
+        """Write rows for the files whose content the library has under other names; return the rest.
+
+        Args:
+            candidates: Files to look for.
+            replaced: Path of a changed file to its old row.
+        """
+        contents = {one.stamp.path: content for one in candidates if (content := self._content(one))}
         with self._engine.begin() as connection:
-            row = changes.find_content(connection, candidate.kind, content, self._network.id)
-            if row is None or self._stores[candidate.kind].read(row.feature_row, row.feature_rows) is None:
-                return False
-            changes.write_items(connection, [_copied(candidate, row)], self._network.id, self._generation)
-            changes.remove(connection, [] if replaced is None else [replaced], self._generation)
-        return True
+            known = changes.find_contents(connection, contents.values(), self._network.id)
+            copies, rest = [], []
+            for candidate in candidates:
+                content = contents.get(candidate.stamp.path)
+                row = None if content is None else known.get((candidate.kind, content))
+                if row is None or not self._stores[candidate.kind].has(row.feature_row, row.feature_rows):
+                    rest.append(candidate)
+                else:
+                    copies.append(_copied(candidate, row))
+            changes.write_items(connection, copies, self._network.id, self._generation)
+            paths = (copy.stamp.path for copy in copies)
+            old = [replaced[path] for path in paths if path in replaced]
+            changes.remove(connection, old, self._generation)
+        return rest
+
+    def _content(self, candidate: Candidate) -> bytes | None:
+        """Return the hash of a file that may be a copy: one of the size of a file in the library."""
+        if candidate.stamp.size not in self._sizes:
+            return None
+        try:
+            return content_of(Path(candidate.stamp.path))
+        except MediaError:
+            return None
 
     def commit(
         self, batch: Sequence[Extracted | MediaError], stamps: dict[str, Stamp], replaced: dict[str, int]
@@ -137,9 +154,9 @@ class BatchWriter:
                 some = places[begin : begin + _PICTURES]
                 ids = [place[0] for place in some]
                 arrays = [np.asarray(features[first : first + rows]) for _, first, rows in some]
+                said = zip(ids, _say(self._network, kind, arrays), strict=True)
                 with self._engine.begin() as connection:
-                    for item, said in zip(ids, _say(self._network, kind, arrays), strict=True):
-                        changes.write_embedding(connection, item, self._network.id, *said)
+                    changes.write_embeddings(connection, self._network.id, list(said))
                 progress.advance(len(some))
         progress.finish()
         return count
@@ -153,7 +170,7 @@ class BatchWriter:
             arrays = [one.features for one in some]
             rows = self._stores[kind].append(arrays)
             said = _say(self._network, kind, arrays)
-            for one, row, (vector, affect, moments) in zip(some, rows, said, strict=True):
+            for one, row, of_one in zip(some, rows, said, strict=True):
                 items.append(
                     NewItem(
                         kind=kind,
@@ -161,9 +178,7 @@ class BatchWriter:
                         content=one.content,
                         feature_row=row,
                         feature_rows=len(one.features),
-                        vector=vector,
-                        affect=affect,
-                        moments=moments,
+                        said=of_one,
                         duration_s=one.duration_s,
                         width=one.width,
                         height=one.height,
@@ -174,21 +189,19 @@ class BatchWriter:
         return items
 
 
-_Said = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float16] | None]
-
-
-def _say(network: Network, kind: Kind, arrays: Sequence[NDArray[np.float16]]) -> list[_Said]:
-    """Return vector, affect and moments' vectors for each item's features."""
+def _say(network: Network, kind: Kind, arrays: Sequence[NDArray[np.float16]]) -> list[Said]:
+    """Return what the network says of each item, given its features."""
     if kind == "image":
         pictures = network.embed("image", np.concatenate(arrays))
         return [
-            (vector, affect, None) for vector, affect in zip(pictures.vectors, pictures.affect, strict=True)
+            Said(vector, affect, None)
+            for vector, affect in zip(pictures.vectors, pictures.affect, strict=True)
         ]
-    said: list[_Said] = []
+    said = []
     for features in arrays:
         track = embed_track(network, features)
         moments = embed_moments(network, features).embedded.vectors.astype(np.float16)
-        said.append((track.vectors[0], track.affect[0], moments))
+        said.append(Said(track.vectors[0], track.affect[0], moments))
     return said
 
 
@@ -202,9 +215,11 @@ def _copied(candidate: Candidate, row: Row[Any]) -> NewItem:
         content=said["content"],
         feature_row=said["feature_row"],
         feature_rows=said["feature_rows"],
-        vector=np.frombuffer(said["vector"], "<f4"),
-        affect=np.array(affect, np.float32),
-        moments=None if moments is None else np.frombuffer(moments, "<f2"),
+        said=Said(
+            np.frombuffer(said["vector"], "<f4"),
+            np.array(affect, np.float32),
+            None if moments is None else np.frombuffer(moments, "<f2"),
+        ),
         duration_s=said["duration_s"],
         width=said["width"],
         height=said["height"],
