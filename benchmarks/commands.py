@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmarks.speed_commands import app as speed
 from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
 from training.commands import ImagesOption, MusicOption
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from training.comparison import Focus
 
 app = typer.Typer(help="Measure Attune beside its peers.", no_args_is_help=True)
+app.add_typer(speed)
 
 _LEARNABLE = "train and val, out of fold"
 
@@ -79,42 +81,6 @@ def systems_command(
         print_systems(document)
     if not quiet:
         err().print(f"Written: {printable(output / 'systems.json')}, {printable(output / 'systems.png')}")
-
-
-@app.command("make-library")
-def make_library_command(
-    photos: Annotated[Path, typer.Option("--images", metavar="DIR", help="Photos to vary.")],
-    songs: Annotated[Path, typer.Option("--music", metavar="DIR", help="Whole pieces of music to cut.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the files go.")],
-    pictures: Annotated[int, typer.Option(min=0, metavar="N", help="Pictures to have in the end.")] = 85_000,
-    clips: Annotated[int, typer.Option(min=0, metavar="N", help="Clips to have in the end.")] = 3_500,
-    workers: WorkersOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
-) -> None:
-    """Make a library as large as the paper's, to measure speed with: 85,000 pictures, 3,500 clips of 60 s."""
-    from benchmarks.make_library import make_clips, make_pictures, media_below
-    from core.errors import printable
-    from core.settings import load_settings
-    from core.terminal import out, print_json, shown_progress
-
-    count = load_settings(workers).workers
-    with shown_progress(quiet=quiet) as progress:
-        made = {
-            "images": make_pictures(
-                media_below(photos, "image"), output / "images", pictures, count, progress
-            ),
-            "music": make_clips(media_below(songs, "music"), output / "music", clips, count, progress),
-        }
-    if as_json:
-        print_json({kind: asdict(one) for kind, one in made.items()})
-        return
-    for kind, one in made.items():
-        out().print(
-            f"{kind}: {one.made} made, {one.kept} there already, {one.bytes / 1e9:.2f} GB in "
-            f"{printable(output / kind)}"
-        )
 
 
 def _compare(

@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.shell import Timing, timed
+
 SAMPLES = Path(__file__).parent.parent / "samples"
-_ATTUNE = Path(sys.executable).with_name("attune")
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Wall-clock seconds of a whole process, over several runs."""
-
-    what: str
-    runs: int
-    median_s: float
-    min_s: float
-    max_s: float
-    goal_s: float | None
 
 
 def measure() -> list[Timing]:
@@ -38,29 +23,19 @@ def measure() -> list[Timing]:
         long_song = _long_song(other_song, Path(folder) / "four minutes.mp3")
         ask = ("--library", library, "--json")
         return [
-            _timed("attune --help", 7, 0.3, ("--help",)),
-            _timed(
+            timed("attune --help", 7, 0.3, ("--help",)),
+            timed(
                 "build-index samples (84 photos, 24 songs)",
                 1,
                 None,
                 ("build-index", SAMPLES, "--library", library),
             ),
-            _timed("build-index, nothing changed", 5, None, ("build-index", "--library", library)),
-            _timed("find-images, song in the library", 7, 1.0, ("find-images", song, *ask)),
-            _timed("find-music, photo in the library", 7, 1.0, ("find-music", photo, *ask)),
-            _timed("find-images, 4-minute MP3 outside it", 3, 5.0, ("find-images", long_song, *ask)),
-            _timed("match, both in the library", 5, None, ("match", photo, song, *ask)),
+            timed("build-index, nothing changed", 5, None, ("build-index", "--library", library)),
+            timed("find-images, song in the library", 7, 1.0, ("find-images", song, *ask)),
+            timed("find-music, photo in the library", 7, 1.0, ("find-music", photo, *ask)),
+            timed("find-images, 4-minute MP3 outside it", 3, 5.0, ("find-images", long_song, *ask)),
+            timed("match, both in the library", 5, None, ("match", photo, song, *ask)),
         ]
-
-
-def _timed(what: str, runs: int, goal_s: float | None, arguments: Sequence[object]) -> Timing:
-    command = [str(_ATTUNE), *(str(argument) for argument in arguments)]
-    times = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - began)
-    return Timing(what, runs, statistics.median(times), min(times), max(times), goal_s)
 
 
 def _long_song(excerpt: Path, target: Path) -> Path:

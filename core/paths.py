@@ -29,7 +29,7 @@ def matches_any(path: str, globs: Sequence[str]) -> bool:
     A glob without a slash is compared with each part of the path (`*.png`, `private`); one with a slash
     with the whole path, from any folder on (`2019/*`).
     """
-    parts = Path(path).parts
+    parts = Path(path).parts if globs else ()
     for glob in globs:
         if "/" not in glob:
             if any(fnmatch.fnmatch(part, glob) for part in parts):

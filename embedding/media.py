@@ -6,7 +6,6 @@ import os
 import stat
 import struct
 import zlib
-from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
 from core.errors import MediaError, UnreachableMedia
@@ -33,6 +32,7 @@ _REFUSED: Final = {
     "protected music is not read": ("aax", "m4p"),
 }
 # fmt: on
+_REASONS: Final = {suffix: reason for reason, suffixes in _REFUSED.items() for suffix in suffixes}
 
 DECODER_ERRORS: Final = (
     # What Pillow, libheif, libsndfile, FFmpeg and mutagen raise on bytes that are not what they should be,
@@ -81,8 +81,7 @@ def refusal(path: str | os.PathLike[str]) -> str | None:
     Returns:
         A reason for a video, a score, a drawing or protected music; None for what is read and for all else.
     """
-    suffix = _suffix(path)
-    return next((reason for reason, suffixes in _REFUSED.items() if suffix in suffixes), None)
+    return _REASONS.get(_suffix(path))
 
 
 def open_media(path: str | os.PathLike[str]) -> BinaryIO:
@@ -134,8 +133,9 @@ def describe(error: BaseException) -> str:
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:
-    name = Path(path)
-    return "" if name.name.startswith("._") else name.suffix[1:].lower()
+    name = os.path.basename(os.fspath(path))  # noqa: PTH119 - a scan asks this of every file: no Path objects
+    dot = name.rfind(".")
+    return "" if dot < 1 or name.startswith("._") else name[dot + 1 :].lower()
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

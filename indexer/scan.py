@@ -117,11 +117,10 @@ def _is_deleted_file(root: str) -> bool:
 
 
 def _sort_out(entry: _Entry, found: Scan) -> None:
-    path = Path(entry.path)
     stamp = Stamp(entry.path, entry.status.st_size, entry.status.st_mtime_ns)
-    if (reason := refusal(path)) is not None:
+    if (reason := refusal(entry.path)) is not None:
         found.refused.append(Refused(stamp, reason))
-    elif (kind := kind_of(path)) is not None:
+    elif (kind := kind_of(entry.path)) is not None:
         if stat.S_ISREG(entry.status.st_mode):
             found.candidates.append(Candidate(stamp, kind))
         else:

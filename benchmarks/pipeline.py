@@ -1,0 +1,206 @@
+"""How fast a library is built, beside the floor that decoding and the backbones set; memory; refreshing."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.make_library import media_below
+from benchmarks.shell import ATTUNE
+from core.errors import AttuneError
+from core.progress import Progress
+from embedding.media import Kind
+
+_LOOK_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What one item costs one core at the least, while every core does the same.
+
+    Attributes:
+        kind: image or music.
+        sample: Files that were measured.
+        decode_ms: Reading and decoding, a file.
+        network_ms: The backbone (of music: the spectrogram too), a file.
+        seconds: Mean length of a piece of music; 0 for pictures.
+    """
+
+    kind: Kind
+    sample: int
+    decode_ms: float
+    network_ms: float
+    seconds: float
+
+    @property
+    def item_s(self) -> float:
+        """Seconds of one core that an item costs."""
+        return (self.decode_ms + self.network_ms) / 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One run of `attune build-index`, as a process of its own.
+
+    Attributes:
+        name: What it was.
+        files: Files that it had to look at.
+        seconds: Wall-clock time.
+        files_per_s: Files over seconds.
+        real_time: Seconds of music embedded in a second; None where there was none.
+        share_of_floor: What the floor would have taken, over what it took; None where nothing was read.
+        peak_pss_mb: Largest sum of the proportional set sizes of all its processes.
+    """
+
+    name: str
+    files: int
+    seconds: float
+    files_per_s: float
+    real_time: float | None
+    share_of_floor: float | None
+    peak_pss_mb: float
+
+
+def measure(
+    folders: dict[Kind, Path], library: Path, workers: int, sample: int, progress: Progress
+) -> dict[str, Any]:
+    """Measure the floor, then build a new library of both folders, then refresh it.
+
+    Args:
+        folders: Where the pictures and the music are.
+        library: Where the library goes; there must be none.
+        workers: Processes that read files.
+        sample: Files of each kind that the floor is measured with, spread over all.
+        progress: Told of each step.
+
+    Returns:
+        The JSON document of `attune benchmark pipeline`.
+
+    Raises:
+        AttuneError: A build failed.
+    """
+    files = {kind: media_below(folder, kind) for kind, folder in folders.items()}
+    progress.start("floor", len(files))
+    floors: dict[Kind, Floor] = {}
+    for kind, paths in files.items():
+        floors[kind] = measure_floor(kind, spread(paths, sample), workers)
+        progress.advance()
+    progress.finish()
+    progress.start("build-index", len(files) + 1)
+    phases = []
+    for kind, folder in folders.items():
+        floor = floors[kind]
+        seconds, peak = _run(["build-index", str(folder)], library, workers)
+        count = len(files[kind])
+        at_least = count * floor.item_s / workers
+        phases.append(
+            Phase(
+                "images" if kind == "image" else "music",
+                count,
+                seconds,
+                count / seconds,
+                count * floor.seconds / seconds if kind == "music" else None,
+                at_least / seconds,
+                peak,
+            )
+        )
+        progress.advance()
+    seconds, peak = _run(["build-index"], library, workers)
+    count = sum(len(paths) for paths in files.values())
+    phases.append(Phase("refresh, nothing changed", count, seconds, count / seconds, None, None, peak))
+    progress.finish()
+    return {
+        "workers": workers,
+        "floor": [asdict(floor) for floor in floors.values()],
+        "phases": [asdict(phase) for phase in phases],
+        "library_bytes": sum(file.stat().st_size for file in library.rglob("*") if file.is_file()),
+    }
+
+
+def spread(paths: Sequence[Path], count: int) -> list[Path]:
+    """Return about so many of the paths, evenly spread."""
+    return list(paths[:: max(1, len(paths) // max(count, 1))])[:count]
+
+
+def measure_floor(kind: Kind, paths: Sequence[Path], workers: int) -> Floor:
+    """Decode files and run their backbone, in as many processes at once as a build has."""
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        told = list(pool.map(_cost, [kind] * workers, [list(paths)] * workers))
+    decode, network, seconds = (sum(parts) / len(told) / len(paths) for parts in zip(*told, strict=True))
+    return Floor(kind, len(paths), 1000 * decode, 1000 * network, seconds)
+
+
+def _cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, float]:
+    """Return seconds of decoding, of the network, and of music, over all files."""
+    from embedding.audio import read_audio
+    from embedding.backbones import Backbones
+    from embedding.image import read_image
+
+    backbones = Backbones(threads=1)
+
+    def cost(path: Path) -> tuple[float, float, float]:
+        began = time.perf_counter()
+        if kind == "image":
+            picture = read_image(path)
+            decoded, seconds = time.perf_counter(), 0.0
+            backbones.image_features(picture)
+        else:
+            sound = read_audio(path)
+            decoded, seconds = time.perf_counter(), sound.duration_s
+            backbones.music_features(sound)
+        return decoded - began, time.perf_counter() - decoded, seconds
+
+    cost(paths[0])  # loads the libraries
+    decoding, network, music = (sum(parts) for parts in zip(*map(cost, paths), strict=True))
+    return decoding, network, music
+
+
+def _run(arguments: Sequence[str], library: Path, workers: int) -> tuple[float, float]:
+    """Run a command; return its seconds and the peak of its memory in MB."""
+    command = [str(ATTUNE), *arguments, "--library", str(library), "--workers", str(workers), "-q"]
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    watch = _MemoryWatch(process.pid)
+    watch.start()
+    _, said = process.communicate()
+    seconds = time.perf_counter() - began
+    watch.stop()
+    if process.returncode:
+        raise AttuneError(f"the build that was measured failed: {said.strip()[-300:]}")
+    return seconds, watch.peak_mb
+
+
+class _MemoryWatch(threading.Thread):
+    """Looks at a process and its children twice a second."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self._over = threading.Event()
+        self.peak_mb = 0.0
+
+    def run(self) -> None:
+        """Sum the proportional set sizes until it is over."""
+        import psutil
+
+        while not self._over.wait(_LOOK_S):
+            total = 0
+            try:
+                root = psutil.Process(self._pid)
+                for process in [root, *root.children(recursive=True)]:
+                    total += process.memory_full_info().pss
+            except psutil.Error:
+                continue  # one ended while we looked
+            self.peak_mb = max(self.peak_mb, total / 1e6)
+
+    def stop(self) -> None:
+        """End it."""
+        self._over.set()
+        self.join()

@@ -1,0 +1,59 @@
+"""The timing of a build: on real files, with a real library at the end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import cli
+from indexer.library import read_status
+from tests.media_factory import photo, song
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> list[str]:
+    for name in ("photos", "songs"):
+        (tmp_path / name).mkdir()
+    for place in range(3):
+        photo(tmp_path / "photos" / f"{place}.jpg", place)
+    song(tmp_path / "songs" / "one.wav", 1)
+    folders = ["--images", str(tmp_path / "photos"), "--music", str(tmp_path / "songs")]
+    return ["benchmark", "pipeline", *folders, "--workers", "1", "-q"]
+
+
+def test_a_build_is_timed_beside_its_floor(
+    order: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = tmp_path / "library"
+    assert cli.run([*order, "--library", str(library), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    generation = read_status(library).generation
+    assert generation is not None
+    assert (generation.images, generation.music) == (3, 1)
+    assert [(phase["name"], phase["files"]) for phase in told["phases"]] == [
+        ("images", 3),
+        ("music", 1),
+        ("refresh, nothing changed", 4),
+    ]
+    for phase in told["phases"]:
+        assert phase["files_per_s"] == pytest.approx(phase["files"] / phase["seconds"])
+    assert told["library_bytes"] > 0
+    for floor in told["floor"]:
+        assert floor["decode_ms"] > 0
+        assert floor["network_ms"] > 0
+
+
+def test_a_library_that_exists_is_left_alone(
+    order: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([*order, "--library", str(tmp_path)]) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+def test_the_table_names_the_phases(order: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(order) == 0
+    table = capsys.readouterr().out
+    for words in ("decode ms", "share of floor", "refresh, nothing changed", "library on disk"):
+        assert words in table
