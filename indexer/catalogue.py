@@ -97,6 +97,19 @@ def read_ids(connection: Connection, generation: int, kind: Kind) -> NDArray[np.
     return np.fromiter(connection.execute(query).scalars(), np.int64)
 
 
+def read_ids_below(connection: Connection, generation: int, kind: Kind, folders: Sequence[str]) -> list[int]:
+    """Return the ids of a generation's items of one kind in some absolute folders, ascending."""
+    inside: list[ColumnElement[bool]] = []
+    for folder in folders:
+        prefix = os.fsencode(folder.rstrip(os.sep) + os.sep)
+        # Bytes compare as they sort: all that begins with `a/` lies between it and `a0`, the byte after `/`.
+        after = prefix[:-1] + bytes([prefix[-1] + 1])
+        inside.append((items.c.path >= prefix) & (items.c.path < after))
+        inside.append(items.c.path == os.fsencode(folder))
+    query = select(items.c.id).where(seen_by(generation), items.c.kind == kind, or_(*inside))
+    return list(connection.execute(query.order_by(items.c.id)).scalars())
+
+
 def read_paths(connection: Connection, generation: int, kind: Kind) -> Iterator[tuple[int, str]]:
     """Yield id and path of a generation's items of one kind, by id."""
     query = (

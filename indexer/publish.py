@@ -17,13 +17,15 @@ from core.artefacts import fsync, sha256_of, written_aside
 from embedding.media import Kind
 from embedding.network import Network
 from indexer import catalogue, changes
+from indexer.cell_index import SAMPLE
 from indexer.locks import is_leased
-from indexer.vectors import VectorIndex
+from indexer.vectors import CELLS_FROM, VectorIndex, new_index, read_file, suits, write_file
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FOLDER = "index"
 MANIFEST = "manifest.json"
 _ASIDE = ".aside-"
+_ADDED = 1 << 16  # vectors in memory beside the index
 INDEX_FILES: dict[Kind, str] = {"image": "images.faiss", "music": "music.faiss"}
 
 
@@ -56,7 +58,7 @@ def read_index(library: Path, generation: int, network: str, kind: Kind) -> Vect
     if manifest is None or (manifest.generation, manifest.network) != (generation, network):
         return None
     name = INDEX_FILES[kind]
-    return VectorIndex.read(generation_folder(library, generation) / name, manifest.sha256.get(name, ""))
+    return read_file(generation_folder(library, generation) / name, manifest.sha256.get(name, ""))
 
 
 def derive_index(
@@ -64,10 +66,17 @@ def derive_index(
 ) -> VectorIndex:
     """Make the index of a generation from the catalogue, extending an older one where there is one."""
     wanted = catalogue.read_ids(connection, generation, kind)
-    index = start if start is not None else VectorIndex.empty()
-    index.remove(np.setdiff1d(index.ids, wanted))
-    new = np.setdiff1d(wanted, index.ids)
-    index.add(new, catalogue.read_vectors(connection, new.tolist(), network))
+    index = start if start is not None and suits(start, len(wanted)) else None
+    if index is None:
+        some = np.sort(np.random.default_rng(0).permutation(wanted)[:SAMPLE])
+        sample = some if len(wanted) >= CELLS_FROM else some[:0]
+        index = new_index(len(wanted), catalogue.read_vectors(connection, sample.tolist(), network))
+    known = index.ids
+    index.remove(np.setdiff1d(known, wanted))
+    new = np.setdiff1d(wanted, known)
+    for first in range(0, len(new), _ADDED):
+        ids = new[first : first + _ADDED]
+        index.add(ids, catalogue.read_vectors(connection, ids.tolist(), network))
     return index
 
 
@@ -77,7 +86,7 @@ def write_indexes(library: Path, generation: int, network: str, indexes: dict[Ki
     folder.parent.mkdir(exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=folder.parent))
     for kind, index in indexes.items():
-        index.write(aside / INDEX_FILES[kind])
+        write_file(index, aside / INDEX_FILES[kind])
     hashes = {name: sha256_of(aside / name) for name in INDEX_FILES.values()}
     counts = {kind: len(index) for kind, index in indexes.items()}
     manifest = Manifest(generation, network, {str(kind): count for kind, count in counts.items()}, hashes)

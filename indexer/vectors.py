@@ -1,112 +1,92 @@
-"""The FAISS files: exact inner-product indexes, derived from the catalogue."""
+"""The vectors of one modality in a FAISS file: which kind of index it is, reading and writing it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.artefacts import sha256_of, written_aside
-from embedding.network import DIM
+from indexer.cell_index import CellIndex
+from indexer.exact_index import ExactIndex
+
+CELLS_FROM: Final = 250_000
+"""From so many vectors on, an exact scan takes more than about 15 ms and cells take over; see
+`attune benchmark search`."""
 
 
-class VectorIndex:
-    """Unit vectors of one modality by item id; the only class that touches FAISS.
+class VectorIndex(Protocol):
+    """Unit vectors by item id, searched by inner product.
 
-    Args:
-        index: A FAISS `IndexIDMap2` over a flat inner-product index.
+    Attributes:
+        exact: What it finds, and the inner products that it tells, are exact. Otherwise a few of the nearest
+            may be missing, and the inner products are rounded.
     """
 
-    def __init__(self, index: Any) -> None:
-        self._index = index
+    exact: bool
 
-    @classmethod
-    def empty(cls) -> VectorIndex:
-        """Return an index without vectors."""
-        import faiss
-
-        return cls(faiss.IndexIDMap2(faiss.IndexFlatIP(DIM)))
-
-    @classmethod
-    def read(cls, path: Path, sha256: str) -> VectorIndex | None:
-        """Read an index, or None if the file is missing or not the recorded one."""
-        import faiss
-
-        try:
-            if sha256_of(path) != sha256:
-                return None
-            return cls(faiss.deserialize_index(np.fromfile(path, np.uint8)))
-        except (OSError, RuntimeError):
-            return None
-
-    def write(self, path: Path) -> None:
-        """Write the index aside, make it durable and give it its name.
-
-        Raises:
-            OSError: It cannot be written. (FAISS's own writer does not notice a full disk.)
-        """
-        import faiss
-
-        with written_aside(path) as aside:
-            aside.write_bytes(faiss.serialize_index(self._index).tobytes())
-
-    def __len__(self) -> int:
-        return int(self._index.ntotal)
+    def __len__(self) -> int: ...
 
     @property
     def ids(self) -> NDArray[np.int64]:
-        """The ids that are in the index, in its order."""
-        import faiss
-
-        return np.asarray(faiss.vector_to_array(self._index.id_map), np.int64)
+        """The ids that are in the index."""
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Add vectors, float32 (n, 128), under their ids."""
-        if len(ids):
-            self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
 
     def remove(self, ids: NDArray[np.int64]) -> None:
         """Take ids out."""
-        if len(ids):
-            self._index.remove_ids(ids)
 
     def search(
         self, query: NDArray[np.float32], limit: int, among: Sequence[int] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the ids with the largest inner products, and these.
+        """Return the ids with the largest inner products with a query, float32 (128,), and these.
 
-        Exact. Equal inner products are ordered by id, so an answer never depends on the history of the file.
-
-        Args:
-            query: float32 (128,).
-            limit: How many are wanted.
-            among: Only these ids count; None: all.
-
-        Returns:
-            ids and inner products, best first; fewer than `limit` where there are no more.
+        Best first, at least `limit` of them or all that there are; `among`: only these ids count.
         """
-        import faiss
 
-        available = len(self) if among is None else min(len(among), len(self))
-        limit = min(limit, available)
-        if limit <= 0:
-            return np.empty(0, np.int64), np.empty(0, np.float32)
-        chosen = None
-        if among is not None:
-            parameters: Any = faiss.SearchParameters
-            chosen = parameters(sel=faiss.IDSelectorBatch(np.asarray(among, np.int64)))
-        asked = np.ascontiguousarray(query[None], np.float32)
-        wider = limit
-        while True:
-            inner, ids = self._index.search(asked, wider, params=chosen)
-            # Where the last inner product is shared, which of its owners are in is for the ids to say.
-            if wider >= available or inner[0, -1] < inner[0, limit - 1]:
-                break
-            wider = min(2 * wider, available)
-        found = ids[0] >= 0
-        ids, inner = ids[0][found], inner[0][found]
-        order = np.lexsort((ids, -inner))[:limit]
-        return ids[order], inner[order]
+    def serialize(self) -> NDArray[np.uint8]:
+        """Return the file's bytes."""
+
+
+def suits(index: VectorIndex, count: int) -> bool:
+    """Say whether an index is of the kind for so many vectors; around the border, what is there stays."""
+    if index.exact:
+        return count < CELLS_FROM
+    return count >= CELLS_FROM // 2
+
+
+def new_index(count: int, sample: NDArray[np.float32]) -> VectorIndex:
+    """Return an empty index for so many vectors.
+
+    Args:
+        count: How many there will be.
+        sample: Some of them, float32 (n, 128), to place the cells by; see `SAMPLE`.
+    """
+    return ExactIndex.empty() if count < CELLS_FROM else CellIndex.trained(sample)
+
+
+def read_file(path: Path, sha256: str) -> VectorIndex | None:
+    """Read an index, or None if the file is missing or not the recorded one."""
+    import faiss
+
+    try:
+        if sha256_of(path) != sha256:
+            return None
+        index: Any = faiss.deserialize_index(np.fromfile(path, np.uint8))
+    except (OSError, RuntimeError):
+        return None
+    return CellIndex(index) if isinstance(index, faiss.IndexIVF) else ExactIndex(index)
+
+
+def write_file(index: VectorIndex, path: Path) -> None:
+    """Write an index aside, make it durable and give it its name.
+
+    Raises:
+        OSError: It cannot be written. (FAISS's own writer does not notice a full disk.)
+    """
+    with written_aside(path) as aside, aside.open("wb") as file:
+        file.write(index.serialize().data)

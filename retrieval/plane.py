@@ -10,7 +10,7 @@ from embedding.media import Kind
 from embedding.network import Affect
 from indexer.library import Library
 from retrieval.results import Result
-from retrieval.search import Filters, allowed, result_of
+from retrieval.search import Filters, exclusion, inside, result_of
 
 # Places of everyday words on Russell's circumplex (A circumplex model of affect, 1980), on our scale.
 MOODS: dict[str, tuple[float, float]] = {
@@ -25,6 +25,7 @@ MOODS: dict[str, tuple[float, float]] = {
     "neutral": (0.0, 0.0),
 }
 
+_LOOK = 100  # items at a time, until enough pass
 _WIDEST = math.sqrt(8.0)  # from (-1, -1) to (1, 1)
 
 
@@ -49,17 +50,20 @@ def nearest_on_plane(
         Nearest first; the score is 1 minus the distance's share of the plane's diagonal.
     """
     ids, points = library.affect(kind)
-    among = allowed(library, kind, filters)
+    passes = exclusion(library, filters)
+    among = inside(library, kind, filters)
     if among is not None:
         keep = np.isin(ids, among)
         ids, points = ids[keep], points[keep]
     scores = 1.0 - np.hypot(points[:, 0] - valence, points[:, 1] - arousal) / _WIDEST
-    order = np.lexsort((ids, -scores))[: filters.limit]
-    items = library.items(ids[order].tolist())
-    return [
-        result_of(items[item], rank, score, None)
-        for rank, (item, score) in enumerate(
-            zip(ids[order].tolist(), scores[order].tolist(), strict=True), start=1
-        )
-        if score >= filters.min_score
-    ]
+    ranked = np.lexsort((ids, -scores))
+    results: list[Result] = []
+    for first in range(0, len(ranked), _LOOK):
+        some = ranked[first : first + _LOOK]
+        items = library.items(ids[some].tolist())
+        for item, score in zip(ids[some].tolist(), scores[some].tolist(), strict=True):
+            if len(results) == filters.limit or score < filters.min_score:
+                return results
+            if passes(items[item]):
+                results.append(result_of(items[item], len(results) + 1, score, None))
+    return results

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.paths import is_below, is_below_any, matches_any
+from core.paths import is_below, matches_any
 from embedding.backbones import PATCH_S
 from embedding.media import Kind
 from embedding.moments import SPAN
@@ -34,11 +34,6 @@ class Filters:
     below: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
-    @property
-    def by_path(self) -> bool:
-        """Whether the path decides anything."""
-        return bool(self.below or self.exclude)
-
 
 def nearest(
     library: Library, network: Network, vector: NDArray[np.float32], kind: Kind, filters: Filters
@@ -55,36 +50,51 @@ def nearest(
     Returns:
         Best first; equal scores in the order of ids. A song comes with its best moment.
     """
-    among = allowed(library, kind, filters)
-    ids, inner = library.index(kind).search(vector, filters.limit, among)
-    scores = network.probability(inner)
-    items = library.items(ids.tolist())
+    found = _passing(library, vector, kind, filters)
+    scores = network.probability(np.array([inner for _, inner in found], np.float32))
     results = []
-    for rank, (item, score) in enumerate(zip(ids.tolist(), scores.tolist(), strict=True), start=1):
+    for rank, ((item, _), score) in enumerate(zip(found, scores.tolist(), strict=True), start=1):
         if score < filters.min_score:
             break
-        moment = best_moment(library, network, vector, items[item]) if kind == "music" else None
-        results.append(result_of(items[item], rank, score, moment))
+        moment = best_moment(library, network, vector, item) if kind == "music" else None
+        results.append(result_of(item, rank, score, moment))
     return results
 
 
-def allowed(library: Library, kind: Kind, filters: Filters) -> list[int] | None:
-    """Return the ids of the items whose paths pass, None where all do."""
-    if not filters.by_path:
-        return None
+def _passing(
+    library: Library, vector: NDArray[np.float32], kind: Kind, filters: Filters
+) -> list[tuple[Item, float]]:
+    """Return the nearest items that pass, with their inner products."""
+    among = inside(library, kind, filters)
+    passes = exclusion(library, filters)
+    wanted = filters.limit
+    while True:
+        ids, inner = library.nearest(kind, vector, wanted, among)
+        items = library.items(ids.tolist())
+        ranked = zip((items[item] for item in ids.tolist()), inner.tolist(), strict=True)
+        passing = [(item, value) for item, value in ranked if passes(item)]
+        if len(passing) >= filters.limit or len(ids) < wanted:
+            return passing[: filters.limit]
+        wanted *= 4  # what is excluded leaves room: look further
+
+
+def inside(library: Library, kind: Kind, filters: Filters) -> list[int] | None:
+    """Return the ids of the items that lie in the folders of a filter, None where any folder will do."""
+    return library.ids_below(kind, filters.below) if filters.below else None
+
+
+def exclusion(library: Library, filters: Filters) -> Callable[[Item], bool]:
+    """Return what says whether the globs of a filter let an item pass."""
+    if not filters.exclude:
+        return lambda _: True
     roots = sorted((root.path for root in library.roots()), key=len, reverse=True)
-    return [
-        item
-        for item, path in library.paths(kind)
-        if (not filters.below or is_below_any(path, filters.below))
-        and not matches_any(_below_root(path, roots), filters.exclude)
-    ]
 
+    def passes(item: Item) -> bool:
+        # As in a build, globs are compared with the path from its root on.
+        root = next((root for root in roots if is_below(item.path, root)), "")
+        return not matches_any(item.path[len(root) :] or item.path, filters.exclude)
 
-def _below_root(path: str, roots: Sequence[str]) -> str:
-    """Return what globs are compared with, here as in a build: the path from its root on."""
-    root = next((root for root in roots if is_below(path, root)), "")
-    return path[len(root) :] or path
+    return passes
 
 
 def best_moment(library: Library, network: Network, vector: NDArray[np.float32], item: Item) -> Moment | None:

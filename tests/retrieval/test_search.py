@@ -14,8 +14,8 @@ from core.paths import is_below, matches_any
 from embedding.media import Kind
 from embedding.moments import embed_moments, embed_track
 from embedding.network import Network
+from indexer.exact_index import ExactIndex
 from indexer.library import Library
-from indexer.vectors import VectorIndex
 from retrieval.answer import browse, find
 from retrieval.query import Seeds, Span, mean_vector
 from retrieval.results import Asked
@@ -148,7 +148,7 @@ def test_the_index_is_exact_whatever_was_added_and_removed(
     vectors = random.normal(size=(count, 128)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ids = random.permutation(1000)[:count].astype(np.int64)
-    index = VectorIndex.empty()
+    index = ExactIndex.empty()
     index.add(ids[: count // 2], vectors[: count // 2])
     index.add(ids[count // 2 :], vectors[count // 2 :])
     kept = random.random(count) < 0.7
