@@ -1,14 +1,21 @@
-"""`attune benchmark make-library` and `pipeline`: what Attune costs."""
+"""`attune benchmark make-library`, `pipeline`, `search` and `cold`: what Attune costs."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
+from core.options import (
+    DebugOption,
+    JsonOption,
+    LibraryOption,
+    QuietOption,
+    WorkersOption,
+    library_folder,
+)
 
 if TYPE_CHECKING:
     from embedding.media import Kind
@@ -75,6 +82,7 @@ def pipeline_command(
     from tempfile import TemporaryDirectory
 
     from benchmarks.pipeline import measure
+    from benchmarks.speed_tables import print_pipeline
     from core.errors import AttuneError, UsageError, printable
     from core.settings import load_settings
     from core.terminal import print_json, shown_progress
@@ -92,36 +100,46 @@ def pipeline_command(
     if as_json:
         print_json(document)
     else:
-        _print_pipeline(document)
+        print_pipeline(document)
 
 
-def _print_pipeline(document: dict[str, Any]) -> None:
-    from rich.table import Table
+@app.command("search")
+def search_command(
+    library: LibraryOption = None,
+    size: Annotated[
+        list[int] | None,
+        typer.Option("--size", min=100, metavar="N", help="Vectors to search; 85,000 and 1,000,000."),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Time search in a library's own embeddings, and in many more like them, beside HNSW."""
+    from benchmarks.search import measure
+    from benchmarks.speed_tables import print_search
+    from core.terminal import print_json, shown_progress
 
-    from core.terminal import out
+    with shown_progress(quiet=quiet) as progress:
+        document = measure(library_folder(library), size or [85_000, 1_000_000], progress)
+    if as_json:
+        print_json(document)
+    else:
+        print_search(document)
 
-    floors = Table("floor, a file on one core", box=None, header_style="bold", pad_edge=False)
-    for name in ("decode ms", "network ms", "mean length s"):
-        floors.add_column(name, justify="right")
-    for floor in document["floor"]:
-        length = f"{floor['seconds']:.0f}" if floor["seconds"] else ""
-        floors.add_row(floor["kind"], f"{floor['decode_ms']:.2f}", f"{floor['network_ms']:.2f}", length)
-    phases = Table(f"{document['workers']} workers", box=None, header_style="bold", pad_edge=False)
-    for name in ("files", "seconds", "files/s", "× real time", "share of floor", "peak PSS MB"):
-        phases.add_column(name, justify="right")
-    for phase in document["phases"]:
-        real, share = phase["real_time"], phase["share_of_floor"]
-        phases.add_row(
-            phase["name"],
-            str(phase["files"]),
-            f"{phase['seconds']:.1f}",
-            f"{phase['files_per_s']:.1f}",
-            "" if real is None else f"{real:.0f}",
-            "" if share is None else f"{share:.0%}",
-            f"{phase['peak_pss_mb']:.0f}",
-        )
-    console = out()
-    console.print(floors)
-    console.print()
-    console.print(phases)
-    console.print(f"\nlibrary on disk: {document['library_bytes'] / 1e6:.1f} MB")
+
+@app.command("cold")
+def cold_command(
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Time questions to a library, from the shell to the answer and in one process."""
+    from benchmarks.cold import measure
+    from benchmarks.speed_tables import print_cold
+    from core.terminal import print_json
+
+    document = measure(library_folder(library))
+    if as_json:
+        print_json(document)
+    else:
+        print_cold(document)

@@ -1,0 +1,105 @@
+"""Timings as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.terminal import out
+
+
+def print_pipeline(document: dict[str, Any]) -> None:
+    """Print the floor, the phases of a build and the library's size."""
+    _print(
+        "floor, a file on one core",
+        ("decode ms", "network ms", "mean length s"),
+        [
+            (
+                floor["kind"],
+                f"{floor['decode_ms']:.2f}",
+                f"{floor['network_ms']:.2f}",
+                f"{floor['seconds']:.0f}" if floor["seconds"] else "",
+            )
+            for floor in document["floor"]
+        ],
+    )
+    _print(
+        f"{document['workers']} workers",
+        ("files", "seconds", "files/s", "× real time", "share of floor", "peak PSS MB"),
+        [
+            (
+                phase["name"],
+                str(phase["files"]),
+                f"{phase['seconds']:.1f}",
+                f"{phase['files_per_s']:.1f}",
+                "" if phase["real_time"] is None else f"{phase['real_time']:.0f}",
+                "" if phase["share_of_floor"] is None else f"{phase['share_of_floor']:.0%}",
+                f"{phase['peak_pss_mb']:.0f}",
+            )
+            for phase in document["phases"]
+        ],
+    )
+    out().print(f"library on disk: {document['library_bytes'] / 1e6:.1f} MB")
+
+
+def print_search(document: dict[str, Any]) -> None:
+    """Print a row for each index and size."""
+    _print(
+        f"one thread; grown from {document['real_vectors']} real vectors",
+        ("vectors", "setting", "p50 ms", "p95 ms", "queries/s", "recall@10", "build s", "bytes a vector"),
+        [
+            (
+                row["index"],
+                str(row["vectors"]),
+                row["setting"],
+                f"{row['p50_ms']:.2f}",
+                f"{row['p95_ms']:.2f}",
+                f"{row['per_s']:.0f}",
+                f"{row['recall']:.3f}",
+                f"{row['build_s']:.1f}",
+                f"{row['bytes_a_vector']:.0f}",
+            )
+            for row in document["rows"]
+        ],
+    )
+    for name in document["not_installed"]:
+        out().print(f'{name} is not installed: pip install "attune[bench]"')
+
+
+def print_cold(document: dict[str, Any]) -> None:
+    """Print what a person waits for at the shell, and what a program waits for in one process."""
+    _print(
+        f"shell to answer; {document['images']} images, {document['music']} pieces of music",
+        ("median s", "least", "most", "runs", "goal"),
+        [
+            (
+                one["what"],
+                f"{one['median_s']:.2f}",
+                f"{one['min_s']:.2f}",
+                f"{one['max_s']:.2f}",
+                str(one["runs"]),
+                f"{one['goal_s']:.1f}",
+            )
+            for one in document["shell"]
+        ],
+    )
+    _print(
+        "in one process",
+        ("p50 ms", "p95 ms", "runs"),
+        [
+            (one["what"], f"{one['p50_ms']:.2f}", f"{one['p95_ms']:.2f}", str(one["runs"]))
+            for one in document["warm"]
+        ],
+    )
+
+
+def _print(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.table import Table
+
+    table = Table(title, box=None, header_style="bold", pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    out().print(table)
+    out().print()
