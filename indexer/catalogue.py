@@ -13,10 +13,14 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Engine,
+    Integer,
     Row,
+    String,
+    bindparam,
     create_engine,
     event,
     or_,
@@ -68,9 +72,32 @@ def connect(path: Path, *, writable: bool) -> Engine:
     return engine
 
 
-def seen_by(generation: int) -> ColumnElement[bool]:
+def seen_by(generation: int | BindParameter[int]) -> ColumnElement[bool]:
     """Condition: the row belongs to that generation."""
     return (items.c.added <= generation) & or_(items.c.removed.is_(None), items.c.removed > generation)
+
+
+# Built once: what a query needs again and again costs more to build than to run.
+_NETWORK = bindparam("network", type_=String)
+_OF_NETWORK = (embeddings.c.item == items.c.id) & (embeddings.c.network == _NETWORK)
+_SEEN = seen_by(bindparam("generation", type_=Integer))
+_IDS: BindParameter[int] = bindparam("ids", expanding=True)
+_AFFECT = ("valence", "arousal", "positive", "neutral", "negative")
+_ITEM = select(
+    *(getattr(items.c, name) for name in ("id", "kind", "path", "duration_s", "title", "artist")),
+    *(getattr(items.c, name) for name in ("feature_row", "feature_rows")),
+    *(getattr(embeddings.c, name) for name in _AFFECT),
+).select_from(items.join(embeddings, _OF_NETWORK))
+_ITEMS = _ITEM.where(items.c.id.in_(_IDS))
+_ITEM_OF_STAMP = _ITEM.where(
+    _SEEN, *(getattr(items.c, name) == bindparam(name) for name in ("path", "size", "mtime_ns"))
+)
+_ITEM_OF_CONTENT = _ITEM.where(
+    _SEEN, items.c.content == bindparam("content"), items.c.kind == bindparam("kind")
+).limit(1)
+_VECTORS = select(embeddings.c.item, embeddings.c.vector).where(
+    embeddings.c.network == _NETWORK, embeddings.c.item.in_(_IDS)
+)
 
 
 def current_generation(connection: Connection) -> Generation | None:
@@ -127,8 +154,7 @@ def read_vectors(connection: Connection, ids: Sequence[int], network: str) -> ND
     """
     found: dict[int, bytes] = {}
     for some in chunks(ids):
-        query = select(embeddings.c.item, embeddings.c.vector)
-        rows = connection.execute(query.where(embeddings.c.network == network, embeddings.c.item.in_(some)))
+        rows = connection.execute(_VECTORS, {"network": network, "ids": some})
         found.update((row[0], row[1]) for row in rows)
     joined = b"".join(found[item] for item in ids)
     return np.frombuffer(joined, "<f4").reshape(len(ids), DIM)
@@ -138,19 +164,16 @@ def read_items(connection: Connection, ids: Sequence[int], network: str) -> dict
     """Return items by id, with their affect by that network."""
     found: dict[int, Item] = {}
     for some in chunks(ids):
-        rows = connection.execute(_item_query(network).where(items.c.id.in_(some)))
+        rows = connection.execute(_ITEMS, {"network": network, "ids": some})
         found.update((row[0], _item(row)) for row in rows)
     return found
 
 
 def find_stamp(connection: Connection, generation: int, stamp: Stamp, network: str) -> Item | None:
     """Return the item that is this very file, unchanged."""
-    same = (
-        (items.c.path == os.fsencode(stamp.path))
-        & (items.c.size == stamp.size)
-        & (items.c.mtime_ns == stamp.mtime_ns)
-    )
-    row = connection.execute(_item_query(network).where(seen_by(generation), same)).first()
+    asked = {"path": os.fsencode(stamp.path), "size": stamp.size, "mtime_ns": stamp.mtime_ns}
+    seen = {"generation": generation, "network": network}
+    row = connection.execute(_ITEM_OF_STAMP, asked | seen).first()
     return None if row is None else _item(row)
 
 
@@ -164,9 +187,8 @@ def find_copy(
     connection: Connection, generation: int, kind: Kind, content: bytes, network: str
 ) -> Item | None:
     """Return an item of the generation, of that kind and with that content."""
-    same = (items.c.content == content) & (items.c.kind == kind)
-    query = _item_query(network).where(seen_by(generation), same).limit(1)
-    row = connection.execute(query).first()
+    asked = {"kind": kind, "content": content, "generation": generation, "network": network}
+    row = connection.execute(_ITEM_OF_CONTENT, asked).first()
     return None if row is None else _item(row)
 
 
@@ -192,15 +214,6 @@ def read_affect(
     )
     table = np.array([tuple(row) for row in connection.execute(query)], np.float64).reshape(-1, 3)
     return table[:, 0].astype(np.int64), table[:, 1:]
-
-
-def _item_query(network: str) -> Any:
-    affect = (
-        getattr(embeddings.c, name) for name in ("valence", "arousal", "positive", "neutral", "negative")
-    )
-    columns = (items.c.id, items.c.kind, items.c.path, items.c.duration_s, items.c.title, items.c.artist)
-    joined = items.join(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
-    return select(*columns, items.c.feature_row, items.c.feature_rows, *affect).select_from(joined)
 
 
 def _item(row: Row[Any]) -> Item:

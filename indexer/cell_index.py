@@ -6,6 +6,7 @@ bytes of the exact index; whoever searches computes the inner products of what i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ class CellIndex:
         index: Any = faiss.index_factory(DIM, f"IVF{CELLS},SQfp16", faiss.METRIC_INNER_PRODUCT)
         index.cp.niter = 10
         index.cp.min_points_per_centroid = 1  # fewer than usual are no reason to write to the terminal
+        faiss.omp_set_num_threads(os.cpu_count() or 1)
         index.train(np.ascontiguousarray(sample, np.float32))
         return cls(index)
 
@@ -63,7 +65,10 @@ class CellIndex:
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Add vectors, float32 (n, 128), under their ids."""
+        import faiss
+
         if len(ids):
+            faiss.omp_set_num_threads(os.cpu_count() or 1)
             self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
 
     def remove(self, ids: NDArray[np.int64]) -> None:
@@ -98,6 +103,7 @@ class CellIndex:
             chosen["sel"] = faiss.IDSelectorBatch(np.asarray(among, np.int64))
         everywhere = among is not None or wanted > _ALL_FROM * available
         asked = np.ascontiguousarray(query[None], np.float32)
+        faiss.omp_set_num_threads(1)  # one query is the work of one: more would only wait for each other
         for probed in [CELLS] if everywhere else [_PROBED, CELLS]:
             inner, ids = self._index.search(asked, wanted, params=parameters(nprobe=probed, **chosen))
             if ids[0, -1] >= 0:

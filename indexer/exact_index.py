@@ -76,7 +76,8 @@ class ExactIndex:
             parameters: Any = faiss.SearchParameters
             chosen = parameters(sel=faiss.IDSelectorBatch(np.asarray(among, np.int64)))
         asked = np.ascontiguousarray(query[None], np.float32)
-        wider = limit
+        faiss.omp_set_num_threads(1)  # one query is the work of one: more would only wait for each other
+        wider = min(limit + 1, available)
         while True:
             inner, ids = self._index.search(asked, wider, params=chosen)
             # Where the last inner product is shared, which of its owners are in is for the ids to say.
