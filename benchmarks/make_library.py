@@ -14,16 +14,18 @@ from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from core.artefacts import written_aside
 from core.errors import UsageError, printable
 from core.progress import Progress
 from embedding.media import Kind, kind_of
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SIDE: Final = 500
 CLIP_S: Final = 60.0
@@ -147,7 +149,7 @@ def _write_pictures(orders: Sequence[tuple[Path, Path, tuple[int, int]]]) -> Non
 
 def _vary(photo: Path, random: np.random.Generator) -> Image.Image:
     """Return a crop, perhaps flipped, with other colours and light; its long side is 500 pixels."""
-    from PIL import ImageEnhance
+    from PIL import Image, ImageEnhance
 
     with Image.open(photo) as opened:
         image = opened.convert("RGB")

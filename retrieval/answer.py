@@ -21,6 +21,7 @@ def find(
     paths: Sequence[str],
     filters: Filters,
     span: Span = WHOLE,
+    against: Sequence[str] = (),
 ) -> Answer:
     """Find what corresponds with files of one kind in the other kind.
 
@@ -31,6 +32,7 @@ def find(
         paths: Files of one kind; their mean is asked with.
         filters: Number, least score, folders.
         span: The part of each song to ask with.
+        against: Counter-seeds: files of either kind that answers shall be less like.
 
     Raises:
         UsageError: A file does not exist or is no media.
@@ -39,7 +41,8 @@ def find(
     began = time.perf_counter()
     asked = [seeds.seed(path, span) for path in paths]
     wanted: Kind = "image" if asked[0].kind == "music" else "music"
-    found = nearest(library, network, mean_vector(asked), wanted, filters)
+    vector = mean_vector(asked, [seeds.seed(path) for path in against])
+    found = nearest(library, network, vector, wanted, filters)
     return _answer(wanted, [seed.asked for seed in asked], found, library, network, began)
 
 

@@ -22,6 +22,7 @@ from indexer.library import Library, published
 from indexer.records import Item, Stamp
 from retrieval.results import Asked
 
+_COUNTER_WEIGHT = 0.5
 _NAMES: dict[Kind, str] = {"image": "a picture", "music": "music"}
 
 
@@ -160,9 +161,17 @@ def require_kind(paths: Sequence[str], wanted: Kind, other_command: str) -> None
             )
 
 
-def mean_vector(seeds: Sequence[Seed]) -> NDArray[np.float32]:
-    """Return the mean of seeds' embeddings, unit length, float32 (128,)."""
-    total = np.sum([seed.vector for seed in seeds], axis=0, dtype=np.float64)
+def mean_vector(seeds: Sequence[Seed], against: Sequence[Seed] = ()) -> NDArray[np.float32]:
+    """Return what several seeds ask together, unit length, float32 (128,).
+
+    Args:
+        seeds: The mean of their embeddings is asked with; at least one.
+        against: Counter-seeds: half of the mean of their embeddings is taken away.
+    """
+    total = np.mean([seed.vector for seed in seeds], axis=0, dtype=np.float64)
+    if against:
+        total /= max(float(np.linalg.norm(total)), 1e-12)
+        total -= _COUNTER_WEIGHT * np.mean([seed.vector for seed in against], axis=0, dtype=np.float64)
     return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
 
 

@@ -79,6 +79,18 @@ def test_several_seeds_are_their_normalised_mean(library: Library, network: Netw
     assert [asked.path for asked in answer.query] == songs
 
 
+def test_half_of_the_counter_seeds_is_taken_away(library: Library, network: Network, media: Path) -> None:
+    seeds = Seeds(library, network)
+    song, unlike = str(media / "song 0.flac"), [str(media / "song 1.ogg"), str(media / "photo 00.jpg")]
+    expected = seeds.seed(song).vector - 0.25 * (seeds.seed(unlike[0]).vector + seeds.seed(unlike[1]).vector)
+    expected /= np.linalg.norm(expected)
+    answer = find(library, network, seeds, [song], Filters(limit=100), against=unlike)
+    assert [r.path for r in answer.results] == [
+        p for p, _ in brute_force(library, network, expected, "image")
+    ]
+    assert [asked.path for asked in answer.query] == [song]
+
+
 def test_a_file_outside_the_library_is_embedded_alike(
     library: Library, network: Network, media: Path
 ) -> None:
