@@ -61,6 +61,27 @@ def extract(path: Path, kind: Kind, backbones: Backbones) -> Extracted:
     )
 
 
+def extract_unchanged(path: Path, kind: Kind, backbones: Backbones) -> Extracted:
+    """Extract a file that nobody writes meanwhile: else features and content would be of two states of it.
+
+    Raises:
+        MediaError: The file cannot be used, or it changed; the reason says why.
+    """
+    before = _state_of(path)
+    extracted = extract(path, kind, backbones)
+    if _state_of(path) != before:
+        raise UnreachableMedia(path, "it changed while it was read")
+    return extracted
+
+
+def _state_of(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def content_of(path: Path) -> bytes:
     """Return the SHA-256 of a media file's bytes: copies and moved files are known by it.
 

@@ -14,15 +14,15 @@ import signal
 import time
 from collections import deque
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import ArtefactError, MediaError, UnreachableMedia
-from embedding.extraction import Extracted, extract
-from embedding.media import Kind
+from core.errors import ArtefactError, CostlyMedia, MediaError, UnreachableMedia
+from embedding.extraction import Extracted, extract_unchanged
+from embedding.media import TOO_MUCH_MEMORY, Kind
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -31,16 +31,27 @@ if TYPE_CHECKING:
 Outcome = Extracted | MediaError
 
 _CRASHED = "the decoder crashed on it; the file is probably damaged"
+_ENDED = "its reader was ended from outside; the next build tries again"
+_FAULTS = frozenset(
+    {signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, getattr(signal, "SIGBUS", 0)}
+)
 _START_S = 60.0  # a new worker first imports its libraries
 _AHEAD = 3  # files in a worker's hands: it goes on while whoever asked writes to disk
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to read."""
+    """One file to read.
+
+    Attributes:
+        path: The file.
+        kind: What it is.
+        again: A worker died on it already: perhaps of what another file had left behind.
+    """
 
     path: Path
     kind: Kind
+    again: bool = False
 
 
 def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
@@ -69,10 +80,12 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
             for worker in _ended(busy):
                 del busy[worker.connection]
                 outcome = worker.take()
-                heir = _go_on(worker, list(islice(queue, 1)), settings)
+                more = [] if outcome is None else list(islice(queue, 1))
+                heir = _go_on(worker, more, settings)
                 if heir is not None:
                     busy[heir.connection] = heir
-                yield outcome
+                if outcome is not None:
+                    yield outcome
     finally:
         for worker in busy.values():
             worker.stop()
@@ -132,8 +145,10 @@ class _Worker:
         with contextlib.suppress(OSError):  # died already: its silence will be heard
             self.connection.send(job)
 
-    def take(self) -> Outcome:
+    def take(self) -> Outcome | None:
         """Return what became of its first file; a worker that is late or dead is stopped for good.
+
+        None: it died for the first time on this file, which is back at the head of those that wait.
 
         Raises:
             ArtefactError: The weights are missing or damaged.
@@ -148,11 +163,20 @@ class _Worker:
                 if self.waiting:
                     self._start_clock()
                 return outcome
-            reason = f"reading it took more than {self._limit_s(job):g} s"
         except (EOFError, OSError):
-            reason = _CRASHED
+            self.stop()
+            return self._died_on(job)
         self.stop()
-        return UnreachableMedia(job.path, reason)
+        variable = "ATTUNE_IMAGE_TIMEOUT_S" if job.kind == "image" else "ATTUNE_MUSIC_TIMEOUT_S"
+        return CostlyMedia(job.path, f"reading it took more than {self._limit_s(job):g} s ({variable})")
+
+    def _died_on(self, job: Job) -> MediaError | None:
+        if not job.again:
+            self.waiting.appendleft(replace(job, again=True))
+            return None
+        if -(self._process.exitcode or 0) in _FAULTS:
+            return CostlyMedia(job.path, _CRASHED)
+        return UnreachableMedia(job.path, _ENDED)
 
     def _start_clock(self) -> None:
         self.deadline = time.monotonic() + self._limit_s(self.waiting[0]) + self._grace_s
@@ -185,11 +209,11 @@ def _work(connection: Connection, memory_mb: int) -> None:
 
 def _outcome(job: Job, backbones: Backbones) -> Outcome | ArtefactError:
     try:
-        return extract(job.path, job.kind, backbones)
+        return extract_unchanged(job.path, job.kind, backbones)
     except (MediaError, ArtefactError) as error:
         return error
     except MemoryError:
-        return UnreachableMedia(job.path, "reading it takes more memory than allowed (ATTUNE_MEMORY_MB)")
+        return CostlyMedia(job.path, TOO_MUCH_MEMORY)
     except Exception as error:  # noqa: BLE001 - whatever a library throws at one file, the run goes on
         return MediaError(job.path, f"it could not be read ({type(error).__name__}: {error})")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from core.paths import absolute
 from core.progress import Progress
 from embedding.extraction import Extracted
 from embedding.network import Network
-from embedding.workers import Job, extract_all
+from embedding.workers import Job, Outcome, extract_all
 from indexer import catalogue, changes
 from indexer.locks import writing
 from indexer.plan import Plan, compare
@@ -26,11 +26,12 @@ from indexer.publish import generation_folder, publish
 from indexer.records import Generation, Root, Skipped
 from indexer.scan import Candidate, scan
 from indexer.schema import has_catalogue, open_catalogue, upgrade
-from indexer.writer import BatchWriter, reader_version
+from indexer.writer import BatchWriter, reader_version, reader_within_limits
 
 if TYPE_CHECKING:
     from core.settings import Settings
 
+Reader = Callable[[Iterable[Job], "Settings"], Generator[Outcome]]
 _BATCH = 64  # files a transaction: what a kill may cost
 _BATCH_S = 10.0
 
@@ -45,6 +46,7 @@ class Request:
         exclude: Globs left out below `paths`, now and in later builds; None: as in earlier builds.
         follow_links: From now on follow symbolic links below `paths`; where none is named, below all roots.
         rebuild: Read every file again.
+        suspect: Rows that are not to be believed: their files are read again.
     """
 
     library: Path
@@ -52,6 +54,7 @@ class Request:
     exclude: tuple[str, ...] | None = None
     follow_links: bool = False
     rebuild: bool = False
+    suspect: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -81,11 +84,24 @@ class Report:
     generation: Generation | None = None
 
 
-def build(request: Request, network: Network, settings: Settings, progress: Progress) -> Report:
+def build(
+    request: Request,
+    network: Network,
+    settings: Settings,
+    progress: Progress,
+    reader: Reader | None = None,
+) -> Report:
     """Bring a library up to date and publish it.
 
     Work is committed in batches under a generation that no reader sees yet. Whatever ends the build
     early, readers keep the last complete generation and the next build continues where this one stopped.
+
+    Args:
+        request: What to do.
+        network: What embeds.
+        settings: How much of the machine it may take.
+        progress: Told of each step.
+        reader: What reads the files; the worker processes by default.
 
     Raises:
         UsageError: A path does not exist, or there is none to refresh.
@@ -97,7 +113,7 @@ def build(request: Request, network: Network, settings: Settings, progress: Prog
             engine = catalogue.connect(request.library / catalogue.FILE, writable=True)
             try:
                 upgrade(engine, request.library)
-                return _build(engine, request, network, settings, progress)
+                return _build(engine, request, network, settings, progress, reader or extract_all)
             finally:
                 engine.dispose()
     except DBAPIError as error:
@@ -106,22 +122,24 @@ def build(request: Request, network: Network, settings: Settings, progress: Prog
         raise LibraryError(f"{request.library}: cannot be written ({error.strerror or error})") from error
 
 
-def plan_build(request: Request) -> Plan:
+def plan_build(request: Request, settings: Settings | None = None) -> Plan:
     """Say what a build would do, and write nothing.
 
     Raises:
         UsageError: A path does not exist, or there is none to refresh.
         LibraryError: The library cannot be read.
     """
+    from core.settings import load_settings
+
     _refuse_wrong_paths(request)
     engine = open_catalogue(request.library)
     if engine is None:
-        return compare(scan(_roots_of(request, []), request.library), [], {}, rebuild=False)
+        return compare(scan(_roots_of(request, []), request.library), [], {})
     try:
         with engine.connect() as connection:
             roots = _roots_of(request, catalogue.read_roots(connection))
             before = catalogue.current_generation(connection)
-        return _plan(engine, request, roots, _after(before))
+        return _plan(engine, request, roots, _after(before), settings or load_settings())
     except DBAPIError as error:
         raise LibraryError(f"{request.library}: its catalogue cannot be read ({error.orig})") from error
     finally:
@@ -152,7 +170,12 @@ def _roots_of(request: Request, known: Sequence[Root]) -> list[Root]:
 
 
 def _build(
-    engine: Engine, request: Request, network: Network, settings: Settings, progress: Progress
+    engine: Engine,
+    request: Request,
+    network: Network,
+    settings: Settings,
+    progress: Progress,
+    reader: Reader,
 ) -> Report:
     with engine.begin() as connection:
         roots = _roots_of(request, catalogue.read_roots(connection))
@@ -160,16 +183,16 @@ def _build(
             changes.write_root(connection, root)
         before = catalogue.current_generation(connection)
     pending = _after(before)
-    writer = BatchWriter(engine, request.library, network, pending)
+    writer = BatchWriter(engine, request.library, network, pending, settings)
 
     progress.start("looking for files", None)
-    plan = _plan(engine, request, roots, pending)
+    plan = _plan(engine, request, roots, pending, settings)
     progress.finish()
 
     report = Report(unchanged=plan.unchanged, missing=plan.missing, removed=len(plan.gone))
     writer.retire(plan)
     to_read = plan.read if request.rebuild else _without_copies(plan, writer, progress, report)
-    _read(to_read, plan, writer, settings, progress, report)
+    _read(to_read, plan, writer, reader, settings, progress, report)
     report.re_embedded = writer.re_embed(progress)
     writer.complete()
 
@@ -196,19 +219,22 @@ def _has_files(library: Path, generation: Generation) -> bool:
     return generation_folder(library, generation.id).is_dir()
 
 
-def _plan(engine: Engine, request: Request, roots: Sequence[Root], pending: int) -> Plan:
+def _plan(engine: Engine, request: Request, roots: Sequence[Root], pending: int, settings: Settings) -> Plan:
     found = scan(roots, request.library)
     with engine.connect() as connection:
         known = changes.read_known(connection, pending)
-        skips = changes.read_known_skips(connection, reader_version())
-        return compare(found, known, skips, rebuild=request.rebuild)
+        readers = (reader_version(), reader_within_limits(settings))
+        skips = changes.read_known_skips(connection, readers)
+        return compare(found, known, skips, rebuild=request.rebuild, suspect=request.suspect)
 
 
 def _without_copies(plan: Plan, writer: BatchWriter, progress: Progress, report: Report) -> list[Candidate]:
     """Write the files whose content is known already; return those that must be read."""
-    rest: list[Candidate] = []
-    progress.start("looking for moved files", len(plan.read))
-    for some in catalogue.chunks(plan.read):
+    # A copy of a row that is not to be believed would be no better.
+    rest = [one for one in plan.read if one.stamp.path in plan.suspect]
+    possible = [one for one in plan.read if one.stamp.path not in plan.suspect]
+    progress.start("looking for moved files", len(possible))
+    for some in catalogue.chunks(possible):
         unknown = writer.copy_known(some, plan.replaced)
         report.moved += len(some) - len(unknown)
         rest += unknown
@@ -221,6 +247,7 @@ def _read(
     candidates: list[Candidate],
     plan: Plan,
     writer: BatchWriter,
+    reader: Reader,
     settings: Settings,
     progress: Progress,
     report: Report,
@@ -232,7 +259,7 @@ def _read(
     committed = time.monotonic()
     progress.start("reading files", len(candidates))
     try:
-        with closing(extract_all(jobs, settings)) as outcomes:
+        with closing(reader(jobs, settings)) as outcomes:
             for outcome in outcomes:
                 batch.append(outcome)
                 progress.advance()

@@ -18,6 +18,7 @@ from embedding.backbones import BACKBONES
 from embedding.media import Kind
 from indexer.catalogue import chunks, seen_by
 from indexer.records import Root, Stamp
+from indexer.seals import seal_embedding, seal_item
 from indexer.tables import embeddings, generations, items, roots, skipped, state
 
 
@@ -57,6 +58,7 @@ class NewItem:
         content: Hash of its bytes.
         feature_row: Its first row in the store.
         feature_rows: How many rows it has there.
+        features_crc: Their checksum.
         said: Its embedding and affect.
     """
 
@@ -65,6 +67,7 @@ class NewItem:
     content: bytes
     feature_row: int
     feature_rows: int
+    features_crc: int | None
     said: Said
     duration_s: float | None = None
     width: int | None = None
@@ -73,11 +76,11 @@ class NewItem:
     artist: str | None = None
 
 
-def read_known_skips(connection: Connection, reader: str) -> dict[Stamp, str]:
-    """Return the files that this reader has already given up on, with their reasons."""
+def read_known_skips(connection: Connection, readers: Sequence[str]) -> dict[Stamp, str]:
+    """Return the files that one of these readers has already given up on, with their reasons."""
     rows = connection.execute(
         select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns, skipped.c.reason).where(
-            skipped.c.reader == reader
+            skipped.c.reader.in_(readers)
         )
     )
     return {Stamp(os.fsdecode(path), size, mtime_ns): reason for path, size, mtime_ns, reason in rows}
@@ -123,16 +126,16 @@ def feature_rows_in_use(connection: Connection, backbone: str) -> int:
 
 def read_without(
     connection: Connection, generation: int, network: str, kind: Kind
-) -> list[tuple[int, int, int]]:
-    """Return (id, feature row, feature rows) of items that this network has not embedded."""
+) -> list[tuple[int, int, int, int | None]]:
+    """Return (id, feature row, feature rows, their checksum) of items that this network has not embedded."""
     done = select(embeddings.c.item).where(embeddings.c.network == network)
-    query = select(items.c.id, items.c.feature_row, items.c.feature_rows).where(
+    query = select(items.c.id, items.c.feature_row, items.c.feature_rows, items.c.features_crc).where(
         seen_by(generation),
         items.c.kind == kind,
         items.c.backbone == BACKBONES[kind].id,
         items.c.id.not_in(done),
     )
-    return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(items.c.feature_row))]
+    return [(*row,) for row in connection.execute(query.order_by(items.c.feature_row))]
 
 
 def write_root(connection: Connection, root: Root) -> None:
@@ -147,14 +150,14 @@ def write_items(connection: Connection, new: Sequence[NewItem], network: str, ge
     """Add rows to a generation, each with its embedding."""
     if not new:
         return
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "kind": one.kind,
             "path": os.fsencode(one.stamp.path),
             "size": one.stamp.size,
             "mtime_ns": one.stamp.mtime_ns,
             "content": one.content,
-            "duration_s": one.duration_s,
+            "duration_s": None if one.duration_s is None else float(one.duration_s),
             "width": one.width,
             "height": one.height,
             "title": one.title,
@@ -162,10 +165,13 @@ def write_items(connection: Connection, new: Sequence[NewItem], network: str, ge
             "backbone": BACKBONES[one.kind].id,
             "feature_row": one.feature_row,
             "feature_rows": one.feature_rows,
+            "features_crc": one.features_crc,
             "added": generation,
         }
         for one in new
     ]
+    for row in rows:
+        row["seal"] = seal_item(row)
     added = insert(items).returning(items.c.id, sort_by_parameter_order=True)
     ids = connection.execute(added, rows).scalars().all()
     write_embeddings(connection, network, list(zip(ids, [one.said for one in new], strict=True)))
@@ -175,7 +181,7 @@ def write_embeddings(connection: Connection, network: str, said: Sequence[tuple[
     """Add what a network says of items, by their ids."""
     if not said:
         return
-    rows = []
+    rows: list[dict[str, Any]] = []
     for item, one in said:
         valence, arousal, positive, neutral, negative = (float(value) for value in one.affect)
         rows.append(
@@ -191,6 +197,7 @@ def write_embeddings(connection: Connection, network: str, said: Sequence[tuple[
                 "moments": None if one.moments is None else one.moments.astype("<f2").tobytes(),
             }
         )
+        rows[-1]["seal"] = seal_embedding(rows[-1])
     connection.execute(insert(embeddings), rows)
 
 

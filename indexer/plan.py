@@ -19,6 +19,7 @@ class Plan:
     Attributes:
         read: Files to be read: new, changed, or never understood before.
         replaced: For a changed file's path, the row that its new row replaces.
+        suspect: Those of the files to read whose rows are not to be believed.
         gone: Rows whose files are not below the roots any more.
         unchanged: How many files stay as they are.
         hopeless: Files that were skipped before and have not changed since.
@@ -28,6 +29,7 @@ class Plan:
 
     read: list[Candidate] = field(default_factory=list)
     replaced: dict[str, int] = field(default_factory=dict)
+    suspect: set[str] = field(default_factory=set)
     gone: list[int] = field(default_factory=list)
     unchanged: int = 0
     hopeless: list[Skipped] = field(default_factory=list)
@@ -40,7 +42,14 @@ class Plan:
         return sum(candidate.stamp.path not in self.replaced for candidate in self.read)
 
 
-def compare(scan: Scan, known: Iterable[Known], skips: dict[Stamp, str], *, rebuild: bool) -> Plan:
+def compare(
+    scan: Scan,
+    known: Iterable[Known],
+    skips: dict[Stamp, str],
+    *,
+    rebuild: bool = False,
+    suspect: frozenset[int] = frozenset(),
+) -> Plan:
     """Compare what is on disk with what is in the catalogue.
 
     A file is unchanged if path, size and modification time are; its features must be of today's backbone.
@@ -52,15 +61,18 @@ def compare(scan: Scan, known: Iterable[Known], skips: dict[Stamp, str], *, rebu
         known: The rows of the library.
         skips: Files that were given up, with reasons.
         rebuild: Read every file again.
+        suspect: Rows whose files are read again.
     """
     rows = {row.stamp.path: row for row in known}
     plan = Plan(refused=scan.refused, missing=scan.missing)
     for candidate in scan.candidates:
         row = rows.pop(candidate.stamp.path, None)
         if row is not None:
-            if not rebuild and _is_current(row, candidate):
+            if not rebuild and row.id not in suspect and _is_current(row, candidate):
                 plan.unchanged += 1
                 continue
+            if row.id in suspect:
+                plan.suspect.add(candidate.stamp.path)
             plan.replaced[candidate.stamp.path] = row.id
         reason = skips.get(candidate.stamp)
         if reason is not None and not rebuild:

@@ -32,6 +32,7 @@ class Item:
         artist: From the tags, if any.
         feature_row: First row in the store of its backbone's features.
         feature_rows: How many rows it has there.
+        features_crc: Their checksum.
     """
 
     id: int
@@ -43,6 +44,7 @@ class Item:
     artist: str | None
     feature_row: int
     feature_rows: int
+    features_crc: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from sqlalchemy.exc import DBAPIError
 
 from core.errors import LibraryError
 from indexer.catalogue import FILE, connect
+from indexer.feature_store import stores_of
+from indexer.seals import seal_old_rows
 
-HEAD = "0001"
+HEAD = "0003"
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -99,3 +101,4 @@ def upgrade(engine: Engine, library: Path) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        seal_old_rows(connection, stores_of(library))

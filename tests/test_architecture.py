@@ -94,6 +94,7 @@ def test_only_commands_know_typer() -> None:
         "benchmarks/commands.py",
         "benchmarks/speed_commands.py",
         "core/options.py",
+        "indexer/care_commands.py",
         "indexer/commands.py",
         "retrieval/commands.py",
         "training/commands.py",
