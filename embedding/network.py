@@ -137,9 +137,14 @@ class Network:
 
         Returns:
             n unit vectors and n rows of affect.
+
+        Raises:
+            ArtefactError: The weights are missing, damaged, or give what no network gives.
         """
         session = self._image if kind == "image" else self._music
         vectors, affect = session.run(features.astype(np.float32), "embedding", "affect")
+        if not (np.isfinite(vectors).all() and np.isfinite(affect).all()):
+            raise ArtefactError(f"{self.folder}: the network says what is not a number; train it again")
         return Embedded(vectors, affect)
 
     def probability(self, inner: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -161,6 +166,7 @@ class Network:
             raise ArtefactError(
                 f"{self.folder / file}: takes {session.width} features, not {BACKBONES[kind].width}"
             )
+        session.require({"embedding": DIM, "affect": 2 + len(POLARITIES)})
         return session
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artefacts import sha256_of
 from core.errors import ArtefactError
 
 
@@ -24,9 +25,11 @@ class Session:
     """
 
     def __init__(self, path: Path, sha256: str, threads: int = 1) -> None:
-        if not path.is_file():
-            raise ArtefactError(f"{path}: the weights are missing; install Attune again")
-        if sha256_of(path) != sha256:
+        try:
+            graph = path.read_bytes()
+        except OSError as error:
+            raise ArtefactError(f"{path}: the weights are missing; install Attune again") from error
+        if hashlib.sha256(graph).hexdigest() != sha256:
             raise ArtefactError(f"{path}: the weights are damaged (checksum differs); install them again")
         import onnxruntime as ort
 
@@ -34,17 +37,37 @@ class Session:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # A graph may name other files that hold its weights; no checksum covers them. There is nothing below
+        # a file, so none is found.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path))
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            # The bytes that were checked, not the path: the file may be another by now.
+            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise ArtefactError(f"{path}: ONNX Runtime cannot load it: {error}") from error
-        self._input = self._session.get_inputs()[0].name
-        self._width = self._session.get_inputs()[0].shape[-1]
+        self._path = path
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or not inputs[0].shape or not isinstance(inputs[0].shape[-1], int):
+            raise ArtefactError(f"{path}: not a graph with one input of a known width")
+        self._input = inputs[0].name
+        self._width: int = inputs[0].shape[-1]
 
     @property
     def width(self) -> int:
         """Size of the input's last axis."""
-        return int(self._width)
+        return self._width
+
+    def require(self, outputs: Mapping[str, int]) -> None:
+        """Make sure that the graph has outputs of these names, float32 (n, width).
+
+        Raises:
+            ArtefactError: It has not.
+        """
+        said = {one.name: (one.type, one.shape) for one in self._session.get_outputs()}
+        for name, width in outputs.items():
+            kind, shape = said.get(name, ("", []))
+            if kind != "tensor(float)" or len(shape) != 2 or shape[1] != width:
+                raise ArtefactError(f"{self._path}: has no output {name!r} of {width} float32 numbers")
 
     def run(self, batch: NDArray[np.generic], *outputs: str) -> list[NDArray[np.float32]]:
         """Run the graph.
