@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import victim
 from benchmarks.victim import Spec, read_content
@@ -54,7 +55,7 @@ class Case:
     network: str
     steps: list[str]
     seconds: float
-    result: dict[str, tuple[Any, ...]]
+    result: dict[str, Seen]
 
 
 @dataclass(slots=True)
@@ -254,11 +255,26 @@ _SEEN: Final = """
 """
 
 
-def contents(library: Path) -> dict[str, tuple[Any, ...]]:
-    """Return what readers see: path to content hash and embedding, rounded to what a batch's size changes."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What readers see of a file; two are equal but for what the size of a batch changes in an embedding."""
+
+    kind: Kind
+    content: bytes
+    vector: NDArray[np.float32]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Seen):
+            return NotImplemented
+        same = (self.kind, self.content) == (other.kind, other.content)
+        return same and bool(np.allclose(self.vector, other.vector, atol=1e-4))
+
+
+def contents(library: Path) -> dict[str, Seen]:
+    """Return what readers see, by path."""
     with _opened(library) as connection:
         return {
-            os.fsdecode(path): (kind, content, np.round(np.frombuffer(vector, "<f4"), 3).tolist())
+            os.fsdecode(path): Seen(kind, content, np.frombuffer(vector, "<f4"))
             for _, kind, path, content, vector in connection.execute(_SEEN)
         }
 

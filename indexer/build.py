@@ -183,7 +183,7 @@ def _build(
             changes.write_root(connection, root)
         before = catalogue.current_generation(connection)
     pending = _after(before)
-    writer = BatchWriter(engine, request.library, network, pending, settings)
+    writer = BatchWriter(engine, request.library, network, pending, settings, request.suspect)
 
     progress.start("looking for files", None)
     plan = _plan(engine, request, roots, pending, settings)
@@ -230,11 +230,9 @@ def _plan(engine: Engine, request: Request, roots: Sequence[Root], pending: int,
 
 def _without_copies(plan: Plan, writer: BatchWriter, progress: Progress, report: Report) -> list[Candidate]:
     """Write the files whose content is known already; return those that must be read."""
-    # A copy of a row that is not to be believed would be no better.
-    rest = [one for one in plan.read if one.stamp.path in plan.suspect]
-    possible = [one for one in plan.read if one.stamp.path not in plan.suspect]
-    progress.start("looking for moved files", len(possible))
-    for some in catalogue.chunks(possible):
+    rest: list[Candidate] = []
+    progress.start("looking for moved files", len(plan.read))
+    for some in catalogue.chunks(plan.read):
         unknown = writer.copy_known(some, plan.replaced)
         report.moved += len(some) - len(unknown)
         rest += unknown

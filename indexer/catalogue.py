@@ -36,6 +36,7 @@ from indexer.records import Generation, Item, Root, Skipped, Stamp
 from indexer.tables import embeddings, generations, items, roots, skipped, state
 
 FILE = "catalogue.db"
+_SIGNS = ("Could not decode", "no such table", "no such column", "unsupported file format")
 _Key = TypeVar("_Key")
 _MANY = 500  # bound parameters of one statement; SQLite's floor is 999
 
@@ -88,7 +89,7 @@ def connect(path: Path, *, writable: bool) -> Engine:
 
 def _explained(library: Path, error: sqlite3.DatabaseError) -> Exception:
     """Return what a person is told: SQLite has no class of its own for a broken file."""
-    if type(error) is sqlite3.DatabaseError or str(error).startswith("Could not decode"):
+    if type(error) is sqlite3.DatabaseError or str(error).startswith(_SIGNS):
         return DamagedLibrary(library, error)
     return error
 

@@ -100,9 +100,12 @@ def read_sizes(connection: Connection) -> set[int]:
 
 
 def find_contents(
-    connection: Connection, contents: Iterable[bytes], network: str
+    connection: Connection, contents: Iterable[bytes], network: str, suspect: frozenset[int]
 ) -> dict[tuple[Kind, bytes], Row[Any]]:
-    """Return the newest row (item and embedding) of each kind and content, of any generation."""
+    """Return the newest row (item and embedding) of each kind and content, of any generation.
+
+    Rows that are `suspect` do not count.
+    """
     found: dict[tuple[Kind, bytes], Row[Any]] = {}
     for some in chunks(list(contents)):
         rows = connection.execute(
@@ -113,7 +116,7 @@ def find_contents(
         )
         for row in rows:
             said = row._mapping
-            if said["backbone"] == BACKBONES[said["kind"]].id:
+            if said["id"] not in suspect and said["backbone"] == BACKBONES[said["kind"]].id:
                 found[said["kind"], said["content"]] = row
     return found
 

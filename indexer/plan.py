@@ -19,7 +19,6 @@ class Plan:
     Attributes:
         read: Files to be read: new, changed, or never understood before.
         replaced: For a changed file's path, the row that its new row replaces.
-        suspect: Those of the files to read whose rows are not to be believed.
         gone: Rows whose files are not below the roots any more.
         unchanged: How many files stay as they are.
         hopeless: Files that were skipped before and have not changed since.
@@ -29,7 +28,6 @@ class Plan:
 
     read: list[Candidate] = field(default_factory=list)
     replaced: dict[str, int] = field(default_factory=dict)
-    suspect: set[str] = field(default_factory=set)
     gone: list[int] = field(default_factory=list)
     unchanged: int = 0
     hopeless: list[Skipped] = field(default_factory=list)
@@ -71,8 +69,6 @@ def compare(
             if not rebuild and row.id not in suspect and _is_current(row, candidate):
                 plan.unchanged += 1
                 continue
-            if row.id in suspect:
-                plan.suspect.add(candidate.stamp.path)
             plan.replaced[candidate.stamp.path] = row.id
         reason = skips.get(candidate.stamp)
         if reason is not None and not rebuild:

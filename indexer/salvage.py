@@ -7,6 +7,7 @@ tables without seals, if it has the right number of values of the right types.
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,11 +73,19 @@ def salvage(database: Path, columns: Mapping[str, Sequence[str]]) -> Salvaged:
             found.embeddings[row["item"], row["network"]] = row
         elif (row := read(generations)) is not None:
             found.generations[row["id"]] = row
-        elif (row := read(roots)) is not None and Path(os.fsdecode(row["path"])).is_absolute():
+        elif (row := read(roots)) is not None and _is_root(row):
             found.roots[row["path"]] = row
         elif (row := read(skipped)) is not None:
             found.skipped[row["path"]] = row
     return found
+
+
+def _is_root(row: Row) -> bool:
+    try:
+        globs = json.loads(row["exclude"])
+    except ValueError:
+        return False
+    return isinstance(globs, list) and Path(os.fsdecode(row["path"])).is_absolute()
 
 
 def _as_row(table: Table, names: Sequence[str], rowid: int, values: Sequence[Any]) -> Row | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from core.errors import LibraryError
+from core.errors import DamagedLibrary, LibraryError
 from indexer.catalogue import FILE, connect
 from indexer.feature_store import stores_of
 from indexer.seals import seal_old_rows
@@ -68,12 +69,13 @@ def _open(library: Path) -> tuple[Engine, str] | None:
             revision = revision_of(connection)
     except DBAPIError as error:
         engine.dispose()
-        raise LibraryError(
-            f"{library}: its catalogue cannot be read ({error.orig}); move the folder away and build again"
-        ) from error
+        raise LibraryError(f"{library}: its catalogue cannot be read ({error.orig})") from error
     if revision is None:
         engine.dispose()
         return None
+    if not re.fullmatch(r"\d{4}", revision):
+        engine.dispose()
+        raise DamagedLibrary(library, "its schema has no number")
     return engine, revision
 
 

@@ -22,7 +22,7 @@ from indexer.publish import KINDS, generation_folder, read_index, read_manifest
 from indexer.records import Generation
 from indexer.schema import open_catalogue
 from indexer.seals import seal_embedding, seal_item
-from indexer.tables import embeddings, items
+from indexer.tables import embeddings, generations, items
 
 Part = Literal["catalogue", "features", "index"]
 _MANY: Final = 1_000  # rows in memory
@@ -107,7 +107,11 @@ def _verify(engine: Engine, library: Path, findings: Findings, progress: Progres
             findings.damage += [Damage("catalogue", line) for line in wrong]
             return
         generation = catalogue.current_generation(connection)
+        catalogue.read_roots(connection)  # what cannot be parsed shows here
         if generation is None:
+            if connection.execute(select(generations.c.id).limit(1)).first() is not None:
+                findings.broken = True
+                findings.damage.append(Damage("catalogue", "it does not say which generation is the latest"))
             return
         findings.generation = generation.id
         findings.images, findings.music = generation.images, generation.music
@@ -137,7 +141,8 @@ def _verify_rows(
         if store is not None and not store.has(*place):
             _suspect(findings, "features", "its features are lost or damaged", row)
     progress.finish()
-    if tuple(counts.values()) != (generation.images, generation.music):
+    if not findings.suspect and tuple(counts.values()) != (generation.images, generation.music):
+        findings.broken = True
         detail = f"{counts['image']} images and {counts['music']} songs, not {generation.images} and "
         findings.damage.append(Damage("catalogue", f"{detail}{generation.music} as published"))
     bare = select(items).where(

@@ -56,11 +56,19 @@ class BatchWriter:
         network: What embeds the items.
         generation: The generation that the rows will belong to.
         settings: The limits that files are read within.
+        suspect: Rows that are not to be believed: nothing is copied from them.
     """
 
     def __init__(
-        self, engine: Engine, library: Path, network: Network, generation: int, settings: Settings
+        self,
+        engine: Engine,
+        library: Path,
+        network: Network,
+        generation: int,
+        settings: Settings,
+        suspect: frozenset[int] = frozenset(),
     ) -> None:
+        self._suspect = suspect
         self._reader = reader_within_limits(settings)
         self._engine = engine
         self._network = network
@@ -94,7 +102,7 @@ class BatchWriter:
         """
         contents = {one.stamp.path: content for one in candidates if (content := self._content(one))}
         with self._engine.begin() as connection:
-            known = changes.find_contents(connection, contents.values(), self._network.id)
+            known = changes.find_contents(connection, contents.values(), self._network.id, self._suspect)
             copies, rest = [], []
             for candidate in candidates:
                 content = contents.get(candidate.stamp.path)
