@@ -78,8 +78,19 @@ def measure(
     return {"seed": seed, "faults": [asdict(fault) for fault in faults], "media": document}
 
 
-def read_hostile(files: int, folder: Path, seed: int, workers: int, progress: Progress) -> MediaSoak:
-    """Build libraries of mutated files, some thousand at a time; the first also has the special ones."""
+def read_hostile(
+    files: int, folder: Path, seed: int, workers: int, progress: Progress, *, corpus: bool = True
+) -> MediaSoak:
+    """Build libraries of mutated files, some thousand at a time.
+
+    Args:
+        files: How many.
+        folder: A folder to work in.
+        seed: Decides how they are mutated.
+        workers: Processes that read files.
+        progress: Told of each library.
+        corpus: Whether the first library also has every format cut at each hundredth and the special files.
+    """
     soak = MediaSoak()
     valid = valid_files()
     progress.start("reading hostile files", files)
@@ -89,7 +100,7 @@ def read_hostile(files: int, folder: Path, seed: int, workers: int, progress: Pr
         media.mkdir(parents=True)
         names = (mutated(valid, seed * 10_000_000 + first + number) for number in range(count))
         write(media, names)
-        if first == 0:
+        if corpus and first == 0:
             write(media, ((name.encode(), data) for name, data in _whole_corpus(valid)))
             silence(media / "twelve-hours.wav", hours=12)
         _build(media, soak, workers)
