@@ -42,6 +42,26 @@ def print_pipeline(document: dict[str, Any]) -> None:
     out().print(f"library on disk: {document['library_bytes'] / 1e6:.1f} MB")
 
 
+def print_peers(document: dict[str, Any]) -> None:
+    """Print a row for each way of embedding."""
+    _print(
+        f"{document['workers']} workers",
+        ("of", "files", "files/s", "Attune is faster by"),
+        [
+            (
+                row["name"],
+                row["kind"],
+                str(row["files"]),
+                f"{row['files_per_s']:.2f}",
+                f"{row['times']:.1f} ×",
+            )
+            for row in document["rows"]
+        ],
+    )
+    for name in document["not_installed"]:
+        out().print(f"{name} is not installed")
+
+
 def print_search(document: dict[str, Any]) -> None:
     """Print a row for each index and size."""
     _print(
