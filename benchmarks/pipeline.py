@@ -120,6 +120,7 @@ def measure(
             )
         )
         progress.advance()
+    taken = sum(file.stat().st_size for file in library.rglob("*") if file.is_file())
     count = sum(len(paths) for paths in files.values())
     with TemporaryDirectory() as scratch:
         for name, options in (
@@ -135,7 +136,7 @@ def measure(
         "workers": workers,
         "floor": [asdict(floor) for floor in floors.values()],
         "phases": [asdict(phase) for phase in phases],
-        "library_bytes": sum(file.stat().st_size for file in library.rglob("*") if file.is_file()),
+        "library_bytes": taken,
     }
 
 
