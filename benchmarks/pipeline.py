@@ -166,10 +166,10 @@ def measure_floor(kind: Kind, paths: Sequence[Path], workers: int) -> Floor:
 def _cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, float]:
     """Return seconds of decoding, of the network, and of music, over all files."""
     from embedding.audio import read_audio
-    from embedding.backbones import Backbones
+    from embedding.backbones import BACKBONES, Backbones
     from embedding.image import read_image
 
-    backbones = Backbones(threads=1)
+    backbones = Backbones(BACKBONES, threads=1)
 
     def cost(path: Path) -> tuple[float, float, float]:
         began = time.perf_counter()
