@@ -73,7 +73,7 @@ def _publish(
     progress.start("rows", len(new))
     for begin in range(0, len(new), _BATCH):
         with engine.begin() as connection:
-            items = list(_items(new[begin : begin + _BATCH], first + begin))
+            items = list(_items(network, new[begin : begin + _BATCH], first + begin))
             changes.write_items(connection, items, network.id, generation)
         progress.advance(len(items))
     progress.finish()
@@ -83,16 +83,17 @@ def _publish(
     return Phase(what, len(new), time.perf_counter() - began)
 
 
-def _items(vectors: Vectors, first: int) -> Iterator[changes.NewItem]:
+def _items(network: Network, vectors: Vectors, first: int) -> Iterator[changes.NewItem]:
     affect = np.array([0.0, 0.0, 1 / 3, 1 / 3, 1 / 3], np.float32)
     for place, vector in enumerate(vectors, start=first):
         path = f"/pictures/{place // 1000:06d}/{place:09d}.jpg"
         content = hashlib.sha256(path.encode()).digest()
         yield changes.NewItem(
-            "image",
-            Stamp(path, 100_000 + place, place),
-            content,
-            place,
-            1,
-            changes.Said(vector, affect, None),
+            kind="image",
+            stamp=Stamp(path, 100_000 + place, place),
+            content=content,
+            backbone=network.backbones["image"].id,
+            feature_row=place,
+            feature_rows=1,
+            said=changes.Said(vector, affect, None),
         )

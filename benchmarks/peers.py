@@ -26,6 +26,7 @@ from benchmarks.pipeline import spread
 from core.errors import AttuneError
 from core.progress import Progress
 from core.settings import Settings
+from embedding.backbones import BACKBONES
 from embedding.media import Kind
 from embedding.workers import Job, extract_all
 
@@ -95,9 +96,8 @@ def _attune(kind: Kind, paths: Sequence[Path], workers: int) -> float:
     """Read files as a build does; the clock starts when every worker has loaded its libraries."""
     warm = list(paths[:1]) * workers
     began = 0.0
-    for place, outcome in enumerate(
-        extract_all((Job(path, kind) for path in [*warm, *paths]), Settings(workers=workers))
-    ):
+    jobs = (Job(path, kind) for path in [*warm, *paths])
+    for place, outcome in enumerate(extract_all(jobs, Settings(workers=workers), BACKBONES)):
         if isinstance(outcome, Exception):
             raise AttuneError(f"a file that is timed cannot be read: {outcome}") from outcome
         if place + 1 == workers:
