@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +17,9 @@ from typing import Any, Final
 from core.errors import MediaError, UnreachableMedia
 from core.progress import SilentProgress
 from core.settings import Settings
-from embedding.backbones import BACKBONES
+from embedding.backbones import Backbone
 from embedding.extraction import Extracted, content_of
+from embedding.media import Kind
 from embedding.workers import Job
 
 _FILE_STEPS: Final = {
@@ -66,7 +67,11 @@ def run(spec: Spec) -> None:
     )
 
 
-def read_content(jobs: Iterable[Job], settings: Settings) -> Generator[Extracted | MediaError]:  # noqa: ARG001
+def read_content(
+    jobs: Iterable[Job],
+    settings: Settings,  # noqa: ARG001
+    backbones: Mapping[Kind, Backbone],
+) -> Generator[Extracted | MediaError]:
     """Yield features that follow from a file's bytes, and take no time.
 
     What a kill does to a library does not depend on who read the files.
@@ -80,7 +85,7 @@ def read_content(jobs: Iterable[Job], settings: Settings) -> Generator[Extracted
             yield error
             continue
         random = np.random.default_rng(list(content))
-        shape = (1 if job.kind == "image" else 4, BACKBONES[job.kind].width)
+        shape = (1 if job.kind == "image" else 4, backbones[job.kind].width)
         features = random.gamma(0.5, 1.0, shape).astype(np.float16)
         yield Extracted(
             job.path, job.kind, content, features, duration_s=None if job.kind == "image" else 9.0

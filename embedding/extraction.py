@@ -28,6 +28,7 @@ class Extracted:
         width: Pixels of the upright picture, None for music.
         height: Pixels of the upright picture, None for music.
         tags: Title and artist, where the file names them.
+        taken: When the picture was taken, ISO 8601, where the file says so.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class Extracted:
     width: int | None = None
     height: int | None = None
     tags: Tags = field(default_factory=lambda: Tags(None, None))
+    taken: str | None = None
 
 
 def extract(path: Path, kind: Kind, backbones: Backbones) -> Extracted:
@@ -45,15 +47,25 @@ def extract(path: Path, kind: Kind, backbones: Backbones) -> Extracted:
 
     Raises:
         MediaError: The file cannot be used; the reason says why.
+        ArtefactError: The backbone's weights are missing or damaged.
     """
     from embedding.audio import read_audio
+    from embedding.dates import read_taken
     from embedding.image import read_image
     from embedding.tags import read_tags
 
     if kind == "image":
-        picture = read_image(path)
+        picture = read_image(path, backbones.view)
         features = backbones.image_features(picture)
-        return Extracted(path, kind, content_of(path), features, width=picture.width, height=picture.height)
+        return Extracted(
+            path,
+            kind,
+            content_of(path),
+            features,
+            width=picture.width,
+            height=picture.height,
+            taken=read_taken(path),
+        )
     sound = read_audio(path)
     features = backbones.music_features(sound)
     return Extracted(

@@ -47,15 +47,16 @@ class Session:
             raise ArtefactError(f"{path}: ONNX Runtime cannot load it: {error}") from error
         self._path = path
         inputs = self._session.get_inputs()
-        if len(inputs) != 1 or not inputs[0].shape or not isinstance(inputs[0].shape[-1], int):
-            raise ArtefactError(f"{path}: not a graph with one input of a known width")
+        if len(inputs) != 1:
+            raise ArtefactError(f"{path}: takes {len(inputs)} inputs, not one")
         self._input = inputs[0].name
-        self._width: int = inputs[0].shape[-1]
+        self._shape: list[int | str | None] = inputs[0].shape
 
     @property
     def width(self) -> int:
-        """Size of the input's last axis."""
-        return self._width
+        """Size of the input's last axis; 0 where the graph leaves it open."""
+        last = self._shape[-1] if self._shape else None
+        return last if isinstance(last, int) else 0
 
     def require(self, outputs: Mapping[str, int]) -> None:
         """Make sure that the graph has outputs of these names, float32 (n, width).

@@ -13,7 +13,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from multiprocessing.connection import Connection, wait
@@ -26,7 +26,7 @@ from embedding.media import TOO_MUCH_MEMORY, Kind
 
 if TYPE_CHECKING:
     from core.settings import Settings
-    from embedding.backbones import Backbones
+    from embedding.backbones import Backbone, Backbones
 
 Outcome = Extracted | MediaError
 
@@ -54,12 +54,15 @@ class Job:
     again: bool = False
 
 
-def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
+def extract_all(
+    jobs: Iterable[Job], settings: Settings, backbones: Mapping[Kind, Backbone]
+) -> Generator[Outcome]:
     """Decode files and run their backbones in restartable processes.
 
     Args:
         jobs: The files; each is taken when a worker is free for it, so any number of them is fine.
         settings: Number of workers, limits of time and memory of one file.
+        backbones: Of each kind, what makes the features.
 
     Yields:
         For each job, in the order in which they end, its features or why there are none.
@@ -71,7 +74,7 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
     busy: dict[Connection, _Worker] = {}
     try:
         for job in islice(queue, settings.workers):
-            worker = _Worker(settings)
+            worker = _Worker(settings, backbones)
             worker.give(job)
             busy[worker.connection] = worker
         for job, worker in zip(islice(queue, (_AHEAD - 1) * len(busy)), cycle(busy.values()), strict=False):
@@ -81,7 +84,7 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
                 del busy[worker.connection]
                 outcome = worker.take()
                 more = [] if outcome is None else list(islice(queue, 1))
-                heir = _go_on(worker, more, settings)
+                heir = _go_on(worker, more)
                 if heir is not None:
                     busy[heir.connection] = heir
                 if outcome is not None:
@@ -91,13 +94,13 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
             worker.stop()
 
 
-def _go_on(worker: _Worker, jobs: list[Job], settings: Settings) -> _Worker | None:
+def _go_on(worker: _Worker, jobs: list[Job]) -> _Worker | None:
     """Give a worker, or the one that follows a dead one, more to do; None where nothing is left to do."""
     if not worker.usable:
         jobs = [*worker.waiting, *jobs]
         if not jobs:
             return None
-        worker = _Worker(settings)
+        worker = worker.follower()
     for job in jobs:
         worker.give(job)
     if not worker.waiting:
@@ -124,11 +127,14 @@ class _Worker:
         usable: It lives, as far as we know.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, backbones: Mapping[Kind, Backbone]) -> None:
         self._settings = settings
+        self._backbones = backbones
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, settings.memory_mb), daemon=True)
+        self._process = context.Process(
+            target=_work, args=(theirs, settings.memory_mb, backbones), daemon=True
+        )
         # Workers inherit it: each is one thread, as many workers as cores use the cores once.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         self._process.start()
@@ -136,6 +142,10 @@ class _Worker:
         self._grace_s = _START_S
         self.waiting: deque[Job] = deque()
         self.usable = True
+
+    def follower(self) -> _Worker:
+        """Start another one like it."""
+        return _Worker(self._settings, self._backbones)
 
     def give(self, job: Job) -> None:
         """Hand it a file; it has the time that files of this kind may take."""
@@ -193,18 +203,18 @@ class _Worker:
         self.connection.close()
 
 
-def _work(connection: Connection, memory_mb: int) -> None:
+def _work(connection: Connection, memory_mb: int, backbones: Mapping[Kind, Backbone]) -> None:
     """Read files until the parent hangs up."""
     from embedding.backbones import Backbones
 
     _limit(memory_mb)
-    backbones = Backbones(threads=1)
+    loaded = Backbones(backbones, threads=1)
     while True:
         try:
             job: Job = connection.recv()
         except EOFError:
             return
-        connection.send(_outcome(job, backbones))
+        connection.send(_outcome(job, loaded))
 
 
 def _outcome(job: Job, backbones: Backbones) -> Outcome | ArtefactError:
@@ -226,5 +236,6 @@ def _limit(memory_mb: int) -> None:
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is one line, not a file of a gigabyte
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 2**20, hard))

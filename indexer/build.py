@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +16,13 @@ from core.errors import LibraryError, MediaError, UsageError, printable
 from core.interrupts import interrupts_deferred
 from core.paths import absolute
 from core.progress import Progress
+from embedding.backbones import BACKBONES, Backbone
 from embedding.extraction import Extracted
+from embedding.media import Kind
 from embedding.network import Network
 from embedding.workers import Job, Outcome, extract_all
 from indexer import catalogue, changes
+from indexer.dates import date_pictures
 from indexer.locks import writing
 from indexer.plan import Plan, compare
 from indexer.publish import generation_folder, publish
@@ -31,7 +34,7 @@ from indexer.writer import BatchWriter, reader_version, reader_within_limits
 if TYPE_CHECKING:
     from core.settings import Settings
 
-Reader = Callable[[Iterable[Job], "Settings"], Generator[Outcome]]
+Reader = Callable[[Iterable[Job], "Settings", Mapping[Kind, Backbone]], Generator[Outcome]]
 _BATCH = 64  # files a transaction: what a kill may cost
 _BATCH_S = 10.0
 
@@ -63,7 +66,9 @@ class Report:
 
     Attributes:
         added: New files.
-        changed: Files that were read again.
+        changed: Files that were read again, for they changed.
+        read_again: Files that did not change, read again for features by another backbone.
+        kept: Files that did not change, whose features by another backbone were kept from an earlier build.
         moved: Files whose content was known already: moved or copied.
         removed: Files that are gone.
         unchanged: Files that stayed.
@@ -75,6 +80,8 @@ class Report:
 
     added: int = 0
     changed: int = 0
+    read_again: int = 0
+    kept: int = 0
     moved: int = 0
     removed: int = 0
     unchanged: int = 0
@@ -122,8 +129,10 @@ def build(
         raise LibraryError(f"{request.library}: cannot be written ({error.strerror or error})") from error
 
 
-def plan_build(request: Request, settings: Settings | None = None) -> Plan:
-    """Say what a build would do, and write nothing.
+def plan_build(
+    request: Request, backbones: Mapping[Kind, Backbone] = BACKBONES, settings: Settings | None = None
+) -> Plan:
+    """Say what a build with a network of these backbones would do, and write nothing.
 
     Raises:
         UsageError: A path does not exist, or there is none to refresh.
@@ -134,12 +143,12 @@ def plan_build(request: Request, settings: Settings | None = None) -> Plan:
     _refuse_wrong_paths(request)
     engine = open_catalogue(request.library)
     if engine is None:
-        return compare(scan(_roots_of(request, []), request.library), [], {})
+        return compare(scan(_roots_of(request, []), request.library), [], {}, backbones)
     try:
         with engine.connect() as connection:
             roots = _roots_of(request, catalogue.read_roots(connection))
             before = catalogue.current_generation(connection)
-        return _plan(engine, request, roots, _after(before), settings or load_settings())
+        return _plan(engine, request, roots, _after(before), backbones, settings or load_settings())
     except DBAPIError as error:
         raise LibraryError(f"{request.library}: its catalogue cannot be read ({error.orig})") from error
     finally:
@@ -186,14 +195,15 @@ def _build(
     writer = BatchWriter(engine, request.library, network, pending, settings, request.suspect)
 
     progress.start("looking for files", None)
-    plan = _plan(engine, request, roots, pending, settings)
+    plan = _plan(engine, request, roots, pending, network.backbones, settings)
     progress.finish()
 
     report = Report(unchanged=plan.unchanged, missing=plan.missing, removed=len(plan.gone))
     writer.retire(plan)
     to_read = plan.read if request.rebuild else _without_copies(plan, writer, progress, report)
-    _read(to_read, plan, writer, reader, settings, progress, report)
+    _read(to_read, plan, writer, network, reader, settings, progress, report)
     report.re_embedded = writer.re_embed(progress)
+    date_pictures(engine, pending, progress)
     writer.complete()
 
     if before is None or _differs(engine, request.library, before, network, pending):
@@ -219,22 +229,34 @@ def _has_files(library: Path, generation: Generation) -> bool:
     return generation_folder(library, generation.id).is_dir()
 
 
-def _plan(engine: Engine, request: Request, roots: Sequence[Root], pending: int, settings: Settings) -> Plan:
+def _plan(
+    engine: Engine,
+    request: Request,
+    roots: Sequence[Root],
+    pending: int,
+    backbones: Mapping[Kind, Backbone],
+    settings: Settings,
+) -> Plan:
     found = scan(roots, request.library)
     with engine.connect() as connection:
         known = changes.read_known(connection, pending)
-        readers = (reader_version(), reader_within_limits(settings))
-        skips = changes.read_known_skips(connection, readers)
-        return compare(found, known, skips, rebuild=request.rebuild, suspect=request.suspect)
+        skips = changes.read_known_skips(connection, (reader_version(), reader_within_limits(settings)))
+        plan = compare(found, known, skips, backbones, rebuild=request.rebuild, suspect=request.suspect)
+        if plan.other:
+            kept = {kind: changes.kept_contents(connection, one.id) for kind, one in backbones.items()}
+            plan.kept = {one for one, content in plan.other.items() if content in kept[one.kind]}
+        return plan
 
 
 def _without_copies(plan: Plan, writer: BatchWriter, progress: Progress, report: Report) -> list[Candidate]:
     """Write the files whose content is known already; return those that must be read."""
     rest: list[Candidate] = []
-    progress.start("looking for moved files", len(plan.read))
+    progress.start("looking for what is known", len(plan.read))
     for some in catalogue.chunks(plan.read):
-        unknown = writer.copy_known(some, plan.replaced)
-        report.moved += len(some) - len(unknown)
+        unknown = writer.copy_known(some, plan)
+        others = sum(one in plan.other for one in some) - sum(one in plan.other for one in unknown)
+        report.kept += others
+        report.moved += len(some) - len(unknown) - others
         rest += unknown
         progress.advance(len(some))
     progress.finish()
@@ -245,26 +267,29 @@ def _read(
     candidates: list[Candidate],
     plan: Plan,
     writer: BatchWriter,
+    network: Network,
     reader: Reader,
     settings: Settings,
     progress: Progress,
     report: Report,
 ) -> None:
     """Read files in the workers and commit them batch by batch; also what is done when interrupted."""
+    unchanged = {candidate.stamp.path for candidate in plan.other}
     stamps = {candidate.stamp.path: candidate.stamp for candidate in candidates}
     jobs = (Job(Path(candidate.stamp.path), candidate.kind) for candidate in candidates)
     batch: list[Extracted | MediaError] = []
     committed = time.monotonic()
     progress.start("reading files", len(candidates))
     try:
-        with closing(reader(jobs, settings)) as outcomes:
+        with closing(reader(jobs, settings, network.backbones)) as outcomes:
             for outcome in outcomes:
                 batch.append(outcome)
                 progress.advance()
                 if isinstance(outcome, Extracted):
-                    new = str(outcome.path) not in plan.replaced
-                    report.added += new
-                    report.changed += not new
+                    path = str(outcome.path)
+                    report.added += path not in plan.replaced
+                    report.read_again += path in unchanged
+                    report.changed += path in plan.replaced and path not in unchanged
                 if len(batch) >= _BATCH or time.monotonic() - committed > _BATCH_S:
                     # Out of our hands before it is written: an interrupt here must not write it twice.
                     full, batch = batch, []

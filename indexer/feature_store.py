@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any, Final
@@ -115,9 +115,9 @@ class FeatureStore:
         return self._mapped
 
 
-def stores_of(library: Path) -> dict[str, FeatureStore]:
-    """Return the stores of a library by the id of their backbone."""
-    return {backbone.id: FeatureStore(library, backbone) for backbone in BACKBONES.values()}
+def stores_of(library: Path, backbones: Iterable[Backbone] = ()) -> dict[str, FeatureStore]:
+    """Return the stores of the shipped backbones, and of others, by the id of their backbone."""
+    return {one.id: FeatureStore(library, one) for one in (*BACKBONES.values(), *backbones)}
 
 
 def _crc(rows: NDArray[np.float16]) -> int:

@@ -12,9 +12,10 @@ import numpy as np
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
-from core.errors import DamagedLibrary, LibraryError
+from core.errors import AttuneError, DamagedLibrary, LibraryError
 from core.progress import Progress
-from embedding.network import DIM
+from embedding.backbones import Backbone
+from embedding.network import DIM, open_network
 from indexer import catalogue
 from indexer.catalogue import seen_by
 from indexer.feature_store import stores_of
@@ -123,7 +124,7 @@ def _verify_rows(
     connection: Connection, generation: Generation, library: Path, findings: Findings, progress: Progress
 ) -> None:
     """Check the seals of all rows, and of the features that they name."""
-    stores = stores_of(library)
+    stores = stores_of(library, _backbones_of(generation))
     counts = dict.fromkeys(KINDS, 0)
     progress.start("checking items and features", generation.images + generation.music)
     for row in _rows(connection):
@@ -154,6 +155,14 @@ def _verify_rows(
     for row in _embeddings(connection):
         if row["seal"] != seal_embedding(row) or len(row["vector"]) != 4 * DIM:
             _suspect(findings, "catalogue", "its embedding is damaged", row)
+
+
+def _backbones_of(generation: Generation) -> list[Backbone]:
+    """Return what made the features; nothing but the shipped ones where the network is not to be found."""
+    try:
+        return list(open_network(generation.network_source).backbones.values())
+    except AttuneError:
+        return []
 
 
 def _rows(connection: Connection) -> Iterator[Mapping[str, Any]]:

@@ -166,12 +166,13 @@ def watch(event, arguments):
         assert not (arguments[2] or 0) & 3, arguments  # O_WRONLY, O_RDWR
 sys.addaudithook(watch)
 from embedding.extraction import extract
-from embedding.backbones import Backbones
+from embedding.backbones import BACKBONES, Backbones
+backbones = Backbones(BACKBONES)
 for path in sorted(Path(media).iterdir()):
     if path.suffix in (".jpg", ".png", ".webp"):
-        extract(path, "image", Backbones())
+        extract(path, "image", backbones)
     elif path.is_file():
-        extract(path, "music", Backbones())
+        extract(path, "music", backbones)
 """
 
 

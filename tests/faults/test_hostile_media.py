@@ -19,7 +19,7 @@ from core.errors import CostlyMedia, MediaError, UnreachableMedia
 from core.progress import SilentProgress
 from core.settings import Settings
 from embedding.audio import read_audio
-from embedding.backbones import Backbones
+from embedding.backbones import BACKBONES, Backbones
 from embedding.extraction import Extracted
 from embedding.image import read_image
 from embedding.media import kind_of
@@ -122,9 +122,9 @@ def crash_hang_or_hog(path: Path, kind: Any, backbones: Backbones) -> Extracted:
 _extract = embedding.workers.extract_unchanged
 
 
-def buggy_work(connection: Any, memory_mb: int) -> None:
+def buggy_work(connection: Any, memory_mb: int, backbones: Any) -> None:
     embedding.workers.extract_unchanged = crash_hang_or_hog
-    _work(connection, memory_mb)
+    _work(connection, memory_mb, backbones)
 
 
 _work = embedding.workers._work
@@ -142,7 +142,7 @@ def buggy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_decoder_with_bugs_costs_its_files_and_no_others(buggy: Path) -> None:
     jobs: Iterable[Job] = [Job(path, "image") for path in sorted(buggy.iterdir())]
     settings = Settings(workers=2, image_timeout_s=3)
-    outcomes = {outcome.path.stem: outcome for outcome in extract_all(jobs, settings)}
+    outcomes = {outcome.path.stem: outcome for outcome in extract_all(jobs, settings, BACKBONES)}
     assert {name for name, one in outcomes.items() if isinstance(one, Extracted)} == set("abcde")
     costly = {name for name, one in outcomes.items() if isinstance(one, CostlyMedia)}
     assert costly == {"segfault", "abort", "hang", "hog"}
@@ -162,13 +162,13 @@ def test_what_killed_its_reader_is_not_read_again_until_something_changes(
     library = buggy / "library"
     report = build(Request(library, (str(buggy),)), network, settings, SilentProgress())
     assert (report.added, len(report.skipped)) == (5, 2)
-    again = plan_build(Request(library), settings)
+    again = plan_build(Request(library), settings=settings)
     assert [Path(one.stamp.path).stem for one in again.read] == ["killed"]
     assert [Path(one.path).stem for one in again.hopeless] == ["segfault"]
-    more_time = plan_build(Request(library), Settings(workers=2, image_timeout_s=40))
+    more_time = plan_build(Request(library), settings=Settings(workers=2, image_timeout_s=40))
     assert {Path(one.stamp.path).stem for one in more_time.read} == {"killed", "segfault"}
     photo(buggy / "segfault.jpg", 9, (41, 30))
-    assert len(plan_build(Request(library), settings).read) == 2
+    assert len(plan_build(Request(library), settings=settings).read) == 2
 
 
 def test_the_names_of_mutated_files_are_as_odd_as_names_get(tmp_path: Path, valid: dict[str, bytes]) -> None:

@@ -21,6 +21,7 @@ from benchmarks.victim import read_content
 from core.errors import MediaError, UnreachableMedia
 from core.progress import SilentProgress
 from core.settings import Settings
+from embedding.backbones import BACKBONES, Backbones
 from embedding.extraction import content_of, extract_unchanged
 from embedding.network import SHIPPED, Network, open_network
 from embedding.workers import Job
@@ -138,10 +139,10 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
 def disturbing(disturb: Any) -> Reader:
     """Return a reader before which something happens to the files."""
 
-    def read(jobs: Iterable[Job], settings: Settings) -> Generator[Any]:
+    def read(jobs: Iterable[Job], settings: Settings, backbones: Any) -> Generator[Any]:
         waiting = list(jobs)
         disturb()
-        yield from read_content(waiting, settings)
+        yield from read_content(waiting, settings, backbones)
 
     return read
 
@@ -171,9 +172,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_another_time(
 ) -> None:
     """Else the features of the old picture would be kept under the hash of the new one, for good."""
     path = photo(tmp_path / "photo.jpg", 1)
-    from embedding.backbones import Backbones
-
-    backbones = Backbones()
+    backbones = Backbones(BACKBONES)
     real = backbones.image_features
 
     def changed(picture: Any) -> Any:
