@@ -29,6 +29,7 @@ from indexer.publish import generation_folder, publish
 from indexer.records import Generation, Root, Skipped
 from indexer.scan import Candidate, scan
 from indexer.schema import has_catalogue, open_catalogue, upgrade
+from indexer.skips import read_known_skips
 from indexer.writer import BatchWriter, reader_version, reader_within_limits
 
 if TYPE_CHECKING:
@@ -222,11 +223,7 @@ def _differs(engine: Engine, library: Path, before: Generation, network: Network
     if (before.network, before.network_source) != (network.id, network.source):
         return True
     with engine.connect() as connection:
-        return changes.has_changes(connection, pending) or not _has_files(library, before)
-
-
-def _has_files(library: Path, generation: Generation) -> bool:
-    return generation_folder(library, generation.id).is_dir()
+        return changes.has_changes(connection, pending) or not generation_folder(library, before.id).is_dir()
 
 
 def _plan(
@@ -240,7 +237,7 @@ def _plan(
     found = scan(roots, request.library)
     with engine.connect() as connection:
         known = changes.read_known(connection, pending)
-        skips = changes.read_known_skips(connection, (reader_version(), reader_within_limits(settings)))
+        skips = read_known_skips(connection, (reader_version(), reader_within_limits(settings)))
         plan = compare(found, known, skips, backbones, rebuild=request.rebuild, suspect=request.suspect)
         if plan.other:
             kept = {kind: changes.kept_contents(connection, one.id) for kind, one in backbones.items()}

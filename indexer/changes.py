@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
-from core.paths import is_below_any
 from embedding.backbones import Backbone
 from embedding.media import Kind
 from indexer.catalogue import chunks, seen_by
 from indexer.records import Root, Stamp
 from indexer.seals import seal_embedding, seal_item
-from indexer.tables import embeddings, generations, items, roots, skipped, state
+from indexer.tables import embeddings, generations, items, roots, state
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +76,6 @@ class NewItem:
     title: str | None = None
     artist: str | None = None
     taken: str | None = None
-
-
-def read_known_skips(connection: Connection, readers: Sequence[str]) -> dict[Stamp, str]:
-    """Return the files that one of these readers has already given up on, with their reasons."""
-    rows = connection.execute(
-        select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns, skipped.c.reason).where(
-            skipped.c.reader.in_(readers)
-        )
-    )
-    return {Stamp(os.fsdecode(path), size, mtime_ns): reason for path, size, mtime_ns, reason in rows}
 
 
 def read_known(connection: Connection, generation: int) -> Iterator[Known]:
@@ -238,28 +227,6 @@ def remove(connection: Connection, ids: Iterable[int], generation: int) -> None:
         connection.execute(update(items).where(items.c.id.in_(some)).values(removed=generation))
 
 
-def write_skip(connection: Connection, stamp: Stamp, reason: str, reader: str) -> None:
-    """Remember that a file cannot be used."""
-    forget_skip(connection, stamp.path)
-    connection.execute(
-        insert(skipped).values(
-            path=os.fsencode(stamp.path),
-            size=stamp.size,
-            mtime_ns=stamp.mtime_ns,
-            reader=reader,
-            reason=reason,
-        )
-    )
-
-
-def keep_skips(connection: Connection, paths: set[str], missing: Sequence[str]) -> None:
-    """Forget all skipped files but these, and but those below folders of which nothing is known."""
-    for known in connection.execute(select(skipped.c.path)).scalars().all():
-        path = os.fsdecode(known)
-        if path not in paths and not is_below_any(path, missing):
-            forget_skip(connection, path)
-
-
 def remove_lost(connection: Connection, backbone: str, kept_rows: int, generation: int) -> None:
     """Take the items whose features lie beyond what is kept out of a generation: they are read again."""
     beyond = items.c.feature_row + items.c.feature_rows > kept_rows
@@ -281,11 +248,6 @@ def has_changes(connection: Connection, generation: int) -> bool:
     """Say whether rows were added to or taken from a generation already, by a build that was cut short."""
     touched = select(items.c.id).where((items.c.added == generation) | (items.c.removed == generation))
     return connection.execute(touched.limit(1)).first() is not None
-
-
-def forget_skip(connection: Connection, path: str) -> None:
-    """Forget that a file could not be used."""
-    connection.execute(delete(skipped).where(skipped.c.path == os.fsencode(path)))
 
 
 def write_generation(

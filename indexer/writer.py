@@ -25,6 +25,7 @@ from indexer.feature_store import FeatureStore
 from indexer.plan import Plan
 from indexer.records import Stamp
 from indexer.scan import Candidate
+from indexer.skips import keep_skips, write_skip
 from indexer.tables import NO_DATE
 
 if TYPE_CHECKING:
@@ -89,9 +90,9 @@ class BatchWriter:
         with self._engine.begin() as connection:
             changes.remove(connection, plan.gone, self._generation)
             still = {skip.path for skip in plan.hopeless}
-            changes.keep_skips(connection, still, plan.missing)
+            keep_skips(connection, still, plan.missing)
             for refused in plan.refused:
-                changes.write_skip(connection, refused.stamp, refused.reason, reader_version())
+                write_skip(connection, refused.stamp, refused.reason, reader_version())
 
     def copy_known(self, candidates: Sequence[Candidate], plan: Plan) -> list[Candidate]:
         """Write rows for the files whose content has features already; return the rest.
@@ -153,7 +154,7 @@ class BatchWriter:
             for outcome in batch:
                 path = str(outcome.path)
                 if isinstance(outcome, MediaError):
-                    changes.write_skip(connection, stamps[path], outcome.reason, self._reader_of(outcome))
+                    write_skip(connection, stamps[path], outcome.reason, self._reader_of(outcome))
             settled = [str(one.path) for one in batch if not isinstance(one, UnreachableMedia)]
             old = [replaced[path] for path in settled if path in replaced]
             changes.remove(connection, old, self._generation)
