@@ -157,14 +157,12 @@ class _Durable:
     def __init__(self, library: Path, mirror: Path) -> None:
         self._library, self._mirror = library, mirror
         self._files: dict[int, Path] = {}
-        self._folders: dict[int, dict[str, int]] = {}
+        self._folders: dict[int, dict[str, os.DirEntry[str]]] = {}
         mirror.mkdir()
         for folder, _, names in os.walk(library):
             self._keep_folder(Path(folder))
             for name in names:
                 self._keep_file(Path(folder) / name)
-        # The library's own folder is synced by SQLite whenever it makes a log.
-        self._inode = library.stat().st_ino if library.exists() else None
 
     def keep(self, handle: int) -> None:
         path = Path(f"/proc/self/fd/{handle}").resolve()
@@ -174,7 +172,7 @@ class _Durable:
             self._keep_file(path)
 
     def _keep_folder(self, path: Path) -> None:
-        self._folders[path.stat().st_ino] = {entry.name: entry.stat().st_ino for entry in path.iterdir()}
+        self._folders[path.stat().st_ino] = {entry.name: entry for entry in os.scandir(path)}
 
     def _keep_file(self, path: Path) -> None:
         inode = path.stat().st_ino
@@ -190,10 +188,10 @@ class _Durable:
 
     def _restore(self, inode: int, target: Path) -> None:
         target.mkdir()
-        for name, child in self._folders.get(inode, {}).items():
-            if child in self._folders:
-                self._restore(child, target / name)
-            elif child in self._files:
-                shutil.copyfile(self._files[child], target / name)
+        for name, entry in self._folders.get(inode, {}).items():
+            if entry.is_dir():
+                self._restore(entry.inode(), target / name)
+            elif entry.inode() in self._files:
+                shutil.copyfile(self._files[entry.inode()], target / name)
             else:
                 (target / name).touch()  # its name was durable, its bytes were not

@@ -51,7 +51,8 @@ def make_folder(path: Path) -> None:
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
-        fsync(path.parent)
+        with contextlib.suppress(PermissionError):  # a folder in which we may write, but not look
+            fsync(path.parent)
 
 
 def fsync(path: Path) -> None:
