@@ -13,7 +13,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from multiprocessing.connection import Connection, wait
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from embedding.backbones import Backbone, Backbones
 
 Outcome = Extracted | MediaError
+Reader = Callable[[Iterable["Job"], "Settings", Mapping[Kind, "Backbone"]], Generator[Outcome]]
+"""What reads files: `extract_all`, or what a test puts in its place."""
 
 _CRASHED = "the decoder crashed on it; the file is probably damaged"
 _ENDED = "its reader was ended from outside; the next build tries again"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from embedding.backbones import BACKBONES, Backbone
 from embedding.extraction import Extracted
 from embedding.media import Kind
 from embedding.network import Network
-from embedding.workers import Job, Outcome, extract_all
+from embedding.workers import Job, Reader, extract_all
 from indexer import catalogue, changes
 from indexer.dates import date_pictures
 from indexer.locks import writing
@@ -35,7 +35,6 @@ from indexer.writer import BatchWriter, reader_version, reader_within_limits
 if TYPE_CHECKING:
     from core.settings import Settings
 
-Reader = Callable[[Iterable[Job], "Settings", Mapping[Kind, Backbone]], Generator[Outcome]]
 _BATCH = 64  # files a transaction: what a kill may cost
 _BATCH_S = 10.0
 
@@ -139,8 +138,6 @@ def plan_build(
         UsageError: A path does not exist, or there is none to refresh.
         LibraryError: The library cannot be read.
     """
-    from core.settings import load_settings
-
     _refuse_wrong_paths(request)
     engine = open_catalogue(request.library)
     if engine is None:
@@ -149,7 +146,7 @@ def plan_build(
         with engine.connect() as connection:
             roots = _roots_of(request, catalogue.read_roots(connection))
             before = catalogue.current_generation(connection)
-        return _plan(engine, request, roots, _after(before), backbones, settings or load_settings())
+        return _plan(engine, request, roots, _after(before), backbones, settings)
     except DBAPIError as error:
         raise LibraryError(f"{request.library}: its catalogue cannot be read ({error.orig})") from error
     finally:
@@ -193,7 +190,7 @@ def _build(
             changes.write_root(connection, root)
         before = catalogue.current_generation(connection)
     pending = _after(before)
-    writer = BatchWriter(engine, request.library, network, pending, settings, request.suspect)
+    writer = BatchWriter(engine, request.library, network, pending, settings)
 
     progress.start("looking for files", None)
     plan = _plan(engine, request, roots, pending, network.backbones, settings)
@@ -203,7 +200,11 @@ def _build(
     writer.retire(plan)
     to_read = plan.read if request.rebuild else _without_copies(plan, writer, progress, report)
     _read(to_read, plan, writer, network, reader, settings, progress, report)
-    report.re_embedded = writer.re_embed(progress)
+    report.re_embedded, damaged = writer.re_embed(progress)
+    if damaged:
+        request = replace(request, rebuild=False, suspect=frozenset(damaged))
+        plan = _plan(engine, request, roots, pending, network.backbones, settings)
+        _read(plan.read, plan, writer, network, reader, settings, progress, report)
     date_pictures(engine, pending, progress)
     writer.complete()
 
@@ -232,7 +233,7 @@ def _plan(
     roots: Sequence[Root],
     pending: int,
     backbones: Mapping[Kind, Backbone],
-    settings: Settings,
+    settings: Settings | None,
 ) -> Plan:
     found = scan(roots, request.library)
     with engine.connect() as connection:

@@ -17,8 +17,13 @@ from embedding.backbones import Backbone
 from embedding.media import Kind
 from indexer.catalogue import chunks, seen_by
 from indexer.records import Root, Stamp
-from indexer.seals import seal_embedding, seal_item
+from indexer.seals import are_whole, seal_embedding, seal_item
 from indexer.tables import embeddings, generations, items, roots, state
+
+_SAID = (
+    *(column for column in embeddings.c if column.name != "seal"),
+    embeddings.c.seal.label("embedding_seal"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,28 +97,24 @@ def read_sizes(connection: Connection) -> set[int]:
 
 
 def find_contents(
-    connection: Connection,
-    contents: Iterable[bytes],
-    network: str,
-    backbones: Mapping[Kind, Backbone],
-    suspect: frozenset[int],
+    connection: Connection, contents: Iterable[bytes], network: str, backbones: Mapping[Kind, Backbone]
 ) -> dict[tuple[Kind, bytes], Row[Any]]:
     """Return the newest row with features by these backbones of each kind and content, of any generation.
 
-    Columns of the item, and of its embedding by the network: null where there is none. Rows that are
-    `suspect` do not count.
+    Columns of the item, and of its embedding by the network: null where there is none. Rows that
+    are not as they were written do not count.
     """
     found: dict[tuple[Kind, bytes], Row[Any]] = {}
     for some in chunks(list(contents)):
         rows = connection.execute(
-            select(items, embeddings)
+            select(items, *_SAID)
             .outerjoin(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
             .where(items.c.content.in_(some))
             .order_by(embeddings.c.item.is_not(None), items.c.id)
         )
         for row in rows:
             said = row._mapping
-            if said["id"] not in suspect and said["backbone"] == backbones[said["kind"]].id:
+            if said["backbone"] == backbones[said["kind"]].id and are_whole(dict(said)):
                 found[said["kind"], said["content"]] = row
     return found
 

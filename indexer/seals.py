@@ -35,6 +35,17 @@ def seal_embedding(row: Mapping[str, Any]) -> int:
     return _seal(row[name] for name in EMBEDDING_FIELDS)
 
 
+def are_whole(joined: Mapping[str, Any]) -> bool:
+    """Say whether an item's row is as it was written, and its embedding's, if it has one.
+
+    Args:
+        joined: The columns of both; the embedding's seal as `embedding_seal`.
+    """
+    if joined["seal"] != seal_item(joined):
+        return False
+    return joined["item"] is None or joined["embedding_seal"] == seal_embedding(joined)
+
+
 def seal_old_rows(connection: Connection, stores: Mapping[str, FeatureStore]) -> None:
     """Seal the rows of a library that was made before there were seals.
 

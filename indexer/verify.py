@@ -131,10 +131,10 @@ def _verify_rows(
         progress.advance()
         seen = row["removed"] is None or row["removed"] > generation.id
         seen &= row["added"] <= generation.id
+        if not seen:
+            continue  # of the past; copies are made of whole rows alone
         if row["seal"] != seal_item(row):
             _suspect(findings, "catalogue", "its row is damaged", row)
-            continue
-        if not seen:
             continue
         counts[row["kind"]] += 1
         store = stores.get(row["backbone"])
@@ -152,7 +152,7 @@ def _verify_rows(
     )
     for missing in connection.execute(bare):
         _suspect(findings, "catalogue", "its embedding is missing", dict(missing._mapping))
-    for row in _embeddings(connection):
+    for row in _embeddings(connection, generation):
         if row["seal"] != seal_embedding(row) or len(row["vector"]) != 4 * DIM:
             _suspect(findings, "catalogue", "its embedding is damaged", row)
 
@@ -170,8 +170,9 @@ def _rows(connection: Connection) -> Iterator[Mapping[str, Any]]:
         yield dict(row._mapping)
 
 
-def _embeddings(connection: Connection) -> Iterator[Mapping[str, Any]]:
+def _embeddings(connection: Connection, generation: Generation) -> Iterator[Mapping[str, Any]]:
     query = select(embeddings, items.c.id, items.c.path).join(items)
+    query = query.where(seen_by(generation.id), embeddings.c.network == generation.network)
     for row in connection.execution_options(yield_per=_MANY).execute(query):
         yield dict(row._mapping)
 

@@ -42,8 +42,11 @@ def reader_version() -> str:
     return "+".join([version("attune"), *extras])
 
 
-def reader_within_limits(settings: Settings) -> str:
-    """Return what decides which files can be read with so much time and memory."""
+def reader_within_limits(settings: Settings | None) -> str:
+    """Return what decides which files can be read with so much time and memory; None: the environment's."""
+    from core.settings import load_settings
+
+    settings = settings or load_settings()
     limits = settings.image_timeout_s, settings.music_timeout_s, settings.memory_mb
     return "+".join([reader_version(), *(f"{limit:g}" for limit in limits)])
 
@@ -57,7 +60,6 @@ class BatchWriter:
         network: What embeds the items.
         generation: The generation that the rows will belong to.
         settings: The limits that files are read within.
-        suspect: Rows that are not to be believed: nothing is copied from them.
     """
 
     def __init__(
@@ -67,9 +69,7 @@ class BatchWriter:
         network: Network,
         generation: int,
         settings: Settings,
-        suspect: frozenset[int] = frozenset(),
     ) -> None:
-        self._suspect = suspect
         self._reader = reader_within_limits(settings)
         self._engine = engine
         self._network = network
@@ -106,7 +106,7 @@ class BatchWriter:
         contents = {one: content for one in candidates if (content := self._content(one, plan))}
         with self._engine.begin() as connection:
             found = changes.find_contents(
-                connection, contents.values(), self._network.id, self._network.backbones, self._suspect
+                connection, contents.values(), self._network.id, self._network.backbones
             )
             copies, rest = [], []
             for candidate in candidates:
@@ -170,16 +170,20 @@ class BatchWriter:
         with self._engine.begin() as connection:
             changes.remove_unembedded(connection, self._generation, self._network.id)
 
-    def re_embed(self, progress: Progress) -> int:
-        """Embed, from kept features, the items that this network has not seen; return how many."""
+    def re_embed(self, progress: Progress) -> tuple[int, set[int]]:
+        """Embed, from kept features, the items that this network has not seen.
+
+        Returns:
+            How many, and the ids of those whose features are damaged: they must be read again.
+        """
         todo: dict[Kind, list[tuple[int, int, int, int | None]]] = {}
         with self._engine.connect() as connection:
             for kind, backbone in self._network.backbones.items():
                 todo[kind] = changes.read_without(connection, self._generation, self._network.id, backbone)
         count = sum(len(rows) for rows in todo.values())
+        damaged: set[int] = set()
         if count == 0:
-            return 0
-        done = 0
+            return 0, damaged
         progress.start("embedding again", count)
         for kind, places in todo.items():
             if not places:
@@ -187,16 +191,15 @@ class BatchWriter:
             for begin in range(0, len(places), _PICTURES):
                 some = places[begin : begin + _PICTURES]
                 kept = [(item, self._stores[kind].read(first, rows, crc)) for item, first, rows, crc in some]
-                # What is damaged gets no embedding: it leaves the generation and is read again.
                 whole = [(item, features) for item, features in kept if features is not None]
                 said = _say(self._network, kind, [features for _, features in whole]) if whole else []
                 with self._engine.begin() as connection:
                     ids = [item for item, _ in whole]
                     changes.write_embeddings(connection, self._network.id, list(zip(ids, said, strict=True)))
-                done += len(whole)
+                damaged.update(item for item, features in kept if features is None)
                 progress.advance(len(some))
         progress.finish()
-        return done
+        return count - len(damaged), damaged
 
     def _embedded(self, good: Iterable[Extracted], stamps: dict[str, Stamp]) -> list[NewItem]:
         items = []

@@ -24,8 +24,8 @@ from core.settings import Settings
 from embedding.backbones import BACKBONES, Backbones
 from embedding.extraction import content_of, extract_unchanged
 from embedding.network import SHIPPED, Network, open_network
-from embedding.workers import Job
-from indexer.build import Reader, Request, build
+from embedding.workers import Job, Reader
+from indexer.build import Request, build
 from indexer.library import read_status
 from indexer.records import Root
 from indexer.scan import scan

@@ -34,6 +34,7 @@ VALUES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.text())
 @example("\ud800 \udcff \u202e \x1b[0m \n")
 def test_whatever_is_shown_can_be_printed(text: str) -> None:
@@ -42,6 +43,7 @@ def test_whatever_is_shown_can_be_printed(text: str) -> None:
     shown.encode()
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_every_name_of_a_file_can_be_shown_and_told_apart(name: str) -> None:
     assert printable(name).isprintable() or printable(name) == ""
@@ -49,12 +51,14 @@ def test_every_name_of_a_file_can_be_shown_and_told_apart(name: str) -> None:
     assert refusal(name) is None or kind_of(name) is None
 
 
+@settings(deadline=None)
 @given(NAMES, st.lists(st.text(max_size=20), max_size=3))
 def test_globs_are_never_too_odd(name: str, globs: list[str]) -> None:
     assert matches_any(name, globs) in (True, False)
     assert is_below("/a/" + name.strip("/"), "/a")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**63 - 1))
 def test_varints_come_back(number: int) -> None:
     groups = []
@@ -70,6 +74,7 @@ def test_varints_come_back(number: int) -> None:
     assert _varint(data, 0) == (number, len(data))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.integers(1, 5), st.binary(min_size=512, max_size=512), max_size=5))
 def test_pages_of_noise_hold_no_rows_or_odd_ones(pages: dict[int, bytes]) -> None:
     leaves = {number: b"\x0d" + page[1:] for number, page in pages.items()}
@@ -78,6 +83,7 @@ def test_pages_of_noise_hold_no_rows_or_odd_ones(pages: dict[int, bytes]) -> Non
         assert isinstance(values, list)
 
 
+@settings(deadline=None)
 @given(ANY_BYTES)
 def test_a_log_of_noise_commits_nothing_wrong(noise: bytes) -> None:
     header = struct.pack(">8I", 0x377F0682, 3007000, 512, 0, 1, 2, 0, 0)
@@ -85,13 +91,14 @@ def test_a_log_of_noise_commits_nothing_wrong(noise: bytes) -> None:
     assert isinstance(_committed(noise), dict)
 
 
+@settings(deadline=None)
 @given(ANY_BYTES)
 def test_a_record_of_noise_is_decoded_or_refused(noise: bytes) -> None:
     with contextlib.suppress(IndexError, ValueError, struct.error):
         assert isinstance(_values(noise), list)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(ANY_BYTES | VALUES.map(lambda value: json.dumps({"sha256": value, "counts": value}).encode()))
 def test_a_manifest_of_anything_is_no_manifest(tmp_path_factory: object, data: bytes) -> None:
     library = Path(tmp_path_factory.mktemp("manifest"))  # type: ignore[attr-defined]
@@ -104,7 +111,7 @@ def test_a_manifest_of_anything_is_no_manifest(tmp_path_factory: object, data: b
     assert read_index(library, 1, "network", "image") is None
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     key=st.sampled_from(["name", "sha256", "calibration", "image_backbone", "music_backbone"]), value=VALUES
 )
@@ -122,7 +129,7 @@ def test_a_card_with_any_value_is_read_or_refused(tmp_path_factory: object, key:
         assert key == "name"
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(ANY_BYTES)
 def test_tags_of_noise_are_no_tags(tmp_path_factory: object, noise: bytes) -> None:
     path = Path(tmp_path_factory.mktemp("tags")) / "song.mp3"  # type: ignore[attr-defined]
@@ -132,7 +139,7 @@ def test_tags_of_noise_are_no_tags(tmp_path_factory: object, noise: bytes) -> No
         assert text is None or (text.isprintable() and len(text) <= 300)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 5), st.integers(0, 5), ANY_BYTES)
 def test_a_store_of_noise_gives_what_the_checksum_says_or_nothing(
     tmp_path_factory: object, first: int, count: int, noise: bytes
