@@ -73,8 +73,9 @@ def repair_command(
     if as_json:
         document = _document(folder, repaired.after)
         document["mended"] = [asdict(damage) for damage in repaired.before.damage]
-        document["recovered"] = repaired.recovered
-        document["damaged_catalogue"] = None if repaired.kept_at is None else str(repaired.kept_at)
+        kept = repaired.recovered
+        document["recovered"] = None if kept is None else kept.items
+        document["damaged_catalogue"] = None if kept is None or kept.kept_at is None else str(kept.kept_at)
         print_json(document)
     elif not quiet:
         _print_repaired(repaired)
@@ -112,10 +113,15 @@ def _print_repaired(repaired: Repaired) -> None:
     if not repaired.before.damage:
         console.print("Nothing is damaged; nothing was changed.")
         return
-    if repaired.recovered is not None:
-        console.print(f"{repaired.recovered} items were recovered from the damaged catalogue.")
-    if repaired.kept_at is not None:
-        console.print(f"The damaged catalogue is kept in {printable(repaired.kept_at)}.")
+    recovered = repaired.recovered
+    if recovered is not None:
+        console.print(f"{recovered.items} items were recovered from the damaged catalogue.")
+        if recovered.kept_at is not None:
+            console.print(f"It is kept in {printable(recovered.kept_at)}.")
+        for root in recovered.roots:
+            console.print(f"{printable(root)}: followed from now on, for the list of folders was lost")
+        if recovered.roots:
+            console.print("There may have been others: name them with `attune build-index FOLDER`.")
     report = repaired.report
     if report is None:
         console.print("No folders are known any more: name them with `attune build-index FOLDER`.")

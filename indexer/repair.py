@@ -35,21 +35,35 @@ _DAMAGED: Final = "damaged"
 
 
 @dataclass(frozen=True, slots=True)
+class Recovered:
+    """What came out of a broken catalogue.
+
+    Attributes:
+        items: How many items.
+        roots: The folders that are followed, as far as they were lost and follow from the items: there may
+            have been others.
+        kept_at: Where the broken catalogue was put; None where there was no file of it.
+    """
+
+    items: int
+    roots: list[str]
+    kept_at: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class Repaired:
     """What a repair did.
 
     Attributes:
         before: What was wrong.
         after: What still is: nothing, where all media could be reached.
-        recovered: Items that were read out of a broken catalogue; None where it was not broken.
-        kept_at: Where the broken catalogue was put.
+        recovered: What was read out of a broken catalogue; None where it was not broken.
         report: What the build did that made the rest again; None where nothing is known to build from.
     """
 
     before: Findings
     after: Findings
-    recovered: int | None
-    kept_at: Path | None
+    recovered: Recovered | None
     report: Report | None
 
 
@@ -70,12 +84,12 @@ def repair(library: Path, source: str | None, settings: Settings, progress: Prog
     """
     before = found = verify(library, progress)
     if not before.damage:
-        return Repaired(before, before, None, None, None)
-    recovered, kept_at = None, None
+        return Repaired(before, before, None, None)
+    recovered = None
     try:
         with writing(library):
             if before.broken:
-                recovered, kept_at = _replace_catalogue(library, source, settings, progress)
+                recovered = _replace_catalogue(library, source, settings, progress)
             elif any(damage.part == "index" for damage in before.damage):
                 shutil.rmtree(library / FOLDER, ignore_errors=True)
     except OSError as error:
@@ -88,7 +102,7 @@ def repair(library: Path, source: str | None, settings: Settings, progress: Prog
         known = SHIPPED if generation is None else generation.network_source
         request = Request(library, suspect=frozenset(found.suspect))
         report = build(request, open_network(source or known), settings, progress)
-    return Repaired(before, verify(library, progress), recovered, kept_at, report)
+    return Repaired(before, verify(library, progress), recovered, report)
 
 
 def _has_roots(library: Path) -> bool:
@@ -104,7 +118,7 @@ def _has_roots(library: Path) -> bool:
 
 def _replace_catalogue(
     library: Path, source: str | None, settings: Settings, progress: Progress
-) -> tuple[int, Path | None]:
+) -> Recovered:
     """Put a catalogue of all readable rows in the place of a broken one, which moves aside."""
     broken, aside = library / catalogue.FILE, library / _ASIDE
     for left in library.glob(f"{_ASIDE}*"):
@@ -119,7 +133,7 @@ def _replace_catalogue(
         rows = salvage(broken, columns) if broken.exists() else Salvaged()
         last = rows.generations.get(max(rows.generations, default=0))
         network = open_network(source or (SHIPPED if last is None else last["network_source"]))
-        count = _write(engine, rows)
+        count, guessed = _write(engine, rows)
         generation = _generation_of(rows)
         writer = BatchWriter(engine, library, network, generation, settings)
         writer.re_embed(progress)
@@ -135,7 +149,7 @@ def _replace_catalogue(
     fsync(library)
     aside.replace(broken)
     fsync(library)
-    return count, kept_at
+    return Recovered(count, guessed, kept_at)
 
 
 def _keep(library: Path) -> Path:
@@ -160,8 +174,8 @@ def _generation_of(rows: Salvaged) -> int:
     return max(numbers, default=0) + 1
 
 
-def _write(engine: Engine, rows: Salvaged) -> int:
-    """Write the rows that belong together; return how many items there are."""
+def _write(engine: Engine, rows: Salvaged) -> tuple[int, list[str]]:
+    """Write the rows that belong together; return how many items there are, and roots that are a guess."""
     live: dict[bytes, int] = {}
     for key, row in sorted(rows.items.items()):
         if row["removed"] is None:
@@ -169,7 +183,8 @@ def _write(engine: Engine, rows: Salvaged) -> int:
     kept = [rows.items[key] for key in sorted(live.values())]
     ids = {row["id"] for row in kept}
     said = [row for row in rows.embeddings.values() if row["item"] in ids]
-    followed = [*rows.roots.values(), *_roots_of_orphans(live, rows)]
+    guessed = _roots_of_orphans(live, rows)
+    followed = [*rows.roots.values(), *map(_root, guessed)]
     with engine.begin() as connection:
         for table, some in (
             (items, kept),
@@ -179,10 +194,10 @@ def _write(engine: Engine, rows: Salvaged) -> int:
         ):
             for part in catalogue.chunks(some):
                 connection.execute(insert(table), list(part))
-    return len(kept)
+    return len(kept), guessed
 
 
-def _roots_of_orphans(paths: Iterable[bytes], rows: Salvaged) -> list[Row]:
+def _roots_of_orphans(paths: Iterable[bytes], rows: Salvaged) -> list[str]:
     """Return roots for files whose own was lost: else the next build would take them for gone."""
     known = [os.fsdecode(path) for path in rows.roots]
     orphans = (path for path in map(os.fsdecode, paths) if not is_below_any(path, known))
@@ -190,4 +205,8 @@ def _roots_of_orphans(paths: Iterable[bytes], rows: Salvaged) -> list[Row]:
     for folder in sorted({os.path.dirname(path) for path in orphans}):  # noqa: PTH120 - paths are text here
         if not is_below_any(folder, folders):
             folders.append(folder)
-    return [{"path": os.fsencode(folder), "exclude": "[]", "follow_links": False} for folder in folders]
+    return folders
+
+
+def _root(folder: str) -> Row:
+    return {"path": os.fsencode(folder), "exclude": "[]", "follow_links": False}
