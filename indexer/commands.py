@@ -53,7 +53,7 @@ def build_index(
     from core.settings import load_settings
     from core.terminal import err, shown_progress
     from embedding.network import SHIPPED, open_network
-    from indexer.build import Request, build, plan_build
+    from indexer.build import Request, build, modernise, plan_build
     from indexer.library import lacking_features, published
 
     folder = library_folder(library)
@@ -61,6 +61,8 @@ def build_index(
     globs = None if exclude is None else tuple(glob for glob in exclude if glob)
     request = Request(folder, names, globs, follow_links, rebuild)
     settings = load_settings(workers)
+    if not dry_run:
+        modernise(folder)
     before = published(folder)
     opened = open_network(network or (SHIPPED if before is None else before.network_source))
     if dry_run:
