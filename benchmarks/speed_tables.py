@@ -93,6 +93,26 @@ def print_cold(document: dict[str, Any]) -> None:
     )
 
 
+def print_devices(document: dict[str, Any]) -> None:
+    """Print what each device reads a second, and why there is no GPU where there is none."""
+    _print(
+        f"{document['workers']} workers",
+        ("images/s", "clips/s", "training s", "apart"),
+        [
+            (
+                device["device"],
+                f"{device['images_per_s']:.1f}",
+                f"{device['clips_per_s']:.1f}",
+                "–" if device["train_s"] is None else f"{device['train_s']:.0f}",
+                f"{device['apart']:.1e}",
+            )
+            for device in document["devices"]
+        ],
+    )
+    if document["no_gpu"] is not None:
+        out().print(f"No GPU: {document['no_gpu']}")
+
+
 def _print(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
 

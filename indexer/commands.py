@@ -9,6 +9,7 @@ import typer
 
 from core.options import (
     DebugOption,
+    DeviceOption,
     JsonOption,
     LibraryOption,
     NetworkOption,
@@ -39,6 +40,7 @@ def build_index(
         ),
     ] = None,
     workers: WorkersOption = None,
+    device: DeviceOption = "auto",
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every file again.")] = False,
     follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow symbolic links.")] = False,
     dry_run: Annotated[
@@ -53,25 +55,30 @@ def build_index(
     from core.settings import load_settings
     from core.terminal import err, shown_progress
     from embedding.network import SHIPPED, open_network
-    from indexer.build import Request, build, plan_build
+    from embedding.session import choose_device
+    from indexer.build import Request, build, plan_build, refuse_wrong_paths
     from indexer.library import lacking_features, published
 
     folder = library_folder(library)
     names = tuple(str(path) for path in paths or [])
     globs = None if exclude is None else tuple(glob for glob in exclude if glob)
     request = Request(folder, names, globs, follow_links, rebuild)
-    settings = load_settings(workers)
+    chosen, why = choose_device(device)
+    settings = load_settings(workers, chosen)
     before = published(folder)
     opened = open_network(network or (SHIPPED if before is None else before.network_source))
     if dry_run:
         _print_plan(plan_build(request, opened.backbones))
         return
+    refuse_wrong_paths(request)
     if lacking := lacking_features(folder, opened.backbones):
         readers = " and ".join(one.name for one in opened.backbones.values())
         err().print(
             f"{opened.name} reads by {readers}: {lacking} files have no features by these yet and are read "
             "again. The former ones are kept: going back takes seconds."
         )
+    if not quiet:
+        err().print(f"Backbones run on {chosen}: {why}", soft_wrap=True)
     with shown_progress(quiet=quiet) as progress:
         report = build(request, opened, settings, progress)
     if not quiet:
