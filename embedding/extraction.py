@@ -35,6 +35,7 @@ class MediaFile:
         width: Pixels of the upright picture, None for music.
         height: Pixels of the upright picture, None for music.
         tags: Title and artist, where the file names them.
+        taken: When the picture was taken, ISO 8601, where the file says so.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class MediaFile:
     width: int | None = None
     height: int | None = None
     tags: Tags = field(default_factory=lambda: Tags(None, None))
+    taken: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ def prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram = momen
         MediaError: The file cannot be used; the reason says why.
     """
     from embedding.audio import read_audio
+    from embedding.dates import read_taken
     from embedding.image import read_image
     from embedding.tags import read_tags
 
@@ -93,6 +96,7 @@ def prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram = momen
             content=content_of(path),
             width=picture.width,
             height=picture.height,
+            taken=read_taken(path),
             rows=picture.pixels[None],
         )
     sound = read_audio(path)

@@ -35,7 +35,7 @@ MAX_PIXELS: Final = 250_000_000
 # 12 MP takes 30 ms for 120 ms. Just the square's would save another 7 ms and differ by half as much again.
 _DRAFT: Final = 2
 # Pillow also knows formats that run other programs (EPS) or are no pictures; only these are tried.
-_FORMATS: Final = (
+FORMATS: Final = (
     *("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "QOI", "TGA"),
 )
 _HEIF_BRANDS: Final = frozenset(b"heic heix heim heis hevc hevx mif1 msf1 avci avcs".split())
@@ -97,11 +97,11 @@ def read_image(path: str | os.PathLike[str], view: View = WHOLE) -> Picture:
         UnsupportedMedia: HEIC or RAW without the extra, or an unusual colour mode.
         MediaError: Damaged, cut short, empty, too large, forbidden or not a regular file.
     """
-    with open_media(path) as file, _quiet_pillow():
+    with open_media(path) as file, quiet_pillow():
         try:
             if os.fsdecode(path).rpartition(".")[2].lower() in RAW_SUFFIXES:
                 return _read_raw(path, file, view)
-            if _is_heif(file):
+            if is_heif(file):
                 return _read_heif(path, file, view)
             return _read_pillow(path, file, view)
         except DECODER_ERRORS as error:
@@ -114,7 +114,7 @@ def _read_pillow(
     """Read by Pillow; `turn` is the EXIF orientation to apply where the file itself says none."""
     from PIL import Image
 
-    with Image.open(file, formats=_FORMATS) as image:
+    with Image.open(file, formats=FORMATS) as image:
         width, height = _check_size(path, image.size)
         image.draft(None, (_DRAFT * view.side, _DRAFT * view.side))
         image.load()
@@ -250,7 +250,7 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
 
 
-def _is_heif(file: BinaryIO) -> bool:
+def is_heif(file: BinaryIO) -> bool:
     """Tell a HEIC or HEIF file, whatever its name; AVIF shares the container but is Pillow's."""
     head = file.read(64)
     file.seek(0)
@@ -276,7 +276,7 @@ def _reason(error: BaseException) -> str:
 
 
 @contextmanager
-def _quiet_pillow() -> Iterator[None]:
+def quiet_pillow() -> Iterator[None]:
     """Put our size limit in place of Pillow's, and silence its warnings and its log.
 
     Both belong to the whole process, so threads decode one after the other; builds decode in processes.

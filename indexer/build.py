@@ -22,6 +22,7 @@ from embedding.media import Kind
 from embedding.network import Network
 from embedding.workers import Job, extract_all
 from indexer import catalogue, changes, kept
+from indexer.dates import date_pictures
 from indexer.locks import writing
 from indexer.plan import Plan, compare
 from indexer.publish import generation_folder, publish
@@ -179,6 +180,7 @@ def _build(
     to_read = plan.read if request.rebuild else _without_copies(plan, writer, progress, report)
     _read(to_read, plan, writer, network, settings, progress, report)
     report.re_embedded = writer.re_embed(progress)
+    date_pictures(engine, pending, progress)
     writer.complete()
 
     if before is None or _differs(engine, request.library, before, network, pending):

@@ -56,6 +56,7 @@ class NewItem:
         feature_row: Its first row in the store.
         feature_rows: How many rows it has there.
         said: Its embedding and affect; None: to be embedded from its features.
+        taken: Date of capture, `NO_DATE` where the file names none, None where nobody has looked.
     """
 
     kind: Kind
@@ -70,6 +71,7 @@ class NewItem:
     height: int | None = None
     title: str | None = None
     artist: str | None = None
+    taken: str | None = None
 
 
 def read_known_skips(connection: Connection, reader: str) -> dict[Stamp, str]:
@@ -119,6 +121,7 @@ def write_items(connection: Connection, new: Sequence[NewItem], network: str, ge
             "height": one.height,
             "title": one.title,
             "artist": one.artist,
+            "taken": one.taken,
             "backbone": one.backbone,
             "feature_row": one.feature_row,
             "feature_rows": one.feature_rows,

@@ -141,6 +141,11 @@ class Library:
         with self._engine.connect() as connection:
             return catalogue.read_ids_below(connection, self.generation.id, kind, folders)
 
+    def ids_taken(self, first: str | None, after: str | None) -> list[int]:
+        """Return the ids of the pictures taken in [first, after), ascending; ISO 8601, None: no bound."""
+        with self._engine.connect() as connection:
+            return catalogue.read_ids_taken(connection, self.generation.id, first, after)
+
     def items(self, ids: Sequence[int]) -> dict[int, Item]:
         """Return items by id."""
         with self._engine.connect() as connection:

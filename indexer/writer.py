@@ -25,6 +25,7 @@ from indexer.feature_store import FeatureStore
 from indexer.plan import Plan
 from indexer.records import Stamp
 from indexer.scan import Candidate
+from indexer.tables import NO_DATE
 
 PASSING = "passing"  # in place of a reader's version: the reason may be gone next time
 _PICTURES = 512  # pictures a run of the network
@@ -190,6 +191,7 @@ class BatchWriter:
                         height=one.height,
                         title=one.tags.title,
                         artist=one.tags.artist,
+                        taken=(one.taken or NO_DATE) if kind == "image" else None,
                     )
                 )
         return items
@@ -226,6 +228,7 @@ def _copied(candidate: Candidate, row: Row[Any]) -> NewItem:
         height=of["height"],
         title=of["title"],
         artist=of["artist"],
+        taken=of["taken"],
     )
 
 
