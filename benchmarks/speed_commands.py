@@ -1,4 +1,4 @@
-"""`attune benchmark make-library`, `pipeline`, `peers`, `growth`, `search`, `cold`, `gpu`: what it costs."""
+"""`attune benchmark make-library`, `pipeline`, `peers`, `growth`, `search`, `cold`, `encoder`, `gpu`."""
 
 from __future__ import annotations
 
@@ -195,6 +195,37 @@ def cold_command(
         print_json(document)
     else:
         print_cold(document)
+
+
+@app.command("encoder")
+def encoder_command(
+    encoder: Annotated[
+        str, typer.Argument(metavar="ENCODER", help="As `attune train --image-backbone` takes it.")
+    ],
+    photos: PhotosOption,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Pictures to read.")] = 40,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Time an encoder of pictures beside the shipped one, before training with it."""
+    from benchmarks.encoder import measure_encoder
+    from benchmarks.make_library import media_below
+    from benchmarks.pipeline import spread
+    from benchmarks.speed_tables import print_encoders
+    from core.errors import AttuneError
+    from core.terminal import print_json, shown_progress
+
+    chosen = spread(media_below(photos, "image"), limit)
+    try:
+        with shown_progress(quiet=quiet) as progress:
+            document = measure_encoder(encoder, chosen, progress)
+    except ModuleNotFoundError as error:
+        raise AttuneError(f'this benchmark needs {error.name}: pip install "attune[train]"') from error
+    if as_json:
+        print_json(document)
+    else:
+        print_encoders(document)
 
 
 @app.command("gpu")

@@ -122,6 +122,25 @@ def print_cold(document: dict[str, Any]) -> None:
     )
 
 
+def print_encoders(document: dict[str, Any]) -> None:
+    """Print what encoders of pictures cost."""
+    _print(
+        "a picture, one thread",
+        ("MB", "pixels", "features", "decode ms", "network ms"),
+        [
+            (
+                one["name"],
+                f"{one['megabytes']:.0f}",
+                f"{one['side']}",
+                f"{one['width']}",
+                f"{one['decode_ms']:.1f}",
+                f"{one['network_ms']:.1f}",
+            )
+            for one in document["encoders"]
+        ],
+    )
+
+
 def print_devices(document: dict[str, Any]) -> None:
     """Print what each device reads a second, and why there is no GPU where there is none."""
     _print(
