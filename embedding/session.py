@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
@@ -57,11 +58,7 @@ class Session:
         options.log_severity_level = 3
         provider = _PROVIDERS[device]
         if provider not in ort.get_available_providers():
-            raise NoDevice(
-                device,
-                "the ONNX Runtime that is installed has no CUDA",
-                "pip uninstall onnxruntime && pip install onnxruntime-gpu",
-            )
+            raise _no_package(device)
         if device == "cuda":
             ort.preload_dlls()  # CUDA and cuDNN may be there as Python packages, torch's for one
         try:
@@ -108,9 +105,29 @@ def choose_device(asked: Literal["auto", "cpu", "cuda"]) -> tuple[Device, str]:
     if asked == "cpu":
         return "cpu", "as asked"
     try:
+        if not _has_cuda():
+            raise _no_package("cuda")
         Session(_TRIAL, sha256_of(_TRIAL), device="cuda")
     except NoDevice as error:
         if asked == "cuda":
             raise
         return "cpu", error.reason
     return "cuda", "as asked" if asked == "cuda" else "ONNX Runtime can use it"
+
+
+def _has_cuda() -> bool:
+    """Tell by its files whether the ONNX Runtime that is installed knows CUDA: importing it takes a moment."""
+    found = find_spec("onnxruntime")
+    return (
+        found is not None
+        and found.origin is not None
+        and any((Path(found.origin).parent / "capi").glob("*onnxruntime_providers_cuda*"))
+    )
+
+
+def _no_package(device: Device) -> NoDevice:
+    return NoDevice(
+        device,
+        "the ONNX Runtime that is installed has no CUDA",
+        "pip uninstall onnxruntime && pip install onnxruntime-gpu",
+    )
