@@ -116,7 +116,7 @@ def choose_device(asked: Literal["auto", "cpu", "cuda"]) -> tuple[Device, str]:
 
 
 def _has_cuda() -> bool:
-    """Tell by its files whether the ONNX Runtime that is installed knows CUDA: importing it takes a moment."""
+    """Tell by its files whether the installed ONNX Runtime knows CUDA: importing it takes a moment."""
     found = find_spec("onnxruntime")
     return (
         found is not None
