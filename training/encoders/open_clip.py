@@ -155,16 +155,21 @@ def _load(spelled: str, source: Source) -> Any:
         name = source.model.stem
     if name.replace("/", "-") not in open_clip.list_models():
         raise UsageError(f"{spelled}: open_clip has no model {name}; see open_clip.list_models()")
-    with _quiet():
-        try:
-            return open_clip.create_model(
+    try:
+        with _quiet(), warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            model = open_clip.create_model(
                 name, str(source.weights), require_pretrained=True, weights_only=True
             )
-        except Exception as error:
-            reason = " ".join(str(error).split())
-            raise AttuneError(
-                f"{spelled}: the weights cannot be loaded ({type(error).__name__}: {reason[:160]})"
-            ) from error
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise AttuneError(
+            f"{spelled}: the weights cannot be loaded ({type(error).__name__}: {reason[:160]})"
+        ) from error
+    if any("QuickGELU" in str(one.message) for one in told):
+        other = name.removesuffix("-quickgelu") if name.endswith("-quickgelu") else f"{name}-quickgelu"
+        raise UsageError(f"{spelled}: these weights were made for the model {other}")
+    return model
 
 
 def _check_config(spelled: str, config: Path) -> None:
