@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -57,7 +57,7 @@ class Speed:
 
 
 def measure_devices(
-    media: dict[Kind, Sequence[Path]],
+    media: Mapping[Kind, Sequence[Path]],
     network: Network,
     labelled: Labelled | None,
     workers: int,
