@@ -28,7 +28,7 @@ from indexer.plan import Plan, compare
 from indexer.publish import generation_folder, publish
 from indexer.records import Generation, Root, Skipped
 from indexer.scan import Candidate, scan
-from indexer.schema import has_catalogue, open_catalogue, upgrade
+from indexer.schema import has_catalogue, is_older, open_catalogue, upgrade
 from indexer.writer import BatchWriter, reader_version
 
 if TYPE_CHECKING:
@@ -111,6 +111,24 @@ def build(request: Request, network: Network, settings: Settings, progress: Prog
         raise LibraryError(f"{request.library}: its catalogue cannot be written ({error.orig})") from error
     except OSError as error:
         raise LibraryError(f"{request.library}: cannot be written ({error.strerror or error})") from error
+
+
+def modernise(library: Path) -> None:
+    """Bring the catalogue of an older Attune up to date; without one, or with today's, do nothing.
+
+    Raises:
+        LibraryError: It cannot be written, or somebody else is writing it.
+    """
+    if not is_older(library):
+        return
+    with writing(library):
+        engine = catalogue.connect(library / catalogue.FILE, writable=True)
+        try:
+            upgrade(engine, library)
+        except DBAPIError as error:
+            raise LibraryError(f"{library}: its catalogue cannot be written ({error.orig})") from error
+        finally:
+            engine.dispose()
 
 
 def plan_build(request: Request, backbones: Mapping[Kind, Backbone] = BACKBONES) -> Plan:

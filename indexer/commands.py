@@ -56,7 +56,7 @@ def build_index(
     from core.terminal import err, shown_progress
     from embedding.network import SHIPPED, open_network
     from embedding.session import choose_device
-    from indexer.build import Request, build, plan_build, refuse_wrong_paths
+    from indexer.build import Request, build, modernise, plan_build, refuse_wrong_paths
     from indexer.library import lacking_features, published
 
     folder = library_folder(library)
@@ -65,6 +65,8 @@ def build_index(
     request = Request(folder, names, globs, follow_links, rebuild)
     chosen, why = choose_device(device)
     settings = load_settings(workers, chosen)
+    if not dry_run:
+        modernise(folder)
     before = published(folder)
     opened = open_network(network or (SHIPPED if before is None else before.network_source))
     if dry_run:
