@@ -19,6 +19,7 @@ from core.options import (
 )
 
 if TYPE_CHECKING:
+    from embedding.network import Network
     from indexer.build import Report
     from indexer.library import Status
     from indexer.plan import Plan
@@ -53,7 +54,7 @@ def build_index(
 ) -> None:
     """Make a library of folders with photos and music, or bring it up to date."""
     from core.settings import load_settings
-    from core.terminal import err, shown_progress
+    from core.terminal import shown_progress
     from embedding.network import SHIPPED, open_network
     from embedding.session import choose_device
     from indexer.build import Request, build, modernise, plan_build, refuse_wrong_paths
@@ -73,14 +74,8 @@ def build_index(
         _print_plan(plan_build(request, opened.backbones))
         return
     refuse_wrong_paths(request)
-    if lacking := lacking_features(folder, opened.backbones):
-        readers = " and ".join(one.name for one in opened.backbones.values())
-        err().print(
-            f"{opened.name} reads by {readers}: {lacking} files have no features by these yet and are read "
-            "again. The former ones are kept: going back takes seconds."
-        )
     if not quiet:
-        err().print(f"Backbones run on {chosen}: {why}", soft_wrap=True)
+        _print_reading(opened, lacking_features(folder, opened.backbones), f"{chosen}: {why}")
     with shown_progress(quiet=quiet) as progress:
         report = build(request, opened, settings, progress)
     if not quiet:
@@ -132,6 +127,20 @@ def _network_in_use(generation: Generation | None, asked: str | None) -> tuple[s
             None,
         )
     return network.name, network.test_figures
+
+
+def _print_reading(network: Network, lacking: int, where: str) -> None:
+    from core.terminal import err
+
+    console = err()
+    console.print(f"Backbones run on {where}", soft_wrap=True)
+    if lacking:
+        readers = " and ".join(one.name for one in network.backbones.values())
+        console.print(
+            f"{network.name} reads by {readers}: {lacking} files have no features by these yet and are read "
+            "again. The former ones are kept: going back takes seconds.",
+            soft_wrap=True,
+        )
 
 
 def _print_plan(plan: Plan) -> None:
