@@ -10,6 +10,7 @@ Weights of CLIP are random: they cost the same. Each way uses all the cores that
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -196,7 +197,8 @@ def _musicnn(paths: Sequence[Path], workers: int) -> float:
 def _tag(path: Path) -> None:
     from musicnn.extractor import extractor
 
-    extractor(str(path), model="MSD_musicnn", extract_features=True)
+    with contextlib.redirect_stdout(None):  # it says what it does there
+        extractor(str(path), model="MSD_musicnn", extract_features=True)
 
 
 _PEERS: Final[dict[Kind, list[tuple[str, str, Run]]]] = {

@@ -87,8 +87,9 @@ def read_content(
         random = np.random.default_rng(list(content))
         shape = (1 if job.kind == "image" else 4, backbones[job.kind].width)
         features = random.gamma(0.5, 1.0, shape).astype(np.float16)
+        duration_s = None if job.kind == "image" else 9.0
         yield Extracted(
-            job.path, job.kind, content, features, duration_s=None if job.kind == "image" else 9.0
+            path=job.path, kind=job.kind, content=content, features=features, duration_s=duration_s
         )
 
 

@@ -21,7 +21,7 @@ from embedding.extraction import Extracted
 from embedding.media import Kind
 from embedding.network import Network
 from embedding.workers import Job, Reader, extract_all
-from indexer import catalogue, changes
+from indexer import catalogue, changes, kept
 from indexer.dates import date_pictures
 from indexer.locks import writing
 from indexer.plan import Plan, compare
@@ -114,7 +114,7 @@ def build(
         UsageError: A path does not exist, or there is none to refresh.
         LibraryError: The library cannot be written, or somebody else is writing it.
     """
-    _refuse_wrong_paths(request)
+    refuse_wrong_paths(request)
     try:
         with writing(request.library):
             engine = catalogue.connect(request.library / catalogue.FILE, writable=True)
@@ -138,7 +138,7 @@ def plan_build(
         UsageError: A path does not exist, or there is none to refresh.
         LibraryError: The library cannot be read.
     """
-    _refuse_wrong_paths(request)
+    refuse_wrong_paths(request)
     engine = open_catalogue(request.library)
     if engine is None:
         return compare(scan(_roots_of(request, []), request.library), [], {}, backbones)
@@ -153,7 +153,8 @@ def plan_build(
         engine.dispose()
 
 
-def _refuse_wrong_paths(request: Request) -> None:
+def refuse_wrong_paths(request: Request) -> None:
+    """Raise UsageError where a path does not exist, or there is none to refresh."""
     for path in request.paths:
         if not Path(path).exists():
             raise UsageError(f"{printable(path)}: no such file or folder")
@@ -241,8 +242,8 @@ def _plan(
         skips = read_known_skips(connection, (reader_version(), reader_within_limits(settings)))
         plan = compare(found, known, skips, backbones, rebuild=request.rebuild, suspect=request.suspect)
         if plan.other:
-            kept = {kind: changes.kept_contents(connection, one.id) for kind, one in backbones.items()}
-            plan.kept = {one for one, content in plan.other.items() if content in kept[one.kind]}
+            contents = {kind: kept.kept_contents(connection, one.id) for kind, one in backbones.items()}
+            plan.kept = {one for one, content in plan.other.items() if content in contents[one.kind]}
         return plan
 
 

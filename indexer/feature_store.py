@@ -56,6 +56,7 @@ class FeatureStore:
         """
         make_folder(self._path.parent)
         with self._path.open("ab") as file:
+            file.truncate(min(rows, self.count()) * self._row_bytes)  # half a row is a lost row
             file.truncate(rows * self._row_bytes)
         fsync(self._path.parent)
 

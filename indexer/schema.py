@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from core.errors import DamagedLibrary, LibraryError
 from indexer.catalogue import FILE, connect
 from indexer.feature_store import stores_of
+from indexer.locks import writing
 from indexer.seals import seal_old_rows
 
 HEAD = "0003"
@@ -36,6 +37,20 @@ def has_catalogue(library: Path) -> bool:
     if opened is not None:
         opened[0].dispose()
     return opened is not None
+
+
+def is_older(library: Path) -> bool:
+    """Say whether a folder holds a catalogue that an older Attune made.
+
+    Raises:
+        LibraryError: Its catalogue cannot be read.
+    """
+    opened = _open(library)
+    if opened is None:
+        return False
+    engine, revision = opened
+    engine.dispose()
+    return revision < HEAD
 
 
 def open_catalogue(library: Path) -> Engine | None:
@@ -104,3 +119,21 @@ def upgrade(engine: Engine, library: Path) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         seal_old_rows(connection, stores_of(library))
+
+
+def modernise(library: Path) -> None:
+    """Bring the catalogue of an older Attune up to date; without one, or with today's, do nothing.
+
+    Raises:
+        LibraryError: It cannot be written, or somebody else is writing it.
+    """
+    if not is_older(library):
+        return
+    with writing(library):
+        engine = connect(library / FILE, writable=True)
+        try:
+            upgrade(engine, library)
+        except DBAPIError as error:
+            raise LibraryError(f"{library}: its catalogue cannot be written ({error.orig})") from error
+        finally:
+            engine.dispose()

@@ -19,7 +19,7 @@ from embedding.extraction import Extracted, content_of
 from embedding.media import Kind
 from embedding.moments import embed_moments, embed_track
 from embedding.network import Network
-from indexer import changes
+from indexer import changes, kept
 from indexer.changes import NewItem, Said
 from indexer.feature_store import FeatureStore
 from indexer.plan import Plan
@@ -78,7 +78,7 @@ class BatchWriter:
         for kind, backbone in network.backbones.items():
             self._stores[kind] = FeatureStore(library, backbone)
             with engine.begin() as connection:
-                named = changes.feature_rows_in_use(connection, backbone.id)
+                named = kept.feature_rows_in_use(connection, backbone.id)
                 # Committed before the gap is filled with zeros: nobody may take those for features.
                 changes.remove_lost(connection, backbone.id, self._stores[kind].count(), generation)
             self._stores[kind].open_at(named)
@@ -105,7 +105,7 @@ class BatchWriter:
         """
         contents = {one: content for one in candidates if (content := self._content(one, plan))}
         with self._engine.begin() as connection:
-            found = changes.find_contents(
+            found = kept.find_contents(
                 connection, contents.values(), self._network.id, self._network.backbones
             )
             copies, rest = [], []
@@ -179,7 +179,7 @@ class BatchWriter:
         todo: dict[Kind, list[tuple[int, int, int, int | None]]] = {}
         with self._engine.connect() as connection:
             for kind, backbone in self._network.backbones.items():
-                todo[kind] = changes.read_without(connection, self._generation, self._network.id, backbone)
+                todo[kind] = kept.read_without(connection, self._generation, self._network.id, backbone)
         count = sum(len(rows) for rows in todo.values())
         damaged: set[int] = set()
         if count == 0:
@@ -190,13 +190,13 @@ class BatchWriter:
                 continue
             for begin in range(0, len(places), _PICTURES):
                 some = places[begin : begin + _PICTURES]
-                kept = [(item, self._stores[kind].read(first, rows, crc)) for item, first, rows, crc in some]
-                whole = [(item, features) for item, features in kept if features is not None]
+                read = [(item, self._stores[kind].read(first, rows, crc)) for item, first, rows, crc in some]
+                whole = [(item, features) for item, features in read if features is not None]
                 said = _say(self._network, kind, [features for _, features in whole]) if whole else []
                 with self._engine.begin() as connection:
                     ids = [item for item, _ in whole]
                     changes.write_embeddings(connection, self._network.id, list(zip(ids, said, strict=True)))
-                damaged.update(item for item, features in kept if features is None)
+                damaged.update(item for item, features in read if features is None)
                 progress.advance(len(some))
         progress.finish()
         return count - len(damaged), damaged

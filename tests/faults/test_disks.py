@@ -87,10 +87,11 @@ class FailingFile(io.FileIO):
         self._room = room
 
     def write(self, data: Any) -> int:
-        if self._room < len(data):
+        wanted = memoryview(data).nbytes
+        if self._room < wanted:
             super().write(bytes(data)[: self._room])
             raise OSError(errno.EIO, "Input/output error")
-        self._room -= len(data)
+        self._room -= wanted
         return super().write(data)
 
 
