@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import benchmarks.commands
+import indexer.care_commands
 import indexer.commands
 import retrieval.commands
 import training.commands
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for room in (indexer.commands, retrieval.commands, training.commands):
+for room in (indexer.commands, indexer.care_commands, retrieval.commands, training.commands):
     app.add_typer(room.app)
 app.add_typer(benchmarks.commands.app, name="benchmark")
 

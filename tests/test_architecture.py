@@ -93,8 +93,10 @@ def test_only_commands_know_typer() -> None:
     }
     assert knowing == {
         "benchmarks/commands.py",
+        "benchmarks/soak_commands.py",
         "benchmarks/speed_commands.py",
         "core/options.py",
+        "indexer/care_commands.py",
         "indexer/commands.py",
         "retrieval/commands.py",
         "training/commands.py",
