@@ -96,6 +96,8 @@ def test_only_commands_know_typer() -> None:
         "core/options.py",
         "indexer/commands.py",
         "retrieval/commands.py",
+        "retrieval/find_commands.py",
+        "retrieval/options.py",
         "training/commands.py",
     }
 
