@@ -9,9 +9,11 @@ import typer
 
 from core.options import DebugOption, JsonOption, LibraryOption, NetworkOption, QuietOption, library_folder
 from retrieval.find_commands import app as finding
+from retrieval.map_commands import app as mapping
 
 app = typer.Typer()
 app.add_typer(finding)
+app.add_typer(mapping)
 
 
 @app.command("match")

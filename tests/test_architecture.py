@@ -97,6 +97,7 @@ def test_only_commands_know_typer() -> None:
         "indexer/commands.py",
         "retrieval/commands.py",
         "retrieval/find_commands.py",
+        "retrieval/map_commands.py",
         "retrieval/options.py",
         "training/commands.py",
     }
