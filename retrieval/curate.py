@@ -22,8 +22,8 @@ from retrieval.near_duplicates import Likeness, likeness
 Features = Callable[[Item], NDArray[np.float32]]
 """From an item to its backbone features, of unit length."""
 
-_POOL = 5  # candidates for each answer that is wanted, where answers are varied
-_POOL_LEAST = 50
+_POOL = 3  # candidates for each answer that is wanted, where answers are varied
+_POOL_LEAST = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def curate(
     1. The ranking is walked from its best on. With `fold`, an item that is a near-duplicate of an answer
        joins the first such answer. An item whose artist or folder has its full number is left out. Any other
        is an answer, until the pool is full: the walk ends where the next answer would stand.
-    2. With `diverse` = d, the pool holds 5 candidates for each answer, 50 at least, and answers are taken out
+    2. With `diverse` = d, the pool holds 3 candidates for each answer, 30 at least, and answers are taken out
        of it one by one: each time the one with the largest (1 - d) r - d s, the better ranked of equal ones
        (maximal marginal relevance; Carbonell and Goldstein, SIGIR 1998). r is its worth, scaled so that the
        pool's least is 0 and its largest 1. s is its likeness to the most alike answer that was taken: 0 for

@@ -50,7 +50,9 @@ def _draw(figure: Any, axes: Any, pictures: Layer, music: Layer) -> None:
     else:
         axes.scatter(*pictures.points.T, s=14, color=_IMAGE, alpha=0.6, linewidths=0, label=named)
     songs = f"{len(music.ids):,} songs"
-    axes.scatter(*music.points.T, s=26, marker="D", color=_MUSIC, alpha=0.8, linewidths=0, label=songs)
+    axes.scatter(
+        *music.points.T, s=26, marker="D", color=_MUSIC, alpha=0.8, linewidths=0, label=songs, zorder=4
+    )
     for word, (valence, arousal) in MOODS.items():
         if word != "neutral":
             box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1.5}

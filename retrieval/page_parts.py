@@ -14,6 +14,7 @@ from core.errors import AttuneError, MediaError, printable
 from embedding.image import FORMATS, quiet_pillow, read_image
 from embedding.media import DECODER_ERRORS
 from retrieval.excerpt import mp3_excerpt
+from retrieval.forms import clock
 from retrieval.mood import CurvePoint
 from retrieval.plane import MOODS
 from retrieval.results import Asked, Result
@@ -105,7 +106,8 @@ def player_tag(path: str, start_s: float, length_s: float | None) -> str:
     except (MediaError, OSError) as error:
         reason = error.reason if isinstance(error, MediaError) else str(error.strerror)
         return f'<p class="lost">{html.escape(printable(path))}: {html.escape(reason)}</p>'
-    return _player(data_uri("audio/mpeg", sound), start_s - begin)
+    note = "" if length_s is None else f'<p class="lost">an excerpt, from {clock(begin)} on</p>'
+    return _player(data_uri("audio/mpeg", sound), start_s - begin) + note
 
 
 def _player(source: str, start_s: float) -> str:

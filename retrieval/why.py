@@ -129,7 +129,9 @@ def _lean(value: float, high: str, low: str, middle: str) -> str:
 
 
 def _numbers(affect: Affect) -> str:
-    return f"{affect.valence:+.2f} {affect.arousal:+.2f}"
+    # Adding 0.0 turns a negative zero into a positive one.
+    shown = (f"{round(value, 2) + 0.0:+.2f}" for value in (affect.valence, affect.arousal))
+    return " ".join(shown).replace("-", "−")
 
 
 def _sound(moment: Moment | None, features: NDArray[np.float16]) -> str:

@@ -92,6 +92,7 @@ def test_only_commands_know_typer() -> None:
     }
     assert knowing == {
         "benchmarks/commands.py",
+        "benchmarks/diversity_commands.py",
         "benchmarks/speed_commands.py",
         "core/options.py",
         "indexer/commands.py",
