@@ -54,7 +54,7 @@ def write_map_page(path: Path, library: Library, layers: list[Layer], progress: 
         "music": _columns(music) | {"inside": _excerpts(music, library, progress)},
         "moods": [[word, *place] for word, place in MOODS.items() if word != "neutral"],
     }
-    title = f"{len(pictures.ids)} pictures and {len(music.ids)} songs by their emotion"
+    title = f"{len(pictures.ids):,} pictures and {len(music.ids):,} songs by their emotion"
     # A name that holds "</script>" must not end the script.
     script = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     write_filled(path, _TEMPLATE, {"title": html.escape(title), "data": script})
