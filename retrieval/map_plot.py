@@ -11,6 +11,7 @@ from retrieval.atlas import Layer
 from retrieval.plane import MOODS
 
 _DOTS = 3000  # beyond, single pictures cannot be told apart: their density is drawn
+_FEW = 300  # songs that large marks leave room for
 _IMAGE, _MUSIC = "#2a6f8f", "#d9660a"
 
 
@@ -50,9 +51,8 @@ def _draw(figure: Any, axes: Any, pictures: Layer, music: Layer) -> None:
     else:
         axes.scatter(*pictures.points.T, s=14, color=_IMAGE, alpha=0.6, linewidths=0, label=named)
     songs = f"{len(music.ids):,} songs"
-    axes.scatter(
-        *music.points.T, s=26, marker="D", color=_MUSIC, alpha=0.8, linewidths=0, label=songs, zorder=4
-    )
+    size, alpha = (26, 0.8) if len(music.ids) <= _FEW else (8, 0.5)
+    axes.scatter(*music.points.T, s=size, marker="D", color=_MUSIC, alpha=alpha, linewidths=0, label=songs)
     for word, (valence, arousal) in MOODS.items():
         if word != "neutral":
             box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1.5}
