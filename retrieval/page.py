@@ -95,7 +95,7 @@ def _asked(asked: Asked, mood: Mood | None) -> str:
 
 def _picture(result: Result) -> str:
     shown = picture_tag(result.path, _LONG_SIDE, f"answer {result.rank}")
-    said = f"<b>{result.score:.0%}</b> · {mood_word(result.affect)}{_more(result)}"
+    said = f"{result.rank}. <b>{result.score:.0%}</b> · {mood_word(result.affect)}{_more(result)}"
     return f"<figure>{shown}<figcaption>{said}</figcaption></figure>"
 
 
