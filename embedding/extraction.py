@@ -47,6 +47,7 @@ def extract(path: Path, kind: Kind, backbones: Backbones) -> Extracted:
 
     Raises:
         MediaError: The file cannot be used; the reason says why.
+        ArtefactError: The backbone's weights are missing or damaged.
     """
     from embedding.audio import read_audio
     from embedding.dates import read_taken
@@ -54,7 +55,7 @@ def extract(path: Path, kind: Kind, backbones: Backbones) -> Extracted:
     from embedding.tags import read_tags
 
     if kind == "image":
-        picture = read_image(path)
+        picture = read_image(path, backbones.view)
         features = backbones.image_features(picture)
         return Extracted(
             path,

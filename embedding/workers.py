@@ -13,7 +13,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import cycle, islice
 from multiprocessing.connection import Connection, wait
@@ -26,7 +26,7 @@ from embedding.media import Kind
 
 if TYPE_CHECKING:
     from core.settings import Settings
-    from embedding.backbones import Backbones
+    from embedding.backbones import Backbone, Backbones
 
 Outcome = Extracted | MediaError
 
@@ -43,12 +43,15 @@ class Job:
     kind: Kind
 
 
-def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
+def extract_all(
+    jobs: Iterable[Job], settings: Settings, backbones: Mapping[Kind, Backbone]
+) -> Generator[Outcome]:
     """Decode files and run their backbones in restartable processes.
 
     Args:
         jobs: The files; each is taken when a worker is free for it, so any number of them is fine.
         settings: Number of workers, limits of time and memory of one file.
+        backbones: Of each kind, what makes the features.
 
     Yields:
         For each job, in the order in which they end, its features or why there are none.
@@ -60,7 +63,7 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
     busy: dict[Connection, _Worker] = {}
     try:
         for job in islice(queue, settings.workers):
-            worker = _Worker(settings)
+            worker = _Worker(settings, backbones)
             worker.give(job)
             busy[worker.connection] = worker
         for job, worker in zip(islice(queue, (_AHEAD - 1) * len(busy)), cycle(busy.values()), strict=False):
@@ -69,7 +72,7 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
             for worker in _ended(busy):
                 del busy[worker.connection]
                 outcome = worker.take()
-                heir = _go_on(worker, list(islice(queue, 1)), settings)
+                heir = _go_on(worker, list(islice(queue, 1)))
                 if heir is not None:
                     busy[heir.connection] = heir
                 yield outcome
@@ -78,13 +81,13 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
             worker.stop()
 
 
-def _go_on(worker: _Worker, jobs: list[Job], settings: Settings) -> _Worker | None:
+def _go_on(worker: _Worker, jobs: list[Job]) -> _Worker | None:
     """Give a worker, or the one that follows a dead one, more to do; None where nothing is left to do."""
     if not worker.usable:
         jobs = [*worker.waiting, *jobs]
         if not jobs:
             return None
-        worker = _Worker(settings)
+        worker = worker.follower()
     for job in jobs:
         worker.give(job)
     if not worker.waiting:
@@ -111,11 +114,14 @@ class _Worker:
         usable: It lives, as far as we know.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, backbones: Mapping[Kind, Backbone]) -> None:
         self._settings = settings
+        self._backbones = backbones
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, settings.memory_mb), daemon=True)
+        self._process = context.Process(
+            target=_work, args=(theirs, settings.memory_mb, backbones), daemon=True
+        )
         # Workers inherit it: each is one thread, as many workers as cores use the cores once.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         self._process.start()
@@ -123,6 +129,10 @@ class _Worker:
         self._grace_s = _START_S
         self.waiting: deque[Job] = deque()
         self.usable = True
+
+    def follower(self) -> _Worker:
+        """Start another one like it."""
+        return _Worker(self._settings, self._backbones)
 
     def give(self, job: Job) -> None:
         """Hand it a file; it has the time that files of this kind may take."""
@@ -169,18 +179,18 @@ class _Worker:
         self.connection.close()
 
 
-def _work(connection: Connection, memory_mb: int) -> None:
+def _work(connection: Connection, memory_mb: int, backbones: Mapping[Kind, Backbone]) -> None:
     """Read files until the parent hangs up."""
     from embedding.backbones import Backbones
 
     _limit(memory_mb)
-    backbones = Backbones(threads=1)
+    loaded = Backbones(backbones, threads=1)
     while True:
         try:
             job: Job = connection.recv()
         except EOFError:
             return
-        connection.send(_outcome(job, backbones))
+        connection.send(_outcome(job, loaded))
 
 
 def _outcome(job: Job, backbones: Backbones) -> Outcome | ArtefactError:

@@ -35,6 +35,20 @@ def has_catalogue(library: Path) -> bool:
     return opened is not None
 
 
+def is_older(library: Path) -> bool:
+    """Say whether a folder holds a catalogue that an older Attune made.
+
+    Raises:
+        LibraryError: Its catalogue cannot be read.
+    """
+    opened = _open(library)
+    if opened is None:
+        return False
+    engine, revision = opened
+    engine.dispose()
+    return revision < HEAD
+
+
 def open_catalogue(library: Path) -> Engine | None:
     """Open a library's catalogue for reading; None where there is none.
 

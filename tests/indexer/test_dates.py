@@ -9,6 +9,7 @@ from pathlib import Path
 from embedding.network import Network
 from indexer.library import Library
 from tests.conftest import run_build
+from tests.e2e.command import attune
 from tests.media_factory import dated_photo, photo, song
 
 TAKEN = {
@@ -70,6 +71,20 @@ def test_the_next_build_dates_an_older_library(tmp_path: Path, network: Network)
     report = run_build(library, network)
     assert report.unchanged == 4 and report.moved == 1 and report.added == report.changed == 0
     assert dates(library) == {("moved.jpg" if k == "old.jpg" else k): v for k, v in TAKEN.items()}
+
+
+def test_the_command_takes_an_older_library(tmp_path: Path, network: Network) -> None:
+    library, album = tmp_path / "library", make_album(tmp_path / "album")
+    run_build(library, network, album)
+    to_first_schema(library)
+    refused = attune("status", library=library)
+    assert refused.returncode == 1
+    assert "run `attune build-index` once" in refused.stderr
+    assert "older" in attune("build-index", "--dry-run", library=library).stderr
+    built = attune("build-index", library=library)
+    assert built.returncode == 0, built.stderr
+    assert "5 unchanged" in built.stdout
+    assert dates(library) == TAKEN
 
 
 def test_dates_are_looked_for_once(tmp_path: Path, network: Network) -> None:
