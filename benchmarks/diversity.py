@@ -19,7 +19,7 @@ from embedding.moments import embed_track
 from embedding.network import Affect, Network
 from indexer.records import Item
 from retrieval.curate import AS_RANKED, Curation, Ranked, curate
-from retrieval.near_duplicates import fingerprint
+from retrieval.near_duplicates import Likeness, fingerprint, likeness_of, mean_cosine
 from training.features import features_of
 from training.manifest import Row, polarity_codes
 from training.readers import read_labelled
@@ -38,12 +38,18 @@ class Side:
         polarity: int8 (n,), -1 where there is none.
         vectors: Embeddings, float32 (n, 128).
         prints: Fingerprints, float32 (n, width).
+        likeness: What the cosines of fingerprints mean.
     """
 
     kind: Kind
     polarity: NDArray[np.int8]
     vectors: NDArray[np.float32]
     prints: NDArray[np.float32]
+    likeness: Likeness
+
+    def __call__(self, item: Item) -> NDArray[np.float32]:
+        """Return the fingerprint of a file, which curating sees as an item of a library."""
+        return self.prints[item.id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,8 @@ def read_side(
     Raises:
         UsageError: The labels cannot be used.
     """
-    gathered = features_of(read_labelled(source, kind, split), kind, cache, workers, progress)
+    backbone = network.backbones[kind]
+    gathered = features_of(read_labelled(source, kind, split), backbone, cache, workers, progress)
     labelled = [place for place, code in enumerate(polarity_codes(gathered.rows)) if code >= 0]
     rows: Sequence[Row] = [gathered.rows[place] for place in labelled]
     features = [gathered.features[place] for place in labelled]
@@ -91,7 +98,8 @@ def read_side(
         vectors = network.embed("image", np.concatenate(features)).vectors
     else:
         vectors = np.concatenate([embed_track(network, one).vectors for one in features])
-    return Side(kind, polarity_codes(rows), vectors, np.stack([fingerprint(one) for one in features]))
+    prints = np.stack([fingerprint(one) for one in features])
+    return Side(kind, polarity_codes(rows), vectors, prints, likeness_of(backbone, lambda: prints))
 
 
 def measure(images: Side, music: Side, network: Network, weights: Iterable[float]) -> list[Variety]:
@@ -119,7 +127,7 @@ def _direction(
                 diverse=weight,
                 p_at_10=precision,
                 kept=precision / first,
-                likeness=float(np.mean([_likeness(offered.prints[ten]) for ten in tens])),
+                likeness=float(np.mean([mean_cosine(offered.prints[ten]) for ten in tens])),
                 random_likeness=random,
                 coverage=len({place for ten in tens for place in ten}) / len(offered.prints),
             )
@@ -134,7 +142,7 @@ def _ten(scores: NDArray[np.float64], offered: Side, weight: float) -> list[int]
     ranking = (
         Ranked(_item(place, offered.kind), float(scores[place]), float(scores[place])) for place in order
     )
-    chosen = curate(ranking, offered.kind, TOP, how, lambda item: offered.prints[item.id])
+    chosen = curate(ranking, TOP, how, offered)
     return [choice.ranked.item.id for choice in chosen]
 
 
@@ -148,12 +156,7 @@ def _precision(tens: list[list[int]], asked: NDArray[np.int8], offered: NDArray[
     return float(np.mean([right[asked == code].mean() for code in np.unique(asked)]))
 
 
-def _likeness(prints: NDArray[np.float32]) -> float:
-    cosines = prints @ prints.T
-    return float(cosines[np.triu_indices(len(prints), 1)].mean())
-
-
 def _random_likeness(prints: NDArray[np.float32]) -> float:
     random = np.random.default_rng(0)
     tens = (random.choice(len(prints), min(TOP, len(prints)), replace=False) for _ in range(_RANDOM_TENS))
-    return float(np.mean([_likeness(prints[ten]) for ten in tens]))
+    return float(np.mean([mean_cosine(prints[ten]) for ten in tens]))

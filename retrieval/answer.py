@@ -55,7 +55,7 @@ def browse(library: Library, network: Network, point: Asked, filters: Filters) -
     """Find what lies near a point of the plane; the point's kind says what is looked for."""
     began = time.perf_counter()
     wanted: Kind = point.kind or "image"
-    found = nearest_on_plane(library, point.valence, point.arousal, wanted, filters)
+    found = nearest_on_plane(library, network, point.valence, point.arousal, wanted, filters)
     return _answer(wanted, [point], found, library, network, began)
 
 

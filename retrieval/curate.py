@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.media import Kind
 from indexer.records import Item
-from retrieval.near_duplicates import Likeness, likeness
-
-Features = Callable[[Item], NDArray[np.float32]]
-"""From an item to its backbone features, of unit length."""
+from retrieval.near_duplicates import Prints
 
 _POOL = 3  # candidates for each answer that is wanted, where answers are varied
 _POOL_LEAST = 30
@@ -74,9 +70,7 @@ class Choice:
     alike: list[Item] = field(default_factory=list)
 
 
-def curate(
-    ranking: Iterable[Ranked], kind: Kind, limit: int, how: Curation, features: Features
-) -> list[Choice]:
+def curate(ranking: Iterable[Ranked], limit: int, how: Curation, prints: Prints) -> list[Choice]:
     """Choose answers.
 
     1. The ranking is walked from its best on. With `fold`, an item that is a near-duplicate of an answer
@@ -90,22 +84,23 @@ def curate(
 
     Args:
         ranking: Best first; read as far as it is needed.
-        kind: Of the items.
         limit: How many are wanted.
         how: What is asked for.
-        features: What likeness is measured on.
+        prints: What likeness is measured on; not asked for where nothing is folded or varied.
 
     Returns:
         At most `limit` choices, in the order in which they are to be shown.
     """
     size = max(_POOL_LEAST, _POOL * limit) if how.diverse else limit
-    alike = likeness(kind)
-    pool = _walk(ranking, size, how, alike, features)
+    pool = _walk(ranking, size, how, prints)
     if not how.diverse:
         return pool
-    vectors = np.stack([features(choice.ranked.item) for choice in pool]) if pool else np.empty((0, 1))
+    vectors = np.stack([prints(choice.ranked.item) for choice in pool]) if pool else np.empty((0, 1))
     worth = np.array([choice.ranked.worth for choice in pool])
-    return [pool[place] for place in varied(worth, alike.scaled(vectors @ vectors.T), how.diverse, limit)]
+    return [
+        pool[place]
+        for place in varied(worth, prints.likeness.scaled(vectors @ vectors.T), how.diverse, limit)
+    ]
 
 
 def varied(
@@ -137,15 +132,13 @@ def varied(
     return chosen
 
 
-def _walk(
-    ranking: Iterable[Ranked], size: int, how: Curation, alike: Likeness, features: Features
-) -> list[Choice]:
+def _walk(ranking: Iterable[Ranked], size: int, how: Curation, prints: Prints) -> list[Choice]:
     kept: list[Choice] = []
     vectors: list[NDArray[np.float32]] = []
     counted: Counter[tuple[str, str]] = Counter()
     for ranked in ranking:
-        vector = features(ranked.item) if how.fold else None
-        twin = None if vector is None else _first_alike(vector, vectors, alike)
+        vector = prints(ranked.item) if how.fold else None
+        twin = None if vector is None else _first_alike(vector, vectors, prints.likeness.same)
         if twin is not None:
             kept[twin].alike.append(ranked.item)
             continue
@@ -164,11 +157,11 @@ def _walk(
 
 
 def _first_alike(
-    vector: NDArray[np.float32], vectors: Sequence[NDArray[np.float32]], alike: Likeness
+    vector: NDArray[np.float32], vectors: Sequence[NDArray[np.float32]], least: float
 ) -> int | None:
     if not vectors:
         return None
-    same = np.stack(vectors) @ vector >= alike.same
+    same = np.stack(vectors) @ vector >= least
     return int(np.argmax(same)) if same.any() else None
 
 

@@ -37,7 +37,7 @@ def ask_both_ways(library: Library, network: Network) -> list[Scene]:
     scenes = []
     for kind, noun, limit in _WAYS:
         for mood in ("sad", "festive"):
-            (asked,) = nearest_on_plane(library, *MOODS[mood], kind, Filters(limit=1))
+            (asked,) = nearest_on_plane(library, network, *MOODS[mood], kind, Filters(limit=1))
             answer = find(library, network, seeds, [asked.path], Filters(limit))
             name = asked.named or printable(Path(asked.path).name)
             scenes.append(Scene(f"A {mood} {noun}", name, answer, moods(seeds, [asked.path])))

@@ -38,12 +38,13 @@ def mood_word(affect: Affect) -> str:
 
 
 def nearest_on_plane(
-    library: Library, valence: float, arousal: float, kind: Kind, filters: Filters
+    library: Library, network: Network, valence: float, arousal: float, kind: Kind, filters: Filters
 ) -> list[Result]:
     """Rank items by their distance from a point of the plane.
 
     Args:
         library: Where to look.
+        network: The network of that library.
         valence: In [-1, 1].
         arousal: In [-1, 1].
         kind: What is looked for.
@@ -57,8 +58,11 @@ def nearest_on_plane(
     order = np.lexsort((ids, -scores))
     order = order[scores[order] >= filters.min_score]
     ranking = _passing(library, filters, ids[order], scores[order], scores[order])
-    choices = chosen(library, kind, filters, ranking)
-    return [result_of(choice, rank, None) for rank, choice in enumerate(choices, start=1)]
+    choices = chosen(library, network, kind, filters, ranking)
+    return [
+        result_of(choice.ranked.item, rank, choice.ranked.score, None, choice.alike)
+        for rank, choice in enumerate(choices, start=1)
+    ]
 
 
 def nearest_toward(
@@ -93,7 +97,7 @@ def nearest_toward(
     order = np.lexsort((found, -worth))
     order = order[scores[order] >= filters.min_score]
     ranking = _passing(library, filters, found[order], scores[order], worth[order])
-    return with_moments(library, network, vector, chosen(library, kind, filters, ranking))
+    return with_moments(library, network, vector, chosen(library, network, kind, filters, ranking))
 
 
 def closeness(points: NDArray[np.float64], mood: tuple[float, float]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -62,12 +62,15 @@ def nearest(
     ranking = takewhile(
         lambda ranked: ranked.score >= filters.min_score, _ranking(library, network, vector, kind, filters)
     )
-    return with_moments(library, network, vector, chosen(library, kind, filters, ranking))
+    return with_moments(library, network, vector, chosen(library, network, kind, filters, ranking))
 
 
-def chosen(library: Library, kind: Kind, filters: Filters, ranking: Iterable[Ranked]) -> list[Choice]:
+def chosen(
+    library: Library, network: Network, kind: Kind, filters: Filters, ranking: Iterable[Ranked]
+) -> list[Choice]:
     """Return the answers that curating takes from a ranking of what passes the filters."""
-    return curate(ranking, kind, filters.limit, filters.curation, Fingerprints(library))
+    prints = Fingerprints(library, network.backbones[kind])
+    return curate(ranking, filters.limit, filters.curation, prints)
 
 
 def with_moments(
@@ -78,7 +81,7 @@ def with_moments(
     for rank, choice in enumerate(choices, start=1):
         item = choice.ranked.item
         moment = best_moment(library, network, vector, item) if item.kind == "music" else None
-        results.append(result_of(choice, rank, moment))
+        results.append(result_of(item, rank, choice.ranked.score, moment, choice.alike))
     return results
 
 
@@ -141,19 +144,20 @@ def best_moment(library: Library, network: Network, vector: NDArray[np.float32],
     return Moment(start_s, end_s, float(network.probability(inner[best])))
 
 
-def result_of(choice: Choice, rank: int, moment: Moment | None) -> Result:
-    """Return a choice as an answer."""
-    item = choice.ranked.item
+def result_of(
+    item: Item, rank: int, score: float, moment: Moment | None, alike: Sequence[Item] = ()
+) -> Result:
+    """Return an item as an answer, with the near-duplicates that are folded into it."""
     return Result(
         rank=rank,
         id=item.id,
         path=item.path,
-        score=choice.ranked.score,
+        score=score,
         affect=item.affect,
         moment=moment,
         title=item.title,
         artist=item.artist,
         taken=item.taken,
         duration_s=item.duration_s,
-        alike=tuple(twin.path for twin in choice.alike),
+        alike=tuple(twin.path for twin in alike),
     )

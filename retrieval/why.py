@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MediaError, printable
-from embedding.backbones import PATCH_S, Backbones
+from embedding.backbones import MUSICNN_MSD, PATCH_S, Backbones
 from embedding.heard import heard
 from embedding.image import Picture, read_image
 from embedding.look import Look, evened, look_of
@@ -56,7 +56,7 @@ class _Explainer:
         self._seeds = seeds
         self._span = span
         self._asked = [seeds.seed(asked.path, span) for asked in answer.query if asked.path is not None]
-        self._backbones = Backbones(threads=os.cpu_count() or 1)
+        self._backbones = Backbones(network.backbones, threads=os.cpu_count() or 1)
         self._seen: dict[str, str] = {}
 
     def why(self, result: Result) -> str:
@@ -64,10 +64,10 @@ class _Explainer:
         vector = self._library.vectors([result.id])[0]
         asked = max(self._asked, key=lambda seed: float(seed.vector @ vector))
         if asked.kind == "music":
-            sound = _sound(*self._asked_moment(asked.path, vector))
+            sound = self._sound(*self._asked_moment(asked.path, vector))
             picture = result.path
         else:
-            sound = _sound(*self._found_moment(result))
+            sound = self._sound(*self._found_moment(result))
             picture = asked.path
         parts = [places(asked, result), sound, f"picture: {self._picture(picture)}"]
         if len(self._asked) > 1:
@@ -89,12 +89,24 @@ class _Explainer:
 
     def _found_moment(self, result: Result) -> tuple[Moment | None, NDArray[np.float16]]:
         (item,) = self._library.items([result.id]).values()
-        return result.moment, self._library.features(item)
+        return result.moment, self._library.features(item, self._network.backbones["music"])
+
+    def _sound(self, moment: Moment | None, features: NDArray[np.float16]) -> str:
+        """Say which moment fits and, where musicnn is the backbone, what it hears in it."""
+        if moment is None:
+            return ""
+        fits = f"song fits best at {clock(moment.start_s)}–{clock(moment.end_s)} ({moment.score:.0%})"
+        if self._network.backbones["music"] != MUSICNN_MSD:
+            return fits  # another backbone has no words for what it hears
+        first = round(moment.start_s / PATCH_S)
+        tags = heard(features[first : first + span_of(len(features))])[:_TAGS]
+        named = [f"{tag} {share:.0%}" for tag, share in tags if share >= _TAG_LEAST]
+        return f"{fits}, musicnn hears {', '.join(named) or 'none of its 50 tags'}"
 
     def _picture(self, path: str) -> str:
         if path not in self._seen:
             try:
-                self._seen[path] = self._describe(read_image(path))
+                self._seen[path] = self._describe(read_image(path, self._backbones.view))
             except MediaError as error:
                 self._seen[path] = f"cannot be looked at: {error.reason}"
         return self._seen[path]
@@ -132,17 +144,6 @@ def _numbers(affect: Affect) -> str:
     # Adding 0.0 turns a negative zero into a positive one.
     shown = (f"{round(value, 2) + 0.0:+.2f}" for value in (affect.valence, affect.arousal))
     return " ".join(shown).replace("-", "−")
-
-
-def _sound(moment: Moment | None, features: NDArray[np.float16]) -> str:
-    """Say which moment fits, and what musicnn hears in it."""
-    if moment is None:
-        return ""
-    first = round(moment.start_s / PATCH_S)
-    tags = heard(features[first : first + span_of(len(features))])[:_TAGS]
-    named = [f"{tag} {share:.0%}" for tag, share in tags if share >= _TAG_LEAST]
-    sounds = f"musicnn hears {', '.join(named)}" if named else "musicnn hears none of its 50 tags"
-    return f"song fits best at {clock(moment.start_s)}–{clock(moment.end_s)} ({moment.score:.0%}), {sounds}"
 
 
 def seen(look: Look, moved: NDArray[np.floating]) -> str:

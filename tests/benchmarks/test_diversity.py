@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.diversity import Side, measure
 from embedding.network import Network
+from retrieval.near_duplicates import Likeness
 
 
 def test_precision_and_likeness(network: Network) -> None:
@@ -16,8 +17,8 @@ def test_precision_and_likeness(network: Network) -> None:
     prints = rng.uniform(size=(42, 6)).astype(np.float32)
     prints /= np.linalg.norm(prints, axis=1, keepdims=True)
     codes = rng.integers(0, 3, 42).astype(np.int8)
-    songs = Side("music", codes[:12], vectors[:12], prints[:12])
-    pictures = Side("image", codes[12:], vectors[12:], prints[12:])
+    songs = Side("music", codes[:12], vectors[:12], prints[:12], Likeness(0.92))
+    pictures = Side("image", codes[12:], vectors[12:], prints[12:], Likeness(0.76))
     rows = {(row.direction, row.diverse): row for row in measure(pictures, songs, network, [0.5])}
     assert set(rows) == {(way, w) for way in ("music_to_image", "image_to_music") for w in (0.0, 0.5)}
 

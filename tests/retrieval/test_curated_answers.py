@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from embedding.network import Network
 from indexer.library import Library
 from retrieval.answer import browse, find
 from retrieval.curate import Curation
-from retrieval.near_duplicates import fingerprint, likeness
+from retrieval.near_duplicates import Fingerprints
 from retrieval.plane import MOODS
 from retrieval.query import Seeds
 from retrieval.results import Answer, Asked
@@ -116,13 +117,11 @@ def test_counter_seeds_take_half_of_their_mean_away(library: Library, network: N
 def test_copies_fold_into_the_better_ranked_one(library: Library, network: Network, album: Path) -> None:
     everything = ask(library, network, album, Filters(limit=100)).results
     folded = ask(library, network, album, Filters(limit=100, curation=Curation(fold=True))).results
-    prints = {
-        item.path: fingerprint(library.features(item))
-        for item in library.items([r.id for r in everything]).values()
-    }
+    made = Fingerprints(library, network.backbones["image"])
+    prints = {item.path: made(item) for item in library.items([r.id for r in everything]).values()}
     expected: dict[str, list[str]] = {}
     for r in everything:
-        twin = next((a for a in expected if prints[a] @ prints[r.path] >= likeness("image").same), None)
+        twin = next((a for a in expected if prints[a] @ prints[r.path] >= 0.97), None)
         expected.setdefault(r.path if twin is None else twin, [] if twin is None else expected[twin])
         if twin is not None:
             expected[twin].append(r.path)
@@ -153,3 +152,16 @@ def test_a_point_of_the_plane_is_curated_too(library: Library, network: Network,
     assert [r.path for r in curated] == [r.path for r in everything if period.holds(r.taken)][:2]
     fold = browse(library, network, point, Filters(limit=100, curation=Curation(fold=True))).results
     assert len(fold) == len(everything) - sum(len(r.alike) for r in fold)
+
+
+def test_the_scale_of_any_other_backbone_is_measured_on_the_library(
+    library: Library, network: Network
+) -> None:
+    own = replace(network.backbones["image"], name="own")
+    made = Fingerprints(library, own)
+    items = library.items([item for item, _ in library.paths("image")]).values()
+    pairs = [float(made(a) @ made(b)) for a in items for b in items if a.id < b.id]
+    assert made.likeness.random == pytest.approx(np.mean(pairs), abs=1e-5)
+    assert made.likeness.random < made.likeness.same < 1.0
+    shipped = Fingerprints(library, network.backbones["image"]).likeness
+    assert (shipped.random, shipped.same) == (0.76, pytest.approx(0.97))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
-from embedding.backbones import PATCH_S, WEIGHTS, Backbones
+from embedding.backbones import BACKBONES, PATCH_S, WEIGHTS, Backbones
 from embedding.extraction import extract
 from embedding.heard import heard
 from embedding.image import read_image
@@ -59,7 +59,7 @@ def test_words_say_how_a_picture_looks() -> None:
 
 
 def test_tags_are_those_of_the_kept_features(media: Path) -> None:
-    features = extract(media / "song 1.ogg", "music", Backbones()).features
+    features = extract(media / "song 1.ogg", "music", Backbones(BACKBONES)).features
     names = json.loads((WEIGHTS / "musicnn_msd_tags.json").read_text())
     found = heard(features)
     assert [share for _, share in found] == sorted((share for _, share in found), reverse=True)
@@ -99,7 +99,7 @@ def test_each_line_about_pictures_is_measured(
 def test_what_moves_a_picture_is_found_by_trying(library: Library, network: Network, media: Path) -> None:
     seeds = Seeds(library, network)
     answer = find(library, network, seeds, [str(media / "song 0.flac")], Filters(limit=14))
-    backbones = Backbones()
+    backbones = Backbones(BACKBONES)
     moved = 0
     for result in explained(answer, library, network, seeds).results:
         picture = read_image(result.path)
