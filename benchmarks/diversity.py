@@ -49,7 +49,7 @@ class Side:
 
     def __call__(self, item: Item) -> NDArray[np.float32]:
         """Return the fingerprint of a file, which curating sees as an item of a library."""
-        return self.prints[item.id]
+        return np.asarray(self.prints[item.id])
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,10 +97,8 @@ def curate(ranking: Iterable[Ranked], limit: int, how: Curation, prints: Prints)
         return pool
     vectors = np.stack([prints(choice.ranked.item) for choice in pool]) if pool else np.empty((0, 1))
     worth = np.array([choice.ranked.worth for choice in pool])
-    return [
-        pool[place]
-        for place in varied(worth, prints.likeness.scaled(vectors @ vectors.T), how.diverse, limit)
-    ]
+    similarity = prints.likeness.scaled(vectors @ vectors.T)
+    return [pool[place] for place in varied(worth, similarity, how.diverse, limit)]
 
 
 def varied(
