@@ -39,9 +39,9 @@ class Likeness:
 
 
 # Measured. Photos count as near-duplicates from 0.97 on: of 500,000 pairs of different ones one in 10,000
-# lies above 0.952; 95 in 100 copies at half the size, cut by a tenth, tilted by 3 degrees or 20 percent brighter
-# lie above 0.973. Music from 0.99 on: of pairs of different pieces one in 1,000 lies above 0.987; a piece and
-# its MP3 lie above 0.990.
+# lies above 0.952; 95 in 100 copies at half the size, cut by a tenth, tilted by 3 degrees or 20 percent
+# brighter lie above 0.973. Music from 0.99 on: of pairs of different pieces one in 1,000 lies above 0.987; a
+# piece and its MP3 lie above 0.990.
 _MEASURED: Final = {EFFICIENTNET_LITE0.name: Likeness(0.76), MUSICNN_MSD.name: Likeness(0.92)}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 from embedding.backbones import BACKBONES, PATCH_S, WEIGHTS, Backbones
@@ -38,6 +38,7 @@ def library(built: Path) -> Iterator[Library]:
 
 @pytest.mark.parametrize("quality", QUALITIES)
 @given(PIXELS)
+@settings(deadline=None)
 def test_evening_moves_a_quality_towards_the_median(quality: Quality, pixels: np.ndarray) -> None:
     median = {"brightness": 0.445, "warmth": 0.054, "saturation": 0.121}[quality]
     before = getattr(look_of(pixels), quality)
