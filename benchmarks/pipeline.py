@@ -166,7 +166,7 @@ def measure_floor(kind: Kind, paths: Sequence[Path], workers: int) -> Floor:
 def _cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, float]:
     """Return seconds of decoding, of the network, and of music, over all files."""
     from embedding.audio import read_audio
-    from embedding.backbones import BACKBONES, Backbones
+    from embedding.backbones import BACKBONES, Backbones, moments_of
     from embedding.image import read_image
 
     backbones = Backbones(BACKBONES, threads=1)
@@ -176,11 +176,11 @@ def _cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, float]:
         if kind == "image":
             picture = read_image(path)
             decoded, seconds = time.perf_counter(), 0.0
-            backbones.image_features(picture)
+            backbones.features("image", picture.pixels[None])
         else:
             sound = read_audio(path)
             decoded, seconds = time.perf_counter(), sound.duration_s
-            backbones.music_features(sound)
+            backbones.features("music", moments_of(sound.samples))
         return decoded - began, time.perf_counter() - decoded, seconds
 
     cost(paths[0])  # loads the libraries

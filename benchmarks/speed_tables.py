@@ -122,6 +122,45 @@ def print_cold(document: dict[str, Any]) -> None:
     )
 
 
+def print_encoders(document: dict[str, Any]) -> None:
+    """Print what encoders of pictures cost."""
+    _print(
+        "a picture, one thread",
+        ("MB", "pixels", "features", "decode ms", "network ms"),
+        [
+            (
+                one["name"],
+                f"{one['megabytes']:.0f}",
+                f"{one['side']}",
+                f"{one['width']}",
+                f"{one['decode_ms']:.1f}",
+                f"{one['network_ms']:.1f}",
+            )
+            for one in document["encoders"]
+        ],
+    )
+
+
+def print_devices(document: dict[str, Any]) -> None:
+    """Print what each device reads a second, and why there is no GPU where there is none."""
+    _print(
+        f"{document['workers']} workers",
+        ("images/s", "clips/s", "training s", "apart"),
+        [
+            (
+                device["device"],
+                f"{device['images_per_s']:.1f}",
+                f"{device['clips_per_s']:.1f}",
+                "–" if device["train_s"] is None else f"{device['train_s']:.0f}",
+                f"{device['apart']:.1e}",
+            )
+            for device in document["devices"]
+        ],
+    )
+    if document["no_gpu"] is not None:
+        out().print(f"No GPU: {document['no_gpu']}")
+
+
 def _print(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
 

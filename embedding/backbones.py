@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ArtefactError
-from embedding.audio import Sound
-from embedding.image import WHOLE, Picture, View
+from embedding.image import WHOLE, View
 from embedding.logmel import PATCH_SECONDS, logmel, patches
 from embedding.media import Kind
-from embedding.session import Session
+from embedding.session import Device, Session
 
 WEIGHTS = Path(__file__).parent / "weights"
 
 PATCH_S = PATCH_SECONDS  # one row of music features: 187 frames, 256 samples apart, at 16 kHz
 
-_BATCH = 16  # moments a run: activations of more leave the cache
+# Rows a run: on a CPU activations of more leave the cache, a GPU wants many at once.
+_BATCH: Mapping[Device, int] = {"cpu": 16, "cuda": 128}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,14 @@ class Backbones:
 
     Args:
         backbones: One of each kind.
-        threads: Threads of one run.
+        threads: Threads of one run, on the CPU.
+        device: Where they run.
     """
 
-    def __init__(self, backbones: Mapping[Kind, Backbone], threads: int = 1) -> None:
+    def __init__(self, backbones: Mapping[Kind, Backbone], threads: int = 1, device: Device = "cpu") -> None:
         self._backbones = backbones
         self._threads = threads
+        self._device = device
         self._sessions: dict[Kind, Session] = {}
 
     @property
@@ -113,52 +115,46 @@ class Backbones:
         """The square that pictures must be read as."""
         return self._backbones["image"].view
 
-    def image_features(self, picture: Picture) -> NDArray[np.float16]:
-        """Return the features of one picture.
+    def features(self, kind: Kind, rows: NDArray[Any]) -> NDArray[np.float16]:
+        """Return the features of prepared rows: pictures, or moments of music.
 
         Features are rounded to float16 here, for every use alike: what a library keeps, what training
         learns from and what a query computes are the same numbers.
 
         Args:
-            picture: Read as `view` says.
+            kind: What they are.
+            rows: Pixels, uint8 (n, side, side, 3), read as the backbone's `view` says; or moments, float32
+                (n, 187, 96).
 
         Returns:
-            float16, shape (1, width).
+            float16, shape (n, width); a moment lasts `PATCH_S` seconds.
 
         Raises:
             ArtefactError: The weights are missing, damaged, or not what their description says.
+            NoDevice: The device cannot be used.
         """
-        return self._run("image", prepared(picture.pixels[None], self._backbones["image"].colours))
+        step = _BATCH[self._device]
+        return np.concatenate(
+            [self._run(kind, rows[first : first + step]) for first in range(0, len(rows), step)]
+        )
 
-    def music_features(self, sound: Sound) -> NDArray[np.float16]:
-        """Return the features of a sound, patch by patch.
-
-        Args:
-            sound: Samples, float32, mono, 16 kHz.
-
-        Returns:
-            float16, shape (patches, width); a patch lasts `PATCH_S` seconds.
-
-        Raises:
-            ArtefactError: The weights are missing, damaged, or not what their description says.
-        """
-        moments = patches(logmel(sound.samples))
-        runs = [
-            self._run("music", moments[first : first + _BATCH]) for first in range(0, len(moments), _BATCH)
-        ]
-        return np.concatenate(runs)
-
-    def _run(self, kind: Kind, batch: NDArray[Any]) -> NDArray[np.float16]:
+    def _run(self, kind: Kind, rows: NDArray[Any]) -> NDArray[np.float16]:
         backbone = self._backbones[kind]
         if kind not in self._sessions:
-            self._sessions[kind] = Session(backbone.path, backbone.sha256, self._threads)
-        (features,) = self._sessions[kind].run(batch, "features")
+            self._sessions[kind] = Session(backbone.path, backbone.sha256, self._threads, self._device)
+        given = prepared(rows, backbone.colours) if kind == "image" else rows
+        (features,) = self._sessions[kind].run(given, "features")
         if features.shape[1:] != (backbone.width,):
             raise ArtefactError(
                 f"{backbone.path}: gives features of shape {features.shape[1:]}, not ({backbone.width},)"
             )
         limit = float(np.finfo(np.float16).max)
         return np.clip(features, -limit, limit).astype(np.float16)
+
+
+def moments_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what a music backbone reads of samples (mono, 16 kHz): float32 (n, 187, 96)."""
+    return patches(logmel(samples))
 
 
 def prepared(pixels: NDArray[np.uint8], colours: Colours | None) -> NDArray[np.uint8] | NDArray[np.float32]:

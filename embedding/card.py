@@ -27,6 +27,7 @@ CARD: Final = "network.json"
 TOWERS: Final[Mapping[Kind, str]] = {"image": "image.onnx", "music": "music.onnx"}
 _SHIPPED: Final = {one.name: one for one in (EFFICIENTNET_LITE0, MUSICNN_MSD)}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,47}")
+_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _LARGEST_SIDE: Final = 1024
 
@@ -120,7 +121,7 @@ def _own(folder: Path, kind: Kind, told: Mapping[str, Any]) -> Backbone:
         name=_matching(_NAME, "name", told["name"]),
         kind=kind,
         # A plain name: a card that came from elsewhere must not reach outside its folder.
-        path=folder / _matching(_NAME, "file", told["file"]),
+        path=folder / _matching(_FILE, "file", told["file"]),
         sha256=_matching(_SHA256, "sha256", told["sha256"]),
         width=_between(1, 1 << 16, "width", told["width"]),
         licence=str(told["licence"]),

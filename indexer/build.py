@@ -21,7 +21,7 @@ from embedding.extraction import Extracted
 from embedding.media import Kind
 from embedding.network import Network
 from embedding.workers import Job, extract_all
-from indexer import catalogue, changes
+from indexer import catalogue, changes, kept
 from indexer.dates import date_pictures
 from indexer.locks import writing
 from indexer.plan import Plan, compare
@@ -98,7 +98,7 @@ def build(request: Request, network: Network, settings: Settings, progress: Prog
         UsageError: A path does not exist, or there is none to refresh.
         LibraryError: The library cannot be written, or somebody else is writing it.
     """
-    _refuse_wrong_paths(request)
+    refuse_wrong_paths(request)
     try:
         with writing(request.library):
             engine = catalogue.connect(request.library / catalogue.FILE, writable=True)
@@ -138,7 +138,7 @@ def plan_build(request: Request, backbones: Mapping[Kind, Backbone] = BACKBONES)
         UsageError: A path does not exist, or there is none to refresh.
         LibraryError: The library cannot be read.
     """
-    _refuse_wrong_paths(request)
+    refuse_wrong_paths(request)
     engine = open_catalogue(request.library)
     if engine is None:
         found = scan(_roots_of(request, []), request.library)
@@ -154,7 +154,8 @@ def plan_build(request: Request, backbones: Mapping[Kind, Backbone] = BACKBONES)
         engine.dispose()
 
 
-def _refuse_wrong_paths(request: Request) -> None:
+def refuse_wrong_paths(request: Request) -> None:
+    """Raise UsageError where a path does not exist, or there is none to refresh."""
     for path in request.paths:
         if not Path(path).exists():
             raise UsageError(f"{printable(path)}: no such file or folder")
@@ -236,8 +237,8 @@ def _plan(
         skips = changes.read_known_skips(connection, reader_version())
         plan = compare(found, known, skips, backbones, rebuild=request.rebuild)
         if plan.other:
-            kept = {kind: changes.kept_contents(connection, one.id) for kind, one in backbones.items()}
-            plan.kept = {one for one, content in plan.other.items() if content in kept[one.kind]}
+            contents = {kind: kept.kept_contents(connection, one.id) for kind, one in backbones.items()}
+            plan.kept = {one for one, content in plan.other.items() if content in contents[one.kind]}
         return plan
 
 

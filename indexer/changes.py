@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from core.paths import is_below_any
-from embedding.backbones import Backbone
 from embedding.media import Kind
 from indexer.catalogue import chunks, seen_by
 from indexer.records import Root, Stamp
@@ -97,63 +95,6 @@ def read_known(connection: Connection, generation: int) -> Iterator[Known]:
 def read_sizes(connection: Connection) -> set[int]:
     """Return the sizes of all files that have features: only these can be copies of one another."""
     return set(connection.execute(select(items.c.size).distinct()).scalars())
-
-
-def find_contents(
-    connection: Connection, contents: Iterable[bytes], network: str, backbones: Mapping[Kind, Backbone]
-) -> dict[tuple[Kind, bytes], Row[Any]]:
-    """Return the newest row with features by these backbones of each kind and content, of any generation.
-
-    Columns of the item, and of its embedding by the network: null where there is none.
-    """
-    found: dict[tuple[Kind, bytes], Row[Any]] = {}
-    for some in chunks(list(contents)):
-        rows = connection.execute(
-            select(items, embeddings)
-            .outerjoin(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
-            .where(items.c.content.in_(some))
-            .order_by(embeddings.c.item.is_not(None), items.c.id)
-        )
-        for row in rows:
-            said = row._mapping
-            if said["backbone"] == backbones[said["kind"]].id:
-                found[said["kind"], said["content"]] = row
-    return found
-
-
-def kept_contents(connection: Connection, backbone: str) -> set[bytes]:
-    """Return the contents whose features by a backbone are kept, of any generation."""
-    query = select(items.c.content).where(items.c.backbone == backbone).distinct()
-    return set(connection.execute(query).scalars())
-
-
-def count_lacking(connection: Connection, generation: int, kind: Kind, backbone: str) -> int:
-    """Count a generation's items of one kind whose content has no kept features by a backbone."""
-    query = select(items.c.content).where(
-        seen_by(generation), items.c.kind == kind, items.c.backbone != backbone
-    )
-    others = list(connection.execute(query).scalars())
-    kept = kept_contents(connection, backbone) if others else set()
-    return sum(content not in kept for content in others)
-
-
-def feature_rows_in_use(connection: Connection, backbone: str) -> int:
-    """Return where the store of a backbone ends, as far as the catalogue knows."""
-    end = func.max(items.c.feature_row + items.c.feature_rows)
-    return connection.execute(select(end).where(items.c.backbone == backbone)).scalar_one() or 0
-
-
-def read_without(
-    connection: Connection, generation: int, network: str, backbone: Backbone
-) -> list[tuple[int, int, int]]:
-    """Return (id, feature row, feature rows) of a backbone's items that this network has not embedded."""
-    done = select(embeddings.c.item).where(embeddings.c.network == network)
-    query = select(items.c.id, items.c.feature_row, items.c.feature_rows).where(
-        seen_by(generation),
-        items.c.backbone == backbone.id,
-        items.c.id.not_in(done),
-    )
-    return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(items.c.feature_row))]
 
 
 def write_root(connection: Connection, root: Root) -> None:

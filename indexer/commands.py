@@ -9,6 +9,7 @@ import typer
 
 from core.options import (
     DebugOption,
+    DeviceOption,
     JsonOption,
     LibraryOption,
     NetworkOption,
@@ -18,6 +19,7 @@ from core.options import (
 )
 
 if TYPE_CHECKING:
+    from embedding.network import Network
     from indexer.build import Report
     from indexer.library import Status
     from indexer.plan import Plan
@@ -39,6 +41,7 @@ def build_index(
         ),
     ] = None,
     workers: WorkersOption = None,
+    device: DeviceOption = "auto",
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every file again.")] = False,
     follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow symbolic links.")] = False,
     dry_run: Annotated[
@@ -51,16 +54,18 @@ def build_index(
 ) -> None:
     """Make a library of folders with photos and music, or bring it up to date."""
     from core.settings import load_settings
-    from core.terminal import err, shown_progress
+    from core.terminal import shown_progress
     from embedding.network import SHIPPED, open_network
-    from indexer.build import Request, build, modernise, plan_build
+    from embedding.session import choose_device
+    from indexer.build import Request, build, modernise, plan_build, refuse_wrong_paths
     from indexer.library import lacking_features, published
 
     folder = library_folder(library)
     names = tuple(str(path) for path in paths or [])
     globs = None if exclude is None else tuple(glob for glob in exclude if glob)
     request = Request(folder, names, globs, follow_links, rebuild)
-    settings = load_settings(workers)
+    chosen, why = choose_device(device)
+    settings = load_settings(workers, chosen)
     if not dry_run:
         modernise(folder)
     before = published(folder)
@@ -68,12 +73,9 @@ def build_index(
     if dry_run:
         _print_plan(plan_build(request, opened.backbones))
         return
-    if lacking := lacking_features(folder, opened.backbones):
-        readers = " and ".join(one.name for one in opened.backbones.values())
-        err().print(
-            f"{opened.name} reads by {readers}: {lacking} files have no features by these yet and are read "
-            "again. The former ones are kept: going back takes seconds."
-        )
+    refuse_wrong_paths(request)
+    if not quiet:
+        _print_reading(opened, lacking_features(folder, opened.backbones), f"{chosen}: {why}")
     with shown_progress(quiet=quiet) as progress:
         report = build(request, opened, settings, progress)
     if not quiet:
@@ -125,6 +127,20 @@ def _network_in_use(generation: Generation | None, asked: str | None) -> tuple[s
             None,
         )
     return network.name, network.test_figures
+
+
+def _print_reading(network: Network, lacking: int, where: str) -> None:
+    from core.terminal import err
+
+    console = err()
+    console.print(f"Backbones run on {where}", soft_wrap=True)
+    if lacking:
+        readers = " and ".join(one.name for one in network.backbones.values())
+        console.print(
+            f"{network.name} reads by {readers}: {lacking} files have no features by these yet and are read "
+            "again. The former ones are kept: going back takes seconds.",
+            soft_wrap=True,
+        )
 
 
 def _print_plan(plan: Plan) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core.errors import LibraryError
 from embedding.backbones import Backbone
 from embedding.media import Kind
-from indexer import catalogue, changes
+from indexer import catalogue, kept
 from indexer.feature_store import FeatureStore
 from indexer.locks import lease
 from indexer.publish import KINDS, derive_index, read_index, write_indexes
@@ -181,10 +181,10 @@ class Library:
         Raises:
             LibraryError: They are lost.
         """
-        kept = FeatureStore(self.path, backbone).read(item.feature_row, item.feature_rows)
-        if kept is None:
+        features = FeatureStore(self.path, backbone).read(item.feature_row, item.feature_rows)
+        if features is None:
             raise LibraryError(f"{self.path}: lost some features; `attune build-index` computes them again")
-        return kept
+        return features
 
     def find(self, stamp: Stamp) -> Item | None:
         """Return the item that is this very file, unchanged since the build."""
@@ -238,8 +238,7 @@ def lacking_features(path: Path, backbones: Mapping[Kind, Backbone]) -> int:
             if generation is None:
                 return 0
             return sum(
-                changes.count_lacking(connection, generation.id, kind, one.id)
-                for kind, one in backbones.items()
+                kept.count_lacking(connection, generation.id, kind, one.id) for kind, one in backbones.items()
             )
     finally:
         engine.dispose()

@@ -19,7 +19,7 @@ from embedding.extraction import Extracted, content_of
 from embedding.media import Kind
 from embedding.moments import embed_moments, embed_track
 from embedding.network import Network
-from indexer import changes
+from indexer import changes, kept
 from indexer.changes import NewItem, Said
 from indexer.feature_store import FeatureStore
 from indexer.plan import Plan
@@ -56,7 +56,7 @@ class BatchWriter:
         for kind, backbone in network.backbones.items():
             self._stores[kind] = FeatureStore(library, backbone)
             with engine.begin() as connection:
-                named = changes.feature_rows_in_use(connection, backbone.id)
+                named = kept.feature_rows_in_use(connection, backbone.id)
                 # Committed before the gap is filled with zeros: nobody may take those for features.
                 changes.remove_lost(connection, backbone.id, self._stores[kind].count(), generation)
             self._stores[kind].open_at(named)
@@ -83,7 +83,7 @@ class BatchWriter:
         """
         contents = {one: content for one in candidates if (content := self._content(one, plan))}
         with self._engine.begin() as connection:
-            found = changes.find_contents(
+            found = kept.find_contents(
                 connection, contents.values(), self._network.id, self._network.backbones
             )
             copies, rest = [], []
@@ -147,7 +147,7 @@ class BatchWriter:
         todo: dict[Kind, list[tuple[int, int, int]]] = {}
         with self._engine.connect() as connection:
             for kind, backbone in self._network.backbones.items():
-                todo[kind] = changes.read_without(connection, self._generation, self._network.id, backbone)
+                todo[kind] = kept.read_without(connection, self._generation, self._network.id, backbone)
         count = sum(len(rows) for rows in todo.values())
         if count == 0:
             return 0

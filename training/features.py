@@ -14,9 +14,11 @@ from core.artefacts import written_aside
 from core.errors import MediaError
 from core.progress import Progress, SilentProgress
 from core.settings import Settings
-from embedding.backbones import Backbone
+from embedding.backbones import BACKBONES, Backbone
+from embedding.session import Device
 from embedding.workers import Job, extract_all
 from training.manifest import Row
+from training.spectrograms import spectrogram_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,12 @@ class Gathered:
 
 
 def features_of(
-    rows: Sequence[Row], backbone: Backbone, cache: Path, workers: int, progress: Progress | None = None
+    rows: Sequence[Row],
+    backbone: Backbone,
+    cache: Path,
+    workers: int,
+    progress: Progress | None = None,
+    device: Device = "cpu",
 ) -> Gathered:
     """Return a backbone's features of each row's file, from the cache where they are there.
 
@@ -48,6 +55,7 @@ def features_of(
         cache: Folder of the cache, made if missing.
         workers: Processes that decode and run the backbone.
         progress: Told how far it is; nobody by default.
+        device: Where the backbone runs.
     """
     listener = progress or SilentProgress()
     folder = cache / backbone.id
@@ -57,7 +65,9 @@ def features_of(
     listener.start(f"features: {backbone.kind}", len(missing))
     skipped: list[MediaError] = []
     jobs = (Job(path, backbone.kind) for path in missing)
-    for outcome in extract_all(jobs, Settings(workers=workers), {backbone.kind: backbone}):
+    settings = Settings(workers=workers, device=device)
+    backbones = BACKBONES | {backbone.kind: backbone}
+    for outcome in extract_all(jobs, settings, backbones, spectrogram_on(device)):
         if isinstance(outcome, MediaError):
             skipped.append(outcome)
         else:

@@ -23,6 +23,7 @@ from core.artefacts import written_aside
 from core.errors import MediaError
 from core.progress import Progress, SilentProgress
 from embedding.backbones import Backbone
+from embedding.session import Device
 from training.features import cache_key, features_of
 from training.losses import targets_of
 from training.manifest import Row
@@ -47,6 +48,7 @@ def material(
     cache: Path,
     workers: int,
     progress: Progress | None = None,
+    device: Device = "cpu",
 ) -> tuple[Material, list[MediaError]]:
     """Gather what systems read of labelled files, from the cache where it is there.
 
@@ -57,12 +59,13 @@ def material(
         cache: Folder of the cache, made if missing.
         workers: Processes that decode and compute.
         progress: Told how far it is; nobody by default.
+        device: Where the backbone runs.
 
     Returns:
         The files that could be read, and those that could not.
     """
     listener = progress or SilentProgress()
-    gathered = features_of(rows, backbone, cache, workers, listener)
+    gathered = features_of(rows, backbone, cache, workers, listener, device)
     inputs: dict[Input, NDArray[np.generic]] = {}
     for name in names:
         if name == "features":

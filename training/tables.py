@@ -52,6 +52,11 @@ def print_out_of_fold(card: dict[str, Any]) -> None:
             console.print(f"{name:<34}{_figure(value)} ± {_figure(figures.get(f'{name} spread'))}")
 
 
+def print_device(device: str, why: str) -> None:
+    """Say on stderr where backbones ran."""
+    err().print(f"Backbones ran on {device}: {why}", soft_wrap=True)
+
+
 def print_left_out(skipped: list[MediaError]) -> None:
     """Name on stderr the labelled files that could not be read, each with its reason."""
     if not skipped:

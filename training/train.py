@@ -16,6 +16,7 @@ from core.errors import MediaError, UsageError, printable
 from core.progress import Progress, SilentProgress
 from embedding.backbones import BACKBONES, Backbone
 from embedding.media import Kind
+from embedding.session import Device
 from training.calibration import fit_probability
 from training.crossval import SEEDS, Result, calibrated, cross_validate, labelled_pairs
 from training.export import refuse_foreign, write_network
@@ -27,9 +28,10 @@ from training.readers import read_labelled
 from training.run_folder import held_out_reliability, write_run
 from training.semantics import widening
 from training.systems.attune import Attune, attune_for
-from training.systems.system import Material
+from training.systems.system import Input, Material
 
 _EXAMPLES = 64
+_READ: tuple[Input, ...] = ("features",)
 
 
 def train(
@@ -41,6 +43,7 @@ def train(
     workers: int,
     progress: Progress | None = None,
     backbones: Mapping[Kind, Backbone] = BACKBONES,
+    device: Device = "cpu",
 ) -> list[MediaError]:
     """Train a network on the splits train and val of labelled media; no other row is read.
 
@@ -56,6 +59,7 @@ def train(
         workers: Processes that extract features.
         progress: Told how far it is; nobody by default.
         backbones: What makes the features; one that is not shipped is copied into the network's folder.
+        device: Where the backbones run.
 
     Returns:
         The labelled files that could not be read and were left out.
@@ -68,8 +72,8 @@ def train(
     system = attune_for(backbones)
     image_rows, music_rows = learnable(images_from, "image"), learnable(music_from, "music")
     with _reproducible():
-        images, unseen = material(image_rows, backbones["image"], ("features",), cache, workers, listener)
-        music, unheard = material(music_rows, backbones["music"], ("features",), cache, workers, listener)
+        images, unseen = material(image_rows, backbones["image"], _READ, cache, workers, listener, device)
+        music, unheard = material(music_rows, backbones["music"], _READ, cache, workers, listener, device)
         # Once more: some of the files may have turned out unreadable.
         refuse_too_little(images_from, images.rows)
         refuse_too_little(music_from, music.rows)

@@ -40,7 +40,7 @@ def test_a_network_reads_by_its_own_backbone(folder: Path, tmp_path: Path) -> No
     assert (own.path, own.width, own.view) == (folder / "patches.onnx", 24, View(32, "crop", "bilinear"))
     backbones = Backbones(network.backbones)
     picture = read_image(photo(tmp_path / "a.jpg", 1, (300, 200)), backbones.view)
-    features = backbones.image_features(picture)
+    features = backbones.features("image", picture.pixels[None])
     assert (features.shape, features.dtype) == ((1, 24), np.float16)
     said = network.embed("image", features)
     assert np.linalg.norm(said.vectors[0]) == pytest.approx(1, abs=1e-5)
@@ -92,13 +92,13 @@ def test_an_incomplete_description_names_what_is_missing(folder: Path, name: str
 
 
 def test_damaged_or_other_weights_are_refused(folder: Path, tmp_path: Path) -> None:
-    picture = read_image(photo(tmp_path / "a.jpg", 1), View(32, "crop", "bilinear"))
+    pixels = read_image(photo(tmp_path / "a.jpg", 1), View(32, "crop", "bilinear")).pixels[None]
     _change(folder, width=25)
     with pytest.raises(ArtefactError, match=r"patches\.onnx: gives features"):
-        Backbones(open_network(str(folder)).backbones).image_features(picture)
+        Backbones(open_network(str(folder)).backbones).features("image", pixels)
     (folder / "patches.onnx").write_bytes(b"something else")
     with pytest.raises(ArtefactError, match="checksum"):
-        Backbones(open_network(str(folder)).backbones).image_features(picture)
+        Backbones(open_network(str(folder)).backbones).features("image", pixels)
 
 
 def test_other_backbones_are_another_network(tmp_path: Path) -> None:
