@@ -114,8 +114,8 @@ class _Explainer:
     def _describe(self, picture: Picture) -> str:
         look = look_of(picture.pixels)
         tried = [picture.pixels, *(evened(picture.pixels, quality) for quality in look.unusual)]
-        features = [self._backbones.image_features(replace(picture, pixels=one)) for one in tried]
-        affect = self._network.embed("image", np.concatenate(features)).affect[:, :2]
+        features = self._backbones.features("image", np.stack(tried))
+        affect = self._network.embed("image", features).affect[:, :2]
         return seen(look, affect[0] - affect[1:])
 
 

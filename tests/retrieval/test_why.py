@@ -106,9 +106,10 @@ def test_what_moves_a_picture_is_found_by_trying(library: Library, network: Netw
         picture = read_image(result.path)
         look = look_of(picture.pixels)
         for quality in look.unusual:
-            tried = type(picture)(evened(picture.pixels, quality), picture.width, picture.height)
+            tried = evened(picture.pixels, quality)
             now, then = (
-                network.embed("image", backbones.image_features(one)).affect[0, 0] for one in (picture, tried)
+                network.embed("image", backbones.features("image", pixels[None])).affect[0, 0]
+                for pixels in (picture.pixels, tried)
             )
             change = float(now - then)
             claim = f"{look.word(quality)}: {abs(change):.2f} {'more' if change > 0 else 'less'} pleasant"
