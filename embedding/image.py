@@ -34,7 +34,7 @@ MAX_PIXELS: Final = 250_000_000
 # Half of this side would save another 7 ms and differ by half as much again.
 _DRAFT_SIDE: Final = 2 * SIDE
 # Pillow also knows formats that run other programs (EPS) or are no pictures; only these are tried.
-_FORMATS: Final = (
+FORMATS: Final = (
     *("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "QOI", "TGA"),
 )
 _HEIF_BRANDS: Final = frozenset(b"heic heix heim heis hevc hevx mif1 msf1 avci avcs".split())
@@ -77,11 +77,11 @@ def read_image(path: str | os.PathLike[str]) -> Picture:
         UnsupportedMedia: HEIC or RAW without the extra, or an unusual colour mode.
         MediaError: Damaged, cut short, empty, too large, forbidden or not a regular file.
     """
-    with open_media(path) as file, _quiet_pillow():
+    with open_media(path) as file, quiet_pillow():
         try:
             if os.fsdecode(path).rpartition(".")[2].lower() in RAW_SUFFIXES:
                 return _read_raw(path, file)
-            if _is_heif(file):
+            if is_heif(file):
                 return _read_heif(path, file)
             return _read_pillow(path, file)
         except DECODER_ERRORS as error:
@@ -92,7 +92,7 @@ def _read_pillow(path: str | os.PathLike[str], file: BinaryIO, turn: int | None 
     """Read by Pillow; `turn` is the EXIF orientation to apply where the file itself says none."""
     from PIL import Image
 
-    with Image.open(file, formats=_FORMATS) as image:
+    with Image.open(file, formats=FORMATS) as image:
         width, height = _check_size(path, image.size)
         image.draft(None, (_DRAFT_SIDE, _DRAFT_SIDE))
         image.load()
@@ -164,7 +164,7 @@ def _finish(
     """Squash, convert and turn a loaded image; `size` is the original's, before `orientation` is applied."""
     from PIL import Image
 
-    square = _plain(path, image).resize((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    square = eight_bit(path, image).resize((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
     if square.mode == "RGBA":
         square = Image.alpha_composite(Image.new("RGBA", square.size, _WHITE), square)
     pixels = np.asarray(square.convert("RGB"))
@@ -172,7 +172,7 @@ def _finish(
     return Picture(np.ascontiguousarray(_upright(pixels, orientation)), width, height)
 
 
-def _plain(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
+def eight_bit(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
     """Return the image as 8-bit L, RGB, RGBA or CMYK: modes that can be averaged over neighbours."""
     if image.mode.startswith("I;16"):
         return _grey(np.asarray(image), tops=(65535,))
@@ -219,7 +219,7 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
 
 
-def _is_heif(file: BinaryIO) -> bool:
+def is_heif(file: BinaryIO) -> bool:
     """Tell a HEIC or HEIF file, whatever its name; AVIF shares the container but is Pillow's."""
     head = file.read(64)
     file.seek(0)
@@ -245,7 +245,7 @@ def _reason(error: BaseException) -> str:
 
 
 @contextmanager
-def _quiet_pillow() -> Iterator[None]:
+def quiet_pillow() -> Iterator[None]:
     """Put our size limit in place of Pillow's, and silence its warnings and its log.
 
     Both belong to the whole process, so threads decode one after the other; builds decode in processes.

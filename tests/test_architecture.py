@@ -96,6 +96,7 @@ def test_only_commands_know_typer() -> None:
         "core/options.py",
         "indexer/commands.py",
         "retrieval/commands.py",
+        "retrieval/story/commands.py",
         "training/commands.py",
     }
 
