@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.speed_commands import app as speed
+from benchmarks.story_commands import app as story
 from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
 from training.commands import ImagesOption, MusicOption
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Measure Attune beside its peers.", no_args_is_help=True)
 app.add_typer(speed)
+app.add_typer(story)
 
 _LEARNABLE = "train and val, out of fold"
 

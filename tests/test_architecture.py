@@ -93,6 +93,7 @@ def test_only_commands_know_typer() -> None:
     assert knowing == {
         "benchmarks/commands.py",
         "benchmarks/speed_commands.py",
+        "benchmarks/story_commands.py",
         "core/options.py",
         "indexer/commands.py",
         "retrieval/commands.py",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ZOOM: Final = 1.12
 """The closest zoom."""
 _CROP: Final = 0.26  # a 4:3 photo on a 16:9 frame loses 25 % of its height
-_ENLARGE: Final = 2.0  # beyond, a small picture is mush
+_ENLARGE: Final = 2.1  # a frame's pixels to a picture's, a side; beyond, it is mush
 _BLUR: Final = 24  # the background has so many times fewer pixels a side
 _DARK: Final = 0.5
 _MAP: Final = 48  # side of the map of what there is to see
@@ -55,7 +55,7 @@ class Canvas:
         box = (left, top, left + width / zoom, top + height / zoom)
         half = (size[0] // 2, size[1] // 2)
         luma, *chroma = self.planes
-        small = tuple(side / 2 for side in box)
+        small = (box[0] / 2, box[1] / 2, box[2] / 2, box[3] / 2)
         first, second = (plane.resize(half, Image.Resampling.BILINEAR, box=small) for plane in chroma)
         return luma.resize(size, Image.Resampling.BICUBIC, box=box), first, second
 
@@ -71,7 +71,7 @@ def compose(path: str, size: tuple[int, int]) -> Canvas:
     shape, wanted = image.width / image.height, wide / high
     lost = 1.0 - min(shape / wanted, wanted / shape)
     there = _interest(image)
-    if lost <= _CROP and max(wide / image.width, high / image.height) <= _ENLARGE:
+    if lost <= _CROP and max(size[0] / image.width, size[1] / image.height) <= _ENLARGE:
         from PIL import Image, ImageOps
 
         around = _window(there.sum(axis=0), 1 - lost, 0.5), _window(there.sum(axis=1), 1 - lost, _HEADS)

@@ -43,7 +43,7 @@ def _variety(vectors: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[
     squares = np.einsum("ij,ij->i", sums, sums)
     lengths = squares[:, None] + squares[None, :] - 2 * sums @ sums.T
     counts = np.maximum(edges[None, :] - edges[:, None], 1)
-    return np.maximum(counts - lengths / counts, 0.0)
+    return np.asarray(np.maximum(counts - lengths / counts, 0.0), np.float64)
 
 
 def _prices(taken: Sequence[datetime], edges: NDArray[np.int64]) -> NDArray[np.float64]:

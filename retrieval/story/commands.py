@@ -74,8 +74,8 @@ def storyboard_command(
                 song, library, network, _filters(1, 0.0, below, exclude), seconds, order, progress
             )
         lost = _write(plan, outputs, Look(SIZES[size], int(fps)), progress)
-    for error in dict.fromkeys(str(error) for error in lost):
-        err().print(f"Passed over: {error}")
+    for line in dict.fromkeys(str(one) for one in lost):
+        err().print(f"Passed over: {line}")
     if as_json:
         print_json(plan.to_json() | {"written": [str(path.absolute()) for path in outputs]})
     elif not quiet:
@@ -121,11 +121,11 @@ def soundtrack_command(
         except OSError as error:
             raise AttuneError(f"{printable(m3u)}: cannot be written ({error.strerror})") from error
     if as_json:
-        skipped = [{"path": str(error.path), "reason": error.reason} for error in lost]
+        skipped = [{"path": str(one.path), "reason": one.reason} for one in lost]
         print_json(found.to_json() | {"skipped": skipped})
         return
-    for error in lost:
-        err().print(f"Passed over: {error}")
+    for one in lost:
+        err().print(f"Passed over: {one}")
     if not quiet:
         print_soundtrack(found, m3u)
 

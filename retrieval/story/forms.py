@@ -21,10 +21,10 @@ def print_plan(plan: Plan, written: Sequence[Path]) -> None:
     """Print a plan as a table, its notes, and what was written; the table only where nothing was."""
     console = out()
     tempo = f", {plan.tempo_bpm:.0f} beats a minute" if plan.tempo_bpm else ""
-    sections = len({shot.section for shot in plan.shots})
+    sections = _count(len({shot.section for shot in plan.shots}), "section")
     console.print(
         f"{printable_text(plan.title) or printable(plan.song)}: {clock(plan.duration_s)}{tempo}, "
-        f"{sections} sections, {len(plan.shots)} pictures"
+        f"{sections}, {_count(len(plan.shots), 'picture')}"
     )
     for note in plan.notes:
         console.print(f"Note: {note}")
@@ -51,7 +51,7 @@ def print_soundtrack(soundtrack: Soundtrack, written: Path | None) -> None:
         first, last = chapter.photos[0].taken, chapter.photos[-1].taken
         days = f"{first:%d %b %Y}" if first.date() == last.date() else f"{first:%d %b %Y} – {last:%d %b %Y}"
         console.print(
-            f"\nChapter {number}: {len(chapter.photos)} photos, {days}, {mood_word(chapter.affect)}",
+            f"\nChapter {number}: {_count(len(chapter.photos), 'photo')}, {days}, {mood_word(chapter.affect)}",
             style="bold",
         )
         table = _table("#", "lasts", "score", "feels", "song")
@@ -71,6 +71,10 @@ def print_soundtrack(soundtrack: Soundtrack, written: Path | None) -> None:
     console.print(f"\n{clock(soundtrack.duration_s)} of music")
     if written is not None:
         console.print(f"Written: {printable(written.absolute())}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _table(*columns: str) -> Table:

@@ -67,7 +67,12 @@ def hear(path: str) -> Rhythm:
     mel = librosa.feature.melspectrogram(y=samples, sr=_RATE, hop_length=_HOP)
     decibels = librosa.power_to_db(mel)
     onsets = librosa.onset.onset_strength(S=decibels, sr=_RATE, hop_length=_HOP, aggregate=np.median)
-    tempo, frames = librosa.beat.beat_track(onset_envelope=onsets, sr=_RATE, hop_length=_HOP)
+    tempo, frames = librosa.beat.beat_track(
+        onset_envelope=onsets,
+        sr=_RATE,
+        hop_length=_HOP,
+        trim=False,  # a quiet end, however long, has beats too
+    )
     beats_s = np.asarray(librosa.frames_to_time(frames, sr=_RATE, hop_length=_HOP), np.float64)
     inside = (beats_s > 0) & (beats_s < duration_s)
     frames, beats_s = frames[inside], beats_s[inside]

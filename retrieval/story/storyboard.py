@@ -168,7 +168,7 @@ def _shots(
 
 def _fade(arousal: float, lengths: NDArray[np.float64]) -> float:
     """Return how long a cross-fade takes: a second in calm music, a quarter in festive music."""
-    return min(_FADE_S * 2.0 ** (-1.5 * arousal), _FADE_SHARE * float(lengths.min()))
+    return float(min(_FADE_S * 2.0 ** (-1.5 * arousal), _FADE_SHARE * lengths.min()))
 
 
 def _notes(rhythm: Rhythm, spans: int, pictures: int, seconds: float) -> list[str]:
