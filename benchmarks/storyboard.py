@@ -1,8 +1,8 @@
 """Films held against their promises.
 
-A plan's pictures are compared with the same pictures in another order: the share of 10,000 random orders whose
-mean score is as high is the p value. Its cuts are compared with beats that librosa finds in the file as it reads
-it, not as Attune does. A rendered film is opened again and measured.
+A plan's pictures are compared with the same pictures in another order: the share of 10,000 random orders
+whose mean score is as high is the p value. Its cuts are compared with beats that librosa finds in the file as
+it reads it, not as Attune does. A rendered film is opened again and measured.
 """
 
 from __future__ import annotations

@@ -93,15 +93,18 @@ def _swap(problem: Problem, chosen: NDArray[np.int64], span: int) -> bool:
     mine, theirs = chosen[span], chosen[later]
     gains = problem.there(chosen, later, mine) - problem.there(chosen, later, theirs)
     gains += problem.there(chosen, one, theirs) - problem.there(chosen, one, mine)
-    # So far the gains are exact for spans that do not touch; the one that may touch is tried on its own.
-    before = problem.worth(chosen)
-    for other in {int(later[np.argmax(gains)]), span + 1}:
-        swapped = chosen.copy()
-        swapped[[span, other]] = swapped[[other, span]]
-        if problem.worth(swapped) > before + _GAIN:
-            chosen[:] = swapped
-            return True
-    return False
+    gains[0] = problem.worth(_swapped(chosen, span, span + 1)) - problem.worth(chosen)  # these two touch
+    best = int(np.argmax(gains))
+    if gains[best] <= _GAIN:
+        return False
+    chosen[:] = _swapped(chosen, span, int(later[best]))
+    return True
+
+
+def _swapped(chosen: NDArray[np.int64], one: int, other: int) -> NDArray[np.int64]:
+    result = chosen.copy()
+    result[[one, other]] = result[[other, one]]
+    return result
 
 
 def in_order(problem: Problem) -> NDArray[np.int64]:

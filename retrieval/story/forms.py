@@ -51,7 +51,8 @@ def print_soundtrack(soundtrack: Soundtrack, written: Path | None) -> None:
         first, last = chapter.photos[0].taken, chapter.photos[-1].taken
         days = f"{first:%d %b %Y}" if first.date() == last.date() else f"{first:%d %b %Y} – {last:%d %b %Y}"
         console.print(
-            f"\nChapter {number}: {_count(len(chapter.photos), 'photo')}, {days}, {mood_word(chapter.affect)}",
+            f"\nChapter {number}: {_count(len(chapter.photos), 'photo')}, {days}, "
+            f"{mood_word(chapter.affect)}",
             style="bold",
         )
         table = _table("#", "lasts", "score", "feels", "song")
