@@ -14,6 +14,10 @@ from retrieval.story.photos import Photo
 
 _PRICE: Final = 0.12  # share of the whole variety that a break in the middle of a burst must explain
 _AT_PAUSE: Final = 0.2  # of that price, at the longest pause
+_CLEARLY: Final = np.log(4.0)  # what is not four times the usual pause is not worth the whole discount
+_LITTLE: Final = (
+    0.1  # mean squared distance of embeddings below which photos feel alike: no need for chapters
+)
 _LEAST: Final = 3  # photos in a chapter
 _BLOCKS: Final = 1000  # more photos than this are broken only between runs of several
 
@@ -29,7 +33,7 @@ def split(photos: Sequence[Photo], most: int) -> list[list[Photo]]:
         return []
     edges = np.unique(np.linspace(0, len(photos), min(len(photos), _BLOCKS) + 1).astype(np.int64))
     variety = _variety(np.array([photo.vector for photo in photos], np.float64), edges)
-    whole = max(float(variety[0, -1]), 1e-9)
+    whole = max(float(variety[0, -1]), _LITTLE * len(photos))
     price = _prices([photo.taken for photo in photos], edges)
     short = edges[None, :] - edges[:, None] < min(_LEAST, len(photos))
     breaks = _cheapest(np.where(short, np.inf, variety / whole), price, most)
@@ -50,8 +54,11 @@ def _prices(taken: Sequence[datetime], edges: NDArray[np.int64]) -> NDArray[np.f
     """Return what a break at each edge costs; the first and the last are no breaks."""
     inner = edges[1:-1]
     pauses = np.array([(taken[edge] - taken[edge - 1]).total_seconds() for edge in inner.tolist()])
-    longest = np.log1p(pauses.max()) if len(pauses) else 0.0
-    share = np.log1p(pauses) / longest if longest > 0 else np.zeros(len(pauses))
+    if not len(pauses):
+        return np.zeros(2)
+    usual = np.log1p(np.median(pauses))
+    longer = np.maximum(np.log1p(pauses) - usual, 0.0)
+    share = longer / max(float(longer.max()), _CLEARLY)
     return np.pad(_PRICE * (1.0 - (1.0 - _AT_PAUSE) * share), 1)
 
 

@@ -49,7 +49,9 @@ def middles(path: Path) -> NDArray[np.float64]:
 
 def test_a_film_is_what_players_play(tmp_path: Path, tune: Path) -> None:
     path = tmp_path / "show.mp4"
-    lost = write_film(plan_of(tune, [flat(tmp_path, "red"), flat(tmp_path, "blue")]), path, SMALL, SilentProgress())
+    lost = write_film(
+        plan_of(tune, [flat(tmp_path, "red"), flat(tmp_path, "blue")]), path, SMALL, SilentProgress()
+    )
     assert lost == []
     with av.open(str(path)) as film:
         video, sound = film.streams.video[0], film.streams.audio[0]
@@ -74,7 +76,10 @@ def test_colours_and_the_moment_of_the_change(tmp_path: Path, tune: Path) -> Non
         at = round((shot.start_s + shot.end_s) / 2 * 25)
         np.testing.assert_allclose(seen[at], COLOURS[name], atol=4)
     for before, after in zip(plan.shots[:-1], plan.shots[1:], strict=True):
-        first, last = seen[round((before.start_s + before.end_s) * 12.5)], seen[round((after.start_s + after.end_s) * 12.5)]
+        first, last = (
+            seen[round((before.start_s + before.end_s) * 12.5)],
+            seen[round((after.start_s + after.end_s) * 12.5)],
+        )
         share = (seen - first) @ (last - first) / ((last - first) @ (last - first))
         window = np.arange(round((after.start_s - 0.5) * 25), round((after.start_s + 0.5) * 25))
         change_s = np.interp(0.5, share[window], window / 25)

@@ -21,7 +21,9 @@ def plan(tmp_path: Path) -> Plan:
     tune = song(tmp_path / "tune <b>.wav", 0, seconds=3.0)
     pictures = [photo(tmp_path / f"{number} \"'.jpg", number, (32, 24)) for number in range(3)]
     shots = [
-        Shot(float(number), number + 1.0, str(path), fade_s=0.3 if number else 0.0, score=0.5, why="both calm")
+        Shot(
+            float(number), number + 1.0, str(path), fade_s=0.3 if number else 0.0, score=0.5, why="both calm"
+        )
         for number, path in enumerate(pictures)
     ]
     return Plan(str(tune), "Ann – Tune", 3.0, 120.0, [0.5, 1.0, 1.5, 2.0], shots, ["a note"])
