@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -14,10 +15,8 @@ from retrieval.story.photos import Photo
 
 _PRICE: Final = 0.12  # share of the whole variety that a break in the middle of a burst must explain
 _AT_PAUSE: Final = 0.2  # of that price, at the longest pause
-_CLEARLY: Final = np.log(4.0)  # what is not four times the usual pause is not worth the whole discount
-_LITTLE: Final = (
-    0.1  # mean squared distance of embeddings below which photos feel alike: no need for chapters
-)
+_CLEARLY: Final = math.log(4.0)  # a longest pause of less than four times the usual earns less
+_LITTLE: Final = 0.1  # mean squared distance of embeddings below which photos feel much alike
 _LEAST: Final = 3  # photos in a chapter
 _BLOCKS: Final = 1000  # more photos than this are broken only between runs of several
 

@@ -1,4 +1,4 @@
-"""The choice of pictures: none twice, never worse than the plain assignment, nothing left to gain by one step."""
+"""The choice of pictures: none twice, no worse than the plain assignment, nothing to gain by one step."""
 
 from __future__ import annotations
 
