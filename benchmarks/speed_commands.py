@@ -1,4 +1,4 @@
-"""`attune benchmark make-library`, `pipeline`, `search` and `cold`: what Attune costs."""
+"""`attune benchmark make-library`, `pipeline`, `peers`, `growth`, `search`, `cold`, `encoder`, `gpu`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from core.options import (
     DebugOption,
     JsonOption,
     LibraryOption,
+    NetworkOption,
     QuietOption,
     WorkersOption,
     library_folder,
@@ -103,6 +104,57 @@ def pipeline_command(
         print_pipeline(document)
 
 
+@app.command("peers")
+def peers_command(
+    photos: PhotosOption,
+    songs: SongsOption,
+    sample: Annotated[
+        int, typer.Option(min=2, metavar="N", help="Pictures to embed; a twentieth as many pieces of music.")
+    ] = 400,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Time embedding beside OpenCLIP, librosa and musicnn, on the same files."""
+    from benchmarks.peers import measure
+    from benchmarks.speed_tables import print_peers
+    from core.settings import load_settings
+    from core.terminal import print_json, shown_progress
+
+    folders: dict[Kind, Path] = {"image": photos, "music": songs}
+    with shown_progress(quiet=quiet) as progress:
+        document = measure(folders, sample, load_settings(workers).workers, progress)
+    if as_json:
+        print_json(document)
+    else:
+        print_peers(document)
+
+
+@app.command("growth")
+def growth_command(
+    library: LibraryOption = None,
+    size: Annotated[
+        int, typer.Option(min=1000, metavar="N", help="Pictures that the grown library has.")
+    ] = 1_000_000,
+    more: Annotated[int, typer.Option(min=1, metavar="N", help="Pictures that are new to it.")] = 1000,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Time publishing a few new pictures in a large library, grown from a library's own embeddings."""
+    from benchmarks.growth import measure
+    from benchmarks.speed_tables import print_growth
+    from core.terminal import print_json, shown_progress
+
+    with shown_progress(quiet=quiet) as progress:
+        document = measure(library_folder(library), size, more, progress)
+    if as_json:
+        print_json(document)
+    else:
+        print_growth(document)
+
+
 @app.command("search")
 def search_command(
     library: LibraryOption = None,
@@ -143,3 +195,83 @@ def cold_command(
         print_json(document)
     else:
         print_cold(document)
+
+
+@app.command("encoder")
+def encoder_command(
+    encoder: Annotated[
+        str, typer.Argument(metavar="ENCODER", help="As `attune train --image-backbone` takes it.")
+    ],
+    photos: PhotosOption,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Pictures to read.")] = 40,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Time an encoder of pictures beside the shipped one, before training with it."""
+    from benchmarks.encoder import measure_encoder
+    from benchmarks.make_library import media_below
+    from benchmarks.pipeline import spread
+    from benchmarks.speed_tables import print_encoders
+    from core.errors import AttuneError
+    from core.terminal import print_json, shown_progress
+
+    chosen = spread(media_below(photos, "image"), limit)
+    try:
+        with shown_progress(quiet=quiet) as progress:
+            document = measure_encoder(encoder, chosen, progress)
+    except ModuleNotFoundError as error:
+        raise AttuneError(f'this benchmark needs {error.name}: pip install "attune[train]"') from error
+    if as_json:
+        print_json(document)
+    else:
+        print_encoders(document)
+
+
+@app.command("gpu")
+def gpu_command(
+    photos: PhotosOption,
+    songs: SongsOption,
+    train_images: Annotated[
+        Path | None, typer.Option(metavar="CSV|DIR", help="Labelled images: time a training too.")
+    ] = None,
+    train_music: Annotated[Path | None, typer.Option(metavar="CSV|DIR", help="Labelled music.")] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Files of each kind.")] = 1000,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="JSON", help="Keep the document in a file.")
+    ] = None,
+    network: NetworkOption = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Time reading and training on a GPU beside the CPU; the CPU alone where there is no GPU."""
+    import json
+
+    from benchmarks.gpu import Labelled, measure_devices
+    from benchmarks.make_library import media_below
+    from benchmarks.pipeline import spread
+    from benchmarks.speed_tables import print_devices
+    from core.errors import UsageError
+    from core.settings import load_settings
+    from core.terminal import print_json, shown_progress
+    from embedding.network import SHIPPED, open_network
+
+    if (train_images is None) != (train_music is None):
+        raise UsageError("a training needs both: give --train-images and --train-music")
+    media: dict[Kind, list[Path]] = {
+        "image": spread(media_below(photos, "image"), limit),
+        "music": spread(media_below(songs, "music"), limit),
+    }
+    labelled = None if train_images is None or train_music is None else Labelled(train_images, train_music)
+    with shown_progress(quiet=quiet) as progress:
+        document = measure_devices(
+            media, open_network(network or SHIPPED), labelled, load_settings(workers).workers, progress
+        )
+    if output is not None:
+        output.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    if as_json:
+        print_json(document)
+    else:
+        print_devices(document)

@@ -39,7 +39,36 @@ def print_pipeline(document: dict[str, Any]) -> None:
             for phase in document["phases"]
         ],
     )
-    out().print(f"library on disk: {document['library_bytes'] / 1e6:.1f} MB")
+    out().print(f"library on disk, once built: {document['library_bytes'] / 1e6:.1f} MB")
+
+
+def print_peers(document: dict[str, Any]) -> None:
+    """Print a row for each way of embedding."""
+    _print(
+        f"{document['workers']} workers",
+        ("of", "files", "files/s", "Attune is faster by"),
+        [
+            (
+                row["name"],
+                row["kind"],
+                str(row["files"]),
+                f"{row['files_per_s']:.2f}",
+                f"{row['times']:.1f} ×",
+            )
+            for row in document["rows"]
+        ],
+    )
+    for name in document["not_installed"]:
+        out().print(f"{name} is not installed")
+
+
+def print_growth(document: dict[str, Any]) -> None:
+    """Print what publishing costs as a library grows."""
+    _print(
+        "publishing",
+        ("pictures", "seconds"),
+        [(one["what"], str(one["pictures"]), f"{one['seconds']:.1f}") for one in document["phases"]],
+    )
 
 
 def print_search(document: dict[str, Any]) -> None:
@@ -91,6 +120,45 @@ def print_cold(document: dict[str, Any]) -> None:
             for one in document["warm"]
         ],
     )
+
+
+def print_encoders(document: dict[str, Any]) -> None:
+    """Print what encoders of pictures cost."""
+    _print(
+        "a picture, one thread",
+        ("MB", "pixels", "features", "decode ms", "network ms"),
+        [
+            (
+                one["name"],
+                f"{one['megabytes']:.0f}",
+                f"{one['side']}",
+                f"{one['width']}",
+                f"{one['decode_ms']:.1f}",
+                f"{one['network_ms']:.1f}",
+            )
+            for one in document["encoders"]
+        ],
+    )
+
+
+def print_devices(document: dict[str, Any]) -> None:
+    """Print what each device reads a second, and why there is no GPU where there is none."""
+    _print(
+        f"{document['workers']} workers",
+        ("images/s", "clips/s", "training s", "apart"),
+        [
+            (
+                device["device"],
+                f"{device['images_per_s']:.1f}",
+                f"{device['clips_per_s']:.1f}",
+                "–" if device["train_s"] is None else f"{device['train_s']:.0f}",
+                f"{device['apart']:.1e}",
+            )
+            for device in document["devices"]
+        ],
+    )
+    if document["no_gpu"] is not None:
+        out().print(f"No GPU: {document['no_gpu']}")
 
 
 def _print(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,7 +16,9 @@ LibraryOption = Annotated[
 NetworkOption = Annotated[
     str | None,
     typer.Option(
-        "--network", metavar="NAME|DIR", help="The shipped network, or a folder that `attune train` wrote."
+        "--network",
+        metavar="NAME|DIR",
+        help="A shipped network by name, or a folder that `attune train` wrote.",
     ),
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -25,6 +27,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 WorkersOption = Annotated[
     int | None,
     typer.Option("--workers", min=1, max=256, help="Processes that read files; one a core by default."),
+]
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option(help="Where backbones run; `auto`: on a GPU that ONNX Runtime can use."),
 ]
 
 

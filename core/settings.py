@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,6 +20,7 @@ class Settings(BaseSettings):
         image_timeout_s: Seconds after which a picture counts as hanging.
         music_timeout_s: Seconds after which a piece of music counts as hanging.
         memory_mb: Address space of one worker in MiB; a file that needs more is skipped.
+        device: Where backbones run; on `cuda` workers decode, and the calling process runs them in batches.
     """
 
     model_config = SettingsConfigDict(env_prefix="ATTUNE_", extra="ignore")
@@ -27,16 +29,17 @@ class Settings(BaseSettings):
     image_timeout_s: float = Field(default=60.0, gt=0)
     music_timeout_s: float = Field(default=300.0, gt=0)
     memory_mb: int = Field(default=6144, ge=1024)
+    device: Literal["cpu", "cuda"] = "cpu"
 
 
-def load_settings(workers: int | None = None) -> Settings:
-    """Return the settings of the environment; a number of workers that is given wins.
+def load_settings(workers: int | None = None, device: Literal["cpu", "cuda"] = "cpu") -> Settings:
+    """Return the settings of the environment; what is given wins.
 
     Raises:
         UsageError: A variable holds what it cannot hold.
     """
     try:
-        return Settings() if workers is None else Settings(workers=workers)
+        return Settings(device=device) if workers is None else Settings(workers=workers, device=device)
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(["ATTUNE", *(str(part) for part in first["loc"])]).upper()

@@ -1,43 +1,113 @@
-"""One media file becomes features."""
+"""One media file becomes features: prepared (decoded, cut to what a backbone reads), then read by one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.artefacts import sha256_of
-from core.errors import UnreachableMedia
-from embedding.backbones import Backbones
+from core.errors import MediaError, UnreachableMedia
+from embedding.backbones import Backbones, moments_of
+from embedding.image import View
 from embedding.media import Kind
 from embedding.tags import Tags
 
+BATCH: Final = 128  # pictures that a GPU reads at once
 
-@dataclass(frozen=True, slots=True)
-class Extracted:
+Spectrogram = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""From samples (mono, 16 kHz) to moments (n, 187, 96): `moments_of`, or what equals it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFile:
     """What is known of one media file before any network has seen it.
 
     Attributes:
         path: The file.
         kind: What it is.
         content: SHA-256 of the file's bytes.
-        features: float16, shape (rows, width): one row for a picture, one a patch for music.
         duration_s: Length of the whole piece in seconds, None for a picture.
         width: Pixels of the upright picture, None for music.
         height: Pixels of the upright picture, None for music.
         tags: Title and artist, where the file names them.
+        taken: When the picture was taken, ISO 8601, where the file says so.
     """
 
     path: Path
     kind: Kind
     content: bytes
-    features: NDArray[np.float16]
     duration_s: float | None = None
     width: int | None = None
     height: int | None = None
     tags: Tags = field(default_factory=lambda: Tags(None, None))
+    taken: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared(MediaFile):
+    """A file as a backbone reads it.
+
+    Attributes:
+        rows: Of a picture, pixels, uint8 (1, side, side, 3); of music, moments, float32 (n, 187, 96), or the
+            samples of which they are still to be made.
+    """
+
+    rows: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extracted(MediaFile):
+    """A file as networks read it.
+
+    Attributes:
+        features: float16, shape (rows, width): one row for a picture, one a patch for music.
+    """
+
+    features: NDArray[np.float16]
+
+
+def prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram = moments_of) -> Prepared:
+    """Decode one file.
+
+    Args:
+        path: The file.
+        kind: What it is taken for.
+        view: The square that a picture becomes.
+        spectrogram: What makes moments of samples.
+
+    Raises:
+        MediaError: The file cannot be used; the reason says why.
+    """
+    from embedding.audio import read_audio
+    from embedding.dates import read_taken
+    from embedding.image import read_image
+    from embedding.tags import read_tags
+
+    if kind == "image":
+        picture = read_image(path, view)
+        return Prepared(
+            path=path,
+            kind=kind,
+            content=content_of(path),
+            width=picture.width,
+            height=picture.height,
+            taken=read_taken(path),
+            rows=picture.pixels[None],
+        )
+    sound = read_audio(path)
+    return Prepared(
+        path=path,
+        kind=kind,
+        content=content_of(path),
+        duration_s=sound.duration_s,
+        tags=read_tags(path),
+        rows=spectrogram(sound.samples),
+    )
 
 
 def extract(path: Path, kind: Kind, backbones: Backbones) -> Extracted:
@@ -45,20 +115,57 @@ def extract(path: Path, kind: Kind, backbones: Backbones) -> Extracted:
 
     Raises:
         MediaError: The file cannot be used; the reason says why.
+        ArtefactError: The backbone's weights are missing or damaged.
     """
-    from embedding.audio import read_audio
-    from embedding.image import read_image
-    from embedding.tags import read_tags
+    prepared = prepare(path, kind, backbones.view)
+    return _extracted(prepared, backbones.features(kind, prepared.rows))
 
-    if kind == "image":
-        picture = read_image(path)
-        features = backbones.image_features(picture)
-        return Extracted(path, kind, content_of(path), features, width=picture.width, height=picture.height)
-    sound = read_audio(path)
-    features = backbones.music_features(sound)
-    return Extracted(
-        path, kind, content_of(path), features, duration_s=sound.duration_s, tags=read_tags(path)
-    )
+
+def extract_in_batches(
+    outcomes: Iterable[Prepared | MediaError], backbones: Backbones, spectrogram: Spectrogram
+) -> Iterator[Extracted | MediaError]:
+    """Run backbones over prepared files, many pictures at once: what a GPU wants.
+
+    Args:
+        outcomes: Prepared files, and those that could not be; these pass through.
+        backbones: What reads them.
+        spectrogram: What is still to be done to the rows of music.
+
+    Yields:
+        As many outcomes; a picture when its batch is full or nothing more comes.
+
+    Raises:
+        ArtefactError: The weights are missing or damaged.
+        NoDevice: The device cannot be used.
+    """
+    waiting: list[Prepared] = []
+    for outcome in outcomes:
+        if isinstance(outcome, MediaError):
+            yield outcome
+        elif outcome.kind == "music":  # many moments: a batch of its own
+            yield _extracted(outcome, backbones.features("music", spectrogram(outcome.rows)))
+        else:
+            waiting.append(outcome)
+            if len(waiting) == BATCH:
+                yield from _pictures(waiting, backbones)
+                waiting = []
+    yield from _pictures(waiting, backbones)
+
+
+def _pictures(waiting: list[Prepared], backbones: Backbones) -> Iterator[Extracted]:
+    if waiting:
+        features = backbones.features("image", np.concatenate([one.rows for one in waiting]))
+        yield from (_extracted(one, features[place : place + 1]) for place, one in enumerate(waiting))
+
+
+def _extracted(prepared: Prepared, features: NDArray[np.float16]) -> Extracted:
+    known = {one.name: getattr(prepared, one.name) for one in fields(MediaFile)}
+    return Extracted(features=features, **known)
+
+
+def as_it_is(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what was given: in place of a spectrogram that another process makes."""
+    return rows
 
 
 def content_of(path: Path) -> bytes:

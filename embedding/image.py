@@ -1,9 +1,10 @@
-"""One picture file becomes 224 by 224 RGB pixels, upright.
+"""One picture file becomes a small square of RGB pixels, upright.
 
-    open → size check → decode (JPEG: at a reduced scale) → a mode of 8-bit channels → squash → RGB → upright
+    open → size check → decode (JPEG: at a reduced scale) → a mode of 8-bit channels → square → RGB → upright
 
-The whole picture is squashed to a square: what lies at the edge of a photo belongs to its mood, and a crop
-would lose it. Turning comes last, on the small square, where it costs nothing.
+Where a backbone does not ask for more, the whole picture is squashed to the square: what lies at the edge of
+a photo belongs to its mood, and a crop would lose it. Turning comes last, on the small square, where it costs
+nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 
 SIDE: Final = 224
 MAX_PIXELS: Final = 250_000_000
-# A JPEG is decoded at 1/2, 1/4 or 1/8 as long as both sides stay above this. Pixels then differ from those of
-# a full decode by less than 1 of 255 on average (a test holds it), and a 12 MP photo takes 30 ms for 120 ms.
-# Half of this side would save another 7 ms and differ by half as much again.
-_DRAFT_SIDE: Final = 2 * SIDE
+# A JPEG is decoded at 1/2, 1/4 or 1/8 as long as both sides stay above so many times the square's. Pixels
+# then differ from those of a full decode by less than 1 of 255 on average (a test holds it), and a photo of
+# 12 MP takes 30 ms for 120 ms. Just the square's would save another 7 ms and differ by half as much again.
+_DRAFT: Final = 2
 # Pillow also knows formats that run other programs (EPS) or are no pictures; only these are tried.
 FORMATS: Final = (
     *("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "QOI", "TGA"),
@@ -46,11 +47,29 @@ _NO_LOG = logging.NullHandler()
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """How a picture of any shape becomes a square.
+
+    Attributes:
+        side: Of the square, in pixels.
+        fit: `squash` takes the whole picture, `crop` the largest square in its middle.
+        resample: How it is scaled.
+    """
+
+    side: int = SIDE
+    fit: Literal["squash", "crop"] = "squash"
+    resample: Literal["bicubic", "bilinear"] = "bicubic"
+
+
+WHOLE: Final = View()
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A decoded picture.
 
     Attributes:
-        pixels: uint8 (224, 224, 3), RGB, upright, C-contiguous.
+        pixels: uint8 (side, side, 3), RGB, upright, C-contiguous.
         width: Of the original, upright, in pixels.
         height: Of the original, upright, in pixels.
     """
@@ -60,7 +79,7 @@ class Picture:
     height: int
 
 
-def read_image(path: str | os.PathLike[str]) -> Picture:
+def read_image(path: str | os.PathLike[str], view: View = WHOLE) -> Picture:
     """Decode a picture file, whatever its name says it is.
 
     EXIF orientation is applied. Transparent parts show white, as on the page or in the viewer for which such
@@ -69,6 +88,7 @@ def read_image(path: str | os.PathLike[str]) -> Picture:
 
     Args:
         path: The file.
+        view: The square that is wanted.
 
     Returns:
         The picture.
@@ -80,40 +100,42 @@ def read_image(path: str | os.PathLike[str]) -> Picture:
     with open_media(path) as file, quiet_pillow():
         try:
             if os.fsdecode(path).rpartition(".")[2].lower() in RAW_SUFFIXES:
-                return _read_raw(path, file)
+                return _read_raw(path, file, view)
             if is_heif(file):
-                return _read_heif(path, file)
-            return _read_pillow(path, file)
+                return _read_heif(path, file, view)
+            return _read_pillow(path, file, view)
         except DECODER_ERRORS as error:
             raise MediaError(path, _reason(error)) from error
 
 
-def _read_pillow(path: str | os.PathLike[str], file: BinaryIO, turn: int | None = None) -> Picture:
+def _read_pillow(
+    path: str | os.PathLike[str], file: BinaryIO, view: View, turn: int | None = None
+) -> Picture:
     """Read by Pillow; `turn` is the EXIF orientation to apply where the file itself says none."""
     from PIL import Image
 
     with Image.open(file, formats=FORMATS) as image:
         width, height = _check_size(path, image.size)
-        image.draft(None, (_DRAFT_SIDE, _DRAFT_SIDE))
+        image.draft(None, (_DRAFT * view.side, _DRAFT * view.side))
         image.load()
         orientation = _orientation(image) or turn or 1
         # Pillow itself turns a TIFF while loading. (Of a JPEG, this would be the size at the reduced scale.)
         if image.format == "TIFF":
             width, height = image.size
-        return _finish(path, image, (width, height), orientation)
+        return _finish(path, image, (width, height), orientation, view)
 
 
-def _read_heif(path: str | os.PathLike[str], file: BinaryIO) -> Picture:
+def _read_heif(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Picture:
     try:
         import pi_heif
     except ImportError:
         raise UnsupportedMedia(path, f"HEIC {_PHOTOS}") from None
     heif = pi_heif.open_heif(file)
     size = _check_size(path, heif.size)
-    return _finish(path, heif.to_pillow(), size, orientation=1)  # libheif has turned it
+    return _finish(path, heif.to_pillow(), size, 1, view)  # libheif has turned it
 
 
-def _read_raw(path: str | os.PathLike[str], file: BinaryIO) -> Picture:
+def _read_raw(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Picture:
     """Read the preview that the camera put into a RAW file, or develop at half size where there is none."""
     try:
         import rawpy
@@ -127,10 +149,10 @@ def _read_raw(path: str | os.PathLike[str], file: BinaryIO) -> Picture:
             width, height = _check_size(path, (sizes.width, sizes.height))
             turned = sizes.flip in (5, 6)
             upright = (height, width) if turned else (width, height)
-            preview = _preview(path, raw, wide=width >= height)
+            preview = _preview(path, raw, view, wide=width >= height)
             if preview is None:
                 developed = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
-                preview = _finish(path, Image.fromarray(developed), upright, orientation=1)
+                preview = _finish(path, Image.fromarray(developed), upright, 1, view)
     except rawpy.LibRawError as error:
         detail = error.args[0] if error.args else ""
         text = detail.decode("ascii", "replace") if isinstance(detail, bytes) else str(detail)
@@ -138,8 +160,8 @@ def _read_raw(path: str | os.PathLike[str], file: BinaryIO) -> Picture:
     return Picture(preview.pixels, *upright)
 
 
-def _preview(path: str | os.PathLike[str], raw: object, wide: bool) -> Picture | None:
-    """Return the embedded JPEG, upright, or None where there is none of at least 224 pixels a side."""
+def _preview(path: str | os.PathLike[str], raw: object, view: View, wide: bool) -> Picture | None:
+    """Return the embedded JPEG, upright, or None where there is none of at least the square's size."""
     import rawpy
 
     try:
@@ -154,22 +176,31 @@ def _preview(path: str | os.PathLike[str], raw: object, wide: bool) -> Picture |
         # Cameras store the preview as the sensor lies; software that stores it upright shows by its shape.
         turn = {3: 3, 5: 8, 6: 6}.get(raw.sizes.flip, 1)  # type: ignore[attr-defined]
         turn = turn if (image.width >= image.height) == wide else 1
-        too_small = min(image.size) < SIDE
-    return None if too_small else _read_pillow(path, io.BytesIO(thumb.data), turn)
+        too_small = min(image.size) < view.side
+    return None if too_small else _read_pillow(path, io.BytesIO(thumb.data), view, turn)
 
 
 def _finish(
-    path: str | os.PathLike[str], image: Image.Image, size: tuple[int, int], orientation: int
+    path: str | os.PathLike[str], image: Image.Image, size: tuple[int, int], orientation: int, view: View
 ) -> Picture:
-    """Squash, convert and turn a loaded image; `size` is the original's, before `orientation` is applied."""
+    """Scale, convert and turn a loaded image; `size` is the original's, before `orientation` is applied."""
     from PIL import Image
 
-    square = eight_bit(path, image).resize((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    resample = Image.Resampling[view.resample.upper()]
+    box = _middle(image.size) if view.fit == "crop" else None
+    square = eight_bit(path, image).resize((view.side, view.side), resample, box, reducing_gap=2.0)
     if square.mode == "RGBA":
         square = Image.alpha_composite(Image.new("RGBA", square.size, _WHITE), square)
     pixels = np.asarray(square.convert("RGB"))
     width, height = size[::-1] if orientation in (5, 6, 7, 8) else size
     return Picture(np.ascontiguousarray(_upright(pixels, orientation)), width, height)
+
+
+def _middle(size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return the largest square in the middle of a picture: left, top, right, bottom."""
+    short = min(size)
+    left, top = ((length - short) / 2 for length in size)
+    return left, top, left + short, top + short
 
 
 def eight_bit(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:

@@ -1,29 +1,51 @@
-"""ONNX Runtime: the only module that imports it."""
+"""ONNX Runtime, on the CPU or on a GPU: the only module that imports it."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.artefacts import sha256_of
-from core.errors import ArtefactError
+from core.errors import ArtefactError, AttuneError
+
+Device = Literal["cpu", "cuda"]
+_PROVIDERS: Final[dict[Device, str]] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_TRIAL: Final = Path(__file__).parent / "weights" / "attune" / "music.onnx"
+
+
+class NoDevice(AttuneError):  # noqa: N818 - reads as what it is
+    """A device cannot be used.
+
+    Args:
+        device: The device.
+        reason: Why.
+        fix: What to install.
+    """
+
+    def __init__(self, device: Device, reason: str, fix: str) -> None:
+        super().__init__(f"--device {device}: {reason}; {fix}")
+        self.reason = reason
 
 
 class Session:
-    """One ONNX graph with one input, on the CPU.
+    """One ONNX graph with one input.
 
     Args:
         path: The graph.
         sha256: What the file's checksum must be.
-        threads: Threads of one run.
+        threads: Threads of one run, on the CPU.
+        device: Where it runs.
 
     Raises:
         ArtefactError: The file is missing, is not the recorded one, or cannot be loaded.
+        NoDevice: The device cannot be used.
     """
 
-    def __init__(self, path: Path, sha256: str, threads: int = 1) -> None:
+    def __init__(self, path: Path, sha256: str, threads: int = 1, device: Device = "cpu") -> None:
         if not path.is_file():
             raise ArtefactError(f"{path}: the weights are missing; install Attune again")
         if sha256_of(path) != sha256:
@@ -34,10 +56,21 @@ class Session:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        provider = _PROVIDERS[device]
+        if provider not in ort.get_available_providers():
+            raise _no_package(device)
+        if device == "cuda":
+            ort.preload_dlls()  # CUDA and cuDNN may be there as Python packages, torch's for one
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(str(path), options, providers=[provider])
         except Exception as error:
             raise ArtefactError(f"{path}: ONNX Runtime cannot load it: {error}") from error
+        if provider not in self._session.get_providers():  # it goes on without a word, on the CPU
+            raise NoDevice(
+                device,
+                "ONNX Runtime finds no GPU that it can use",
+                "it needs an NVIDIA driver, and CUDA and cuDNN of the versions that onnxruntime-gpu names",
+            )
         self._input = self._session.get_inputs()[0].name
         self._width = self._session.get_inputs()[0].shape[-1]
 
@@ -58,3 +91,43 @@ class Session:
         """
         results: list[NDArray[np.float32]] = self._session.run(list(outputs), {self._input: batch})
         return results
+
+
+def choose_device(asked: Literal["auto", "cpu", "cuda"]) -> tuple[Device, str]:
+    """Return where backbones run, and why, for people.
+
+    Args:
+        asked: `auto` takes a GPU where ONNX Runtime can use one: a small graph is loaded to find that out.
+
+    Raises:
+        NoDevice: `cuda` is asked for and cannot be; the message says what to install.
+    """
+    if asked == "cpu":
+        return "cpu", "as asked"
+    try:
+        if not _has_cuda():
+            raise _no_package("cuda")
+        Session(_TRIAL, sha256_of(_TRIAL), device="cuda")
+    except NoDevice as error:
+        if asked == "cuda":
+            raise
+        return "cpu", error.reason
+    return "cuda", "as asked" if asked == "cuda" else "ONNX Runtime can use it"
+
+
+def _has_cuda() -> bool:
+    """Tell by its files whether the installed ONNX Runtime knows CUDA: importing it takes a moment."""
+    found = find_spec("onnxruntime")
+    return (
+        found is not None
+        and found.origin is not None
+        and any((Path(found.origin).parent / "capi").glob("*onnxruntime_providers_cuda*"))
+    )
+
+
+def _no_package(device: Device) -> NoDevice:
+    return NoDevice(
+        device,
+        "the ONNX Runtime that is installed has no CUDA",
+        "pip uninstall onnxruntime && pip install onnxruntime-gpu",
+    )

@@ -13,7 +13,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import cycle, islice
 from multiprocessing.connection import Connection, wait
@@ -21,14 +21,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import ArtefactError, MediaError, UnreachableMedia
-from embedding.extraction import Extracted, extract
+from embedding.extraction import (
+    Extracted,
+    Prepared,
+    Spectrogram,
+    as_it_is,
+    extract,
+    extract_in_batches,
+    prepare,
+)
 from embedding.media import Kind
 
 if TYPE_CHECKING:
     from core.settings import Settings
-    from embedding.backbones import Backbones
+    from embedding.backbones import Backbone, Backbones
+    from embedding.session import Device
 
 Outcome = Extracted | MediaError
+_Answer = Outcome | Prepared
 
 _CRASHED = "the decoder crashed on it; the file is probably damaged"
 _START_S = 60.0  # a new worker first imports its libraries
@@ -43,24 +53,63 @@ class Job:
     kind: Kind
 
 
-def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
-    """Decode files and run their backbones in restartable processes.
+def extract_all(
+    jobs: Iterable[Job],
+    settings: Settings,
+    backbones: Mapping[Kind, Backbone],
+    spectrogram: Spectrogram | None = None,
+) -> Generator[Outcome]:
+    """Decode files in restartable processes, and run their backbones.
+
+    On the CPU these run in the same processes; on a GPU here, over batches of what the processes decoded.
 
     Args:
         jobs: The files; each is taken when a worker is free for it, so any number of them is fine.
-        settings: Number of workers, limits of time and memory of one file.
+        settings: Number of workers, limits of time and memory of one file, the device.
+        backbones: Of each kind, what makes the features.
+        spectrogram: On a GPU, what makes moments of samples there; None: the processes make them.
 
     Yields:
         For each job, in the order in which they end, its features or why there are none.
 
     Raises:
         ArtefactError: The backbones' weights are missing or damaged.
+        NoDevice: The device cannot be used.
     """
+    from embedding.backbones import Backbones, moments_of
+
+    task = _Task(backbones, settings.device, moments_of if spectrogram is None else as_it_is)
+    with contextlib.closing(_answers(jobs, settings, task)) as answers:
+        if settings.device == "cpu":
+            yield from (answer for answer in answers if not isinstance(answer, Prepared))
+        else:
+            prepared = (answer for answer in answers if not isinstance(answer, Extracted))
+            on_device = Backbones(backbones, device=settings.device)
+            yield from extract_in_batches(prepared, on_device, spectrogram or as_it_is)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What workers do with each file.
+
+    Attributes:
+        backbones: What reads it.
+        device: Where that happens: on the CPU in the worker, else later.
+        spectrogram: What makes moments of samples.
+    """
+
+    backbones: Mapping[Kind, Backbone]
+    device: Device
+    spectrogram: Spectrogram
+
+
+def _answers(jobs: Iterable[Job], settings: Settings, task: _Task) -> Generator[_Answer]:
+    """Yield what the workers make of each job: features on the CPU, else prepared files."""
     queue = iter(jobs)
     busy: dict[Connection, _Worker] = {}
     try:
         for job in islice(queue, settings.workers):
-            worker = _Worker(settings)
+            worker = _Worker(settings, task)
             worker.give(job)
             busy[worker.connection] = worker
         for job, worker in zip(islice(queue, (_AHEAD - 1) * len(busy)), cycle(busy.values()), strict=False):
@@ -69,7 +118,7 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
             for worker in _ended(busy):
                 del busy[worker.connection]
                 outcome = worker.take()
-                heir = _go_on(worker, list(islice(queue, 1)), settings)
+                heir = _go_on(worker, list(islice(queue, 1)))
                 if heir is not None:
                     busy[heir.connection] = heir
                 yield outcome
@@ -78,13 +127,13 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
             worker.stop()
 
 
-def _go_on(worker: _Worker, jobs: list[Job], settings: Settings) -> _Worker | None:
+def _go_on(worker: _Worker, jobs: list[Job]) -> _Worker | None:
     """Give a worker, or the one that follows a dead one, more to do; None where nothing is left to do."""
     if not worker.usable:
         jobs = [*worker.waiting, *jobs]
         if not jobs:
             return None
-        worker = _Worker(settings)
+        worker = worker.follower()
     for job in jobs:
         worker.give(job)
     if not worker.waiting:
@@ -111,11 +160,12 @@ class _Worker:
         usable: It lives, as far as we know.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, task: _Task) -> None:
         self._settings = settings
+        self._task = task
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, settings.memory_mb), daemon=True)
+        self._process = context.Process(target=_work, args=(theirs, settings.memory_mb, task), daemon=True)
         # Workers inherit it: each is one thread, as many workers as cores use the cores once.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         self._process.start()
@@ -123,6 +173,10 @@ class _Worker:
         self._grace_s = _START_S
         self.waiting: deque[Job] = deque()
         self.usable = True
+
+    def follower(self) -> _Worker:
+        """Start another one like it."""
+        return _Worker(self._settings, self._task)
 
     def give(self, job: Job) -> None:
         """Hand it a file; it has the time that files of this kind may take."""
@@ -132,7 +186,7 @@ class _Worker:
         with contextlib.suppress(OSError):  # died already: its silence will be heard
             self.connection.send(job)
 
-    def take(self) -> Outcome:
+    def take(self) -> _Answer:
         """Return what became of its first file; a worker that is late or dead is stopped for good.
 
         Raises:
@@ -141,7 +195,7 @@ class _Worker:
         job = self.waiting.popleft()
         try:
             if self.connection.poll():
-                outcome: Outcome | ArtefactError = self.connection.recv()
+                outcome: _Answer | ArtefactError = self.connection.recv()
                 if isinstance(outcome, ArtefactError):
                     raise outcome  # nothing can be read without the weights
                 self._grace_s = 0.0
@@ -169,23 +223,25 @@ class _Worker:
         self.connection.close()
 
 
-def _work(connection: Connection, memory_mb: int) -> None:
+def _work(connection: Connection, memory_mb: int, task: _Task) -> None:
     """Read files until the parent hangs up."""
     from embedding.backbones import Backbones
 
     _limit(memory_mb)
-    backbones = Backbones(threads=1)
+    loaded = Backbones(task.backbones, threads=1)
     while True:
         try:
             job: Job = connection.recv()
         except EOFError:
             return
-        connection.send(_outcome(job, backbones))
+        connection.send(_outcome(job, loaded, task))
 
 
-def _outcome(job: Job, backbones: Backbones) -> Outcome | ArtefactError:
+def _outcome(job: Job, backbones: Backbones, task: _Task) -> _Answer | ArtefactError:
     try:
-        return extract(job.path, job.kind, backbones)
+        if task.device == "cpu":
+            return extract(job.path, job.kind, backbones)
+        return prepare(job.path, job.kind, backbones.view, task.spectrogram)
     except (MediaError, ArtefactError) as error:
         return error
     except MemoryError:

@@ -9,6 +9,7 @@ import typer
 
 from core.options import (
     DebugOption,
+    DeviceOption,
     JsonOption,
     LibraryOption,
     NetworkOption,
@@ -18,6 +19,7 @@ from core.options import (
 )
 
 if TYPE_CHECKING:
+    from embedding.network import Network
     from indexer.build import Report
     from indexer.library import Status
     from indexer.plan import Plan
@@ -39,6 +41,7 @@ def build_index(
         ),
     ] = None,
     workers: WorkersOption = None,
+    device: DeviceOption = "auto",
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every file again.")] = False,
     follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow symbolic links.")] = False,
     dry_run: Annotated[
@@ -53,19 +56,26 @@ def build_index(
     from core.settings import load_settings
     from core.terminal import shown_progress
     from embedding.network import SHIPPED, open_network
-    from indexer.build import Request, build, plan_build
-    from indexer.library import published
+    from embedding.session import choose_device
+    from indexer.build import Request, build, modernise, plan_build, refuse_wrong_paths
+    from indexer.library import lacking_features, published
 
     folder = library_folder(library)
     names = tuple(str(path) for path in paths or [])
     globs = None if exclude is None else tuple(glob for glob in exclude if glob)
     request = Request(folder, names, globs, follow_links, rebuild)
-    if dry_run:
-        _print_plan(plan_build(request))
-        return
-    settings = load_settings(workers)
+    chosen, why = choose_device(device)
+    settings = load_settings(workers, chosen)
+    if not dry_run:
+        modernise(folder)
     before = published(folder)
     opened = open_network(network or (SHIPPED if before is None else before.network_source))
+    if dry_run:
+        _print_plan(plan_build(request, opened.backbones))
+        return
+    refuse_wrong_paths(request)
+    if not quiet:
+        _print_reading(opened, lacking_features(folder, opened.backbones), f"{chosen}: {why}")
     with shown_progress(quiet=quiet) as progress:
         report = build(request, opened, settings, progress)
     if not quiet:
@@ -119,13 +129,31 @@ def _network_in_use(generation: Generation | None, asked: str | None) -> tuple[s
     return network.name, network.test_figures
 
 
+def _print_reading(network: Network, lacking: int, where: str) -> None:
+    from core.terminal import err
+
+    console = err()
+    console.print(f"Backbones run on {where}", soft_wrap=True)
+    if lacking:
+        readers = " and ".join(one.name for one in network.backbones.values())
+        console.print(
+            f"{network.name} reads by {readers}: {lacking} files have no features by these yet and are read "
+            "again. The former ones are kept: going back takes seconds.",
+            soft_wrap=True,
+        )
+
+
 def _print_plan(plan: Plan) -> None:
     from core.terminal import out
 
-    changed = len(plan.read) - plan.added
+    again = len(plan.other) - len(plan.kept)
+    changed = len(plan.read) - plan.added - len(plan.other)
+    for_another = f", {again} for another backbone" if again else ""
+    from_kept = f"embed {len(plan.kept)} from kept features, " if plan.kept else ""
     out().print(
-        f"Would read {len(plan.read)} files ({plan.added} new, {changed} changed), drop {len(plan.gone)}, "
-        f"keep {plan.unchanged}; {len(plan.hopeless) + len(plan.refused)} cannot be used."
+        f"Would read {len(plan.read) - len(plan.kept)} files ({plan.added} new, {changed} changed"
+        f"{for_another}), {from_kept}drop {len(plan.gone)}, keep {plan.unchanged}; "
+        f"{len(plan.hopeless) + len(plan.refused)} cannot be used."
     )
 
 
@@ -140,6 +168,8 @@ def _print_report(report: Report, folder: Path) -> None:
         for count, name in (
             (report.added, "new"),
             (report.changed, "changed"),
+            (report.read_again, "read again for another backbone"),
+            (report.kept, "from kept features"),
             (report.moved, "moved or copied"),
             (report.removed, "gone"),
             (report.unchanged, "unchanged"),

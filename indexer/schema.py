@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from core.errors import LibraryError
 from indexer.catalogue import FILE, connect
 
-HEAD = "0001"
+HEAD = "0002"
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -33,6 +33,20 @@ def has_catalogue(library: Path) -> bool:
     if opened is not None:
         opened[0].dispose()
     return opened is not None
+
+
+def is_older(library: Path) -> bool:
+    """Say whether a folder holds a catalogue that an older Attune made.
+
+    Raises:
+        LibraryError: Its catalogue cannot be read.
+    """
+    opened = _open(library)
+    if opened is None:
+        return False
+    engine, revision = opened
+    engine.dispose()
+    return revision < HEAD
 
 
 def open_catalogue(library: Path) -> Engine | None:

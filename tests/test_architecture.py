@@ -31,6 +31,7 @@ HEAVY = {
     "librosa",
     "matplotlib",
     "onnx",
+    "open_clip",
     "PIL",
     "soundfile",
 }

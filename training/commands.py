@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from core.errors import UsageError
-from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
+from core.options import DebugOption, DeviceOption, JsonOption, QuietOption, WorkersOption
 
 app = typer.Typer()
 
@@ -29,29 +29,60 @@ def train_command(
     images: ImagesOption,
     music: MusicOption,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the new network.")],
+    image_backbone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENCODER",
+            help="Encoder of pictures to use instead: open_clip:MODEL/TAG or open_clip:MODEL,CHECKPOINT "
+            "(docs/encoders.md).",
+        ),
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where features are kept between runs.")
     ] = None,
     workers: WorkersOption = None,
+    device: DeviceOption = "auto",
     quiet: QuietOption = False,
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Train a network on labelled images and music (splits train and val)."""
+    import tempfile
+
     from core.errors import AttuneError, printable
     from core.settings import default_cache, load_settings
     from core.terminal import out, shown_progress
-    from training.tables import print_left_out, print_out_of_fold
+    from embedding.backbones import BACKBONES
+    from embedding.session import choose_device
+    from training.tables import print_device, print_left_out, print_out_of_fold
 
     try:
+        from training.encoders.open_clip import image_backbone as bring
         from training.train import train
     except ModuleNotFoundError as error:
         raise AttuneError(f'training needs {error.name}: pip install "attune[train]"') from error
 
     folder = default_cache() if cache is None else cache
     processes = load_settings(workers).workers
-    with shown_progress(quiet=quiet) as progress:
-        skipped = train(images, music, output, cache=folder, workers=processes, progress=progress)
+    chosen, why = choose_device(device)
+    with (
+        tempfile.TemporaryDirectory(prefix="attune-encoder-") as aside,
+        shown_progress(quiet=quiet) as progress,
+    ):
+        backbones = dict(BACKBONES)
+        if image_backbone is not None:
+            backbones["image"] = bring(image_backbone, Path(aside))
+        skipped = train(
+            images,
+            music,
+            output,
+            cache=folder,
+            workers=processes,
+            progress=progress,
+            backbones=backbones,
+            device=chosen,
+        )
     if not quiet:
+        print_device(chosen, why)
         print_out_of_fold(json.loads((output / "network.json").read_text()))
         print_left_out(skipped)
         out().print(f"Use it: attune build-index --network {printable(output)}")
@@ -75,6 +106,7 @@ def evaluate_command(
         bool, typer.Option("--store", help="Keep the report with the network, for `status`.")
     ] = False,
     workers: WorkersOption = None,
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,  # noqa: ARG001
@@ -83,17 +115,19 @@ def evaluate_command(
     from core.settings import load_settings
     from core.terminal import err, print_json, shown_progress
     from embedding.network import open_network
+    from embedding.session import choose_device
     from training.judge import Examination, judge
     from training.manifest import LEARNT_FROM
     from training.run_log import log_test_run
-    from training.tables import print_left_out, print_report
+    from training.tables import print_device, print_left_out, print_report
 
     if store and (split != "test" or image_set or music_set):
         raise UsageError("--store keeps a report of the whole test split: give --split test and no set")
     network = open_network(system)
+    chosen, why = choose_device(device)
     exam = Examination(images, music, split, tuple(image_set or []), tuple(music_set or []))
     with shown_progress(quiet=quiet) as progress:
-        judgement = judge(exam, network, network.name, load_settings(workers), progress)
+        judgement = judge(exam, network, network.name, load_settings(workers, chosen), progress)
     document = judgement.report.to_json()
     if judgement.saw_test:
         log_test_run(judgement.report, network.id)
@@ -104,6 +138,7 @@ def evaluate_command(
     else:
         print_report(document)
     if not quiet:
+        print_device(chosen, why)
         if split in LEARNT_FROM:
             err().print(
                 f"Networks learn from the split {split}: figures on rows that were learnt say little."

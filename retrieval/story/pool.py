@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import LibraryError, MediaError
+from embedding.backbones import Backbone
 from embedding.dates import read_taken
 from indexer.library import Library
 from indexer.records import Item
@@ -53,13 +54,14 @@ class Pool:
         return Pool([self.items[index] for index in rows.tolist()], self.vectors[rows], likeness)
 
 
-def gather(library: Library, asked: NDArray[np.float32], filters: Filters) -> Pool:
+def gather(library: Library, backbone: Backbone, asked: NDArray[np.float32], filters: Filters) -> Pool:
     """Return the pictures that come into question for some vectors: the nearest ones of each in turn.
 
     Files that are gone are left out; so is what shows the same as a picture that fits better.
 
     Args:
         library: Where to look.
+        backbone: What the features of its pictures come from.
         asked: float32 (n, 128), one for each place to fill.
         filters: Folders and globs; the number and the least score do not matter.
     """
@@ -73,13 +75,14 @@ def gather(library: Library, asked: NDArray[np.float32], filters: Filters) -> Po
     found = library.items(in_turn)
     items = [found[key] for key in in_turn if passes(found[key]) and os.access(found[key].path, os.R_OK)]
     items = items[:wanted]
-    pool = Pool(items, library.vectors([item.id for item in items]), _likeness(library, items))
+    vectors = library.vectors([item.id for item in items])
+    pool = Pool(items, vectors, _likeness(library, backbone, items))
     return pool.take(_distinct(pool.likeness))
 
 
-def _likeness(library: Library, items: Sequence[Item]) -> NDArray[np.float32]:
+def _likeness(library: Library, backbone: Backbone, items: Sequence[Item]) -> NDArray[np.float32]:
     try:
-        rows = [library.features(item)[0] for item in items]
+        rows = [library.features(item, backbone)[0] for item in items]
     except LibraryError:
         return np.eye(len(items), dtype=np.float32)  # lost features: no two pictures are known to be alike
     features = np.array(rows, np.float32).reshape(len(items), -1)
@@ -96,14 +99,14 @@ def _distinct(likeness: NDArray[np.float32]) -> list[int]:
     return kept
 
 
-def taken_at(path: str) -> datetime:
-    """Return when a picture was taken: by its EXIF date, else by the file's time, in local time.
+def taken_at(path: str, known: str | None = None) -> datetime:
+    """Return when a picture was taken: as the library knows, by its EXIF date, or by the file's time, local.
 
     Raises:
         MediaError: The file is gone.
     """
     try:
-        if (taken := read_taken(path)) is not None:
+        if (taken := known or read_taken(path)) is not None:
             return datetime.fromisoformat(taken)
         return datetime.fromtimestamp(Path(path).stat().st_mtime)
     except OSError as error:

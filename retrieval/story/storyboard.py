@@ -76,14 +76,14 @@ def plan_film(
     """
     asked, moments = seeds.seed(song), seeds.moments(song)
     rhythm = hear(asked.path)
-    pool = gather(library, _every(moments, seconds), filters)
+    pool = gather(library, network.backbones["image"], _every(moments, seconds), filters)
     if not pool.items:
         raise UsageError("no picture to show: the library has none there; look with `attune status`")
     times = cut_times(rhythm, seconds, len(pool.items), _arousal(moments))
     spans = _spans(times, moments)
     taken: list[datetime] = []
     if order == "time":
-        taken = [taken_at(item.path) for item in pool.items]
+        taken = [taken_at(item.path, item.taken) for item in pool.items]
         by_time = sorted(range(len(taken)), key=taken.__getitem__)
         pool, taken = pool.take(by_time), [taken[index] for index in by_time]
     problem = _problem(spans, pool, network, rhythm)

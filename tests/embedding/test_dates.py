@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from core.errors import MediaError
-from embedding.backbones import Backbones
+from embedding.backbones import BACKBONES, Backbones
 from embedding.dates import read_taken
 from embedding.extraction import extract
 from tests import camera_factory
@@ -59,5 +59,5 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def test_extraction_carries_it(tmp_path: Path) -> None:
-    dated = extract(dated_photo(tmp_path / "a.jpg", 0, SUMMER), "image", Backbones())
+    dated = extract(dated_photo(tmp_path / "a.jpg", 0, SUMMER), "image", Backbones(BACKBONES))
     assert dated.taken == "2023-07-14T18:20:05"

@@ -125,7 +125,7 @@ def test_the_best_moment_is_the_best(library: Library, network: Network, media: 
 def test_a_part_of_a_song_is_the_mean_of_its_patches(library: Library, network: Network, media: Path) -> None:
     path = str(media / "song 3.mp3")
     item = next(item for item, known in library.paths("music") if known == path)
-    features = library.features(library.items([item])[item])
+    features = library.features(library.items([item])[item], network.backbones["music"])
     part = Seeds(library, network).seed(path, Span(6.0, 12.0))
     expected = embed_track(network, features[2:5]).vectors[0]
     np.testing.assert_allclose(part.vector, expected, atol=1e-6)
@@ -133,7 +133,7 @@ def test_a_part_of_a_song_is_the_mean_of_its_patches(library: Library, network: 
 
 def test_moments_equal_plain_means(library: Library, network: Network) -> None:
     item, _ = library.paths("music")[-1]
-    features = library.features(library.items([item])[item])
+    features = library.features(library.items([item])[item], network.backbones["music"])
     moments = embed_moments(network, features)
     assert len(moments.starts_s) == len(features) - 2
     for index in range(len(moments.starts_s)):

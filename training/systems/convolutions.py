@@ -37,7 +37,9 @@ def vgg(channels_in: int, width: float, out: int) -> nn.Module:
             layers += [nn.BatchNorm2d(channels), nn.ReLU()]
             before = channels
         layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(before, out))
+    network = nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(before, out))
+    # A processor convolves few channels faster where they lie side by side.
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def pixel_input(material: Material, augment: bool) -> Tensor:
@@ -45,7 +47,7 @@ def pixel_input(material: Material, augment: bool) -> Tensor:
     pixels = torch.from_numpy(np.asarray(material.inputs["pixels"], np.float32)) / 127.5 - 1.0
     images = pixels.permute(0, 3, 1, 2)
     if not augment:
-        return images.contiguous()
+        return images
     mirrored = torch.rand(len(images)) < 0.5
     return torch.where(mirrored[:, None, None, None], images.flip(3), images)
 

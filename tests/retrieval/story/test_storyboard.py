@@ -123,7 +123,10 @@ def test_copies_and_crops_of_a_picture_count_once(tmp_path: Path, media: Path, n
     (folder / "gone.jpg").unlink()
     with Library(tmp_path / "library") as library:
         asked = network.embed("music", np.random.default_rng(0).random((3, 1756), np.float32)).vectors
-        names = [Path(item.path).name for item in gather(library, asked, Filters()).items]
+        names = [
+            Path(item.path).name
+            for item in gather(library, network.backbones["image"], asked, Filters()).items
+        ]
     assert len(names) == len(set(names))
     assert len({"a.png", "b.jpg", "c.png"} & set(names)) == 1
     assert {"other1.jpg", "other2.jpg"} <= set(names)

@@ -1,0 +1,70 @@
+"""What the catalogue knows of kept features: whose they are, and where they lie in their backbone's store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from embedding.backbones import Backbone
+from embedding.media import Kind
+from indexer.catalogue import chunks, seen_by
+from indexer.tables import embeddings, items
+
+
+def find_contents(
+    connection: Connection, contents: Iterable[bytes], network: str, backbones: Mapping[Kind, Backbone]
+) -> dict[tuple[Kind, bytes], Row[Any]]:
+    """Return the newest row with features by these backbones of each kind and content, of any generation.
+
+    Columns of the item, and of its embedding by the network: null where there is none.
+    """
+    found: dict[tuple[Kind, bytes], Row[Any]] = {}
+    for some in chunks(list(contents)):
+        rows = connection.execute(
+            select(items, embeddings)
+            .outerjoin(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
+            .where(items.c.content.in_(some))
+            .order_by(embeddings.c.item.is_not(None), items.c.id)
+        )
+        for row in rows:
+            said = row._mapping
+            if said["backbone"] == backbones[said["kind"]].id:
+                found[said["kind"], said["content"]] = row
+    return found
+
+
+def kept_contents(connection: Connection, backbone: str) -> set[bytes]:
+    """Return the contents whose features by a backbone are kept, of any generation."""
+    query = select(items.c.content).where(items.c.backbone == backbone).distinct()
+    return set(connection.execute(query).scalars())
+
+
+def count_lacking(connection: Connection, generation: int, kind: Kind, backbone: str) -> int:
+    """Count a generation's items of one kind whose content has no kept features by a backbone."""
+    query = select(items.c.content).where(
+        seen_by(generation), items.c.kind == kind, items.c.backbone != backbone
+    )
+    others = list(connection.execute(query).scalars())
+    kept = kept_contents(connection, backbone) if others else set()
+    return sum(content not in kept for content in others)
+
+
+def feature_rows_in_use(connection: Connection, backbone: str) -> int:
+    """Return where the store of a backbone ends, as far as the catalogue knows."""
+    end = func.max(items.c.feature_row + items.c.feature_rows)
+    return connection.execute(select(end).where(items.c.backbone == backbone)).scalar_one() or 0
+
+
+def read_without(
+    connection: Connection, generation: int, network: str, backbone: Backbone
+) -> list[tuple[int, int, int]]:
+    """Return (id, feature row, feature rows) of a backbone's items that this network has not embedded."""
+    done = select(embeddings.c.item).where(embeddings.c.network == network)
+    query = select(items.c.id, items.c.feature_row, items.c.feature_rows).where(
+        seen_by(generation),
+        items.c.backbone == backbone.id,
+        items.c.id.not_in(done),
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(items.c.feature_row))]

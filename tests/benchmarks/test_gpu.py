@@ -1,0 +1,49 @@
+"""Devices and encoders are timed on real files; here on the CPU."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from benchmarks.gpu import _apart
+from tests.e2e.command import attune, attune_json
+from tests.open_clip_factory import write_model
+
+HAS_GPU = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
+def test_the_cpu_stands_alone_where_there_is_no_gpu(media: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "gpu.json"
+    options = ("--images", media, "--music", media, "--limit", 3, "--workers", 2)
+    document = attune_json("benchmark", "gpu", *options, "-o", kept)
+    assert json.loads(kept.read_text()) == document
+    assert document["devices"][0]["device"] == "cpu"
+    assert document["devices"][0]["images_per_s"] > 0
+    assert document["devices"][0]["clips_per_s"] > 0
+    assert document["devices"][0]["apart"] == 0
+    assert (document["no_gpu"] is None) == HAS_GPU
+    assert len(document["devices"]) == 1 + HAS_GPU
+    one = attune("benchmark", "gpu", *options[:4], "--train-images", media)
+    assert (one.returncode, one.stderr.count("\n")) == (2, 1)
+
+
+def test_the_distance_of_two_readings() -> None:
+    a, b = Path("a"), Path("b")
+    ones = np.ones((2, 3), np.float16)
+    moved = ones.copy()
+    moved[1, 2] = 1.5
+    assert _apart({a: ones, b: ones}, {a: ones, b: moved}) == pytest.approx(0.5)
+    assert _apart({a: ones}, {a: ones}) == 0
+
+
+def test_an_encoder_is_timed_beside_the_shipped_one(media: Path, tmp_path: Path) -> None:
+    spelled = write_model(tmp_path)
+    document = attune_json("benchmark", "encoder", spelled, "--images", media, "--limit", 4)
+    shipped, brought = document["encoders"]
+    assert (shipped["name"], shipped["side"], shipped["width"]) == ("efficientnet_lite0", 224, 2528)
+    assert (brought["name"], brought["side"], brought["width"]) == ("open_clip-tiny-tiny", 32, 24)
+    assert min(brought["network_ms"], brought["decode_ms"]) > 0

@@ -1,0 +1,70 @@
+"""An encoder of one's own, from a checkpoint to answers and figures; only the training has torch."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import attune, attune_json
+from tests.media_factory import photo, song
+from tests.open_clip_factory import write_model
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("own")
+    for place, word in enumerate(("positive", "negative")):
+        for kind in ("photos", "songs"):
+            (root / kind / word).mkdir(parents=True)
+        for number in range(6):
+            photo(root / "photos" / word / f"{number}.jpg", 10 * place + number)
+            song(root / "songs" / word / f"{number}.flac", 10 * place + number, seconds=4.0)
+    return root
+
+
+def test_a_model_of_open_clip_becomes_a_network(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, library = tmp_path / "mine", tmp_path / "library"
+    given = ("--images", folders / "photos", "--music", folders / "songs")
+    spelled = write_model(tmp_path / "model")
+    options = ("--image-backbone", spelled, "--cache", tmp_path / "cache", "-o", network, "--workers", 2)
+    trained = attune("train", *given, *options)
+    assert trained.returncode == 0, trained.stderr
+    assert "accuracy" in trained.stdout
+    assert "Backbones ran on " in trained.stderr
+    card = json.loads((network / "network.json").read_text())
+    own = card["image_backbone"]
+    assert (own["name"], own["width"], own["size"], own["fit"]) == ("open_clip-tiny-tiny", 24, 32, "crop")
+    assert (network / own["file"]).is_file()
+
+    # From here on as on a machine without torch.
+    (tmp_path / "blocked" / "torch").mkdir(parents=True)
+    (tmp_path / "blocked" / "torch" / "__init__.py").write_text("raise ImportError('no torch here')\n")
+    paths = [str(tmp_path / "blocked"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    built = attune("build-index", folders, "--network", network, library=library)
+    assert built.returncode == 0, built.stderr
+    answer = attune_json("find-images", folders / "songs" / "positive" / "0.flac", library=library)
+    assert len(answer["results"]) == 10
+    stranger = photo(tmp_path / "stranger.jpg", 99)
+    assert len(attune_json("find-music", stranger, library=library)["results"]) == 10
+    judged = attune_json("evaluate", *given, "--system", network)
+    assert judged["protocol"]["images"] == 12
+    assert judged["system"].startswith("attune-")
+
+
+def test_a_wrong_checkpoint_is_one_line(folders: Path, tmp_path: Path) -> None:
+    given = ("--images", folders / "photos", "--music", folders / "songs", "-o", tmp_path / "mine")
+    write_model(tmp_path / "model")
+    wrong = tmp_path / "wrong.pt"
+    wrong.write_bytes(b"no weights")
+    spelled = f"open_clip:{tmp_path / 'model' / 'tiny.json'},{wrong}"
+    result = attune("train", *given, "--image-backbone", spelled)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "the weights cannot be loaded" in result.stderr
+    assert not (tmp_path / "mine").exists()

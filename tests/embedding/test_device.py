@@ -1,0 +1,124 @@
+"""Where backbones run: chosen, explained where it cannot be, with the same features in batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from core.errors import AttuneError, MediaError
+from core.settings import Settings
+from embedding.backbones import BACKBONES, Backbones, moments_of
+from embedding.extraction import BATCH, Prepared, as_it_is, extract, extract_in_batches, prepare
+from embedding.image import WHOLE
+from embedding.media import Kind
+from embedding.session import choose_device
+from embedding.workers import Job, extract_all
+from tests.e2e.command import attune
+from tests.media_factory import damaged, photo, song
+
+NO_GPU = "CUDAExecutionProvider" not in onnxruntime.get_available_providers()
+SAME = 0.02  # float16 features of one picture in two batches, or on two devices
+
+
+def test_the_cpu_is_always_there() -> None:
+    assert choose_device("cpu") == ("cpu", "as asked")
+
+
+@pytest.mark.skipif(not NO_GPU, reason="ONNX Runtime has CUDA here")
+def test_without_a_gpu_auto_works_and_cuda_explains_itself(media: Path, tmp_path: Path) -> None:
+    device, why = choose_device("auto")
+    assert device == "cpu"
+    assert "no CUDA" in why
+    with pytest.raises(AttuneError, match=r"--device cuda: .*pip install onnxruntime-gpu") as caught:
+        choose_device("cuda")
+    assert caught.value.exit_code == 1
+
+    refused = attune("build-index", media, "--device", "cuda", library=tmp_path / "library")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("attune: --device cuda: ")
+    assert refused.stderr.count("\n") == 1
+    assert not (tmp_path / "library").exists()
+    some = tmp_path / "some"
+    some.mkdir()
+    photo(some / "a.jpg", 1)
+    built = attune("build-index", some, "--device", "auto", library=tmp_path / "library")
+    assert built.returncode == 0
+    assert "Backbones run on cpu: " in built.stderr
+    quiet = attune("build-index", some, "-q", library=tmp_path / "library")
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+
+
+@pytest.mark.skipif(not NO_GPU, reason="ONNX Runtime has CUDA here")
+def test_workers_are_ended_where_the_device_is_not_there(tmp_path: Path) -> None:
+    jobs = [Job(photo(tmp_path / "a.jpg", 1), "image")]
+    with pytest.raises(AttuneError, match="--device cuda"):
+        list(extract_all(jobs, Settings(workers=1, device="cuda"), BACKBONES))
+
+
+def test_batches_give_what_files_give_one_by_one(tmp_path: Path) -> None:
+    files: list[tuple[Path, Kind]] = [(photo(tmp_path / f"{seed}.jpg", seed), "image") for seed in range(5)]
+    files.insert(2, (song(tmp_path / "song.flac", 1, seconds=7.0), "music"))
+    backbones = Backbones(BACKBONES)
+    broken = MediaError(damaged(tmp_path / "broken.jpg", "text"), "damaged")
+    prepared: list[Prepared | MediaError] = [prepare(path, kind, WHOLE) for path, kind in files]
+    prepared.insert(1, broken)
+    outcomes = list(extract_in_batches(prepared, backbones, as_it_is))
+    assert broken in outcomes
+    found = {one.path: one for one in outcomes if not isinstance(one, MediaError)}
+    assert len(outcomes) == len(files) + 1
+    for path, kind in files:
+        expected = extract(path, kind, backbones)
+        assert (found[path].content, found[path].tags) == (expected.content, expected.tags)
+        assert (found[path].width, found[path].duration_s) == (expected.width, expected.duration_s)
+        assert found[path].features.shape == expected.features.shape
+        difference = found[path].features.astype(np.float32) - expected.features
+        assert np.abs(difference).max() < SAME
+
+
+def test_a_full_batch_is_read_before_more_comes() -> None:
+    one = Prepared(path=Path("a"), kind="image", content=b"", rows=np.zeros((1, 224, 224, 3), np.uint8))
+    taken = 0
+
+    def counted():  # type: ignore[no-untyped-def]
+        nonlocal taken
+        for _ in range(2 * BATCH):
+            taken += 1
+            yield one
+
+    class Sizes(Backbones):
+        """Notes how many rows come at once; reading them is tested above."""
+
+        rows: list[int] = []  # noqa: RUF012
+
+        def features(self, kind, rows):  # type: ignore[no-untyped-def]
+            self.rows.append(len(rows))
+            return np.zeros((len(rows), 4), np.float16)
+
+    sizes = Sizes(BACKBONES)
+    next(extract_in_batches(counted(), sizes, as_it_is))
+    assert (taken, sizes.rows) == (BATCH, [BATCH])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(NO_GPU, reason="needs a CUDA device")
+def test_a_gpu_gives_what_the_cpu_gives(tmp_path: Path) -> None:
+    files = [photo(tmp_path / f"{seed}.jpg", seed) for seed in range(5)]
+    jobs = [Job(path, "image") for path in files]
+    jobs.append(Job(song(tmp_path / "song.flac", 1, seconds=7.0), "music"))
+    by_device = {}
+    for device in ("cpu", "cuda"):
+        outcomes = extract_all(jobs, Settings(workers=2, device=device), BACKBONES)
+        by_device[device] = {one.path: one.features for one in outcomes}  # type: ignore[union-attr]
+    for path, features in by_device["cpu"].items():
+        np.testing.assert_allclose(by_device["cuda"][path], features, atol=SAME, rtol=SAME)
+
+
+def test_moments_are_made_where_they_are_wanted(tmp_path: Path) -> None:
+    path = song(tmp_path / "song.flac", 1, seconds=7.0)
+    here = prepare(path, "music", WHOLE)
+    later = prepare(path, "music", WHOLE, as_it_is)
+    assert later.rows.ndim == 1
+    np.testing.assert_array_equal(moments_of(later.rows), here.rows)

@@ -1,0 +1,28 @@
+"""A small model of open_clip with random weights, as files: a config and checkpoints of both kinds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+CONFIG: dict[str, Any] = {
+    "embed_dim": 24,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+    "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1},
+}
+
+
+def write_model(folder: Path) -> str:
+    """Write `tiny.json`, `tiny.safetensors` and `tiny.pt`; return what --image-backbone takes."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tiny.json").write_text(json.dumps(CONFIG))
+    torch.manual_seed(0)
+    weights = open_clip.CLIP(**CONFIG).state_dict()
+    save_file(weights, folder / "tiny.safetensors")
+    torch.save({"state_dict": weights}, folder / "tiny.pt")
+    return f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.safetensors'}"

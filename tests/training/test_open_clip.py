@@ -1,0 +1,119 @@
+"""The image tower of a model of open_clip becomes a backbone that says what the model says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+
+from core.errors import AttuneError, UsageError
+from embedding.backbones import BACKBONES, Backbone, Backbones, prepared
+from embedding.card import describe_backbone, read_backbones
+from embedding.image import read_image
+from tests.media_factory import photo
+from tests.open_clip_factory import CONFIG, write_model
+from training.encoders import open_clip as encoder
+from training.encoders.open_clip import TOLERANCE, Source, image_backbone, read_source
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("open_clip")
+    write_model(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def backbone(folder: Path) -> Backbone:
+    (folder / "out").mkdir()
+    return image_backbone(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.safetensors'}", folder / "out")
+
+
+def test_features_are_those_of_the_model(backbone: Backbone, folder: Path, tmp_path: Path) -> None:
+    model = open_clip.create_model("tiny", str(folder / "tiny.pt")).eval()
+    own = open_clip.image_transform(32, is_train=False)
+    path = photo(tmp_path / "wide.png", 3, (300, 200))
+    assert backbone.width == 24
+    pixels = read_image(path, backbone.view).pixels[None]
+    given = prepared(pixels, backbone.colours)
+    with Image.open(path) as image:
+        theirs = own(image)
+    assert np.abs(given[0] - theirs.numpy()).mean() < 0.05  # a step of 1/255 is 0.015
+    with torch.no_grad():
+        expected = model.encode_image(torch.from_numpy(given)).numpy()
+    found = Backbones(BACKBONES | {"image": backbone}).features("image", np.repeat(pixels, 5, axis=0))
+    assert found.shape == (5, 24)
+    assert np.abs(found - expected).max() / np.abs(expected).max() < TOLERANCE + 2**-10  # kept as float16
+
+
+def test_the_same_weights_give_the_same_file(backbone: Backbone, folder: Path, tmp_path: Path) -> None:
+    """Features that are kept between runs are found again: their key is the file's checksum."""
+    again = image_backbone(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.pt'}", tmp_path)
+    assert again.sha256 == backbone.sha256
+    card = {"image_backbone": describe_backbone(again), "music_backbone": "musicnn_msd"}
+    assert read_backbones(tmp_path, json.loads(json.dumps(card)))["image"] == again
+
+
+def test_an_unfaithful_export_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder, "TOLERANCE", 0.0)
+    with pytest.raises(AttuneError, match="differs"):
+        image_backbone(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.pt'}", tmp_path)
+
+
+def test_spellings() -> None:
+    assert read_source("open_clip:ViT-B-32/laion2b_s34b_b79k") == Source("ViT-B-32", "laion2b_s34b_b79k")
+    assert read_source("open_clip:ViT-B/32/openai") == Source("ViT-B/32", "openai")
+    assert read_source("open_clip:ViT-B/32/openai").name == "open_clip-ViT-B-32-openai"
+    for wrong in (
+        "open_clip:ViT-B-32",
+        "clip:ViT-B-32/openai",
+        "open_clip:",
+        "open_clip:/openai",
+        "open_clip:a/",
+    ):
+        with pytest.raises(UsageError, match="write open_clip:MODEL/TAG"):
+            read_source(wrong)
+    with pytest.raises(UsageError, match=r"no such file: nowhere\.pt"):
+        read_source("open_clip:ViT-B-32,nowhere.pt")
+
+
+def test_what_cannot_be_loaded_is_one_clear_line(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "noise.pt").write_bytes(b"noise" * 100)
+    (tmp_path / "wider.json").write_text(json.dumps(CONFIG | {"embed_dim": 48}))
+    (tmp_path / "empty.json").write_text("{}")
+    tiny, weights = folder / "tiny.json", folder / "tiny.pt"
+    for spelled, kind, said in (
+        (f"open_clip:{tiny},{tmp_path / 'noise.pt'}", AttuneError, "cannot be loaded"),
+        (f"open_clip:{tmp_path / 'wider.json'},{weights}", AttuneError, "cannot be loaded"),
+        (f"open_clip:{tmp_path / 'empty.json'},{weights}", UsageError, "embed_dim, vision_cfg and text_cfg"),
+        (f"open_clip:NoSuchModel,{weights}", UsageError, "no model NoSuchModel"),
+        ("open_clip:ViT-B-32/no_such_tag", AttuneError, "no_such_tag"),
+    ):
+        with pytest.raises(kind, match=said) as caught:
+            image_backbone(spelled, tmp_path)
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 400
+
+
+class _Trap:
+    """Would make a file if a checkpoint could run code."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def test_a_checkpoint_runs_no_code(folder: Path, tmp_path: Path) -> None:
+    torch.save({"state_dict": _Trap(tmp_path / "ran")}, tmp_path / "trap.pt")
+    with pytest.raises(AttuneError, match="cannot be loaded"):
+        image_backbone(f"open_clip:{folder / 'tiny.json'},{tmp_path / 'trap.pt'}", tmp_path)
+    assert not (tmp_path / "ran").exists()

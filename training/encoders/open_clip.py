@@ -1,0 +1,224 @@
+"""The image tower of any model of open_clip becomes a backbone.
+
+    open_clip:MODEL/TAG                 weights from the hub, by the names of `open_clip.list_pretrained()`
+    open_clip:MODEL,CHECKPOINT          weights from a file, a model that open_clip knows
+    open_clip:CONFIG.json,CHECKPOINT    weights from a file, a model of one's own
+
+Weights are read as safetensors or by torch's loader for weights alone: a checkpoint cannot run code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.artefacts import sha256_of
+from core.errors import ArtefactError, AttuneError, UsageError
+from embedding.backbones import Backbone, Colours, prepared
+from embedding.image import View
+from embedding.session import Session
+
+SCHEME = "open_clip:"
+TOLERANCE = 1e-3
+"""Largest difference between the tower and its ONNX file, as a share of the largest feature."""
+
+_OPSET = 17
+_LARGEST = 2**31 - 2**26  # bytes that an ONNX file can hold, with room for what is not weights
+_EXPORTED, _CHECKED = 2, 3  # pictures: another number proves that the graph takes any
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What names a model and its weights.
+
+    Attributes:
+        model: A name that open_clip knows, or a config of one's own.
+        weights: A tag that open_clip knows, or a checkpoint.
+    """
+
+    model: str | Path
+    weights: str | Path
+
+    @property
+    def name(self) -> str:
+        """Name of the backbone."""
+        parts = (part.stem if isinstance(part, Path) else part for part in (self.model, self.weights))
+        return re.sub(r"[^A-Za-z0-9._+-]+", "-", "-".join(("open_clip", *parts)))[:48]
+
+
+def read_source(spelled: str) -> Source:
+    """Read `open_clip:MODEL/TAG` and its kin.
+
+    Raises:
+        UsageError: It is spelled otherwise, or names a file that is not there.
+    """
+    rest = spelled.removeprefix(SCHEME)
+    model, comma, checkpoint = rest.rpartition(",")
+    if comma:
+        config = Path(model)
+        files = [Path(checkpoint), *([config] if config.suffix == ".json" else [])]
+        for file in files:
+            if not file.is_file():
+                raise UsageError(f"--image-backbone {spelled}: no such file: {file}")
+        return Source(config if config.suffix == ".json" else model, files[0])
+    model, _, tag = rest.rpartition("/")
+    if not spelled.startswith(SCHEME) or not model or not tag:
+        raise UsageError(
+            f"--image-backbone {spelled}: write open_clip:MODEL/TAG, open_clip:MODEL,CHECKPOINT or "
+            "open_clip:CONFIG.json,CHECKPOINT"
+        )
+    return Source(model, tag)
+
+
+def image_backbone(spelled: str, folder: Path) -> Backbone:
+    """Export the image tower of a model of open_clip, and check that ONNX Runtime says what torch says.
+
+    Args:
+        spelled: As at the top of this module.
+        folder: Where the ONNX file goes.
+
+    Raises:
+        UsageError: No such model, tag or file.
+        AttuneError: The weights cannot be had, do not fit, or their model cannot be a backbone.
+        ArtefactError: The exported graph differs from the tower by `TOLERANCE` or more.
+    """
+    source = read_source(spelled)
+    model = _load(spelled, source)
+    view, colours = _preprocessing(spelled, model)
+    tower = _Tower(model).eval()
+    size = sum(weight.numel() for weight in model.visual.parameters()) * 4
+    if size > _LARGEST:
+        raise AttuneError(f"{spelled}: its image tower has {size / 1e9:.1f} GB; an ONNX file holds 2 GB")
+    path = folder / f"{source.name}.onnx"
+    pictures = np.random.default_rng(0).integers(0, 256, (_CHECKED, view.side, view.side, 3), np.uint8)
+    given = torch.from_numpy(np.asarray(prepared(pictures, colours)))
+    with _exportable():
+        torch.onnx.export(
+            tower,
+            (given[:_EXPORTED],),
+            str(path),
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=["pixels"],
+            output_names=["features"],
+            dynamic_axes={name: {0: "pictures"} for name in ("pixels", "features")},
+        )
+        with torch.no_grad():
+            expected = tower(given).numpy()
+    (said,) = Session(path, sha256_of(path)).run(given.numpy(), "features")
+    worst = float(np.abs(said - expected).max() / np.abs(expected).max())
+    if not worst < TOLERANCE:
+        raise ArtefactError(f"{path}: the exported graph differs from {spelled} by {worst:.1e}")
+    return Backbone(
+        name=source.name,
+        kind="image",
+        path=path,
+        sha256=sha256_of(path),
+        width=expected.shape[1],
+        licence=f"that of the weights {source.name}",
+        view=view,
+        colours=colours,
+    )
+
+
+class _Tower(nn.Module):
+    """From standardised pixels to features, before they are brought to unit length."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return (N, D) features of (N, 3, S, S)."""
+        features: Tensor = self.model.encode_image(pixels)
+        return features
+
+
+def _load(spelled: str, source: Source) -> Any:
+    import open_clip
+
+    name = str(source.model)
+    if isinstance(source.model, Path):
+        _check_config(spelled, source.model)
+        open_clip.add_model_config(source.model)
+        name = source.model.stem
+    if name.replace("/", "-") not in open_clip.list_models():
+        raise UsageError(f"{spelled}: open_clip has no model {name}; see open_clip.list_models()")
+    try:
+        with _quiet(), warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            model = open_clip.create_model(
+                name, str(source.weights), require_pretrained=True, weights_only=True
+            )
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise AttuneError(
+            f"{spelled}: the weights cannot be loaded ({type(error).__name__}: {reason[:160]})"
+        ) from error
+    if any("QuickGELU" in str(one.message) for one in told):
+        other = name.removesuffix("-quickgelu") if name.endswith("-quickgelu") else f"{name}-quickgelu"
+        raise UsageError(f"{spelled}: these weights were made for the model {other}")
+    return model
+
+
+def _check_config(spelled: str, config: Path) -> None:
+    try:
+        told = json.loads(config.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{spelled}: {config} cannot be read as JSON: {error}") from error
+    if not isinstance(told, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= told.keys():
+        raise UsageError(f"{spelled}: {config} is no config: it needs embed_dim, vision_cfg and text_cfg")
+
+
+def _preprocessing(spelled: str, model: Any) -> tuple[View, Colours]:
+    import open_clip
+
+    told = open_clip.get_model_preprocess_cfg(model)
+    sides = told["size"] if isinstance(told["size"], tuple | list) else (told["size"],)
+    fits = {"shortest": "crop", "squash": "squash"}
+    if len(set(sides)) != 1 or told["resize_mode"] not in fits:
+        raise AttuneError(
+            f"{spelled}: takes pictures of {told['size']} by {told['resize_mode']}; "
+            "Attune makes squares, by shortest or squash"
+        )
+    resample = "bilinear" if told["interpolation"] == "bilinear" else "bicubic"
+    red, green, blue = (float(value) for value in told["mean"])
+    deviations = tuple(float(value) for value in told["std"])
+    view = View(int(sides[0]), fits[told["resize_mode"]], resample)  # type: ignore[arg-type]
+    return view, Colours((red, green, blue), deviations)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _exportable() -> Iterator[None]:
+    """Keep attention to operators that ONNX has, and the tracer to itself what it thinks of them."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with _quiet():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what open_clip and torch log and warn: what matters is raised."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
