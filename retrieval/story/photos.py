@@ -61,7 +61,7 @@ def read_photos(
             lost.append(error)
     progress.start("Photos", len(unknown))
     try:
-        for outcome in extract_all(unknown, network.backbones, settings):
+        for outcome in extract_all(unknown, settings, network.backbones):
             progress.advance()
             if isinstance(outcome, MediaError):
                 lost.append(outcome)
