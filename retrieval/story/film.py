@@ -100,7 +100,7 @@ def _mux(
     video = _video_stream(output, look)
     if plan.title:
         output.metadata["title"] = plan.title
-    packets = aac_packets(plan.song, output)
+    packets = aac_packets(plan.song, output, plan.duration_s)
     heard_s = 0.0
     for number, planes in enumerate(_frames(scenes, plan.duration_s, look)):
         while heard_s < number / look.fps + _AHEAD_S and (heard := next(packets, None)) is not None:

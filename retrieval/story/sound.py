@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -81,23 +82,25 @@ def mono(path: str, rate: int) -> NDArray[np.float32]:
     return np.asarray(soxr.resample(np.concatenate(blocks), own_rate, rate, quality="HQ"), np.float32)
 
 
-def aac_packets(song: str, output: OutputContainer) -> Iterator[tuple[float, Any]]:
-    """Add a stream of AAC to a file that is written, and encode a song for it.
+def aac_packets(song: str, output: OutputContainer, until_s: float = math.inf) -> Iterator[tuple[float, Any]]:
+    """Add a stream of AAC to a file that is written, and encode a song for it, up to some second.
 
     Yields:
         How many seconds are encoded so far, and the packets that came of the last ones.
     """
     stream: Any = output.add_stream("aac", rate=RATE, layout="stereo")
     stream.bit_rate = _BITS
-    return _encoded(song, stream)
+    return _encoded(song, stream, until_s)
 
 
-def _encoded(song: str, stream: Any) -> Iterator[tuple[float, Any]]:
+def _encoded(song: str, stream: Any, until_s: float) -> Iterator[tuple[float, Any]]:
     done = 0
     for frame in decode(song, RATE, "stereo"):
         frame.pts, frame.time_base = done, Fraction(1, RATE)
         done += frame.samples
         yield done / RATE, stream.encode(frame)
+        if done / RATE >= until_s:
+            break
     yield done / RATE, stream.encode(None)
 
 
