@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import UsageError
+from core.errors import AttuneError, UsageError
 from embedding.network import Network
 from indexer.library import Library
 from retrieval.query import Seeds
 from retrieval.search import Filters
 from retrieval.story.plan import Plan
 from retrieval.story.pool import gather, taken_at
-from retrieval.story.rhythm import hear
+from retrieval.story.rhythm import hear, require_librosa
 from retrieval.story.storyboard import plan_film
 from tests.conftest import run_build
 from tests.media_factory import encode, scene
@@ -52,6 +52,12 @@ def test_beats_are_where_the_clicks_are(clicks: Path) -> None:
     off = np.abs((rhythm.beats_s + 0.25) % 0.5 - 0.25)
     assert off.max() < 0.07
     assert len(rhythm.beats_s) >= 28
+
+
+def test_without_librosa_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(AttuneError, match=r'pip install "attune\[story\]"'):
+        require_librosa()
 
 
 def test_a_plan_tiles_the_song_on_its_beats(library: Library, network: Network, clicks: Path) -> None:
