@@ -17,8 +17,6 @@ MODES = ("rgb.jpg", "rgba.png", "l.png", "palette.gif", "cmyk.jpg", "deep.png", 
 
 
 @pytest.mark.parametrize("name", MODES)
-    "name", ["rgb.jpg", "rgba.png", "l.png", "palette.gif", "cmyk.jpg", "deep.png", "one.avif"]
-)
 def test_any_mode_becomes_rgb(tmp_path: Path, name: str) -> None:
     picture = Image.fromarray(scene(3, (600, 400)))
     mode = {"rgba.png": "RGBA", "l.png": "L", "palette.gif": "P", "cmyk.jpg": "CMYK"}.get(name, "RGB")
