@@ -148,7 +148,9 @@ def _ten(scores: NDArray[np.float64], offered: Side, weight: float) -> list[int]
 
 def _item(place: int, kind: Kind) -> Item:
     """Return a labelled file as curating sees the items of a library."""
-    return Item(place, kind, str(place), _NOWHERE, None, None, None, None, feature_row=place, feature_rows=1)
+    return Item(
+        place, kind, str(place), _NOWHERE, None, None, None, None, place, feature_rows=1, features_crc=None
+    )
 
 
 def _precision(tens: list[list[int]], asked: NDArray[np.int8], offered: NDArray[np.int8]) -> float:

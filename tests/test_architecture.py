@@ -96,6 +96,7 @@ def test_only_commands_know_typer() -> None:
         "benchmarks/soak_commands.py",
         "benchmarks/diversity_commands.py",
         "benchmarks/speed_commands.py",
+        "benchmarks/story_commands.py",
         "core/options.py",
         "indexer/care_commands.py",
         "indexer/commands.py",
@@ -103,6 +104,7 @@ def test_only_commands_know_typer() -> None:
         "retrieval/find_commands.py",
         "retrieval/map_commands.py",
         "retrieval/options.py",
+        "retrieval/story/commands.py",
         "training/commands.py",
     }
 
