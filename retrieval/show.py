@@ -41,9 +41,9 @@ def show_answer(answer: Answer, moods: Sequence[Mood], form: Form) -> None:
 
 
 def _write_m3u(answer: Answer, path: Path) -> None:
-    from retrieval.m3u import write_m3u
+    from retrieval.m3u import Track, write_m3u
 
-    for name in write_m3u(path, answer.results):
+    for name in write_m3u(path, (Track(song, song.duration_s) for song in answer.results)):
         err().print(f"{printable(name)}: left out of the playlist; its name has a line break")
 
 

@@ -98,10 +98,11 @@ def soundtrack_command(
     """Find music for a folder of photos: chapters by time and mood, songs of your library for each."""
     from core.settings import load_settings
     from core.terminal import err, print_json, shown_progress
+    from retrieval.m3u import write_m3u
     from retrieval.query import Seeds, open_library
     from retrieval.story.forms import print_soundtrack
     from retrieval.story.photos import read_photos
-    from retrieval.story.playlist import write_m3u
+    from retrieval.story.playlist import playlist
     from retrieval.story.soundtrack import compose_soundtrack
 
     if not folder.is_dir():
@@ -115,10 +116,8 @@ def soundtrack_command(
             raise UsageError(f"{printable(folder)}: no photo that can be read")
         found = compose_soundtrack(opened, net, photos, minutes)
     if m3u is not None:
-        try:
-            write_m3u(found, m3u)
-        except OSError as error:
-            raise AttuneError(f"{printable(m3u)}: cannot be written ({error.strerror})") from error
+        for name in write_m3u(m3u, playlist(found)):
+            err().print(f"{printable(name)}: left out of the playlist; its name has a line break")
     if as_json:
         skipped = [{"path": str(one.path), "reason": one.reason} for one in lost]
         print_json(found.to_json() | {"skipped": skipped})

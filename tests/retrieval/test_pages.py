@@ -24,7 +24,7 @@ from retrieval import map_page
 from retrieval.answer import find
 from retrieval.atlas import layers
 from retrieval.excerpt import mp3_excerpt
-from retrieval.m3u import write_m3u
+from retrieval.m3u import Track, write_m3u
 from retrieval.map_page import write_map_page
 from retrieval.map_plot import write_map_plot
 from retrieval.mood import moods
@@ -147,7 +147,8 @@ def test_a_playlist_names_its_songs_from_where_it_lies(
 ) -> None:
     answer = find(library, network, Seeds(library, network), [str(odd / f"{NASTY}0.jpg")], Filters())
     for playlist in (tmp_path / "a.m3u", odd / "a.m3u"):
-        assert write_m3u(playlist, answer.results) == []
+        tracks = [Track(song, song.duration_s) for song in answer.results]
+        assert write_m3u(playlist, tracks) == []
         lines = playlist.read_bytes().splitlines()
         assert lines[0] == b"#EXTM3U"
         entries = [line for line in lines if not line.startswith(b"#")]
