@@ -13,6 +13,7 @@ import benchmarks.commands
 import indexer.care_commands
 import indexer.commands
 import retrieval.commands
+import retrieval.story.commands
 import training.commands
 from core.errors import AttuneError, UsageError, printable
 from core.options import DebugOption, QuietOption
@@ -25,7 +26,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for room in (indexer.commands, indexer.care_commands, retrieval.commands, training.commands):
+for room in (
+    indexer.commands,
+    indexer.care_commands,
+    retrieval.commands,
+    retrieval.story.commands,
+    training.commands,
+):
     app.add_typer(room.app)
 app.add_typer(benchmarks.commands.app, name="benchmark")
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmarks.diversity_commands import app as diversity
 from benchmarks.soak_commands import app as soak
 from benchmarks.speed_commands import app as speed
+from benchmarks.story_commands import app as story
 from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
 from training.commands import ImagesOption, MusicOption
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Measure Attune beside its peers.", no_args_is_help=True)
 app.add_typer(speed)
 app.add_typer(soak)
+app.add_typer(diversity)
+app.add_typer(story)
 
 _LEARNABLE = "train and val, out of fold"
 

@@ -40,7 +40,7 @@ _SOUNDFILE_MAGIC: Final = (b"RIFF", b"RF64", b"riff", b"fLaC", b"OggS")
 _NOT_MUSIC: Final = "no sound that can be read: damaged, or another kind of file"
 _ENDLESS: Final = 1 << 62
 # FFmpeg also knows playlists, which open other files and addresses: only plain sound containers are tried.
-_DEMUXERS: Final = "aac,ac3,aiff,asf,au,caf,eac3,flac,matroska,webm,mov,mp3,ogg,tta,w64,wav,wv"
+DEMUXERS: Final = "aac,ac3,aiff,asf,au,caf,eac3,flac,matroska,webm,mov,mp3,ogg,tta,w64,wav,wv"
 # Streams without a header: FFmpeg guesses their length from the bit rate.
 _HEADERLESS: Final = frozenset({"aac", "ac3", "eac3", "mp3"})
 
@@ -109,7 +109,7 @@ def _read_by_pyav(path: str | os.PathLike[str], file: BinaryIO, start_s: float, 
 
     # By name: from a Python file object, PyAV prints tracebacks where a damaged header seeks before it.
     name = f"file:{Path(os.fsdecode(path)).absolute()}"
-    options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
+    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
     try:
         with av.open(name, mode="r", options=options, metadata_errors="replace") as container:
             return _collect(path, _pyav_source(path, file, container, start_s), start_s, end_s)

@@ -188,7 +188,7 @@ def _finish(
 
     resample = Image.Resampling[view.resample.upper()]
     box = _middle(image.size) if view.fit == "crop" else None
-    square = _plain(path, image).resize((view.side, view.side), resample, box, reducing_gap=2.0)
+    square = eight_bit(path, image).resize((view.side, view.side), resample, box, reducing_gap=2.0)
     if square.mode == "RGBA":
         square = Image.alpha_composite(Image.new("RGBA", square.size, _WHITE), square)
     pixels = np.asarray(square.convert("RGB"))
@@ -203,7 +203,7 @@ def _middle(size: tuple[int, int]) -> tuple[float, float, float, float]:
     return left, top, left + short, top + short
 
 
-def _plain(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
+def eight_bit(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
     """Return the image as 8-bit L, RGB, RGBA or CMYK: modes that can be averaged over neighbours."""
     if image.mode.startswith("I;16"):
         return _grey(np.asarray(image), tops=(65535,))

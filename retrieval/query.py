@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import LibraryError, UsageError, printable
+from core.errors import LibraryError, UnreachableMedia, UsageError, printable
 from core.paths import absolute
 from embedding.backbones import Backbones
 from embedding.extraction import content_of, extract
@@ -81,6 +81,20 @@ class Seeds:
     def _backbones(self) -> Backbones:
         return Backbones(self._network.backbones, threads=os.cpu_count() or 1)
 
+    def known(self, path: str) -> Seed | None:
+        """Return a file's seed if the library has it: no decoder is asked.
+
+        Raises:
+            MediaError: The file cannot be read.
+        """
+        try:
+            item = self._known(path)
+        except OSError as error:
+            raise UnreachableMedia(path, f"cannot be read ({error.strerror})") from error
+        if item is None or self._library is None:
+            return None
+        return Seed(absolute(path), item.kind, self._library.vectors([item.id])[0], item.affect)
+
     def seed(self, path: str, span: Span = WHOLE) -> Seed:
         """Return a file's seed.
 
@@ -106,7 +120,16 @@ class Seeds:
             UsageError: The file does not exist or is no media.
             MediaError: The file cannot be used.
         """
-        return embed_moments(self._network, self._features(path, "music", self._known(path)))
+        return embed_moments(self._network, self.features(path))
+
+    def features(self, path: str) -> NDArray[np.float16]:
+        """Return the backbone features of a file, float16 (rows, width).
+
+        Raises:
+            UsageError: The file does not exist or is no media.
+            MediaError: The file cannot be used.
+        """
+        return self._features(path, media_kind(path), self._known(path))
 
     def _features(self, path: str, kind: Kind, item: Item | None) -> NDArray[np.float16]:
         if item is not None and self._library is not None:

@@ -1,0 +1,200 @@
+"""Films held against their promises.
+
+A plan's pictures are compared with the same pictures in another order: the share of 10,000 random orders
+whose mean score is as high is the p value. Its cuts are compared with beats that librosa finds in the file as
+it reads it, not as Attune does. A rendered film is opened again and measured.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.progress import Progress
+
+if TYPE_CHECKING:
+    from embedding.network import Network
+    from retrieval.query import Seeds
+    from retrieval.story.plan import Plan
+
+_SHUFFLES: Final = 10_000
+_NEAR_S: Final = 0.07
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """A rendered film, opened again; seconds, and MiB of the whole process at its peak, planning included."""
+
+    made_in_s: float
+    video_s: float
+    sound_s: float
+    frames: int
+    peak_mib: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One song's plan.
+
+    Attributes:
+        song: Name of the file.
+        duration_s: Of the song.
+        spans: How many pictures, and how many of them differ.
+        score: Mean score of picture and span.
+        shuffled_score: The same of shuffled pictures, mean.
+        score_p: Share of the shuffles that score as high.
+        distance: Mean distance of picture and span on the valence–arousal plane.
+        shuffled_distance: The same of shuffled pictures, mean.
+        distance_p: Share of the shuffles that are as near.
+        on_beat: Share of the cuts within 70 ms of a beat of the plan.
+        on_other_beat: Share of the cuts within 70 ms of a beat that librosa finds by itself.
+        film: Where one was rendered.
+    """
+
+    song: str
+    duration_s: float
+    spans: tuple[int, int]
+    score: float
+    shuffled_score: float
+    score_p: float
+    distance: float
+    shuffled_distance: float
+    distance_p: float
+    on_beat: float
+    on_other_beat: float
+    film: Film | None
+
+
+def measure(
+    folder: Path, songs: Sequence[str], below: tuple[str, ...], render: bool, progress: Progress
+) -> list[dict[str, Any]]:
+    """Plan a film to each song, with the pictures of a library, and measure it."""
+    from retrieval.query import Seeds, open_library
+    from retrieval.search import Filters
+    from retrieval.story.storyboard import plan_film
+
+    found = []
+    library, network = open_library(folder, None)
+    with library:
+        seeds = Seeds(library, network)
+        for song in songs:
+            began = time.perf_counter()
+            plan = plan_film(library, network, seeds, song, Filters(below=below))
+            film = _render(plan, began, progress) if render else None
+            found.append(asdict(_measure(plan, seeds, network, film)))
+    return found
+
+
+def _measure(plan: Plan, seeds: Seeds, network: Network, film: Film | None) -> Measure:
+    import librosa
+
+    pictures = [seeds.seed(shot.picture) for shot in plan.shots]
+    seen = np.array([(seed.affect.valence, seed.affect.arousal) for seed in pictures])
+    heard = np.array([(shot.valence, shot.arousal) for shot in plan.shots])
+    scores = network.probability(_spans(plan, seeds) @ np.array([seed.vector for seed in pictures]).T)
+    distances = np.hypot(*(heard[:, None] - seen[None, :]).transpose(2, 0, 1))
+    score, shuffled_score, score_p = _against_shuffles(scores)
+    distance, shuffled_distance, distance_p = _against_shuffles(-distances)
+    samples, rate = librosa.load(plan.song)
+    _, beats_s = librosa.beat.beat_track(y=samples, sr=rate, units="time", trim=False)
+    return Measure(
+        song=Path(plan.song).name,
+        duration_s=plan.duration_s,
+        spans=(len(plan.shots), len({shot.picture for shot in plan.shots})),
+        score=score,
+        shuffled_score=shuffled_score,
+        score_p=score_p,
+        distance=-distance,
+        shuffled_distance=-shuffled_distance,
+        distance_p=distance_p,
+        on_beat=_near(plan, np.array(plan.beats_s)),
+        on_other_beat=_near(plan, np.asarray(beats_s)),
+        film=film,
+    )
+
+
+def _spans(plan: Plan, seeds: Seeds) -> NDArray[np.float32]:
+    """Return what each span feels like, embedded anew from the features of the seconds that it lasts."""
+    from retrieval.query import Span
+
+    parts = [seeds.seed(plan.song, Span(shot.start_s, shot.end_s)) for shot in plan.shots]
+    return np.array([part.vector for part in parts])
+
+
+def _against_shuffles(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the mean of the diagonal, that of shuffled columns, and the share of shuffles as good."""
+    random = np.random.default_rng(0)
+    rows = np.arange(len(values))
+    own = float(values[rows, rows].mean())
+    others = np.array([values[rows, random.permutation(len(values))].mean() for _ in range(_SHUFFLES)])
+    return own, float(others.mean()), (1 + int((others >= own).sum())) / (1 + _SHUFFLES)
+
+
+def _near(plan: Plan, beats_s: NDArray[np.float64]) -> float:
+    cuts = np.array([shot.start_s for shot in plan.shots[1:]])
+    if not len(cuts) or not len(beats_s):
+        return 0.0
+    return float((np.abs(cuts[:, None] - beats_s[None, :]).min(axis=1) <= _NEAR_S).mean())
+
+
+def _render(plan: Plan, began: float, progress: Progress) -> Film:
+    import av
+
+    from retrieval.story.film import Look, write_film
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "show.mp4"
+        write_film(plan, path, Look(), progress)
+        made_in_s = time.perf_counter() - began
+        with av.open(str(path)) as film:
+            video, sound = film.streams.video[0], film.streams.audio[0]
+            lengths = [float((stream.duration or 0) * (stream.time_base or 0)) for stream in (video, sound)]
+            return Film(made_in_s, lengths[0], lengths[1], video.frames, _peak_mib())
+
+
+def _peak_mib() -> float:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def print_measures(found: Sequence[dict[str, Any]]) -> None:
+    """Print a table of what `measure` found."""
+    from rich.table import Table
+
+    from core.terminal import out
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("song", "lasts", "pictures", "score", "shuffled", "p", "distance", "shuffled", "p"):
+        table.add_column(column, justify="left" if column == "song" else "right")
+    for column in ("on beats", "on librosa's", "made in", "film lasts", "peak"):
+        table.add_column(column, justify="right")
+    for one in found:
+        film = one["film"]
+        rendered = (
+            ("", "", "")
+            if film is None
+            else (f"{film['made_in_s']:.0f} s", f"{film['video_s']:.2f} s", f"{film['peak_mib']:.0f} MiB")
+        )
+        table.add_row(
+            one["song"],
+            f"{one['duration_s']:.2f} s",
+            f"{one['spans'][1]} of {one['spans'][0]}",
+            f"{one['score']:.3f}",
+            f"{one['shuffled_score']:.3f}",
+            f"{one['score_p']:.4f}",
+            f"{one['distance']:.2f}",
+            f"{one['shuffled_distance']:.2f}",
+            f"{one['distance_p']:.4f}",
+            f"{one['on_beat']:.0%}",
+            f"{one['on_other_beat']:.0%}",
+            *rendered,
+        )
+    out().print(table)

@@ -1,0 +1,146 @@
+"""A picture of any shape becomes a canvas that a film's frame moves over.
+
+A picture that nearly has the film's shape fills it, cropped around what there is to see. A portrait, a
+panorama or a small picture lies whole on a blurred and darkened copy of itself. Either way the canvas is a
+little larger than the frame, so that the closest zoom still shows it pixel for pixel. It is kept as the film
+needs it: YUV 4:2:0, BT.709, limited range; so a frame costs three small resizes and no change of colours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.showing import read_for_showing
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    Planes = tuple[Image.Image, Image.Image, Image.Image]
+
+ZOOM: Final = 1.12
+"""The closest zoom."""
+_CROP: Final = 0.26  # a 4:3 photo on a 16:9 frame loses 25 % of its height
+_ENLARGE: Final = 2.1  # a frame's pixels to a picture's, a side; beyond, it is mush
+_BLUR: Final = 24  # the background has so many times fewer pixels a side
+_DARK: Final = 0.5
+_MAP: Final = 48  # side of the map of what there is to see
+_HEADS: Final = 0.42  # what matters lies a little above the middle
+_PULL: Final = 0.5  # how much a window loses that lies at the edge
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """A composed picture.
+
+    Attributes:
+        planes: Luma, and chroma of half the size: 8-bit images.
+        focus: Where a zoom goes to, (x, y) in [0, 1].
+    """
+
+    planes: Planes
+    focus: tuple[float, float]
+
+    def frame(self, zoom: float, size: tuple[int, int]) -> Planes:
+        """Return the planes of what a frame of `size` shows at a zoom from 1 to `ZOOM`."""
+        from PIL import Image
+
+        width, height = self.planes[0].size
+        left, top = (
+            side * (1.0 - 1.0 / zoom) * at for side, at in zip((width, height), self.focus, strict=True)
+        )
+        box = (left, top, left + width / zoom, top + height / zoom)
+        half = (size[0] // 2, size[1] // 2)
+        luma, *chroma = self.planes
+        small = (box[0] / 2, box[1] / 2, box[2] / 2, box[3] / 2)
+        first, second = (plane.resize(half, Image.Resampling.BILINEAR, box=small) for plane in chroma)
+        return luma.resize(size, Image.Resampling.BICUBIC, box=box), first, second
+
+
+def compose(path: str, size: tuple[int, int]) -> Canvas:
+    """Read a picture and lay it out for frames of `size`, width and height in pixels, both even.
+
+    Raises:
+        MediaError: The picture cannot be used.
+    """
+    wide, high = (2 * round(side * ZOOM / 2) for side in size)
+    image = read_for_showing(path, wide, high)
+    shape, wanted = image.width / image.height, wide / high
+    lost = 1.0 - min(shape / wanted, wanted / shape)
+    there = _interest(image)
+    if lost <= _CROP and max(size[0] / image.width, size[1] / image.height) <= _ENLARGE:
+        from PIL import Image, ImageOps
+
+        around = _window(there.sum(axis=0), 1 - lost, 0.5), _window(there.sum(axis=1), 1 - lost, _HEADS)
+        laid = ImageOps.fit(image, (wide, high), Image.Resampling.LANCZOS, centering=around)
+        return Canvas(_planes(laid), _centre(_interest(laid)))
+    return Canvas(_planes(_on_itself(image, (wide, high), size)), (0.5, 0.5))
+
+
+def _on_itself(image: Image.Image, canvas: tuple[int, int], frame: tuple[int, int]) -> Image.Image:
+    """Lay a whole picture, inside what the closest zoom shows, on a blurred copy that fills the canvas."""
+    from PIL import Image, ImageFilter, ImageOps
+
+    tiny = (max(2, canvas[0] // _BLUR), max(2, canvas[1] // _BLUR))
+    behind = ImageOps.fit(image, tiny, Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(2))
+    laid = behind.point([int(value * _DARK) for value in range(256)] * 3).resize(
+        canvas, Image.Resampling.BICUBIC
+    )
+    scale = min(frame[0] / image.width, frame[1] / image.height, _ENLARGE)
+    whole = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    shown = image.resize(whole, Image.Resampling.LANCZOS)
+    laid.paste(shown, ((canvas[0] - whole[0]) // 2, (canvas[1] - whole[1]) // 2))
+    return laid
+
+
+def _interest(image: Image.Image) -> NDArray[np.float64]:
+    """Return how much there is to see where: edges of brightness and colour, float64 (48, 48)."""
+    from PIL import Image
+
+    small = np.asarray(image.resize((_MAP, _MAP), Image.Resampling.BOX), np.float64)
+    down, across = np.gradient(small, axis=(0, 1))
+    edges: NDArray[np.float64] = np.hypot(down, across).sum(axis=2)
+    return edges + 1e-3
+
+
+def _window(profile: NDArray[np.float64], share: float, around: float) -> float:
+    """Return where a window of a share of the whole should lie, from 0 (first) to 1 (last)."""
+    length = max(1, round(share * len(profile)))
+    if length >= len(profile):
+        return 0.5
+    sums = np.convolve(profile, np.ones(length), mode="valid")
+    at = np.linspace(0.0, 1.0, len(sums))
+    return float(at[np.argmax(sums * (1.0 - _PULL * np.abs(at - around)))])
+
+
+def _centre(there: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the centre of what there is to see, not too near an edge."""
+    at = (np.arange(_MAP) + 0.5) / _MAP
+    x, y = (float((there.sum(axis=axis) * at).sum() / there.sum()) for axis in (0, 1))
+    return min(max(x, 0.25), 0.75), min(max(y, 0.25), 0.75)
+
+
+def _planes(image: Image.Image) -> Planes:
+    import av
+    from av.video.reformatter import ColorRange, Colorspace
+    from PIL import Image
+
+    frame = av.VideoFrame.from_ndarray(np.asarray(image), format="rgb24").reformat(
+        format="yuv420p",
+        src_color_range=ColorRange.JPEG,
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+    )
+    flat = frame.to_ndarray().reshape(-1)
+    width, height = image.size
+    luma, quarter = width * height, width * height // 4
+    parts = flat[:luma], flat[luma : luma + quarter], flat[luma + quarter :]
+    sizes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
+    first, second, third = (
+        Image.fromarray(np.ascontiguousarray(part.reshape(size)))
+        for part, size in zip(parts, sizes, strict=True)
+    )
+    return first, second, third

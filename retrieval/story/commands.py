@@ -1,0 +1,188 @@
+"""Commands that tell a story: storyboard, soundtrack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from core.errors import AttuneError, UsageError, printable
+from core.options import (
+    DebugOption,
+    JsonOption,
+    LibraryOption,
+    NetworkOption,
+    QuietOption,
+    WorkersOption,
+    library_folder,
+)
+from retrieval.options import ExcludeOption, InOption, curation, filters
+
+if TYPE_CHECKING:
+    from core.errors import MediaError
+    from core.progress import Progress
+    from retrieval.search import Filters
+    from retrieval.story.film import Look
+    from retrieval.story.plan import Order, Plan
+
+app = typer.Typer()
+
+_FORMS = (".mp4", ".html", ".json")
+
+
+@app.command("storyboard")
+def storyboard_command(
+    song: Annotated[
+        Path, typer.Argument(metavar="SONG|PLAN", help="A music file, or a plan.json to render.")
+    ],
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="show.mp4, show.html or plan.json; may be repeated."
+        ),
+    ] = None,
+    size: Annotated[Literal["720p", "1080p"], typer.Option(help="Of the film.")] = "720p",
+    fps: Annotated[Literal["25", "30"], typer.Option(help="Frames a second of the film.")] = "25",
+    seconds: Annotated[
+        float, typer.Option("--seconds-per-picture", min=1.0, max=60.0, help="About how long each stays.")
+    ] = 4.0,
+    order: Annotated[
+        Literal["mood", "time"],
+        typer.Option(help="As the song feels, or also in the order in which the pictures were taken."),
+    ] = "mood",
+    below: InOption = None,
+    exclude: ExcludeOption = None,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+    network: NetworkOption = None,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Cut a film of your pictures to a song: each passage with what it feels like, changing on the beat."""
+    from core.terminal import err, print_json, shown_progress
+    from retrieval.story.film import SIZES, Look
+    from retrieval.story.forms import print_plan
+    from retrieval.story.plan_file import read_plan
+
+    outputs = _outputs(output or [])
+    with shown_progress(quiet=quiet) as progress:
+        if song.suffix.lower() == ".json":
+            plan = read_plan(song)
+        else:
+            inside = filters(1, 0.0, below, exclude, None, curation(0.0, False, None))
+            plan = _planned(song, library, network, inside, seconds, order, progress)
+        lost = _write(plan, outputs, Look(SIZES[size], int(fps)), progress)
+    for line in dict.fromkeys(str(one) for one in lost):
+        err().print(f"Passed over: {line}")
+    if as_json:
+        print_json(plan.to_json() | {"written": [str(path.absolute()) for path in outputs]})
+    elif not quiet:
+        print_plan(plan, outputs)
+
+
+@app.command("soundtrack")
+def soundtrack_command(
+    folder: Annotated[Path, typer.Argument(metavar="PHOTO_DIR", help="A folder with photos.")],
+    minutes: Annotated[float, typer.Option(min=1.0, max=1440.0, help="About how long.")] = 30.0,
+    m3u: Annotated[
+        Path | None, typer.Option("--m3u", metavar="FILE", help="Write a playlist, with relative paths.")
+    ] = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+    network: NetworkOption = None,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001
+) -> None:
+    """Find music for a folder of photos: chapters by time and mood, songs of your library for each."""
+    from core.settings import load_settings
+    from core.terminal import err, print_json, shown_progress
+    from retrieval.m3u import write_m3u
+    from retrieval.query import Seeds, open_library
+    from retrieval.story.forms import print_soundtrack
+    from retrieval.story.photos import read_photos
+    from retrieval.story.playlist import playlist
+    from retrieval.story.soundtrack import compose_soundtrack
+
+    if not folder.is_dir():
+        raise UsageError(f"{printable(folder)}: no such folder")
+    if m3u is not None:
+        _require_folder(m3u)
+    opened, net = open_library(library_folder(library), network)
+    with opened, shown_progress(quiet=quiet) as progress:
+        photos, lost = read_photos(folder, Seeds(opened, net), net, load_settings(workers), progress)
+        if not photos:
+            raise UsageError(f"{printable(folder)}: no photo that can be read")
+        found = compose_soundtrack(opened, net, photos, minutes)
+    if m3u is not None:
+        for name in write_m3u(m3u, playlist(found)):
+            err().print(f"{printable(name)}: left out of the playlist; its name has a line break")
+    if as_json:
+        skipped = [{"path": str(one.path), "reason": one.reason} for one in lost]
+        print_json(found.to_json() | {"skipped": skipped})
+        return
+    for one in lost:
+        err().print(f"Passed over: {one}")
+    if not quiet:
+        print_soundtrack(found, m3u)
+
+
+def _planned(
+    song: Path,
+    library: Path | None,
+    network: str | None,
+    filters: Filters,
+    seconds: float,
+    order: Order,
+    progress: Progress,
+) -> Plan:
+    from retrieval.query import Seeds, open_library, require_kind
+    from retrieval.story.rhythm import require_librosa
+    from retrieval.story.storyboard import plan_film
+
+    require_kind([str(song)], "music", "storyboard SONG")
+    require_librosa()
+    opened, net = open_library(library_folder(library), network)
+    progress.start("Listening", None)
+    try:
+        with opened:
+            return plan_film(opened, net, Seeds(opened, net), str(song), filters, seconds, order)
+    finally:
+        progress.finish()
+
+
+def _write(plan: Plan, outputs: list[Path], look: Look, progress: Progress) -> list[MediaError]:
+    """Write what is asked for, the quickest first."""
+    from retrieval.story.film import write_film
+    from retrieval.story.page import write_page
+    from retrieval.story.plan_file import write_plan
+
+    lost: list[MediaError] = []
+    for path in sorted(outputs, key=lambda path: _FORMS.index(path.suffix.lower()), reverse=True):
+        try:
+            match path.suffix.lower():
+                case ".json":
+                    write_plan(plan, path)
+                case ".html":
+                    lost += write_page(plan, path, progress)
+                case _:
+                    lost += write_film(plan, path, look, progress)
+        except OSError as error:
+            raise AttuneError(f"{printable(path)}: cannot be written ({error.strerror})") from error
+    return lost
+
+
+def _outputs(given: list[Path]) -> list[Path]:
+    for path in given:
+        if path.suffix.lower() not in _FORMS:
+            raise UsageError(f"--output {printable(path)}: name it .mp4, .html or .json")
+        _require_folder(path)
+    return given
+
+
+def _require_folder(path: Path) -> None:
+    if path.is_dir():
+        raise UsageError(f"{printable(path)}: a folder; name a file in it")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{printable(path)}: no such folder")

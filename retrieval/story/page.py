@@ -1,0 +1,101 @@
+"""A plan becomes a page that plays it: one file, with pictures and sound inside."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from core.artefacts import written_aside
+from core.errors import AttuneError, MediaError, printable, printable_text
+from core.progress import Progress
+from embedding.showing import read_for_showing
+from retrieval.story.plan import Plan, Shot
+from retrieval.story.sound import as_m4a
+
+_TEMPLATE: Final = Path(__file__).with_name("show.html")
+_BOX: Final = (1280, 720)
+_LONGEST: Final = 1600
+_QUALITY: Final = 80
+_PLAYED: Final = {  # what every browser plays; anything else goes in as AAC
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".flac": "audio/flac",
+}
+
+
+def write_page(plan: Plan, path: Path, progress: Progress) -> list[MediaError]:
+    """Write a page that plays a plan; it needs nothing beside it.
+
+    Returns:
+        The pictures that could not be used; the one before (or after) stays in their place.
+
+    Raises:
+        MediaError: The song cannot be read.
+        AttuneError: None of the pictures can be used.
+        OSError: The page cannot be written.
+    """
+    shots: list[dict[str, Any]] = []
+    lost: list[MediaError] = []
+    progress.start("Page, pictures", len(plan.shots))
+    try:
+        for shot in plan.shots:
+            try:
+                source = _picture(shot.picture)
+            except MediaError as error:
+                lost.append(error)
+            else:
+                shots.append(_entry(shot, source))
+            progress.advance()
+    finally:
+        progress.finish()
+    if not shots:
+        raise AttuneError(f"no page: none of its pictures can be used, {printable(lost[0].path)} first")
+    shots[0] |= {"start": 0.0, "fade": 0.0}
+    title = printable_text(plan.title) or printable(Path(plan.song).name)
+    # Escaped so that no name can end the script: JSON knows the same letters by their numbers.
+    data = json.dumps({"song": _song(plan.song), "shots": shots}).replace("<", "\\u003c")
+    text = _TEMPLATE.read_text(encoding="utf-8")
+    with written_aside(path) as aside:
+        aside.write_text(text.replace("{title}", html.escape(title)).replace("{data}", data), "utf-8")
+    return lost
+
+
+def _entry(shot: Shot, source: str) -> dict[str, Any]:
+    return {
+        "start": round(shot.start_s, 3),
+        "fade": round(shot.fade_s, 3),
+        "arousal": round(shot.arousal, 3),
+        "mood": shot.mood,
+        "why": printable_text(shot.why),
+        "name": printable(Path(shot.picture).name),
+        "source": source,
+    }
+
+
+def _picture(path: str) -> str:
+    image = read_for_showing(path, *_BOX)
+    image.thumbnail((_LONGEST, _LONGEST))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_QUALITY, progressive=True)
+    return _data_uri("image/jpeg", buffer.getvalue())
+
+
+def _song(path: str) -> str:
+    mime = _PLAYED.get(Path(path).suffix.lower())
+    if mime is None:
+        return _data_uri("audio/mp4", as_m4a(path))
+    try:
+        return _data_uri(mime, Path(path).read_bytes())
+    except OSError as error:
+        raise MediaError(path, f"cannot be read ({error.strerror})") from error
+
+
+def _data_uri(mime: str, content: bytes) -> str:
+    return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,0 +1,18 @@
+"""A soundtrack as a playlist: a comment begins each chapter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retrieval.m3u import Track
+from retrieval.story.soundtrack import Soundtrack
+
+
+def playlist(soundtrack: Soundtrack) -> Iterator[Track]:
+    """Yield the songs of all chapters, in order."""
+    for number, chapter in enumerate(soundtrack.chapters, start=1):
+        begins = f"{chapter.photos[0].taken:%Y-%m-%d %H:%M}"
+        note: str | None = f"Chapter {number}: {begins}, {len(chapter.photos)} photos"
+        for song, length in zip(chapter.songs, chapter.lengths_s, strict=True):
+            yield Track(song, length, note)
+            note = None

@@ -1,0 +1,101 @@
+"""`attune storyboard` and `attune soundtrack` as a person runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.e2e.command import ATTUNE, attune, attune_json
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten pictures and six songs of the samples."""
+    folder = tmp_path_factory.mktemp("story")
+    (folder / "photos").mkdir()
+    (folder / "music").mkdir()
+    for path in sorted((SAMPLES / "photos").iterdir())[:10]:
+        (folder / "photos" / path.name).write_bytes(path.read_bytes())
+    for path in sorted((SAMPLES / "music").iterdir())[:6]:
+        (folder / "music" / path.name).write_bytes(path.read_bytes())
+    made = attune("build-index", folder / "photos", folder / "music", library=folder / "library")
+    assert made.returncode == 0, made.stderr
+    return folder / "library"
+
+
+def test_a_plan_a_page_and_an_edited_film(library: Path, tmp_path: Path) -> None:
+    song = next((library.parent / "music").iterdir())
+    plan, page, film = (tmp_path / name for name in ("plan.json", "show.html", "show.mp4"))
+    told = attune("storyboard", song, "-o", plan, "-o", page, library=library)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.count("Written: ") == 2
+    assert page.stat().st_size > 100_000
+    document = json.loads(plan.read_text())
+    pictures = [span["picture"] for span in document["spans"]]
+    assert 7 <= len(set(pictures)) == len(pictures) <= 10
+
+    # A person shortens it to its first two pictures, the second of which is gone by then.
+    document["spans"] = document["spans"][:2]
+    document["spans"][1] |= {"end_s": document["spans"][1]["start_s"] + 1.0}
+    plan.write_text(json.dumps(document))
+    again = attune_json("storyboard", plan, "-o", film, library=tmp_path / "none")
+    assert len(again["spans"]) == 2
+    assert again["written"] == [str(film)]
+    with av.open(str(film)) as opened:
+        assert opened.streams.video[0].frames == round(document["spans"][1]["end_s"] * 25)
+        assert (opened.streams.video[0].width, opened.streams.video[0].height) == (1280, 720)
+        assert (opened.duration or 0) / 1e6 == pytest.approx(document["spans"][1]["end_s"], abs=0.05)
+
+
+def test_what_cannot_be_is_said_at_once(library: Path, tmp_path: Path) -> None:
+    song = next((library.parent / "music").iterdir())
+    for arguments, said in (
+        ((song, "-o", "show.avi"), "name it .mp4, .html or .json"),
+        ((song, "-o", tmp_path / "no" / "show.mp4"), "no such folder"),
+        ((tmp_path / "gone.json",), "cannot be read"),
+        ((SAMPLES / "photos" / "photo-001.jpg",), "is a picture, not music"),
+        ((song, "--order", "size"), "'size' is not one of"),
+    ):
+        refused = attune("storyboard", *arguments, library=library)
+        assert refused.returncode == 2, refused.stdout
+        assert said in refused.stderr
+        assert refused.stderr.count("\n") == 1
+
+
+def test_ctrl_c_leaves_no_half_film(library: Path, tmp_path: Path) -> None:
+    song = next((library.parent / "music").iterdir())
+    assert attune("storyboard", song, "-o", tmp_path / "plan.json", library=library).returncode == 0
+    (tmp_path / "show.mp4").write_bytes(b"the film of yesterday")
+    command = [str(ATTUNE), "storyboard", str(tmp_path / "plan.json"), "-o", str(tmp_path / "show.mp4")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=dict(os.environ))
+    while not any(path.name.startswith(".show.mp4") for path in tmp_path.iterdir()):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert b"interrupted" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plan.json", "show.mp4"]
+    assert (tmp_path / "show.mp4").read_bytes() == b"the film of yesterday"
+
+
+def test_a_soundtrack(library: Path, tmp_path: Path) -> None:
+    list_file = tmp_path / "list.m3u"
+    photos = library.parent / "photos"
+    found = attune_json("soundtrack", photos, "--minutes", 2, "--m3u", list_file, library=library)
+    songs = [song for chapter in found["chapters"] for song in chapter["songs"]]
+    assert sum(len(chapter["photos"]) for chapter in found["chapters"]) == 10
+    assert found["minutes"] == pytest.approx(2, abs=0.7)
+    assert list_file.read_text().count("#EXTINF") == len(songs) == len({song["path"] for song in songs})
+    told = attune("soundtrack", library.parent / "photos", "--minutes", 2, library=library)
+    assert told.returncode == 0
+    assert "Chapter 1: " in told.stdout
+    refused = attune("soundtrack", library.parent / "music", library=library)
+    assert (refused.returncode, "no photo that can be read" in refused.stderr) == (2, True)

@@ -1,0 +1,140 @@
+"""Chapters and songs: every photo in one chapter, in order; no song twice, no artist twice in a row."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import mutagen
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.progress import SilentProgress
+from core.settings import Settings
+from embedding.network import Affect, Network
+from indexer.library import Library
+from retrieval.m3u import write_m3u
+from retrieval.query import Seeds
+from retrieval.story.chapters import split
+from retrieval.story.photos import Photo, pictures_below, read_photos
+from retrieval.story.playlist import playlist
+from retrieval.story.soundtrack import compose_soundtrack
+from tests.conftest import run_build
+from tests.media_factory import damaged, photo, song
+
+DAY = datetime(2024, 7, 1, 9)
+
+
+def photo_at(minutes: float, vector: np.ndarray) -> Photo:
+    unit = np.asarray(vector / np.linalg.norm(vector), np.float32)
+    return Photo(f"/p/{minutes}.jpg", DAY + timedelta(minutes=minutes), unit, Affect(0.1, 0.2, 0.4, 0.3, 0.3))
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10_000), count=st.integers(1, 60), most=st.integers(1, 8))
+def test_chapters_hold_every_photo_once_and_in_order(seed: int, count: int, most: int) -> None:
+    random = np.random.default_rng(seed)
+    times = np.sort(random.integers(0, 5000, count))
+    photos = [photo_at(float(time), random.normal(size=128)) for time in times]
+    chapters = split(photos, most)
+    assert [photo for chapter in chapters for photo in chapter] == photos
+    assert 1 <= len(chapters) <= most
+    assert all(len(chapter) >= min(3, count) for chapter in chapters)
+
+
+def test_a_chapter_ends_where_the_mood_changes_and_rather_at_a_pause() -> None:
+    random = np.random.default_rng(0)
+    calm, wild = random.normal(size=128), random.normal(size=128)
+    moods = [calm] * 10 + [wild] * 10
+    steady = [photo_at(minute, mood) for minute, mood in enumerate(moods)]
+    assert [len(chapter) for chapter in split(steady, 5)] == [10, 10]
+    same = [photo_at(minute, calm + 0.1 * random.normal(size=128)) for minute in range(20)]
+    assert len(split(same, 5)) == 1
+    # One photo of the old mood after the pause: the break is at the pause all the same.
+    late = [photo_at(minute + (600 if minute >= 9 else 0), mood) for minute, mood in enumerate(moods)]
+    assert [len(chapter) for chapter in split(late, 2)] in ([9, 11], [10, 10])
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Path:
+    """Twelve songs of a minute by three artists, one without tags, and a jingle."""
+    folder = tmp_path_factory.mktemp("songs")
+    for number in range(12):
+        path = song(folder / f"#{number} tune.ogg", number, seconds=50.0 + number, rate=8_000)
+        if number:
+            tags = mutagen.File(path, easy=True)
+            assert tags is not None
+            tags["title"], tags["artist"] = f"Tune {number}", ("Ann", "ann ", "Bo", "Cy")[number % 4]
+            tags.save()
+    song(folder / "jingle.ogg", 99, seconds=3.0)
+    photo(folder / "one.jpg", 0)
+    run_build(folder / "library", network, folder)
+    return folder / "library"
+
+
+def artist(name: str | None) -> str | None:
+    return name.strip().casefold() if name else None
+
+
+@pytest.mark.parametrize("minutes", [1, 4, 8, 60])
+def test_songs_follow_one_another_well(library: Path, network: Network, minutes: float) -> None:
+    random = np.random.default_rng(3)
+    photos = [photo_at(index * 20.0, random.normal(size=128)) for index in range(30)]
+    with Library(library) as opened:
+        found = compose_soundtrack(opened, network, photos, minutes)
+    songs = [song for chapter in found.chapters for song in chapter.songs]
+    assert [song.rank for song in songs] == list(range(1, len(songs) + 1))
+    assert len({song.path for song in songs}) == len(songs)
+    assert all("jingle" not in song.path for song in songs)
+    if minutes < 60:
+        for one, other in itertools.pairwise(songs):
+            assert artist(one.artist) is None or artist(one.artist) != artist(other.artist)
+        assert found.duration_s == pytest.approx(minutes * 60, abs=35)
+        assert found.notes == []
+    else:
+        assert len(songs) == 12
+        assert any("of 60 minutes" in note for note in found.notes)
+    assert [photo for chapter in found.chapters for photo in chapter.photos] == photos
+
+
+def test_a_playlist_that_players_find(library: Path, network: Network, tmp_path: Path) -> None:
+    photos = [photo_at(index, np.random.default_rng(index).normal(size=128)) for index in range(12)]
+    with Library(library) as opened:
+        found = compose_soundtrack(opened, network, photos, 5)
+    assert write_m3u(library.parent / "list.m3u", playlist(found)) == []
+    lines = (library.parent / "list.m3u").read_text().splitlines()
+    assert lines[0] == "#EXTM3U"
+    files = [line for line in lines if not line.startswith("#")]
+    songs = [song for chapter in found.chapters for song in chapter.songs]
+    assert [(library.parent / name).resolve() for name in files] == [Path(song.path) for song in songs]
+    assert all(name.startswith("./#") for name in files)
+    infos = [line for line in lines if line.startswith("#EXTINF:")]
+    assert len(infos) == len(songs)
+    for one, info in zip(songs, infos, strict=True):
+        assert one.title is None or info.endswith(f",{one.artist} - {one.title}")
+
+
+def test_photos_inside_and_outside_a_library(
+    built: Path, media: Path, network: Network, tmp_path: Path
+) -> None:
+    fresh = tmp_path / "fresh"
+    (fresh / ".hidden").mkdir(parents=True)
+    photo(fresh / "new.jpg", 77)
+    photo(fresh / ".hidden" / "no.jpg", 78)
+    damaged(fresh / "bad.jpg", "noise")
+    known = sorted(media.rglob("photo*"))[0]
+    copy = fresh / f"copy{known.suffix}"
+    copy.write_bytes(known.read_bytes())
+    os.utime(copy, (1_000_000_000, 1_000_000_000))
+    assert [Path(path).name for path in pictures_below(fresh)] == sorted([copy.name, "bad.jpg", "new.jpg"])
+    with Library(built) as library:
+        seeds = Seeds(library, network)
+        photos, lost = read_photos(fresh, seeds, network, Settings(workers=1), SilentProgress())
+        assert [Path(one.path).name for one in photos] == [copy.name, "new.jpg"]
+        assert [error.path.name for error in lost] == ["bad.jpg"]
+        for one in photos:
+            np.testing.assert_allclose(one.vector, seeds.seed(one.path).vector, atol=1e-4)

@@ -1,0 +1,139 @@
+"""A plan for a real song and a real library: tiled, on beats, no picture twice, in the order asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import AttuneError, UsageError
+from embedding.network import Network
+from indexer.library import Library
+from retrieval.query import Seeds
+from retrieval.search import Filters
+from retrieval.story.plan import Plan
+from retrieval.story.pool import gather, taken_at
+from retrieval.story.rhythm import hear, require_librosa
+from retrieval.story.storyboard import plan_film
+from tests.conftest import run_build
+from tests.media_factory import encode, scene
+
+
+@pytest.fixture(scope="module")
+def clicks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen seconds of a click every half second over a low hum."""
+    rate = 22_050
+    times = np.arange(16 * rate) / rate
+    sound = 0.05 * np.sin(2 * np.pi * 110 * times)
+    sound += 0.8 * np.exp(-60 * (times % 0.5)) * np.sin(2 * np.pi * 1000 * times)
+    return encode(tmp_path_factory.mktemp("clicks") / "clicks.wav", sound.astype(np.float32)[:, None], rate)
+
+
+@pytest.fixture
+def library(built: Path) -> Iterator[Library]:
+    with Library(built) as opened:
+        yield opened
+
+
+def planned(library: Library, network: Network, song: Path, **options: object) -> Plan:
+    filters = options.pop("filters", Filters())
+    return plan_film(library, network, Seeds(library, network), str(song), filters, **options)  # type: ignore[arg-type]
+
+
+def test_beats_are_where_the_clicks_are(clicks: Path) -> None:
+    rhythm = hear(str(clicks))
+    assert rhythm.duration_s == pytest.approx(16.0, abs=0.01)
+    assert rhythm.tempo_bpm == pytest.approx(120.0, rel=0.05)
+    off = np.abs((rhythm.beats_s + 0.25) % 0.5 - 0.25)
+    assert off.max() < 0.07
+    assert len(rhythm.beats_s) >= 28
+
+
+def test_without_librosa_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(AttuneError, match=r'pip install "attune\[story\]"'):
+        require_librosa()
+
+
+def test_a_plan_tiles_the_song_on_its_beats(library: Library, network: Network, clicks: Path) -> None:
+    plan = planned(library, network, clicks, seconds=2.0)
+    assert plan.shots[0].start_s == 0.0
+    assert plan.shots[-1].end_s == plan.duration_s == pytest.approx(16.0, abs=0.01)
+    for before, after in zip(plan.shots[:-1], plan.shots[1:], strict=True):
+        assert before.end_s == after.start_s
+        assert after.start_s in plan.beats_s
+        assert (
+            0 < after.fade_s <= 0.4 * min(before.end_s - before.start_s, after.end_s - after.start_s) + 1e-9
+        )
+    assert len({shot.picture for shot in plan.shots}) == len(plan.shots) == pytest.approx(8, abs=2)
+    assert plan.notes == []
+
+
+def test_scores_are_those_of_match(library: Library, network: Network, media: Path) -> None:
+    song = str(media / "song 3.mp3")
+    plan = planned(library, network, Path(song), seconds=4.0)
+    moments = Seeds(library, network).moments(song)
+    for shot in plan.shots:
+        middles = moments.starts_s + moments.span_s / 2
+        inside = (middles >= shot.start_s) & (middles < shot.end_s)
+        if not inside.any():
+            inside[np.argmin(np.abs(middles - (shot.start_s + shot.end_s) / 2))] = True
+        mean = moments.embedded.vectors[inside].mean(axis=0)
+        vector = Seeds(library, network).seed(shot.picture).vector
+        expected = network.probability(vector @ mean / np.linalg.norm(mean))
+        assert shot.score == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_too_few_pictures_make_longer_spans(
+    library: Library, network: Network, media: Path, clicks: Path
+) -> None:
+    filters = Filters(exclude=("below", "photo 0*"))
+    plan = planned(library, network, clicks, seconds=1.0, filters=filters)
+    assert 1 <= len(plan.shots) <= 2
+    assert plan.shots[-1].end_s == plan.duration_s
+    assert "each stays longer" in plan.notes[0]
+    with pytest.raises(UsageError, match="no picture to show"):
+        planned(library, network, clicks, filters=Filters(below=(str(media / "nowhere"),)))
+
+
+def test_in_the_order_of_time(tmp_path: Path, own_media: Path, network: Network, clicks: Path) -> None:
+    random = np.random.default_rng(1)
+    for path in sorted(own_media.rglob("photo*")):
+        stamp = int(random.integers(1_500_000_000, 1_700_000_000))
+        os.utime(path, (stamp, stamp))
+    run_build(tmp_path / "library", network, own_media)
+    with Library(tmp_path / "library") as library:
+        plan = planned(library, network, clicks, seconds=2.0, order="time")
+    taken = [taken_at(shot.picture) for shot in plan.shots]
+    assert taken == sorted(taken)
+    assert [shot.taken for shot in plan.shots] == [time.isoformat(timespec="seconds") for time in taken]
+    assert len(plan.shots) >= 6
+
+
+def test_copies_and_crops_of_a_picture_count_once(tmp_path: Path, media: Path, network: Network) -> None:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    pixels = Image.fromarray(scene(40, (640, 480)))
+    pixels.save(folder / "a.png")
+    pixels.save(folder / "b.jpg", quality=70)
+    shutil.copy(folder / "a.png", folder / "c.png")
+    for seed in (1, 2):
+        Image.fromarray(scene(seed, (640, 480))).save(folder / f"other{seed}.jpg")
+    (folder / "gone.jpg").write_bytes((folder / "other1.jpg").read_bytes() + b"\0")
+    run_build(tmp_path / "library", network, folder)
+    (folder / "gone.jpg").unlink()
+    with Library(tmp_path / "library") as library:
+        asked = network.embed("music", np.random.default_rng(0).random((3, 1756), np.float32)).vectors
+        names = [
+            Path(item.path).name
+            for item in gather(library, network.backbones["image"], asked, Filters()).items
+        ]
+    assert len(names) == len(set(names))
+    assert len({"a.png", "b.jpg", "c.png"} & set(names)) == 1
+    assert {"other1.jpg", "other2.jpg"} <= set(names)
+    assert "gone.jpg" not in names
