@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import benchmarks.commands
+import indexer.care_commands
 import indexer.commands
 import retrieval.commands
 import retrieval.story.commands
@@ -25,7 +26,13 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for room in (indexer.commands, retrieval.commands, retrieval.story.commands, training.commands):
+for room in (
+    indexer.commands,
+    indexer.care_commands,
+    retrieval.commands,
+    retrieval.story.commands,
+    training.commands,
+):
     app.add_typer(room.app)
 app.add_typer(benchmarks.commands.app, name="benchmark")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmarks.soak_commands import app as soak
 from benchmarks.speed_commands import app as speed
 from benchmarks.story_commands import app as story
 from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Measure Attune beside its peers.", no_args_is_help=True)
 app.add_typer(speed)
 app.add_typer(story)
+app.add_typer(soak)
 
 _LEARNABLE = "train and val, out of fold"
 

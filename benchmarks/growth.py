@@ -95,5 +95,6 @@ def _items(network: Network, vectors: Vectors, first: int) -> Iterator[changes.N
             backbone=network.backbones["image"].id,
             feature_row=place,
             feature_rows=1,
+            features_crc=None,
             said=changes.Said(vector, affect, None),
         )

@@ -193,7 +193,7 @@ def _run(arguments: Sequence[str], library: Path, workers: int) -> tuple[float, 
     command = [str(ATTUNE), *arguments, "--library", str(library), "--workers", str(workers), "-q"]
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    watch = _MemoryWatch(process.pid)
+    watch = MemoryWatch(process.pid)
     watch.start()
     _, said = process.communicate()
     seconds = time.perf_counter() - began
@@ -203,7 +203,7 @@ def _run(arguments: Sequence[str], library: Path, workers: int) -> tuple[float, 
     return seconds, watch.peak_mb
 
 
-class _MemoryWatch(threading.Thread):
+class MemoryWatch(threading.Thread):
     """Looks at a process and its children twice a second."""
 
     def __init__(self, pid: int) -> None:

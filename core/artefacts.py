@@ -42,6 +42,19 @@ def written_aside(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, durably, unless it is there.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        with contextlib.suppress(PermissionError):  # a folder in which we may write, but not look
+            fsync(path.parent)
+
+
 def fsync(path: Path) -> None:
     """Make a file's content, or a folder's entries, durable.
 

@@ -4,9 +4,11 @@ AttuneError                 something failed: one sentence, exit code 1
 ├── UsageError              the command was given something it cannot use: exit code 2
 ├── MediaError              one media file cannot be used; carries its path and a reason
 │   ├── UnsupportedMedia    a format that is not read, or that needs an extra
-│   └── UnreachableMedia    not this time: no permission, no time, no memory
+│   ├── CostlyMedia         more time or memory than allowed, or the decoder crashed on it
+│   └── UnreachableMedia    not this time: no permission, vanished, changed while it was read
 ├── ArtefactError           weights or a network folder are missing, damaged or of another make
 └── LibraryError            a library cannot be opened, locked or written
+    └── DamagedLibrary      its catalogue is not what was written
 """
 
 from __future__ import annotations
@@ -35,6 +37,18 @@ class LibraryError(AttuneError):
     """A library cannot be opened, locked or written."""
 
 
+class DamagedLibrary(LibraryError):  # noqa: N818
+    """A library's catalogue is not what was written.
+
+    Args:
+        library: The library's folder.
+        detail: What shows it, in a few words.
+    """
+
+    def __init__(self, library: Path, detail: object) -> None:
+        super().__init__(f"{library}: its catalogue is damaged ({detail}); `attune repair` recovers it")
+
+
 class MediaError(AttuneError):
     """One media file cannot be used.
 
@@ -54,6 +68,10 @@ class MediaError(AttuneError):
 
 class UnsupportedMedia(MediaError):  # noqa: N818 - reads as what it is
     """The file's format is not read at all, or only with an extra that is not installed."""
+
+
+class CostlyMedia(MediaError):  # noqa: N818
+    """Reading it takes more than the settings allow, or kills the reader: tried again when they change."""
 
 
 class UnreachableMedia(MediaError):  # noqa: N818

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MediaError, UsageError, printable
-from embedding.media import DECODER_ERRORS, describe, open_media
+from embedding.media import DECODER_ERRORS, damage, open_media
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -116,7 +116,7 @@ def _read_by_pyav(path: str | os.PathLike[str], file: BinaryIO, start_s: float, 
     except (av.error.InvalidDataError, av.error.ArgumentError, av.error.EOFError) as error:
         raise MediaError(path, _NOT_MUSIC) from error
     except (av.error.FFmpegError, *DECODER_ERRORS) as error:
-        raise MediaError(path, f"damaged: {describe(error)}") from error
+        raise damage(path, error) from error
 
 
 def _collect(path: str | os.PathLike[str], source: _Source, start_s: float, end_s: float | None) -> Sound:

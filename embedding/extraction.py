@@ -81,8 +81,16 @@ def prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram = momen
         spectrogram: What makes moments of samples.
 
     Raises:
-        MediaError: The file cannot be used; the reason says why.
+        MediaError: The file cannot be used, or somebody wrote it meanwhile; the reason says why.
     """
+    before = _state_of(path)
+    prepared = _prepare(path, kind, view, spectrogram)
+    if _state_of(path) != before:  # rows and content would be of two states of it
+        raise UnreachableMedia(path, "it changed while it was read")
+    return prepared
+
+
+def _prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram) -> Prepared:
     from embedding.audio import read_audio
     from embedding.dates import read_taken
     from embedding.image import read_image
@@ -166,6 +174,14 @@ def _extracted(prepared: Prepared, features: NDArray[np.float16]) -> Extracted:
 def as_it_is(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what was given: in place of a spectrogram that another process makes."""
     return rows
+
+
+def _state_of(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def content_of(path: Path) -> bytes:

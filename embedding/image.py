@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MediaError, UnsupportedMedia
-from embedding.media import DECODER_ERRORS, RAW_SUFFIXES, describe, open_media
+from embedding.media import DECODER_ERRORS, RAW_SUFFIXES, damage, open_media
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -105,7 +105,7 @@ def read_image(path: str | os.PathLike[str], view: View = WHOLE) -> Picture:
                 return _read_heif(path, file, view)
             return _read_pillow(path, file, view)
         except DECODER_ERRORS as error:
-            raise MediaError(path, _reason(error)) from error
+            raise _damage(path, error) from error
 
 
 def _read_pillow(
@@ -267,12 +267,12 @@ def _check_size(path: str | os.PathLike[str], size: tuple[int, int]) -> tuple[in
     return width, height
 
 
-def _reason(error: BaseException) -> str:
+def _damage(path: str | os.PathLike[str], error: BaseException) -> MediaError:
     from PIL import UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
-        return "not a picture that can be read: damaged, or another kind of file"
-    return f"damaged: {describe(error)}"
+        return MediaError(path, "not a picture that can be read: damaged, or another kind of file")
+    return damage(path, error)
 
 
 @contextmanager

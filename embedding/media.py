@@ -8,7 +8,7 @@ import struct
 import zlib
 from typing import BinaryIO, Final, Literal
 
-from core.errors import MediaError, UnreachableMedia
+from core.errors import CostlyMedia, MediaError, UnreachableMedia
 
 Kind = Literal["image", "music"]
 
@@ -34,6 +34,7 @@ _REFUSED: Final = {
 # fmt: on
 _REASONS: Final = {suffix: reason for reason, suffixes in _REFUSED.items() for suffix in suffixes}
 
+TOO_MUCH_MEMORY: Final = "reading it takes more memory than allowed (ATTUNE_MEMORY_MB)"
 DECODER_ERRORS: Final = (
     # What Pillow, libheif, libsndfile, FFmpeg and mutagen raise on bytes that are not what they should be,
     # seen or possible. One list, so that no reader forgets one.
@@ -111,6 +112,13 @@ def open_media(path: str | os.PathLike[str]) -> BinaryIO:
         return file
     file.close()
     raise MediaError(path, "empty (0 bytes)" if stat.S_ISREG(status.st_mode) else "not a regular file")
+
+
+def damage(path: str | os.PathLike[str], error: BaseException) -> MediaError:
+    """Return what is to be raised where a decoder gives a file up."""
+    if isinstance(error, MemoryError):
+        return CostlyMedia(path, TOO_MUCH_MEMORY)
+    return MediaError(path, f"damaged: {describe(error)}")
 
 
 def describe(error: BaseException) -> str:

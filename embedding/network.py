@@ -135,9 +135,14 @@ class Network:
 
         Returns:
             n unit vectors and n rows of affect.
+
+        Raises:
+            ArtefactError: The weights are missing, damaged, or give what no network gives.
         """
         session = self._image if kind == "image" else self._music
         vectors, affect = session.run(features.astype(np.float32), "embedding", "affect")
+        if not (np.isfinite(vectors).all() and np.isfinite(affect).all()):
+            raise ArtefactError(f"{self.folder}: the network says what is not a number; train it again")
         return Embedded(vectors, affect)
 
     def probability(self, inner: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -158,6 +163,7 @@ class Network:
         session = Session(path, self.card["sha256"][path.name])
         if session.width != width:
             raise ArtefactError(f"{path}: takes {session.width} features, not {width}")
+        session.require({"embedding": DIM, "affect": 2 + len(POLARITIES)})
         return session
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
@@ -46,9 +48,11 @@ class Session:
     """
 
     def __init__(self, path: Path, sha256: str, threads: int = 1, device: Device = "cpu") -> None:
-        if not path.is_file():
-            raise ArtefactError(f"{path}: the weights are missing; install Attune again")
-        if sha256_of(path) != sha256:
+        try:
+            graph = path.read_bytes()
+        except OSError as error:
+            raise ArtefactError(f"{path}: the weights are missing; install Attune again") from error
+        if hashlib.sha256(graph).hexdigest() != sha256:
             raise ArtefactError(f"{path}: the weights are damaged (checksum differs); install them again")
         import onnxruntime as ort
 
@@ -56,13 +60,17 @@ class Session:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # A graph may name other files that hold its weights; no checksum covers them. There is nothing below
+        # a file, so none is found.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path))
         provider = _PROVIDERS[device]
         if provider not in ort.get_available_providers():
             raise _no_package(device)
         if device == "cuda":
             ort.preload_dlls()  # CUDA and cuDNN may be there as Python packages, torch's for one
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=[provider])
+            # The bytes that were checked, not the path: the file may be another by now.
+            self._session = ort.InferenceSession(graph, options, providers=[provider])
         except Exception as error:
             raise ArtefactError(f"{path}: ONNX Runtime cannot load it: {error}") from error
         if provider not in self._session.get_providers():  # it goes on without a word, on the CPU
@@ -71,13 +79,30 @@ class Session:
                 "ONNX Runtime finds no GPU that it can use",
                 "it needs an NVIDIA driver, and CUDA and cuDNN of the versions that onnxruntime-gpu names",
             )
-        self._input = self._session.get_inputs()[0].name
-        self._width = self._session.get_inputs()[0].shape[-1]
+        self._path = path
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1:
+            raise ArtefactError(f"{path}: takes {len(inputs)} inputs, not one")
+        self._input = inputs[0].name
+        self._shape: list[int | str | None] = inputs[0].shape
 
     @property
     def width(self) -> int:
-        """Size of the input's last axis."""
-        return int(self._width)
+        """Size of the input's last axis; 0 where the graph leaves it open."""
+        last = self._shape[-1] if self._shape else None
+        return last if isinstance(last, int) else 0
+
+    def require(self, outputs: Mapping[str, int]) -> None:
+        """Make sure that the graph has outputs of these names, float32 (n, width).
+
+        Raises:
+            ArtefactError: It has not.
+        """
+        said = {one.name: (one.type, one.shape) for one in self._session.get_outputs()}
+        for name, width in outputs.items():
+            kind, shape = said.get(name, ("", []))
+            if kind != "tensor(float)" or len(shape) != 2 or shape[1] != width:
+                raise ArtefactError(f"{self._path}: has no output {name!r} of {width} float32 numbers")
 
     def run(self, batch: NDArray[np.generic], *outputs: str) -> list[NDArray[np.float32]]:
         """Run the graph.

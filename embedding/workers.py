@@ -13,14 +13,14 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import ArtefactError, MediaError, UnreachableMedia
+from core.errors import ArtefactError, CostlyMedia, MediaError, UnreachableMedia
 from embedding.extraction import (
     Extracted,
     Prepared,
@@ -30,7 +30,7 @@ from embedding.extraction import (
     extract_in_batches,
     prepare,
 )
-from embedding.media import Kind
+from embedding.media import TOO_MUCH_MEMORY, Kind
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -38,19 +38,32 @@ if TYPE_CHECKING:
     from embedding.session import Device
 
 Outcome = Extracted | MediaError
+Reader = Callable[[Iterable["Job"], "Settings", Mapping[Kind, "Backbone"]], Generator[Outcome]]
+"""What reads files: `extract_all`, or what a test puts in its place."""
 _Answer = Outcome | Prepared
 
 _CRASHED = "the decoder crashed on it; the file is probably damaged"
+_ENDED = "its reader was ended from outside; the next build tries again"
+_FAULTS = frozenset(
+    {signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, getattr(signal, "SIGBUS", 0)}
+)
 _START_S = 60.0  # a new worker first imports its libraries
 _AHEAD = 3  # files in a worker's hands: it goes on while whoever asked writes to disk
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to read."""
+    """One file to read.
+
+    Attributes:
+        path: The file.
+        kind: What it is.
+        again: A worker died on it already: perhaps of what another file had left behind.
+    """
 
     path: Path
     kind: Kind
+    again: bool = False
 
 
 def extract_all(
@@ -118,10 +131,12 @@ def _answers(jobs: Iterable[Job], settings: Settings, task: _Task) -> Generator[
             for worker in _ended(busy):
                 del busy[worker.connection]
                 outcome = worker.take()
-                heir = _go_on(worker, list(islice(queue, 1)))
+                more = [] if outcome is None else list(islice(queue, 1))
+                heir = _go_on(worker, more)
                 if heir is not None:
                     busy[heir.connection] = heir
-                yield outcome
+                if outcome is not None:
+                    yield outcome
     finally:
         for worker in busy.values():
             worker.stop()
@@ -186,8 +201,10 @@ class _Worker:
         with contextlib.suppress(OSError):  # died already: its silence will be heard
             self.connection.send(job)
 
-    def take(self) -> _Answer:
+    def take(self) -> _Answer | None:
         """Return what became of its first file; a worker that is late or dead is stopped for good.
+
+        None: it died for the first time on this file, which is back at the head of those that wait.
 
         Raises:
             ArtefactError: The weights are missing or damaged.
@@ -202,11 +219,20 @@ class _Worker:
                 if self.waiting:
                     self._start_clock()
                 return outcome
-            reason = f"reading it took more than {self._limit_s(job):g} s"
         except (EOFError, OSError):
-            reason = _CRASHED
+            self.stop()
+            return self._died_on(job)
         self.stop()
-        return UnreachableMedia(job.path, reason)
+        variable = "ATTUNE_IMAGE_TIMEOUT_S" if job.kind == "image" else "ATTUNE_MUSIC_TIMEOUT_S"
+        return CostlyMedia(job.path, f"reading it took more than {self._limit_s(job):g} s ({variable})")
+
+    def _died_on(self, job: Job) -> MediaError | None:
+        if not job.again:
+            self.waiting.appendleft(replace(job, again=True))
+            return None
+        if -(self._process.exitcode or 0) in _FAULTS:
+            return CostlyMedia(job.path, _CRASHED)
+        return UnreachableMedia(job.path, _ENDED)
 
     def _start_clock(self) -> None:
         self.deadline = time.monotonic() + self._limit_s(self.waiting[0]) + self._grace_s
@@ -245,7 +271,7 @@ def _outcome(job: Job, backbones: Backbones, task: _Task) -> _Answer | ArtefactE
     except (MediaError, ArtefactError) as error:
         return error
     except MemoryError:
-        return UnreachableMedia(job.path, "reading it takes more memory than allowed (ATTUNE_MEMORY_MB)")
+        return CostlyMedia(job.path, TOO_MUCH_MEMORY)
     except Exception as error:  # noqa: BLE001 - whatever a library throws at one file, the run goes on
         return MediaError(job.path, f"it could not be read ({type(error).__name__}: {error})")
 
@@ -258,5 +284,6 @@ def _limit(memory_mb: int) -> None:
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is one line, not a file of a gigabyte
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 2**20, hard))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from embedding.backbones import BACKBONES, Backbone
 from embedding.extraction import Extracted
 from embedding.media import Kind
 from embedding.network import Network
-from embedding.workers import Job, extract_all
+from embedding.workers import Job, Reader, extract_all
 from indexer import catalogue, changes, kept
 from indexer.dates import date_pictures
 from indexer.locks import writing
@@ -28,8 +28,9 @@ from indexer.plan import Plan, compare
 from indexer.publish import generation_folder, publish
 from indexer.records import Generation, Root, Skipped
 from indexer.scan import Candidate, scan
-from indexer.schema import has_catalogue, is_older, open_catalogue, upgrade
-from indexer.writer import BatchWriter, reader_version
+from indexer.schema import has_catalogue, open_catalogue, upgrade
+from indexer.skips import read_known_skips
+from indexer.writer import BatchWriter, reader_version, reader_within_limits
 
 if TYPE_CHECKING:
     from core.settings import Settings
@@ -48,6 +49,7 @@ class Request:
         exclude: Globs left out below `paths`, now and in later builds; None: as in earlier builds.
         follow_links: From now on follow symbolic links below `paths`; where none is named, below all roots.
         rebuild: Read every file again.
+        suspect: Rows that are not to be believed: their files are read again.
     """
 
     library: Path
@@ -55,6 +57,7 @@ class Request:
     exclude: tuple[str, ...] | None = None
     follow_links: bool = False
     rebuild: bool = False
+    suspect: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -88,11 +91,24 @@ class Report:
     generation: Generation | None = None
 
 
-def build(request: Request, network: Network, settings: Settings, progress: Progress) -> Report:
+def build(
+    request: Request,
+    network: Network,
+    settings: Settings,
+    progress: Progress,
+    reader: Reader | None = None,
+) -> Report:
     """Bring a library up to date and publish it.
 
     Work is committed in batches under a generation that no reader sees yet. Whatever ends the build
     early, readers keep the last complete generation and the next build continues where this one stopped.
+
+    Args:
+        request: What to do.
+        network: What embeds.
+        settings: How much of the machine it may take.
+        progress: Told of each step.
+        reader: What reads the files; the worker processes by default.
 
     Raises:
         UsageError: A path does not exist, or there is none to refresh.
@@ -104,7 +120,7 @@ def build(request: Request, network: Network, settings: Settings, progress: Prog
             engine = catalogue.connect(request.library / catalogue.FILE, writable=True)
             try:
                 upgrade(engine, request.library)
-                return _build(engine, request, network, settings, progress)
+                return _build(engine, request, network, settings, progress, reader or extract_all)
             finally:
                 engine.dispose()
     except DBAPIError as error:
@@ -113,25 +129,9 @@ def build(request: Request, network: Network, settings: Settings, progress: Prog
         raise LibraryError(f"{request.library}: cannot be written ({error.strerror or error})") from error
 
 
-def modernise(library: Path) -> None:
-    """Bring the catalogue of an older Attune up to date; without one, or with today's, do nothing.
-
-    Raises:
-        LibraryError: It cannot be written, or somebody else is writing it.
-    """
-    if not is_older(library):
-        return
-    with writing(library):
-        engine = catalogue.connect(library / catalogue.FILE, writable=True)
-        try:
-            upgrade(engine, library)
-        except DBAPIError as error:
-            raise LibraryError(f"{library}: its catalogue cannot be written ({error.orig})") from error
-        finally:
-            engine.dispose()
-
-
-def plan_build(request: Request, backbones: Mapping[Kind, Backbone] = BACKBONES) -> Plan:
+def plan_build(
+    request: Request, backbones: Mapping[Kind, Backbone] = BACKBONES, settings: Settings | None = None
+) -> Plan:
     """Say what a build with a network of these backbones would do, and write nothing.
 
     Raises:
@@ -141,13 +141,12 @@ def plan_build(request: Request, backbones: Mapping[Kind, Backbone] = BACKBONES)
     refuse_wrong_paths(request)
     engine = open_catalogue(request.library)
     if engine is None:
-        found = scan(_roots_of(request, []), request.library)
-        return compare(found, [], {}, backbones, rebuild=False)
+        return compare(scan(_roots_of(request, []), request.library), [], {}, backbones)
     try:
         with engine.connect() as connection:
             roots = _roots_of(request, catalogue.read_roots(connection))
             before = catalogue.current_generation(connection)
-        return _plan(engine, request, roots, _after(before), backbones)
+        return _plan(engine, request, roots, _after(before), backbones, settings)
     except DBAPIError as error:
         raise LibraryError(f"{request.library}: its catalogue cannot be read ({error.orig})") from error
     finally:
@@ -179,7 +178,12 @@ def _roots_of(request: Request, known: Sequence[Root]) -> list[Root]:
 
 
 def _build(
-    engine: Engine, request: Request, network: Network, settings: Settings, progress: Progress
+    engine: Engine,
+    request: Request,
+    network: Network,
+    settings: Settings,
+    progress: Progress,
+    reader: Reader,
 ) -> Report:
     with engine.begin() as connection:
         roots = _roots_of(request, catalogue.read_roots(connection))
@@ -187,17 +191,21 @@ def _build(
             changes.write_root(connection, root)
         before = catalogue.current_generation(connection)
     pending = _after(before)
-    writer = BatchWriter(engine, request.library, network, pending)
+    writer = BatchWriter(engine, request.library, network, pending, settings)
 
     progress.start("looking for files", None)
-    plan = _plan(engine, request, roots, pending, network.backbones)
+    plan = _plan(engine, request, roots, pending, network.backbones, settings)
     progress.finish()
 
     report = Report(unchanged=plan.unchanged, missing=plan.missing, removed=len(plan.gone))
     writer.retire(plan)
     to_read = plan.read if request.rebuild else _without_copies(plan, writer, progress, report)
-    _read(to_read, plan, writer, network, settings, progress, report)
-    report.re_embedded = writer.re_embed(progress)
+    _read(to_read, plan, writer, network, reader, settings, progress, report)
+    report.re_embedded, damaged = writer.re_embed(progress)
+    if damaged:
+        request = replace(request, rebuild=False, suspect=frozenset(damaged))
+        plan = _plan(engine, request, roots, pending, network.backbones, settings)
+        _read(plan.read, plan, writer, network, reader, settings, progress, report)
     date_pictures(engine, pending, progress)
     writer.complete()
 
@@ -217,11 +225,7 @@ def _differs(engine: Engine, library: Path, before: Generation, network: Network
     if (before.network, before.network_source) != (network.id, network.source):
         return True
     with engine.connect() as connection:
-        return changes.has_changes(connection, pending) or not _has_files(library, before)
-
-
-def _has_files(library: Path, generation: Generation) -> bool:
-    return generation_folder(library, generation.id).is_dir()
+        return changes.has_changes(connection, pending) or not generation_folder(library, before.id).is_dir()
 
 
 def _plan(
@@ -230,12 +234,13 @@ def _plan(
     roots: Sequence[Root],
     pending: int,
     backbones: Mapping[Kind, Backbone],
+    settings: Settings | None,
 ) -> Plan:
     found = scan(roots, request.library)
     with engine.connect() as connection:
         known = changes.read_known(connection, pending)
-        skips = changes.read_known_skips(connection, reader_version())
-        plan = compare(found, known, skips, backbones, rebuild=request.rebuild)
+        skips = read_known_skips(connection, (reader_version(), reader_within_limits(settings)))
+        plan = compare(found, known, skips, backbones, rebuild=request.rebuild, suspect=request.suspect)
         if plan.other:
             contents = {kind: kept.kept_contents(connection, one.id) for kind, one in backbones.items()}
             plan.kept = {one for one, content in plan.other.items() if content in contents[one.kind]}
@@ -262,6 +267,7 @@ def _read(
     plan: Plan,
     writer: BatchWriter,
     network: Network,
+    reader: Reader,
     settings: Settings,
     progress: Progress,
     report: Report,
@@ -274,7 +280,7 @@ def _read(
     committed = time.monotonic()
     progress.start("reading files", len(candidates))
     try:
-        with closing(extract_all(jobs, settings, network.backbones)) as outcomes:
+        with closing(reader(jobs, settings, network.backbones)) as outcomes:
             for outcome in outcomes:
                 batch.append(outcome)
                 progress.advance()

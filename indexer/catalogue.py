@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    ExceptionContext,
     Integer,
     Row,
     String,
@@ -28,12 +29,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import QueuePool
 
+from core.errors import DamagedLibrary
 from embedding.media import Kind
 from embedding.network import DIM, Affect
 from indexer.records import Generation, Item, Root, Skipped, Stamp
 from indexer.tables import NO_DATE, embeddings, generations, items, roots, skipped, state
 
 FILE = "catalogue.db"
+_SIGNS = ("Could not decode", "no such table", "no such column", "unsupported file format")
 _Key = TypeVar("_Key")
 _MANY = 500  # bound parameters of one statement; SQLite's floor is 999
 
@@ -63,13 +66,32 @@ def connect(path: Path, *, writable: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
-        if writable:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-        else:
+        if not writable:
             connection.execute("PRAGMA query_only = ON")
+            return
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.DatabaseError as error:
+            raise _explained(path.parent, error) from error
+        connection.execute("PRAGMA synchronous = FULL")
+
+    @event.listens_for(engine, "handle_error")
+    def _explain(context: ExceptionContext) -> None:
+        error = context.original_exception
+        if (
+            isinstance(error, sqlite3.DatabaseError)
+            and (explained := _explained(path.parent, error)) != error
+        ):
+            raise explained from error
 
     return engine
+
+
+def _explained(library: Path, error: sqlite3.DatabaseError) -> Exception:
+    """Return what a person is told: SQLite has no class of its own for a broken file."""
+    if type(error) is sqlite3.DatabaseError or str(error).startswith(_SIGNS):
+        return DamagedLibrary(library, error)
+    return error
 
 
 def seen_by(generation: int | BindParameter[int]) -> ColumnElement[bool]:
@@ -85,7 +107,7 @@ _IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _AFFECT = ("valence", "arousal", "positive", "neutral", "negative")
 _ITEM = select(
     *(getattr(items.c, name) for name in ("id", "kind", "path", "duration_s", "title", "artist", "taken")),
-    *(getattr(items.c, name) for name in ("feature_row", "feature_rows")),
+    *(getattr(items.c, name) for name in ("feature_row", "feature_rows", "features_crc")),
     *(getattr(embeddings.c, name) for name in _AFFECT),
 ).select_from(items.join(embeddings, _OF_NETWORK))
 _ITEMS = _ITEM.where(items.c.id.in_(_IDS))
@@ -248,6 +270,7 @@ def _item(row: Row[Any]) -> Item:
         taken=of["taken"] or None,
         feature_row=of["feature_row"],
         feature_rows=of["feature_rows"],
+        features_crc=of["features_crc"],
     )
 
 

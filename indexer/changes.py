@@ -7,16 +7,17 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from core.paths import is_below_any
 from embedding.media import Kind
 from indexer.catalogue import chunks, seen_by
 from indexer.records import Root, Stamp
-from indexer.tables import embeddings, generations, items, roots, skipped, state
+from indexer.seals import seal_embedding, seal_item
+from indexer.tables import embeddings, generations, items, roots, state
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class NewItem:
         backbone: Id of what made its features.
         feature_row: Its first row in the store.
         feature_rows: How many rows it has there.
+        features_crc: Their checksum.
         said: Its embedding and affect; None: to be embedded from its features.
         taken: Date of capture, `NO_DATE` where the file names none, None where nobody has looked.
     """
@@ -65,6 +67,7 @@ class NewItem:
     backbone: str
     feature_row: int
     feature_rows: int
+    features_crc: int | None
     said: Said | None
     duration_s: float | None = None
     width: int | None = None
@@ -72,16 +75,6 @@ class NewItem:
     title: str | None = None
     artist: str | None = None
     taken: str | None = None
-
-
-def read_known_skips(connection: Connection, reader: str) -> dict[Stamp, str]:
-    """Return the files that this reader has already given up on, with their reasons."""
-    rows = connection.execute(
-        select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns, skipped.c.reason).where(
-            skipped.c.reader == reader
-        )
-    )
-    return {Stamp(os.fsdecode(path), size, mtime_ns): reason for path, size, mtime_ns, reason in rows}
 
 
 def read_known(connection: Connection, generation: int) -> Iterator[Known]:
@@ -109,14 +102,14 @@ def write_items(connection: Connection, new: Sequence[NewItem], network: str, ge
     """Add rows to a generation, each with its embedding where it has one."""
     if not new:
         return
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "kind": one.kind,
             "path": os.fsencode(one.stamp.path),
             "size": one.stamp.size,
             "mtime_ns": one.stamp.mtime_ns,
             "content": one.content,
-            "duration_s": one.duration_s,
+            "duration_s": None if one.duration_s is None else float(one.duration_s),
             "width": one.width,
             "height": one.height,
             "title": one.title,
@@ -125,10 +118,13 @@ def write_items(connection: Connection, new: Sequence[NewItem], network: str, ge
             "backbone": one.backbone,
             "feature_row": one.feature_row,
             "feature_rows": one.feature_rows,
+            "features_crc": one.features_crc,
             "added": generation,
         }
         for one in new
     ]
+    for row in rows:
+        row["seal"] = seal_item(row)
     added = insert(items).returning(items.c.id, sort_by_parameter_order=True)
     ids = connection.execute(added, rows).scalars().all()
     said = [(item, one.said) for item, one in zip(ids, new, strict=True) if one.said is not None]
@@ -139,7 +135,7 @@ def write_embeddings(connection: Connection, network: str, said: Sequence[tuple[
     """Add what a network says of items, by their ids."""
     if not said:
         return
-    rows = []
+    rows: list[dict[str, Any]] = []
     for item, one in said:
         valence, arousal, positive, neutral, negative = (float(value) for value in one.affect)
         rows.append(
@@ -155,6 +151,7 @@ def write_embeddings(connection: Connection, network: str, said: Sequence[tuple[
                 "moments": None if one.moments is None else one.moments.astype("<f2").tobytes(),
             }
         )
+        rows[-1]["seal"] = seal_embedding(rows[-1])
     connection.execute(insert(embeddings), rows)
 
 
@@ -162,28 +159,6 @@ def remove(connection: Connection, ids: Iterable[int], generation: int) -> None:
     """Take items out of a generation and all later ones; readers of older ones still see them."""
     for some in chunks(list(ids)):
         connection.execute(update(items).where(items.c.id.in_(some)).values(removed=generation))
-
-
-def write_skip(connection: Connection, stamp: Stamp, reason: str, reader: str) -> None:
-    """Remember that a file cannot be used."""
-    forget_skip(connection, stamp.path)
-    connection.execute(
-        insert(skipped).values(
-            path=os.fsencode(stamp.path),
-            size=stamp.size,
-            mtime_ns=stamp.mtime_ns,
-            reader=reader,
-            reason=reason,
-        )
-    )
-
-
-def keep_skips(connection: Connection, paths: set[str], missing: Sequence[str]) -> None:
-    """Forget all skipped files but these, and but those below folders of which nothing is known."""
-    for known in connection.execute(select(skipped.c.path)).scalars().all():
-        path = os.fsdecode(known)
-        if path not in paths and not is_below_any(path, missing):
-            forget_skip(connection, path)
 
 
 def remove_lost(connection: Connection, backbone: str, kept_rows: int, generation: int) -> None:
@@ -207,11 +182,6 @@ def has_changes(connection: Connection, generation: int) -> bool:
     """Say whether rows were added to or taken from a generation already, by a build that was cut short."""
     touched = select(items.c.id).where((items.c.added == generation) | (items.c.removed == generation))
     return connection.execute(touched.limit(1)).first() is not None
-
-
-def forget_skip(connection: Connection, path: str) -> None:
-    """Forget that a file could not be used."""
-    connection.execute(delete(skipped).where(skipped.c.path == os.fsencode(path)))
 
 
 def write_generation(

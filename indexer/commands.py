@@ -57,8 +57,9 @@ def build_index(
     from core.terminal import shown_progress
     from embedding.network import SHIPPED, open_network
     from embedding.session import choose_device
-    from indexer.build import Request, build, modernise, plan_build, refuse_wrong_paths
+    from indexer.build import Request, build, plan_build, refuse_wrong_paths
     from indexer.library import lacking_features, published
+    from indexer.schema import modernise
 
     folder = library_folder(library)
     names = tuple(str(path) for path in paths or [])

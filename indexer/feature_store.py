@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import zlib
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artefacts import fsync
-from embedding.backbones import Backbone
+from core.artefacts import fsync, make_folder
+from embedding.backbones import BACKBONES, Backbone
 
 FOLDER = "features"
+_PART: Final = 1 << 10  # rows in memory
 
 
 class FeatureStore:
@@ -25,9 +29,17 @@ class FeatureStore:
     Args:
         library: The library's folder.
         backbone: Whose features.
+        opened: How a file is opened for appending; disks fail, and tests show what happens then.
     """
 
-    def __init__(self, library: Path, backbone: Backbone) -> None:
+    def __init__(
+        self,
+        library: Path,
+        backbone: Backbone,
+        opened: Callable[[Path], IO[bytes]] = lambda path: path.open("ab"),
+    ) -> None:
+        self._opened = opened
+        self._mapped: NDArray[np.float16] | None = None
         self._path = library / FOLDER / f"{backbone.id}.f16"
         self._width = backbone.width
         self._row_bytes = backbone.width * 2
@@ -42,42 +54,72 @@ class FeatureStore:
         Where a damaged file has fewer, zeros take the place of those that are lost. No generation to come
         may name them.
         """
-        self._path.parent.mkdir(exist_ok=True)
+        make_folder(self._path.parent)
         with self._path.open("ab") as file:
             file.truncate(min(rows, self.count()) * self._row_bytes)  # half a row is a lost row
             file.truncate(rows * self._row_bytes)
         fsync(self._path.parent)
 
-    def has(self, first: int, count: int) -> bool:
-        """Say whether rows are kept and were not lost."""
-        return self.read(first, count) is not None
+    def has(self, first: int, count: int, crc: int | None) -> bool:
+        """Say whether rows are kept and are what was written."""
+        return crc is not None and self.crc_of(first, count) == crc
 
-    def read(self, first: int, count: int) -> NDArray[np.float16] | None:
-        """Return rows, float16 (count, width); None if any of them is missing or was lost."""
+    def crc_of(self, first: int, count: int) -> int | None:
+        """Return the CRC-32 of the bytes of rows; None if any of them is missing or was lost."""
+        rows = self._kept(first, count)
+        return None if rows is None else _crc(rows)
+
+    def read(self, first: int, count: int, crc: int | None) -> NDArray[np.float16] | None:
+        """Return rows, float16 (count, width); None if any of them is missing, was lost or is damaged."""
+        rows = self._kept(first, count)
+        return rows if rows is not None and _crc(rows) == crc else None
+
+    def _kept(self, first: int, count: int) -> NDArray[np.float16] | None:
         rows = np.asarray(self.rows()[first : first + count])
         return rows if len(rows) == count and rows.any(axis=1).all() else None
 
-    def append(self, features: list[NDArray[np.float16]]) -> list[int]:
-        """Write features durably at the end.
+    def append(self, features: list[NDArray[np.float16]]) -> list[tuple[int, int]]:
+        """Write features durably at the end; where that fails, the store ends where it did.
 
         Args:
             features: Arrays of shape (rows, width).
 
         Returns:
-            The first row of each.
+            The first row and the CRC-32 of each.
+
+        Raises:
+            OSError: The disk is full, or fails.
         """
-        with self._path.open("ab") as file:
-            first = file.tell() // self._row_bytes
-            for rows in features:
-                file.write(np.ascontiguousarray(rows, dtype="<f2").tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-        return list(accumulate((len(rows) for rows in features), initial=first))[:-1]
+        blocks = [np.ascontiguousarray(rows, dtype="<f2").data for rows in features]
+        with self._opened(self._path) as file:
+            end = file.tell()
+            try:
+                for block in blocks:
+                    file.write(block)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                with contextlib.suppress(OSError):
+                    file.truncate(end)
+                raise
+        firsts = accumulate((len(rows) for rows in features), initial=end // self._row_bytes)
+        return list(zip(firsts, map(zlib.crc32, blocks), strict=False))
 
     def rows(self) -> NDArray[np.float16]:
         """Return all whole rows, memory-mapped: float16, shape (rows, width)."""
         count = self.count()
         if count == 0:
             return np.empty((0, self._width), np.float16)
-        mapped: Any = np.memmap(self._path, dtype="<f2", mode="r", shape=(count, self._width))
-        return mapped  # type: ignore[no-any-return]
+        if self._mapped is None or len(self._mapped) != count:
+            mapped: Any = np.memmap(self._path, dtype="<f2", mode="r", shape=(count, self._width))
+            self._mapped = mapped
+        return self._mapped
+
+
+def stores_of(library: Path, backbones: Iterable[Backbone] = ()) -> dict[str, FeatureStore]:
+    """Return the stores of the shipped backbones, and of others, by the id of their backbone."""
+    return {one.id: FeatureStore(library, one) for one in (*BACKBONES.values(), *backbones)}
+
+
+def _crc(rows: NDArray[np.float16]) -> int:
+    return zlib.crc32(np.ascontiguousarray(rows, "<f2").data)

@@ -10,7 +10,13 @@ from sqlalchemy import Connection, Row, func, select
 from embedding.backbones import Backbone
 from embedding.media import Kind
 from indexer.catalogue import chunks, seen_by
+from indexer.seals import are_whole
 from indexer.tables import embeddings, items
+
+_SAID = (
+    *(column for column in embeddings.c if column.name != "seal"),
+    embeddings.c.seal.label("embedding_seal"),
+)
 
 
 def find_contents(
@@ -18,19 +24,20 @@ def find_contents(
 ) -> dict[tuple[Kind, bytes], Row[Any]]:
     """Return the newest row with features by these backbones of each kind and content, of any generation.
 
-    Columns of the item, and of its embedding by the network: null where there is none.
+    Columns of the item, and of its embedding by the network: null where there is none. Rows that
+    are not as they were written do not count.
     """
     found: dict[tuple[Kind, bytes], Row[Any]] = {}
     for some in chunks(list(contents)):
         rows = connection.execute(
-            select(items, embeddings)
+            select(items, *_SAID)
             .outerjoin(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
             .where(items.c.content.in_(some))
             .order_by(embeddings.c.item.is_not(None), items.c.id)
         )
         for row in rows:
             said = row._mapping
-            if said["backbone"] == backbones[said["kind"]].id:
+            if said["backbone"] == backbones[said["kind"]].id and are_whole(dict(said)):
                 found[said["kind"], said["content"]] = row
     return found
 
@@ -59,12 +66,15 @@ def feature_rows_in_use(connection: Connection, backbone: str) -> int:
 
 def read_without(
     connection: Connection, generation: int, network: str, backbone: Backbone
-) -> list[tuple[int, int, int]]:
-    """Return (id, feature row, feature rows) of a backbone's items that this network has not embedded."""
+) -> list[tuple[int, int, int, int | None]]:
+    """Return (id, feature row, feature rows, their checksum) of what this network has not embedded.
+
+    Only items whose features are of the backbone.
+    """
     done = select(embeddings.c.item).where(embeddings.c.network == network)
-    query = select(items.c.id, items.c.feature_row, items.c.feature_rows).where(
+    query = select(items.c.id, items.c.feature_row, items.c.feature_rows, items.c.features_crc).where(
         seen_by(generation),
         items.c.backbone == backbone.id,
         items.c.id.not_in(done),
     )
-    return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(items.c.feature_row))]
+    return [(*row,) for row in connection.execute(query.order_by(items.c.feature_row))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +11,9 @@ from typing import IO, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
-from core.errors import LibraryError
+from core.errors import DamagedLibrary, LibraryError
 from embedding.backbones import Backbone
 from embedding.media import Kind
 from indexer import catalogue, kept
@@ -73,13 +74,21 @@ class Library:
                 return generation, held
 
     def _current(self) -> Generation:
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             generation = catalogue.current_generation(connection)
         if generation is None:
             raise LibraryError(
                 f"{self.path}: its first build was not finished; run the same `attune build-index` again"
             )
         return generation
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except (LookupError, ValueError, TypeError) as error:  # rows that nobody wrote like that
+            raise DamagedLibrary(self.path, type(error).__name__) from error
 
     def __enter__(self) -> Self:
         return self
@@ -106,7 +115,7 @@ class Library:
         return self._indexes[kind]
 
     def _derive_all(self) -> None:
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             for kind in KINDS:
                 self._indexes[kind] = derive_index(
                     connection, self.generation.id, self.generation.network, kind, None
@@ -138,37 +147,37 @@ class Library:
 
     def ids_below(self, kind: Kind, folders: Sequence[str]) -> list[int]:
         """Return the ids of the items of one kind that lie in one of the folders, ascending."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return catalogue.read_ids_below(connection, self.generation.id, kind, folders)
 
     def ids_taken(self, first: str | None, after: str | None) -> list[int]:
         """Return the ids of the pictures taken in [first, after), ascending; ISO 8601, None: no bound."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return catalogue.read_ids_taken(connection, self.generation.id, first, after)
 
     def items(self, ids: Sequence[int]) -> dict[int, Item]:
         """Return items by id."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return catalogue.read_items(connection, ids, self.generation.network)
 
     def vectors(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """Return embeddings, float32 (n, 128), in the order of `ids`."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return catalogue.read_vectors(connection, ids, self.generation.network)
 
     def paths(self, kind: Kind) -> list[tuple[int, str]]:
         """Return id and path of every item of one kind, by id."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return list(catalogue.read_paths(connection, self.generation.id, kind))
 
     def affect(self, kind: Kind) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return ids and (valence, arousal), shape (n, 2), of every item of one kind."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return catalogue.read_affect(connection, self.generation.id, kind, self.generation.network)
 
     def moments(self, item: int) -> NDArray[np.float32] | None:
         """Return the embeddings of a song's moments, float32 (n, 128)."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return catalogue.read_moments(connection, item, self.generation.network)
 
     def features(self, item: Item, backbone: Backbone) -> NDArray[np.float16]:
@@ -181,29 +190,31 @@ class Library:
         Raises:
             LibraryError: They are lost.
         """
-        features = FeatureStore(self.path, backbone).read(item.feature_row, item.feature_rows)
+        features = FeatureStore(self.path, backbone).read(
+            item.feature_row, item.feature_rows, item.features_crc
+        )
         if features is None:
-            raise LibraryError(f"{self.path}: lost some features; `attune build-index` computes them again")
+            raise LibraryError(f"{self.path}: lost some features; `attune repair` computes them again")
         return features
 
     def find(self, stamp: Stamp) -> Item | None:
         """Return the item that is this very file, unchanged since the build."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return catalogue.find_stamp(connection, self.generation.id, stamp, self.generation.network)
 
     def has_size(self, size: int) -> bool:
         """Say whether a file of so many bytes is in the library: else no copy of it can be."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return catalogue.has_size(connection, self.generation.id, size)
 
     def find_copy(self, kind: Kind, content: bytes) -> Item | None:
         """Return an item of one kind with this content hash."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return catalogue.find_copy(connection, self.generation.id, kind, content, self.generation.network)
 
     def roots(self) -> list[Root]:
         """Return the folders that the library follows, in path order."""
-        with self._engine.connect() as connection:
+        with self._connected() as connection:
             return catalogue.read_roots(connection)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from core.artefacts import make_folder
 from core.errors import LibraryError
 
 LOCK = "lock"
@@ -24,7 +25,7 @@ def writing(library: Path) -> Iterator[None]:
     import portalocker
 
     try:
-        library.mkdir(parents=True, exist_ok=True)
+        make_folder(library)
         file = (library / LOCK).open("a+", encoding="ascii")
     except OSError as error:
         raise LibraryError(

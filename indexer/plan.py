@@ -52,7 +52,8 @@ def compare(
     skips: dict[Stamp, str],
     backbones: Mapping[Kind, Backbone],
     *,
-    rebuild: bool,
+    rebuild: bool = False,
+    suspect: frozenset[int] = frozenset(),
 ) -> Plan:
     """Compare what is on disk with what is in the catalogue.
 
@@ -66,12 +67,13 @@ def compare(
         skips: Files that were given up, with reasons.
         backbones: Today's.
         rebuild: Read every file again.
+        suspect: Rows whose files are read again.
     """
     rows = {row.stamp.path: row for row in known}
     plan = Plan(refused=scan.refused, missing=scan.missing)
     for candidate in scan.candidates:
         row = rows.pop(candidate.stamp.path, None)
-        stands = row is not None and not rebuild and row.stamp == candidate.stamp
+        stands = row is not None and not rebuild and row.id not in suspect and row.stamp == candidate.stamp
         if row is not None:
             if stands and row.backbone == backbones[candidate.kind].id:
                 plan.unchanged += 1

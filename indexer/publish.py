@@ -13,7 +13,7 @@ from typing import get_args
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from core.artefacts import fsync, sha256_of, written_aside
+from core.artefacts import fsync, make_folder, sha256_of, written_aside
 from embedding.media import Kind
 from embedding.network import Network
 from indexer import catalogue, changes
@@ -83,18 +83,22 @@ def derive_index(
 def write_indexes(library: Path, generation: int, network: str, indexes: dict[Kind, VectorIndex]) -> None:
     """Write a generation's folder; it has its name only when all of it is durable."""
     folder = generation_folder(library, generation)
-    folder.parent.mkdir(exist_ok=True)
+    make_folder(folder.parent)
     aside = Path(tempfile.mkdtemp(prefix=_ASIDE, dir=folder.parent))
-    for kind, index in indexes.items():
-        write_file(index, aside / INDEX_FILES[kind])
-    hashes = {name: sha256_of(aside / name) for name in INDEX_FILES.values()}
-    counts = {kind: len(index) for kind, index in indexes.items()}
-    manifest = Manifest(generation, network, {str(kind): count for kind, count in counts.items()}, hashes)
-    with written_aside(aside / MANIFEST) as path:
-        path.write_text(json.dumps(asdict(manifest), indent=1))
-    aside.chmod(folder.parent.stat().st_mode)
-    shutil.rmtree(folder, ignore_errors=True)
-    aside.rename(folder)
+    try:
+        for kind, index in indexes.items():
+            write_file(index, aside / INDEX_FILES[kind])
+        hashes = {name: sha256_of(aside / name) for name in INDEX_FILES.values()}
+        counts = {str(kind): len(index) for kind, index in indexes.items()}
+        manifest = Manifest(generation, network, counts, hashes)
+        with written_aside(aside / MANIFEST) as path:
+            path.write_text(json.dumps(asdict(manifest), indent=1))
+        aside.chmod(folder.parent.stat().st_mode)
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)  # on a full disk it would stand in its own way
+        raise
     fsync(folder.parent)
 
 
@@ -112,11 +116,18 @@ def publish(engine: Engine, library: Path, generation: int, network: Network) ->
             if before is not None and before.network == network.id:
                 start = read_index(library, before.id, network.id, kind)
             indexes[kind] = derive_index(connection, generation, network.id, kind, start)
+    sweep(library)
     write_indexes(library, generation, network.id, indexes)
     with engine.begin() as connection:
         counts = len(indexes["image"]), len(indexes["music"])
         changes.write_generation(connection, generation, (network.id, network.source), *counts)
     purge(engine, library)
+
+
+def sweep(library: Path) -> None:
+    """Delete index folders that a kill left half written."""
+    for folder in (library / FOLDER).glob(f"{_ASIDE}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def purge(engine: Engine, library: Path) -> None:
@@ -127,8 +138,6 @@ def purge(engine: Engine, library: Path) -> None:
         return
     kept = [current.id]
     for folder in (library / FOLDER).iterdir():
-        if folder.name.startswith(_ASIDE):
-            shutil.rmtree(folder, ignore_errors=True)  # left by a kill
         generation = int(folder.name) if folder.name.isdigit() else None
         if generation is None or generation >= current.id:
             continue

@@ -33,6 +33,7 @@ class Item:
         taken: When a picture was taken, ISO 8601 in the camera's local time, if its file says so.
         feature_row: First row in the store of its backbone's features.
         feature_rows: How many rows it has there.
+        features_crc: Their checksum.
     """
 
     id: int
@@ -45,6 +46,7 @@ class Item:
     taken: str | None
     feature_row: int
     feature_rows: int
+    features_crc: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -100,7 +101,9 @@ def _walk(root: Root, library: str, found: Scan) -> Iterator[_Entry]:
                 status = entry.stat()
             except FileNotFoundError:
                 continue  # vanished while we looked, or a link to nowhere
-            except OSError:
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    continue  # a link to itself
                 found.missing.append(entry.path)
                 continue
             if not stat.S_ISDIR(status.st_mode):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from core.errors import LibraryError
+from core.errors import DamagedLibrary, LibraryError
 from indexer.catalogue import FILE, connect
+from indexer.feature_store import stores_of
+from indexer.locks import writing
+from indexer.seals import seal_old_rows
 
-HEAD = "0002"
+HEAD = "0003"
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -80,12 +84,13 @@ def _open(library: Path) -> tuple[Engine, str] | None:
             revision = revision_of(connection)
     except DBAPIError as error:
         engine.dispose()
-        raise LibraryError(
-            f"{library}: its catalogue cannot be read ({error.orig}); move the folder away and build again"
-        ) from error
+        raise LibraryError(f"{library}: its catalogue cannot be read ({error.orig})") from error
     if revision is None:
         engine.dispose()
         return None
+    if not re.fullmatch(r"\d{4}", revision):
+        engine.dispose()
+        raise DamagedLibrary(library, "its schema has no number")
     return engine, revision
 
 
@@ -113,3 +118,22 @@ def upgrade(engine: Engine, library: Path) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        seal_old_rows(connection, stores_of(library))
+
+
+def modernise(library: Path) -> None:
+    """Bring the catalogue of an older Attune up to date; without one, or with today's, do nothing.
+
+    Raises:
+        LibraryError: It cannot be written, or somebody else is writing it.
+    """
+    if not is_older(library):
+        return
+    with writing(library):
+        engine = connect(library / FILE, writable=True)
+        try:
+            upgrade(engine, library)
+        except DBAPIError as error:
+            raise LibraryError(f"{library}: its catalogue cannot be written ({error.orig})") from error
+        finally:
+            engine.dispose()

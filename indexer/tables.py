@@ -69,6 +69,8 @@ items = Table(
     Column("feature_rows", Integer, nullable=False),
     Column("added", Integer, nullable=False),
     Column("removed", Integer),
+    Column("features_crc", BigInteger),  # NULL: the features were lost before there were checksums
+    Column("seal", BigInteger),  # checksum of all that never changes
     Index("items_path", "path"),
     Index("items_content", "content"),
     Index("items_size", "size"),
@@ -88,6 +90,7 @@ embeddings = Table(
     Column("neutral", Float, nullable=False),
     Column("negative", Float, nullable=False),
     Column("moments", LargeBinary),  # float16 (n, 128), music only
+    Column("seal", BigInteger),
 )
 
 skipped = Table(

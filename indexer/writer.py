@@ -7,13 +7,13 @@ from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine, Row, RowMapping
 
-from core.errors import MediaError, UnreachableMedia
+from core.errors import CostlyMedia, MediaError, UnreachableMedia
 from core.progress import Progress
 from embedding.extraction import Extracted, content_of
 from embedding.media import Kind
@@ -25,7 +25,11 @@ from indexer.feature_store import FeatureStore
 from indexer.plan import Plan
 from indexer.records import Stamp
 from indexer.scan import Candidate
+from indexer.skips import keep_skips, write_skip
 from indexer.tables import NO_DATE
+
+if TYPE_CHECKING:
+    from core.settings import Settings
 
 PASSING = "passing"  # in place of a reader's version: the reason may be gone next time
 _PICTURES = 512  # pictures a run of the network
@@ -38,6 +42,15 @@ def reader_version() -> str:
     return "+".join([version("attune"), *extras])
 
 
+def reader_within_limits(settings: Settings | None) -> str:
+    """Return what decides which files can be read with so much time and memory; None: the environment's."""
+    from core.settings import load_settings
+
+    settings = settings or load_settings()
+    limits = settings.image_timeout_s, settings.music_timeout_s, settings.memory_mb
+    return "+".join([reader_version(), *(f"{limit:g}" for limit in limits)])
+
+
 class BatchWriter:
     """The pending generation of a build.
 
@@ -46,9 +59,18 @@ class BatchWriter:
         library: The library's folder.
         network: What embeds the items.
         generation: The generation that the rows will belong to.
+        settings: The limits that files are read within.
     """
 
-    def __init__(self, engine: Engine, library: Path, network: Network, generation: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        library: Path,
+        network: Network,
+        generation: int,
+        settings: Settings,
+    ) -> None:
+        self._reader = reader_within_limits(settings)
         self._engine = engine
         self._network = network
         self._generation = generation
@@ -68,9 +90,9 @@ class BatchWriter:
         with self._engine.begin() as connection:
             changes.remove(connection, plan.gone, self._generation)
             still = {skip.path for skip in plan.hopeless}
-            changes.keep_skips(connection, still, plan.missing)
+            keep_skips(connection, still, plan.missing)
             for refused in plan.refused:
-                changes.write_skip(connection, refused.stamp, refused.reason, reader_version())
+                write_skip(connection, refused.stamp, refused.reason, reader_version())
 
     def copy_known(self, candidates: Sequence[Candidate], plan: Plan) -> list[Candidate]:
         """Write rows for the files whose content has features already; return the rest.
@@ -90,7 +112,9 @@ class BatchWriter:
             for candidate in candidates:
                 content = contents.get(candidate)
                 row = None if content is None else found.get((candidate.kind, content))
-                if row is None or not self._stores[candidate.kind].has(row.feature_row, row.feature_rows):
+                if row is None or not self._stores[candidate.kind].has(
+                    row.feature_row, row.feature_rows, row.features_crc
+                ):
                     rest.append(candidate)
                 else:
                     copies.append(_copied(candidate, row))
@@ -130,42 +154,52 @@ class BatchWriter:
             for outcome in batch:
                 path = str(outcome.path)
                 if isinstance(outcome, MediaError):
-                    reader = PASSING if isinstance(outcome, UnreachableMedia) else reader_version()
-                    changes.write_skip(connection, stamps[path], outcome.reason, reader)
+                    write_skip(connection, stamps[path], outcome.reason, self._reader_of(outcome))
             settled = [str(one.path) for one in batch if not isinstance(one, UnreachableMedia)]
             old = [replaced[path] for path in settled if path in replaced]
             changes.remove(connection, old, self._generation)
         self._sizes.update(item.stamp.size for item in items)
+
+    def _reader_of(self, error: MediaError) -> str:
+        if isinstance(error, UnreachableMedia):
+            return PASSING
+        return self._reader if isinstance(error, CostlyMedia) else reader_version()
 
     def complete(self) -> None:
         """Leave out of the generation what has no embedding by its network."""
         with self._engine.begin() as connection:
             changes.remove_unembedded(connection, self._generation, self._network.id)
 
-    def re_embed(self, progress: Progress) -> int:
-        """Embed, from kept features, the items that this network has not seen; return how many."""
-        todo: dict[Kind, list[tuple[int, int, int]]] = {}
+    def re_embed(self, progress: Progress) -> tuple[int, set[int]]:
+        """Embed, from kept features, the items that this network has not seen.
+
+        Returns:
+            How many, and the ids of those whose features are damaged: they must be read again.
+        """
+        todo: dict[Kind, list[tuple[int, int, int, int | None]]] = {}
         with self._engine.connect() as connection:
             for kind, backbone in self._network.backbones.items():
                 todo[kind] = kept.read_without(connection, self._generation, self._network.id, backbone)
         count = sum(len(rows) for rows in todo.values())
+        damaged: set[int] = set()
         if count == 0:
-            return 0
+            return 0, damaged
         progress.start("embedding again", count)
         for kind, places in todo.items():
             if not places:
                 continue
-            features = self._stores[kind].rows()
             for begin in range(0, len(places), _PICTURES):
                 some = places[begin : begin + _PICTURES]
-                ids = [place[0] for place in some]
-                arrays = [np.asarray(features[first : first + rows]) for _, first, rows in some]
-                said = zip(ids, _say(self._network, kind, arrays), strict=True)
+                read = [(item, self._stores[kind].read(first, rows, crc)) for item, first, rows, crc in some]
+                whole = [(item, features) for item, features in read if features is not None]
+                said = _say(self._network, kind, [features for _, features in whole]) if whole else []
                 with self._engine.begin() as connection:
-                    changes.write_embeddings(connection, self._network.id, list(said))
+                    ids = [item for item, _ in whole]
+                    changes.write_embeddings(connection, self._network.id, list(zip(ids, said, strict=True)))
+                damaged.update(item for item, features in read if features is None)
                 progress.advance(len(some))
         progress.finish()
-        return count
+        return count - len(damaged), damaged
 
     def _embedded(self, good: Iterable[Extracted], stamps: dict[str, Stamp]) -> list[NewItem]:
         items = []
@@ -176,7 +210,7 @@ class BatchWriter:
             arrays = [one.features for one in some]
             rows = self._stores[kind].append(arrays)
             said = _say(self._network, kind, arrays)
-            for one, row, of_one in zip(some, rows, said, strict=True):
+            for one, (row, crc), of_one in zip(some, rows, said, strict=True):
                 items.append(
                     NewItem(
                         kind=kind,
@@ -185,6 +219,7 @@ class BatchWriter:
                         backbone=backbone.id,
                         feature_row=row,
                         feature_rows=len(one.features),
+                        features_crc=crc,
                         said=of_one,
                         duration_s=one.duration_s,
                         width=one.width,
@@ -222,6 +257,7 @@ def _copied(candidate: Candidate, row: Row[Any]) -> NewItem:
         backbone=of["backbone"],
         feature_row=of["feature_row"],
         feature_rows=of["feature_rows"],
+        features_crc=of["features_crc"],
         said=None if of["vector"] is None else _said_of(of),
         duration_s=of["duration_s"],
         width=of["width"],

@@ -21,7 +21,11 @@ _CURVE_WIDTH = 48
 
 
 def print_paths(answer: Answer, end: bytes) -> None:
-    """Print the answers' paths as they are on disk, each followed by `end`."""
+    """Print the answers' paths as they are on disk, each followed by `end`; a terminal gets them escaped."""
+    if sys.stdout.isatty():
+        for result in answer.results:
+            sys.stdout.write(printable(result.path) + "\n")
+        return
     sys.stdout.buffer.write(b"".join(os.fsencode(result.path) + end for result in answer.results))
     sys.stdout.buffer.flush()
 

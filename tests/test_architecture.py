@@ -93,9 +93,11 @@ def test_only_commands_know_typer() -> None:
     }
     assert knowing == {
         "benchmarks/commands.py",
+        "benchmarks/soak_commands.py",
         "benchmarks/speed_commands.py",
         "benchmarks/story_commands.py",
         "core/options.py",
+        "indexer/care_commands.py",
         "indexer/commands.py",
         "retrieval/commands.py",
         "retrieval/story/commands.py",

@@ -5,6 +5,8 @@ Equal to `embedding.logmel` but for the order of sums: less than `TOLERANCE` apa
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -48,4 +50,8 @@ class TorchSpectrogram:
 
 def spectrogram_on(device: str) -> TorchSpectrogram | None:
     """Return what makes moments on a GPU; None where that is not asked for, or torch has none."""
-    return TorchSpectrogram(device) if device == "cuda" and torch.cuda.is_available() else None
+    if device != "cuda" or not torch.cuda.is_available():
+        return None
+    # A training holds torch to deterministic algorithms; cuBLAS, which applies the filters, then wants this.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    return TorchSpectrogram(device)

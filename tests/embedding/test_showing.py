@@ -12,7 +12,6 @@ from core.errors import MediaError
 from embedding.showing import read_for_showing
 from tests.media_factory import IMAGE_DAMAGE, bomb, damaged, scene
 
-
 MODES = ("rgb.jpg", "rgba.png", "l.png", "palette.gif", "cmyk.jpg", "deep.png", "one.avif")
 
 

@@ -40,7 +40,9 @@ def dates(library: Path) -> dict[str, str | None]:
 def to_first_schema(library: Path) -> None:
     """Make a library what the first version of Attune wrote."""
     with closing(sqlite3.connect(library / "catalogue.db")) as connection:
-        connection.execute("ALTER TABLE items DROP COLUMN taken")
+        for column in ("taken", "features_crc", "seal"):
+            connection.execute(f"ALTER TABLE items DROP COLUMN {column}")
+        connection.execute("ALTER TABLE embeddings DROP COLUMN seal")
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
         connection.commit()
 

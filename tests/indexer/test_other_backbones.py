@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +39,12 @@ def library(tmp_path: Path, built: Path) -> Path:
 def _nothing_is_read(jobs: Iterator[workers.Job], *_: object) -> Iterator[MediaError]:
     assert list(jobs) == []
     yield from ()
+
+
+def _rows(library: Path, name: str = "") -> int:
+    with closing(sqlite3.connect(library / "catalogue.db")) as connection:
+        paths = [os.fsdecode(row[0]) for row in connection.execute("SELECT path FROM items")]
+    return sum(path.endswith(name) for path in paths)
 
 
 def _vectors(library: Path, network: Network) -> dict[str, np.ndarray]:
@@ -77,6 +86,7 @@ def test_another_backbone_reads_again_and_going_back_does_not(
             np.testing.assert_allclose(again[path], vector, atol=1e-6)
         run_build(library, dearer)
         assert run_build(library, dearer).unchanged == PHOTOS + SONGS
+    assert _rows(library) <= 3 * PHOTOS + SONGS  # seen now, seen by readers of the generation before, kept
     for path, vector in _vectors(library, dearer).items():
         np.testing.assert_allclose(vector, by_dearer[path], atol=1e-6)
 
@@ -92,6 +102,9 @@ def test_features_of_both_go_with_the_file(
     for number in range(3):  # what no generation sees is purged
         photo(own_media / "new.jpg", 90 + number, (200, 150 + number))
         run_build(library, dearer)
+    assert _rows(library, "photo 01.png") == 0
+    assert _rows(library, "photo 00.jpg") == 1
+    assert _rows(library, "photo 02.webp") == 2
     report = run_build(library, network)
     assert (report.read_again, report.added, report.removed) == (2, 0, 0)
     assert (report.kept, report.re_embedded) == (PHOTOS - 2, PHOTOS - 2 + SONGS)

@@ -1,0 +1,161 @@
+"""Attune under strain: builds that are killed, and thousands of files that are damaged or hostile."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.hostile_media import animation, mutated, silence, special, truncated, valid_files
+from benchmarks.kills import kill_builds
+from benchmarks.pipeline import MemoryWatch
+from benchmarks.shell import ATTUNE
+from core.progress import Progress
+
+_CHUNK: Final = 2_000  # files a library
+_LIMITS: Final = {"ATTUNE_IMAGE_TIMEOUT_S": "30", "ATTUNE_MUSIC_TIMEOUT_S": "120"}
+_OUTCOMES: Final = {
+    "crashed": "the decoder crashed",
+    "hung": "took more than",
+    "too large": "more memory",
+}
+
+
+@dataclass(slots=True)
+class MediaSoak:
+    """What became of hostile files.
+
+    Attributes:
+        files: How many there were.
+        read: Those that could be read after all.
+        skipped: Those that were skipped, each with a reason.
+        crashed: Of these, those on which a decoder crashed.
+        hung: Of these, those that took too long.
+        too_large: Of these, those that took too much memory.
+        peak_mb: Largest sum of the proportional set sizes of all processes of a build.
+        failures: What should not have been: a build that failed, a file that is not accounted for.
+        reasons: How often each reason was given, numbers left out.
+    """
+
+    files: int = 0
+    read: int = 0
+    skipped: int = 0
+    crashed: int = 0
+    hung: int = 0
+    too_large: int = 0
+    peak_mb: float = 0.0
+    failures: list[str] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+def measure(
+    kills: int, files: int, folder: Path, seed: int, workers: int, progress: Progress
+) -> dict[str, Any]:
+    """Kill builds, then read hostile files.
+
+    Args:
+        kills: Builds to kill.
+        files: Mutated files to read.
+        folder: An empty folder to work in.
+        seed: Decides what is done.
+        workers: Processes that read files.
+        progress: Told of each kill and each library of files.
+
+    Returns:
+        The JSON document of `attune benchmark soak`.
+    """
+    faults = kill_builds(kills, folder / "kills", seed, progress) if kills else []
+    soak = read_hostile(files, folder / "media", seed, workers, progress)
+    document = asdict(soak)
+    document["reasons"] = dict(soak.reasons.most_common())
+    return {"seed": seed, "faults": [asdict(fault) for fault in faults], "media": document}
+
+
+def read_hostile(
+    files: int, folder: Path, seed: int, workers: int, progress: Progress, *, corpus: bool = True
+) -> MediaSoak:
+    """Build libraries of mutated files, some thousand at a time.
+
+    Args:
+        files: How many.
+        folder: A folder to work in.
+        seed: Decides how they are mutated.
+        workers: Processes that read files.
+        progress: Told of each library.
+        corpus: Whether the first library also has every format cut at each hundredth and the special files.
+    """
+    soak = MediaSoak()
+    valid = valid_files()
+    progress.start("reading hostile files", files)
+    for first in range(0, files, _CHUNK):
+        count = min(_CHUNK, files - first)
+        media = folder / f"{first:06d}"
+        media.mkdir(parents=True)
+        names = (mutated(valid, seed * 10_000_000 + first + number) for number in range(count))
+        write(media, names)
+        if corpus and first == 0:
+            write(media, ((name.encode(), data) for name, data in _whole_corpus(valid)))
+            silence(media / "twelve-hours.wav", hours=12)
+        _build(media, soak, workers)
+        shutil.rmtree(media)
+        progress.advance(count)
+    progress.finish()
+    return soak
+
+
+def _whole_corpus(valid: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    yield from truncated(valid)
+    yield from special(valid).items()
+    yield "five-thousand-frames.gif", animation(5_000)
+
+
+def write(folder: Path, files: Iterator[tuple[bytes, bytes]]) -> None:
+    """Write files, whatever their names are."""
+    for name, data in files:
+        (folder / os.fsdecode(name)).write_bytes(data)
+
+
+def _build(media: Path, soak: MediaSoak, workers: int) -> None:
+    """Build a library of a folder, and account for every file of it."""
+    library = media.with_name(f"{media.name}-library")
+    count = sum(1 for _ in media.iterdir())
+    soak.files += count
+    command = [str(ATTUNE), "build-index", str(media), "--library", str(library)]
+    command += ["--workers", str(workers), "-q"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **_LIMITS}
+    )
+    watch = MemoryWatch(process.pid)
+    watch.start()
+    _, said = process.communicate()
+    watch.stop()
+    soak.peak_mb = max(soak.peak_mb, watch.peak_mb)
+    if process.returncode or said:
+        soak.failures.append(f"build-index left with {process.returncode}: {said[-300:]!r}")
+        return
+    status = _asked(["status", "--skipped"], library)
+    soak.read += status["images"] + status["music"]
+    soak.skipped += status["skipped"]
+    if status["images"] + status["music"] + status["skipped"] != count:
+        soak.failures.append(f"of {count} files, {status} is all that is known")
+    for skip in status["skipped_files"]:
+        soak.reasons[re.sub(r"\d[\d.,]*", "N", skip["reason"])] += 1
+        for name, part in _OUTCOMES.items():
+            if part in skip["reason"]:
+                attribute = name.replace(" ", "_")
+                setattr(soak, attribute, getattr(soak, attribute) + 1)
+    if damage := _asked(["verify"], library)["damage"]:
+        soak.failures.append(f"damaged: {damage}")
+    shutil.rmtree(library)
+
+
+def _asked(arguments: list[str], library: Path) -> Any:
+    command = [str(ATTUNE), *arguments, "--json", "--library", str(library)]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)

@@ -1,0 +1,69 @@
+"""`attune benchmark soak`: nothing lost, no one let in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
+
+app = typer.Typer()
+
+
+@app.command("soak")
+def soak_command(
+    kills: Annotated[int, typer.Option(min=0, metavar="N", help="Builds to kill.")] = 300,
+    files: Annotated[int, typer.Option(min=0, metavar="N", help="Mutated files to read.")] = 20_000,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Decides when and what; as a test of another day.")
+    ] = 0,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Kill builds and read hostile files; say what was lost. Exit code 1 where anything was."""
+    from tempfile import TemporaryDirectory
+
+    from benchmarks.soak import measure
+    from core.errors import AttuneError
+    from core.settings import load_settings
+    from core.terminal import print_json, shown_progress
+
+    try:
+        import psutil  # noqa: F401 - named here, before anything is done
+    except ModuleNotFoundError as error:
+        raise AttuneError('this benchmark needs psutil: pip install "attune[bench]"') from error
+    count = load_settings(workers).workers
+    with TemporaryDirectory(prefix="attune-soak-") as folder, shown_progress(quiet=quiet) as progress:
+        document = measure(kills, files, Path(folder), seed, count, progress)
+    if as_json:
+        print_json(document)
+    else:
+        _print(document)
+    lost = [fault for fault in document["faults"] if fault["lost"]]
+    if lost or document["media"]["failures"]:
+        raise typer.Exit(1)
+
+
+def _print(document: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from core.terminal import out
+
+    console = out()
+    table = Table("fault", "tried", "survived", "lost", box=None)
+    for fault in document["faults"]:
+        lost = "; ".join(fault["lost"]) or "nothing"
+        table.add_row(fault["name"], str(fault["tried"]), str(fault["survived"]), lost)
+    console.print(table)
+    media = document["media"]
+    console.print(
+        f"{media['files']} hostile files: {media['read']} read, {media['skipped']} skipped with a reason "
+        f"({media['crashed']} crashed a decoder, {media['hung']} hung, {media['too_large']} took too much "
+        f"memory); peak {media['peak_mb']:.0f} MB; {len(media['failures'])} failures"
+    )
+    for failure in media["failures"]:
+        console.print(failure, soft_wrap=True)

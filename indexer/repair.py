@@ -1,0 +1,212 @@
+"""Makes a damaged library whole: rows that can be read are kept, all else is made again from the media."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Engine, insert, inspect
+
+from core.artefacts import fsync, make_folder
+from core.errors import LibraryError
+from core.paths import is_below_any
+from core.progress import Progress
+from embedding.network import SHIPPED, open_network
+from indexer import catalogue
+from indexer.build import Report, Request, build
+from indexer.library import published
+from indexer.locks import writing
+from indexer.publish import FOLDER, publish
+from indexer.salvage import Row, Salvaged, salvage
+from indexer.schema import open_catalogue, upgrade
+from indexer.tables import embeddings, items, metadata, roots, skipped
+from indexer.verify import Findings, verify
+from indexer.writer import BatchWriter
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+
+_ASIDE: Final = "catalogue.new"
+_DAMAGED: Final = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What came out of a broken catalogue.
+
+    Attributes:
+        items: How many items.
+        roots: The folders that are followed, as far as they were lost and follow from the items: there may
+            have been others.
+        kept_at: Where the broken catalogue was put; None where there was no file of it.
+    """
+
+    items: int
+    roots: list[str]
+    kept_at: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What a repair did.
+
+    Attributes:
+        before: What was wrong.
+        after: What still is: nothing, where all media could be reached.
+        recovered: What was read out of a broken catalogue; None where it was not broken.
+        report: What the build did that made the rest again; None where nothing is known to build from.
+    """
+
+    before: Findings
+    after: Findings
+    recovered: Recovered | None
+    report: Report | None
+
+
+def repair(library: Path, source: str | None, settings: Settings, progress: Progress) -> Repaired:
+    """Mend a library: the catalogue from its readable rows, the index from it, the rest from media.
+
+    The damaged catalogue is not deleted. A sound library is left as it is.
+
+    Args:
+        library: The library's folder.
+        source: The network to go on with; None: the library's own.
+        settings: How much of the machine a build may take.
+        progress: Told of each step.
+
+    Raises:
+        LibraryError: There is no library, it cannot be written, or somebody else is writing it.
+        ArtefactError: The network is damaged or not where it was.
+    """
+    before = found = verify(library, progress)
+    if not before.damage:
+        return Repaired(before, before, None, None)
+    recovered = None
+    try:
+        with writing(library):
+            if before.broken:
+                recovered = _replace_catalogue(library, source, settings, progress)
+            elif any(damage.part == "index" for damage in before.damage):
+                shutil.rmtree(library / FOLDER, ignore_errors=True)
+    except OSError as error:
+        raise LibraryError(f"{library}: cannot be repaired ({error.strerror or error})") from error
+    if before.broken:
+        found = verify(library, progress)
+    report = None
+    if recovered is None or _has_roots(library):
+        generation = published(library)
+        known = SHIPPED if generation is None else generation.network_source
+        request = Request(library, suspect=frozenset(found.suspect))
+        report = build(request, open_network(source or known), settings, progress)
+    return Repaired(before, verify(library, progress), recovered, report)
+
+
+def _has_roots(library: Path) -> bool:
+    engine = open_catalogue(library)
+    if engine is None:
+        return False
+    try:
+        with engine.connect() as connection:
+            return bool(catalogue.read_roots(connection))
+    finally:
+        engine.dispose()
+
+
+def _replace_catalogue(
+    library: Path, source: str | None, settings: Settings, progress: Progress
+) -> Recovered:
+    """Put a catalogue of all readable rows in the place of a broken one, which moves aside."""
+    broken, aside = library / catalogue.FILE, library / _ASIDE
+    for left in library.glob(f"{_ASIDE}*"):
+        left.unlink()  # by a repair that was killed
+    engine = catalogue.connect(aside, writable=True)
+    try:
+        upgrade(engine, library)
+        columns = {
+            name: [str(column["name"]) for column in inspect(engine).get_columns(name)]
+            for name in metadata.tables
+        }
+        rows = salvage(broken, columns) if broken.exists() else Salvaged()
+        last = rows.generations.get(max(rows.generations, default=0))
+        network = open_network(source or (SHIPPED if last is None else last["network_source"]))
+        count, guessed = _write(engine, rows)
+        generation = _generation_of(rows)
+        writer = BatchWriter(engine, library, network, generation, settings)
+        writer.re_embed(progress)
+        writer.complete()
+        # The old files may name ids that the salvaged rows do not have.
+        shutil.rmtree(library / FOLDER, ignore_errors=True)
+        publish(engine, library, generation, network)
+    finally:
+        engine.dispose()
+    kept_at = _keep(library) if broken.exists() else None
+    for part in ("-wal", "-shm"):  # of the broken one: SQLite would take them for the new one's
+        broken.with_name(broken.name + part).unlink(missing_ok=True)
+    fsync(library)
+    aside.replace(broken)
+    fsync(library)
+    return Recovered(count, guessed, kept_at)
+
+
+def _keep(library: Path) -> Path:
+    """Give the files of the broken catalogue a second name, in a folder of their own."""
+    number = 1
+    while (folder := library / f"{_DAMAGED}-{number}").exists():
+        number += 1
+    make_folder(folder)
+    for name in (catalogue.FILE, f"{catalogue.FILE}-wal"):
+        if (library / name).exists():
+            try:
+                os.link(library / name, folder / name)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(library / name, folder / name)
+    fsync(folder)
+    return folder
+
+
+def _generation_of(rows: Salvaged) -> int:
+    """Return a generation in which all committed work is seen, also of a build that was cut short."""
+    numbers = (number for row in rows.items.values() for number in (row["added"], row["removed"] or 0))
+    return max(numbers, default=0) + 1
+
+
+def _write(engine: Engine, rows: Salvaged) -> tuple[int, list[str]]:
+    """Write the rows that belong together; return how many items there are, and roots that are a guess."""
+    live: dict[bytes, int] = {}
+    for key, row in sorted(rows.items.items()):
+        if row["removed"] is None:
+            live[row["path"]] = key  # of several rows of a path, the newest
+    kept = [rows.items[key] for key in sorted(live.values())]
+    ids = {row["id"] for row in kept}
+    said = [row for row in rows.embeddings.values() if row["item"] in ids]
+    guessed = _roots_of_orphans(live, rows)
+    followed = [*rows.roots.values(), *map(_root, guessed)]
+    with engine.begin() as connection:
+        for table, some in (
+            (items, kept),
+            (embeddings, said),
+            (roots, followed),
+            (skipped, list(rows.skipped.values())),
+        ):
+            for part in catalogue.chunks(some):
+                connection.execute(insert(table), list(part))
+    return len(kept), guessed
+
+
+def _roots_of_orphans(paths: Iterable[bytes], rows: Salvaged) -> list[str]:
+    """Return roots for files whose own was lost: else the next build would take them for gone."""
+    known = [os.fsdecode(path) for path in rows.roots]
+    orphans = (path for path in map(os.fsdecode, paths) if not is_below_any(path, known))
+    folders: list[str] = []
+    for folder in sorted({os.path.dirname(path) for path in orphans}):  # noqa: PTH120 - paths are text here
+        if not is_below_any(folder, folders):
+            folders.append(folder)
+    return folders
+
+
+def _root(folder: str) -> Row:
+    return {"path": os.fsencode(folder), "exclude": "[]", "follow_links": False}

@@ -1,0 +1,197 @@
+"""Compares a library with itself: catalogue, kept features and FAISS files, every byte that was written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy.exc import DBAPIError
+
+from core.errors import AttuneError, DamagedLibrary, LibraryError
+from core.progress import Progress
+from embedding.backbones import Backbone
+from embedding.network import DIM, open_network
+from indexer import catalogue
+from indexer.catalogue import seen_by
+from indexer.feature_store import stores_of
+from indexer.publish import KINDS, generation_folder, read_index, read_manifest
+from indexer.records import Generation
+from indexer.schema import open_catalogue
+from indexer.seals import seal_embedding, seal_item
+from indexer.tables import embeddings, generations, items
+
+Part = Literal["catalogue", "features", "index"]
+_MANY: Final = 1_000  # rows in memory
+_SHOWN: Final = 20  # lines of SQLite's own check
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing that is not as it was written.
+
+    Attributes:
+        part: Where.
+        detail: What is wrong.
+        path: The media file that it is about, if it is about one.
+    """
+
+    part: Part
+    detail: str
+    path: str | None = None
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a check found.
+
+    Attributes:
+        generation: The generation that readers see; None where there is none, or it cannot be read.
+        images: Pictures that were checked.
+        music: Songs that were checked.
+        damage: What is wrong; nothing in a sound library.
+        suspect: Ids of the items whose rows, embeddings or features are damaged.
+        broken: The catalogue's own structure is: nothing else can be trusted.
+    """
+
+    generation: int | None = None
+    images: int = 0
+    music: int = 0
+    damage: list[Damage] = field(default_factory=list)
+    suspect: set[int] = field(default_factory=set)
+    broken: bool = False
+
+
+def verify(library: Path, progress: Progress) -> Findings:
+    """Check a whole library; nothing is written.
+
+    Raises:
+        LibraryError: There is no library, or it is of another version of Attune.
+    """
+    findings = Findings()
+    try:
+        engine = open_catalogue(library)
+    except DamagedLibrary as error:
+        findings.broken = True
+        findings.damage.append(Damage("catalogue", str(error)))
+        return findings
+    if engine is None:
+        if generation_folder(library, 0).parent.is_dir():  # a library without its catalogue
+            findings.broken = True
+            findings.damage.append(Damage("catalogue", "it is missing"))
+            return findings
+        raise LibraryError(f"{library}: no library here; make one with `attune build-index FOLDER`")
+    try:
+        _verify(engine, library, findings, progress)
+    except (DamagedLibrary, DBAPIError, LookupError, ValueError, TypeError) as error:
+        findings.broken = True
+        findings.damage.append(Damage("catalogue", f"it cannot be read to its end ({error})"))
+    finally:
+        engine.dispose()
+    return findings
+
+
+def _verify(engine: Engine, library: Path, findings: Findings, progress: Progress) -> None:
+    with engine.connect() as connection:
+        progress.start("checking the catalogue", None)
+        said = connection.execute(text(f"PRAGMA integrity_check({_SHOWN})")).scalars().all()
+        strays = connection.execute(text("PRAGMA foreign_key_check")).all()
+        progress.finish()
+        wrong = [str(line) for line in said if line != "ok"]
+        wrong += [f"{len(strays)} rows refer to items that are not there"] if strays else []
+        if wrong:
+            findings.broken = True
+            findings.damage += [Damage("catalogue", line) for line in wrong]
+            return
+        generation = catalogue.current_generation(connection)
+        catalogue.read_roots(connection)  # what cannot be parsed shows here
+        if generation is None:
+            if connection.execute(select(generations.c.id).limit(1)).first() is not None:
+                findings.broken = True
+                findings.damage.append(Damage("catalogue", "it does not say which generation is the latest"))
+            return
+        findings.generation = generation.id
+        findings.images, findings.music = generation.images, generation.music
+        _verify_rows(connection, generation, library, findings, progress)
+        _verify_index(connection, generation, library, findings)
+
+
+def _verify_rows(
+    connection: Connection, generation: Generation, library: Path, findings: Findings, progress: Progress
+) -> None:
+    """Check the seals of all rows, and of the features that they name."""
+    stores = stores_of(library, _backbones_of(generation))
+    counts = dict.fromkeys(KINDS, 0)
+    progress.start("checking items and features", generation.images + generation.music)
+    for row in _rows(connection):
+        progress.advance()
+        seen = row["removed"] is None or row["removed"] > generation.id
+        seen &= row["added"] <= generation.id
+        if not seen:
+            continue  # of the past; copies are made of whole rows alone
+        if row["seal"] != seal_item(row):
+            _suspect(findings, "catalogue", "its row is damaged", row)
+            continue
+        counts[row["kind"]] += 1
+        store = stores.get(row["backbone"])
+        place = row["feature_row"], row["feature_rows"], row["features_crc"]
+        if store is not None and not store.has(*place):
+            _suspect(findings, "features", "its features are lost or damaged", row)
+    progress.finish()
+    if not findings.suspect and tuple(counts.values()) != (generation.images, generation.music):
+        findings.broken = True
+        detail = f"{counts['image']} images and {counts['music']} songs, not {generation.images} and "
+        findings.damage.append(Damage("catalogue", f"{detail}{generation.music} as published"))
+    bare = select(items).where(
+        seen_by(generation.id),
+        items.c.id.not_in(select(embeddings.c.item).where(embeddings.c.network == generation.network)),
+    )
+    for missing in connection.execute(bare):
+        _suspect(findings, "catalogue", "its embedding is missing", dict(missing._mapping))
+    for row in _embeddings(connection, generation):
+        if row["seal"] != seal_embedding(row) or len(row["vector"]) != 4 * DIM:
+            _suspect(findings, "catalogue", "its embedding is damaged", row)
+
+
+def _backbones_of(generation: Generation) -> list[Backbone]:
+    """Return what made the features; nothing but the shipped ones where the network is not to be found."""
+    try:
+        return list(open_network(generation.network_source).backbones.values())
+    except AttuneError:
+        return []
+
+
+def _rows(connection: Connection) -> Iterator[Mapping[str, Any]]:
+    for row in connection.execution_options(yield_per=_MANY).execute(select(items)):
+        yield dict(row._mapping)
+
+
+def _embeddings(connection: Connection, generation: Generation) -> Iterator[Mapping[str, Any]]:
+    query = select(embeddings, items.c.id, items.c.path).join(items)
+    query = query.where(seen_by(generation.id), embeddings.c.network == generation.network)
+    for row in connection.execution_options(yield_per=_MANY).execute(query):
+        yield dict(row._mapping)
+
+
+def _suspect(findings: Findings, part: Part, detail: str, row: Mapping[str, Any]) -> None:
+    findings.suspect.add(row["id"])
+    findings.damage.append(Damage(part, detail, os.fsdecode(row["path"])))
+
+
+def _verify_index(connection: Connection, generation: Generation, library: Path, findings: Findings) -> None:
+    """Check the FAISS files: checksums, and that they hold the generation's items and no others."""
+    if read_manifest(library, generation.id) is None:
+        findings.damage.append(Damage("index", "its manifest is missing or damaged"))
+        return
+    for kind in KINDS:
+        index = read_index(library, generation.id, generation.network, kind)
+        if index is None:
+            findings.damage.append(Damage("index", f"the file for {kind} is missing or damaged"))
+            continue
+        wanted = catalogue.read_ids(connection, generation.id, kind)
+        if not np.array_equal(np.sort(index.ids), wanted):
+            findings.damage.append(Damage("index", f"the file for {kind} holds other items"))

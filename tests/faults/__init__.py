@@ -1,0 +1,1 @@
+"""Kill, corrupt, fuzz, fill the disk: nothing may be lost, nobody let in."""

@@ -1,0 +1,198 @@
+"""Disks that are full, fail or cannot be written; and that no file of a user is ever written."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.kills import build_quietly, contents, make_media
+from core.artefacts import written_aside
+from core.errors import LibraryError
+from embedding.backbones import BACKBONES
+from embedding.network import SHIPPED
+from indexer.feature_store import FeatureStore
+from indexer.library import Library
+from tests.e2e.command import ATTUNE
+from tests.faults.mounts import grow, read_only, small_disk
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("base")
+    make_media(folder / "media", 80)
+    build_quietly(folder / "library", folder / "media", SHIPPED)
+    for number in range(300):
+        (folder / "media" / f"new-{number:03d}.jpg").write_bytes(b"new %d" % number)
+    return folder / "library", folder / "media"
+
+
+def test_a_full_disk_costs_nothing_that_was_committed(base: tuple[Path, Path], tmp_path: Path) -> None:
+    original, media = base
+    with small_disk(tmp_path / "disk", 2) as disk:
+        if disk is None:  # no right to mount: files may not grow beyond a size instead
+            _limited(Path(shutil.copytree(original, tmp_path / "library")), media)
+            return
+        library = Path(shutil.copytree(original, disk / "library"))
+        before = contents(library)
+        with pytest.raises(LibraryError, match=r"full|No space"):
+            build_quietly(library, media, SHIPPED)
+        with Library(library) as opened:
+            assert opened.generation.id == 1
+        assert contents(library) == before
+        assert not list(library.glob("index/.aside-*"))
+        grow(disk, 64)
+        assert build_quietly(library, media, SHIPPED).generation is not None
+        assert len(contents(library)) == len(before) + 300
+
+
+@pytest.mark.parametrize("kilobytes", [450, 700, 1300])
+def test_files_that_cannot_grow_cost_nothing_either(
+    base: tuple[Path, Path], tmp_path: Path, kilobytes: int
+) -> None:
+    original, media = base
+    library = Path(shutil.copytree(original, tmp_path / "library"))
+    _limited(library, media, kilobytes * 1024)
+
+
+def _limited(library: Path, media: Path, size: int = 700_000) -> None:
+    before = contents(library)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        with pytest.raises(LibraryError):
+            build_quietly(library, media, SHIPPED)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert contents(library) == before
+    assert build_quietly(library, media, SHIPPED).generation is not None
+    assert len(contents(library)) == len(before) + 300
+
+
+class FailingFile(io.FileIO):
+    """A disk that takes some bytes and then fails."""
+
+    def __init__(self, path: Path, room: int) -> None:
+        super().__init__(path, "ab")
+        self._room = room
+
+    def write(self, data: Any) -> int:
+        wanted = memoryview(data).nbytes
+        if self._room < wanted:
+            super().write(bytes(data)[: self._room])
+            raise OSError(errno.EIO, "Input/output error")
+        self._room -= wanted
+        return super().write(data)
+
+
+def test_a_store_whose_disk_fails_ends_where_it_did(tmp_path: Path) -> None:
+    backbone = BACKBONES["image"]
+    rows = [np.full((1, backbone.width), number + 1, np.float16) for number in range(4)]
+    store = FeatureStore(tmp_path, backbone)
+    store.open_at(0)
+    (first, crc), *_ = store.append(rows[:1])
+    failing = FeatureStore(tmp_path, backbone, lambda path: FailingFile(path, 3 * backbone.width))
+    with pytest.raises(OSError, match="Input/output"):
+        failing.append(rows[1:])
+    assert store.count() == 1
+    (second, other), *_ = store.append(rows[3:])
+    assert (first, second) == (0, 1)
+    np.testing.assert_array_equal(store.read(first, 1, crc), rows[0])
+    np.testing.assert_array_equal(store.read(second, 1, other), rows[3])
+    assert store.read(second, 1, crc) is None
+
+
+def test_what_cannot_be_written_aside_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(OSError), written_aside(path) as aside, Path("/dev/full").open("wb") as full:
+        aside.write_text("new")
+        full.write(bytes(1 << 20))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _state(folder: Path) -> dict[str, tuple[int, int, str]]:
+    return {
+        str(path): (
+            path.stat().st_mtime_ns,
+            path.stat().st_mode,
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_media_are_read_and_nothing_else(own_media: Path, tmp_path: Path, network_folder: Path) -> None:
+    """The whole command, with real workers, on a disk that refuses every write even to root."""
+    before = _state(own_media)
+    library = tmp_path / "library"
+    with read_only(own_media) as refused:
+        if refused:
+            with pytest.raises(OSError):
+                (own_media / "new").touch()
+        for arguments in (
+            ["build-index", own_media, "--network", network_folder],
+            ["build-index", "--rebuild"],
+        ):
+            command = [str(ATTUNE), *map(str, arguments), "--library", str(library), "--workers", "1"]
+            result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+            assert result.returncode == 0, result.stderr
+            assert "skipped" not in result.stderr
+        song, picture = own_media / "song 1.ogg", own_media / "photo 00.jpg"
+        for arguments in (["match", picture, song], ["mood", song]):
+            command = [str(ATTUNE), *map(str, arguments), "--library", str(library)]
+            assert subprocess.run(command, capture_output=True, timeout=300, check=False).returncode == 0
+    assert _state(own_media) == before
+
+
+_OPENS = """
+import sys
+from pathlib import Path
+media = sys.argv[1]
+def watch(event, arguments):
+    if event == "open" and str(arguments[0]).startswith(media):
+        assert not set(str(arguments[1] or "")) & set("wax+"), arguments
+        assert not (arguments[2] or 0) & 3, arguments  # O_WRONLY, O_RDWR
+sys.addaudithook(watch)
+from embedding.extraction import extract
+from embedding.backbones import BACKBONES, Backbones
+backbones = Backbones(BACKBONES)
+for path in sorted(Path(media).iterdir()):
+    if path.suffix in (".jpg", ".png", ".webp"):
+        extract(path, "image", backbones)
+    elif path.is_file():
+        extract(path, "music", backbones)
+"""
+
+
+def test_media_are_opened_for_reading_alone(media: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", _OPENS, str(media)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_library_on_a_read_only_disk_answers(base: tuple[Path, Path], tmp_path: Path) -> None:
+    library = Path(shutil.copytree(base[0], tmp_path / "library"))
+    before = _state(library)
+    with read_only(library) as refused:
+        if not refused:
+            library.chmod(0o555)
+        with Library(library) as opened:
+            assert len(opened.index("image").ids) == opened.generation.images
+        if refused or os.getuid() != 0:
+            with pytest.raises(LibraryError, match="cannot be written"):
+                build_quietly(library, base[1], SHIPPED)
+    assert _state(library) == before

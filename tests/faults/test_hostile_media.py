@@ -1,0 +1,179 @@
+"""Files that crash, hang, lie or explode: each costs itself alone, with a reason, and is not tried again."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import embedding.workers
+from benchmarks.hostile_media import animation, mutated, silence, special, truncated, valid_files
+from benchmarks.soak import MediaSoak, read_hostile, write
+from core.errors import CostlyMedia, MediaError, UnreachableMedia
+from core.progress import SilentProgress
+from core.settings import Settings
+from embedding.audio import read_audio
+from embedding.backbones import BACKBONES, Backbones
+from embedding.extraction import Extracted
+from embedding.image import read_image
+from embedding.media import kind_of
+from embedding.network import Network
+from embedding.tags import read_tags
+from embedding.workers import Job, extract_all
+from indexer.build import Request, build, plan_build
+from tests.media_factory import photo
+
+
+@pytest.fixture(scope="module")
+def valid() -> dict[str, bytes]:
+    return valid_files()
+
+
+def test_a_thousand_mutated_files(tmp_path: Path) -> None:
+    soak: MediaSoak = read_hostile(1_000, tmp_path, 7, 2, SilentProgress(), corpus=False)
+    assert soak.failures == []
+    assert soak.files == soak.read + soak.skipped == 1_000
+    assert soak.peak_mb < 1_500
+
+
+def read(path: Path) -> str | None:
+    """Return why a file cannot be read, None if it can; any error that is not meant for people passes."""
+    try:
+        if kind_of(path) == "image":
+            read_image(path)
+        else:
+            read_audio(path)
+            read_tags(path)
+    except MediaError as error:
+        return error.reason
+    return None
+
+
+def test_every_format_can_be_read_whole(tmp_path: Path, valid: dict[str, bytes]) -> None:
+    for suffix, data in valid.items():
+        path = tmp_path / f"whole.{suffix}"
+        path.write_bytes(data)
+        assert read(path) is None, suffix
+
+
+def test_files_cut_at_every_hundredth(tmp_path: Path, valid: dict[str, bytes]) -> None:
+    reasons = []
+    for name, data in truncated(valid):
+        path = tmp_path / name
+        path.write_bytes(data)
+        reasons.append(read(path))
+        path.unlink()
+    assert len(reasons) == 99 * len(valid)
+    assert all(reason is None or 5 < len(reason) < 200 for reason in reasons)
+    assert sum(reason is not None for reason in reasons) > len(reasons) / 2
+
+
+READABLE = {
+    *("bomb-grey.png", "bomb-profile.png", "bomb-text.png", "exif-60-mb.png", "one-pixel.png", "thread.png"),
+    *("ribbon.png", "polyglot.jpg", "polyglot.gif", "two-in-one.png", "sound.wav", "not-numbers.wav"),
+    *("tag-too-long.mp3", "tag-loop.mp3"),
+}
+
+
+def test_files_that_are_hostile_each_in_its_own_way(tmp_path: Path, valid: dict[str, bytes]) -> None:
+    reasons = {}
+    for name, data in special(valid).items():
+        path = tmp_path / name
+        path.write_bytes(data)
+        reasons[name] = read(path)
+    assert all(reason is None or "\x1b" not in reason for reason in reasons.values())
+    refused = {name for name, reason in reasons.items() if reason is not None}
+    assert refused >= reasons.keys() - READABLE
+    assert reasons["sixty-thousand.png"] == "60000 × 60000 pixels, more than 250 million: not decoded"
+    assert "half a second" in str(reasons["a-hundredth.wav"])
+    assert reasons["one-pixel.png"] is None
+
+
+def test_twelve_hours_of_silence_and_five_thousand_frames(tmp_path: Path) -> None:
+    sound = read_audio(silence(tmp_path / "silence.wav", hours=12))
+    assert sound.duration_s == pytest.approx(12 * 3600)
+    assert len(sound.samples) == 1800 * 16_000
+    (tmp_path / "frames.gif").write_bytes(animation(5_000))
+    assert read(tmp_path / "frames.gif") is None
+
+
+def crash_hang_or_hog(path: Path, kind: Any, backbones: Backbones) -> Extracted:
+    """Stand in for a decoder with a bug that a file triggers."""
+    match path.stem:
+        case "segfault":
+            ctypes.string_at(0)
+        case "abort":
+            os.abort()
+        case "hang":
+            time.sleep(600)
+        case "hog":
+            bytearray(1 << 40)
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+    return _extract(path, kind, backbones)
+
+
+_extract = embedding.workers.extract
+
+
+def buggy_work(connection: Any, memory_mb: int, task: Any) -> None:
+    embedding.workers.extract = crash_hang_or_hog
+    _work(connection, memory_mb, task)
+
+
+_work = embedding.workers._work
+
+
+@pytest.fixture
+def buggy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with files on which the decoders have bugs, among good ones."""
+    monkeypatch.setattr(embedding.workers, "_work", buggy_work)
+    for number, name in enumerate(("a", "segfault", "b", "abort", "c", "hang", "d", "hog", "killed", "e")):
+        photo(tmp_path / f"{name}.jpg", number, (40, 30))
+    return tmp_path
+
+
+def test_a_decoder_with_bugs_costs_its_files_and_no_others(buggy: Path) -> None:
+    jobs: Iterable[Job] = [Job(path, "image") for path in sorted(buggy.iterdir())]
+    settings = Settings(workers=2, image_timeout_s=8)
+    outcomes = {outcome.path.stem: outcome for outcome in extract_all(jobs, settings, BACKBONES)}
+    assert {name for name, one in outcomes.items() if isinstance(one, Extracted)} == set("abcde")
+    costly = {name for name, one in outcomes.items() if isinstance(one, CostlyMedia)}
+    assert costly == {"segfault", "abort", "hang", "hog"}
+    assert isinstance(outcomes["killed"], UnreachableMedia)  # not the file's fault, perhaps
+    reasons = {name: one.reason for name, one in outcomes.items() if isinstance(one, MediaError)}
+    assert "crashed" in reasons["segfault"]
+    assert "took more than 8 s" in reasons["hang"]
+    assert "ATTUNE_MEMORY_MB" in reasons["hog"]
+
+
+def test_what_killed_its_reader_is_not_read_again_until_something_changes(
+    buggy: Path, network: Network
+) -> None:
+    for name in ("hog", "abort", "hang"):
+        (buggy / f"{name}.jpg").unlink()
+    settings = Settings(workers=2, image_timeout_s=20)
+    library = buggy / "library"
+    report = build(Request(library, (str(buggy),)), network, settings, SilentProgress())
+    assert (report.added, len(report.skipped)) == (5, 2)
+    again = plan_build(Request(library), settings=settings)
+    assert [Path(one.stamp.path).stem for one in again.read] == ["killed"]
+    assert [Path(one.path).stem for one in again.hopeless] == ["segfault"]
+    more_time = plan_build(Request(library), settings=Settings(workers=2, image_timeout_s=40))
+    assert {Path(one.stamp.path).stem for one in more_time.read} == {"killed", "segfault"}
+    photo(buggy / "segfault.jpg", 9, (41, 30))
+    assert len(plan_build(Request(library), settings=settings).read) == 2
+
+
+def test_the_names_of_mutated_files_are_as_odd_as_names_get(tmp_path: Path, valid: dict[str, bytes]) -> None:
+    write(tmp_path, (mutated(valid, seed) for seed in range(1_500)))
+    names = [os.fsencode(path.name) for path in tmp_path.iterdir()]
+    assert len(names) == 1_500
+    assert any(b"\n" in name for name in names)
+    assert any(b"\xff" in name for name in names)

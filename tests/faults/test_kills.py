@@ -1,0 +1,71 @@
+"""Builds that die: by SIGKILL at named steps and random moments, and by power cuts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from benchmarks import victim
+from benchmarks.kills import build_quietly, change_media, contents, kill_builds, make_media
+from benchmarks.victim import Spec
+from core.errors import LibraryError
+from core.progress import SilentProgress
+from embedding.network import SHIPPED
+from indexer.library import Library
+from indexer.locks import writing
+
+
+def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
+    faults = kill_builds(
+        20, tmp_path, seed=int(os.environ.get("ATTUNE_SEED", "1")), progress=SilentProgress()
+    )
+    assert sum(fault.tried for fault in faults) == 20
+    assert [fault for fault in faults if fault.lost] == []
+    assert {fault.name.split(":")[0] for fault in faults} == {"SIGKILL", "power cut"}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A library, and media that have changed since."""
+    folder = tmp_path_factory.mktemp("base")
+    make_media(folder / "media", 140)
+    build_quietly(folder / "library", folder / "media", SHIPPED)
+    change_media(folder / "media")
+    return folder / "library", folder / "media"
+
+
+def test_a_victim_that_is_left_alone_names_its_steps(base: tuple[Path, Path], tmp_path: Path) -> None:
+    library, media = base
+    spec = Spec(Path(shutil.copytree(library, tmp_path / "library")), media, SHIPPED, tmp_path / "steps")
+    process = get_context("spawn").Process(target=victim.run, args=(spec,))
+    process.start()
+    process.join(120)
+    assert process.exitcode == 0
+    steps = spec.log.read_text().splitlines()
+    # The moments that matter are among those at which the victims are killed.
+    assert {"commit", "rename", "before fsync", "after fsync", "insert rows", "switch the generation"} <= set(
+        steps
+    )
+    assert steps.index("switch the generation") > steps.index("rename")
+    with Library(spec.library) as opened:
+        assert opened.generation.id == 2
+
+
+def test_the_lock_of_a_dead_builder_is_taken_over(base: tuple[Path, Path], tmp_path: Path) -> None:
+    library, media = base
+    spec = Spec(Path(shutil.copytree(library, tmp_path / "library")), media, SHIPPED, tmp_path / "steps", 5)
+    process = get_context("spawn").Process(target=victim.run, args=(spec,))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -9
+    assert (spec.library / "lock").read_text()  # it died with the lock in its hands
+    before = contents(spec.library)
+    with writing(spec.library), pytest.raises(LibraryError, match="another build"):
+        build_quietly(spec.library, media, SHIPPED)
+    assert contents(spec.library) == before
+    assert build_quietly(spec.library, media, SHIPPED).generation is not None
+    assert len(contents(spec.library)) == 140 - 20 + 80

@@ -1,0 +1,320 @@
+"""Names, kinds and places of files that no program expects; files that vanish, change or are forbidden."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import embedding.image
+from benchmarks.kills import build_quietly, contents
+from benchmarks.victim import read_content
+from core.errors import MediaError, UnreachableMedia
+from core.progress import SilentProgress
+from core.settings import Settings
+from embedding.backbones import BACKBONES, Backbones
+from embedding.extraction import content_of, extract, prepare
+from embedding.image import WHOLE
+from embedding.network import SHIPPED, Network, open_network
+from embedding.workers import Job, Reader
+from indexer.build import Request, build
+from indexer.library import read_status
+from indexer.records import Root
+from indexer.scan import scan
+from tests.conftest import run_build
+from tests.e2e.command import ATTUNE, attune, attune_json
+from tests.media_factory import photo, song
+
+ODD_NAMES = (
+    b"\xff\xfe.jpg",
+    b"new\nline.jpg",
+    b"\x1b[2J\x1b]0;owned\x07.jpg",
+    b"tab\tand\rreturn.jpg",
+    b"<script>alert(1)&amp;.jpg",
+    b"quote\"'`$(id).jpg",
+    b"\xe2\x80\xaegpj.exe.jpg",  # right-to-left override
+    b"-rf.jpg",
+    b"%s%n.jpg",
+    b" .jpg",
+    unicodedata.normalize("NFC", "é.jpg").encode(),
+    unicodedata.normalize("NFD", "é.jpg").encode(),
+)
+
+
+@pytest.fixture
+def odd(tmp_path: Path, network_folder: Path) -> tuple[Path, Path]:
+    """A library, and its pictures with odd names; the song has an odd title."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for seed, name in enumerate(ODD_NAMES):
+        photo(tmp_path / "plain.jpg", seed, (40, 30)).rename(folder / os.fsdecode(name))
+    import mutagen.flac
+
+    tagged = mutagen.flac.FLAC(song(folder / "song.flac", 1))
+    tagged["title"] = "\x1b[31mred\x1b[0m\u202e\n<b>"
+    tagged.save()
+    library = tmp_path / "library"
+    result = attune("build-index", folder, "--network", network_folder, library=library)
+    assert (result.returncode, result.stderr) == (0, "")
+    return library, folder
+
+
+def test_odd_names_reach_neither_terminal_nor_page_unescaped(odd: tuple[Path, Path], tmp_path: Path) -> None:
+    library, folder = odd
+    document = attune_json("find-images", folder / "song.flac", "-n", 100, library=library)
+    found = {os.fsencode(Path(result["path"]).name) for result in document["results"]}
+    assert found == set(ODD_NAMES)
+    shown = attune("find-images", folder / "song.flac", "-n", 100, library=library).stdout
+    shown += attune("find-music", folder / " .jpg", library=library).stdout
+    shown += attune("match", folder / os.fsdecode(ODD_NAMES[2]), folder / "song.flac", library=library).stdout
+    shown += attune("status", "--skipped", library=library).stdout
+    shown += attune("verify", library=library).stdout
+    assert all(char.isprintable() or char == "\n" for char in shown)
+    assert "\u202e" not in shown
+    listed = _stdout("find-images", folder / "song.flac", "-n", "100", "-0", library=library)
+    assert {Path(os.fsdecode(path)).name for path in listed.split(b"\0")[:-1]} == {
+        os.fsdecode(name) for name in ODD_NAMES
+    }
+
+
+def _stdout(*arguments: Any, library: Path) -> bytes:
+    command = [str(ATTUNE), *map(str, arguments)]
+    environment = {**os.environ, "ATTUNE_LIBRARY": str(library)}
+    return subprocess.run(command, stdout=subprocess.PIPE, env=environment, check=True).stdout
+
+
+def test_paths_on_a_terminal_are_escaped(odd: tuple[Path, Path]) -> None:
+    library, folder = odd
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [str(ATTUNE), "find-images", str(folder / "song.flac"), "-n", "100", "--paths"]
+    with subprocess.Popen(
+        command, stdout=theirs, env={**os.environ, "ATTUNE_LIBRARY": str(library)}
+    ) as process:
+        process.wait(120)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):
+        while block := os.read(ours, 65536):
+            shown += block
+    os.close(ours)
+    assert b"owned" in shown
+    assert b"\x1b" not in shown
+    assert b"\x07" not in shown
+
+
+def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "media"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "up.jpg").symlink_to(folder)
+    (folder / "loop.jpg").symlink_to(folder / "loop.jpg")
+    (folder / "nowhere.jpg").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(folder / "pipe.jpg")
+    place = os.open(folder, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(f"/proc/self/fd/{place}/socket.flac")  # paths of sockets may not be long
+    os.close(place)
+    (folder / "good.jpg").write_bytes(b"good")
+    for follow in (False, True):
+        found = scan([Root(str(folder), follow_links=follow)], tmp_path / "library")
+        assert [Path(one.stamp.path).name for one in found.candidates] == ["good.jpg"]
+        assert {Path(one.stamp.path).name for one in found.refused} == {"pipe.jpg", "socket.flac"}
+        assert found.missing == []
+    with pytest.raises(MediaError, match="not a regular file"):
+        prepare(folder / "pipe.jpg", "image", WHOLE)
+    build_quietly(tmp_path / "library", folder, SHIPPED)
+    assert len(contents(tmp_path / "library")) == 1
+    assert len(read_status(tmp_path / "library").skipped) == 2
+
+
+def disturbing(disturb: Any) -> Reader:
+    """Return a reader before which something happens to the files."""
+
+    def read(jobs: Iterable[Job], settings: Settings, backbones: Any) -> Generator[Any]:
+        waiting = list(jobs)
+        disturb()
+        yield from read_content(waiting, settings, backbones)
+
+    return read
+
+
+def test_files_that_vanish_and_change_during_a_build(tmp_path: Path) -> None:
+    folder, library = tmp_path / "media", tmp_path / "library"
+    folder.mkdir()
+    for number in range(10):
+        (folder / f"{number}.jpg").write_bytes(b"file %d" % number)
+
+    def disturb() -> None:
+        (folder / "0.jpg").unlink()
+        (folder / "1.jpg").write_bytes(b"another and longer")
+        (folder / "late.jpg").write_bytes(b"late")
+
+    request = Request(library, (str(folder),))
+    report = build(request, open_network(), Settings(workers=1), SilentProgress(), disturbing(disturb))
+    assert [skip.reason for skip in report.skipped] == ["cannot be read (No such file or directory)"]
+    report = build_quietly(library, None, SHIPPED)
+    assert (report.added, report.moved, report.changed, report.skipped) == (1, 0, 1, [])
+    expected = {str(path): content_of(path) for path in folder.iterdir()}
+    assert {path: seen.content for path, seen in contents(library).items()} == expected
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_another_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the features of the old picture would be kept under the hash of the new one, for good."""
+    path = photo(tmp_path / "photo.jpg", 1)
+    real = embedding.image.read_image
+
+    def changed(*arguments: Any) -> Any:
+        picture = real(*arguments)
+        photo(path, 2, (300, 200))
+        return picture
+
+    monkeypatch.setattr(embedding.image, "read_image", changed)
+    with pytest.raises(UnreachableMedia, match="changed while it was read"):
+        extract(path, "image", Backbones(BACKBONES))
+
+
+def test_a_clock_that_was_moved_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    folder, library = tmp_path / "media", tmp_path / "library"
+    folder.mkdir()
+    for number in range(5):
+        (folder / f"{number}.jpg").write_bytes(b"file %d" % number)
+    build_quietly(library, folder, SHIPPED)
+    monkeypatch.setattr(time, "time", lambda: 86_400.0)
+    (folder / "0.jpg").write_bytes(b"file X")  # as long as before
+    os.utime(folder / "0.jpg", (86_400, 86_400))
+    os.utime(folder / "1.jpg", (4_000_000_000, 4_000_000_000))
+    report = build_quietly(library, folder, SHIPPED)
+    assert (report.changed, report.moved) == (1, 1)
+    assert report.generation is not None
+    assert report.generation.id == 2
+    assert contents(library)[str(folder / "0.jpg")].content == content_of(folder / "0.jpg")
+
+
+def test_a_hundred_thousand_files_in_one_folder(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for number in range(100_000):
+        os.close(os.open(f"{number:06d}.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+    os.close(folder)
+    found = scan([Root(str(tmp_path))], tmp_path / "library")
+    assert len(found.candidates) == 100_000
+
+
+def test_a_path_of_four_thousand_bytes(tmp_path: Path, network: Network) -> None:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    photo(tmp_path / "photo.jpg", 1, (40, 30))
+    song(tmp_path / "song.m4a", 1)
+    before = Path.cwd()
+    try:
+        os.chdir(folder)
+        deep = str(folder)
+        while len(deep) + 200 < 4000:
+            Path("x" * 199).mkdir()
+            os.chdir("x" * 199)
+            deep += "/" + "x" * 199
+        last = "y" * (4000 - len(deep) - 1 - len("/photo.jpg"))
+        Path(last).mkdir()
+        shutil.copyfile(tmp_path / "photo.jpg", f"{last}/photo.jpg")
+        shutil.copyfile(tmp_path / "song.m4a", f"{last}/song.m4a")
+        os.chdir(last)
+        Path("z" * 200).mkdir()  # beyond what the system takes in one path
+        shutil.copyfile(tmp_path / "photo.jpg", f"{'z' * 200}/photo.jpg")
+    finally:
+        os.chdir(before)
+    report = run_build(tmp_path / "library", network, folder)
+    assert (report.added, report.skipped) == (2, [])
+    assert [len(path) for path in report.missing] == [4000 - len("/photo.jpg") + 201]
+    assert {len(path) for path in contents(tmp_path / "library")} == {4000, 4000 - 1}
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def for_all() -> Iterator[Path]:
+    """A folder that everyone can reach; pytest's own are for their owner alone."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+_AS_NOBODY = """
+import json, sys
+from pathlib import Path
+from benchmarks.kills import build_quietly
+from core.errors import AttuneError
+from indexer.library import Library
+library, media, home = map(Path, sys.argv[1:])
+with Library(library) as opened:
+    answered = len(opened.index("image").ids)
+try:
+    build_quietly(library, media, "attune")
+    refusal = None
+except AttuneError as error:
+    refusal = str(error)
+report = build_quietly(home / "own", media, "attune")
+print(json.dumps([answered, refusal, report.added, report.missing, [str(one) for one in report.skipped]]))
+"""
+
+
+def run_unprivileged(code: str, *arguments: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python code as one to whom things are forbidden: as we are, or as nobody where we are root."""
+    root = Path(__file__).parents[2]
+    options: dict[str, Any] = {"capture_output": True, "text": True, "check": False, "cwd": "/"}
+    options["env"] = {"PYTHONPATH": str(root), "HOME": str(arguments[-1]), "PATH": os.environ["PATH"]}
+    python = [sys.executable, "-B", "-c"]
+    before: list[str] = []
+    if os.getuid() == 0:
+        rights = {"user": 65534, "group": 65534, "extra_groups": []}
+        try:
+            seen = subprocess.run([*python, "import cli"], **options, **rights).returncode == 0
+        except PermissionError:
+            seen = False
+        if seen:
+            options |= rights
+        else:  # nobody may not see this checkout: root without the right to pass everything
+            before = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    return subprocess.run([*before, *python, code, *map(str, arguments)], **options)
+
+
+def test_what_a_user_may_not_read_or_write(for_all: Path) -> None:
+    """As a user without rights: to root, nothing is forbidden."""
+    import json
+
+    media, library = for_all / "media", for_all / "library"
+    (media / "closed").mkdir(parents=True)
+    (media / "closed" / "inside.jpg").write_bytes(b"inside")
+    for number in range(5):
+        (media / f"{number}.jpg").write_bytes(b"file %d" % number)
+    build_quietly(library, media, SHIPPED)
+    (media / "0.jpg").chmod(0)
+    (media / "closed").chmod(0)
+    home = for_all / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    for path in (library, *library.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    result = run_unprivileged(_AS_NOBODY, library, media, home)
+    (media / "closed").chmod(0o755)
+    for path in (library, *library.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    assert result.returncode == 0, result.stderr
+    answered, refusal, added, missing, skipped = json.loads(result.stdout)
+    assert answered == 6
+    assert "cannot be written (Permission denied)" in refusal
+    assert (added, missing) == (4, [str(media / "closed")])
+    assert [line.rpartition(": ")[2] for line in skipped] == ["cannot be read (Permission denied)"]

@@ -1,0 +1,158 @@
+"""Parsers of our own, fed with anything: they answer or refuse in words, and never break."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from core.errors import ArtefactError, printable, printable_text
+from core.paths import is_below, matches_any
+from embedding.card import read_backbones, read_calibration, read_card
+from embedding.media import kind_of, refusal
+from embedding.tags import read_tags
+from indexer.feature_store import FeatureStore
+from indexer.publish import INDEX_FILES, MANIFEST, generation_folder, read_index, read_manifest
+from indexer.salvage import _committed, _records, _values, _varint
+from tests.networks import write_network
+
+ANY_BYTES = st.binary(max_size=400)
+NAMES = st.binary(min_size=1, max_size=80).filter(lambda name: b"\0" not in name).map(os.fsdecode)
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=9),
+    st.lists(st.integers(), max_size=3),
+)
+
+
+@settings(deadline=None)
+@given(st.text())
+@example("\ud800 \udcff \u202e \x1b[0m \n")
+def test_whatever_is_shown_can_be_printed(text: str) -> None:
+    shown = printable_text(text)
+    assert all(char.isprintable() for char in shown)
+    shown.encode()
+
+
+@settings(deadline=None)
+@given(NAMES)
+def test_every_name_of_a_file_can_be_shown_and_told_apart(name: str) -> None:
+    assert printable(name).isprintable() or printable(name) == ""
+    assert kind_of(name) in ("image", "music", None)
+    assert refusal(name) is None or kind_of(name) is None
+
+
+@settings(deadline=None)
+@given(NAMES, st.lists(st.text(max_size=20), max_size=3))
+def test_globs_are_never_too_odd(name: str, globs: list[str]) -> None:
+    assert matches_any(name, globs) in (True, False)
+    assert is_below("/a/" + name.strip("/"), "/a")
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**63 - 1))
+def test_varints_come_back(number: int) -> None:
+    groups = []
+    rest = number
+    if number >= 1 << 56:
+        groups, rest = [number & 0xFF], number >> 8
+        groups += [(rest >> shift) & 0x7F | 0x80 for shift in range(0, 56, 7)]
+    else:
+        groups = [rest & 0x7F]
+        while rest := rest >> 7:
+            groups.append(rest & 0x7F | 0x80)
+    data = bytes(groups[::-1])
+    assert _varint(data, 0) == (number, len(data))
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.integers(1, 5), st.binary(min_size=512, max_size=512), max_size=5))
+def test_pages_of_noise_hold_no_rows_or_odd_ones(pages: dict[int, bytes]) -> None:
+    leaves = {number: b"\x0d" + page[1:] for number, page in pages.items()}
+    for rowid, values in _records(leaves):
+        assert isinstance(rowid, int)
+        assert isinstance(values, list)
+
+
+@settings(deadline=None)
+@given(ANY_BYTES)
+def test_a_log_of_noise_commits_nothing_wrong(noise: bytes) -> None:
+    header = struct.pack(">8I", 0x377F0682, 3007000, 512, 0, 1, 2, 0, 0)
+    assert all(len(page) == 512 for page in _committed(header + noise * 4).values())
+    assert isinstance(_committed(noise), dict)
+
+
+@settings(deadline=None)
+@given(ANY_BYTES)
+def test_a_record_of_noise_is_decoded_or_refused(noise: bytes) -> None:
+    with contextlib.suppress(IndexError, ValueError, struct.error):
+        assert isinstance(_values(noise), list)
+
+
+@settings(max_examples=50, deadline=None)
+@given(ANY_BYTES | VALUES.map(lambda value: json.dumps({"sha256": value, "counts": value}).encode()))
+def test_a_manifest_of_anything_is_no_manifest(tmp_path_factory: object, data: bytes) -> None:
+    library = Path(tmp_path_factory.mktemp("manifest"))  # type: ignore[attr-defined]
+    folder = generation_folder(library, 1)
+    folder.mkdir(parents=True)
+    (folder / MANIFEST).write_bytes(data)
+    for name in INDEX_FILES.values():
+        (folder / name).write_bytes(data)
+    assert read_manifest(library, 1) is None
+    assert read_index(library, 1, "network", "image") is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    key=st.sampled_from(["name", "sha256", "calibration", "image_backbone", "music_backbone"]), value=VALUES
+)
+def test_a_card_with_any_value_is_read_or_refused(tmp_path_factory: object, key: str, value: object) -> None:
+    folder = write_network(Path(tmp_path_factory.mktemp("card")))  # type: ignore[attr-defined]
+    card = json.loads((folder / "network.json").read_text())
+    (folder / "network.json").write_text(json.dumps(card | {key: value}))
+    try:
+        card = read_card(folder)
+        read_calibration(folder, card)
+        read_backbones(folder, card)
+    except ArtefactError as error:
+        assert str(folder) in str(error)
+    else:
+        assert key == "name"
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANY_BYTES)
+def test_tags_of_noise_are_no_tags(tmp_path_factory: object, noise: bytes) -> None:
+    path = Path(tmp_path_factory.mktemp("tags")) / "song.mp3"  # type: ignore[attr-defined]
+    path.write_bytes(b"ID3\x04\0\0" + noise)
+    tags = read_tags(path)
+    for text in (tags.title, tags.artist):
+        assert text is None or (text.isprintable() and len(text) <= 300)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 5), st.integers(0, 5), ANY_BYTES)
+def test_a_store_of_noise_gives_what_the_checksum_says_or_nothing(
+    tmp_path_factory: object, first: int, count: int, noise: bytes
+) -> None:
+    from embedding.backbones import BACKBONES
+
+    library = Path(tmp_path_factory.mktemp("store"))  # type: ignore[attr-defined]
+    store = FeatureStore(library, BACKBONES["music"])
+    store.open_at(0)
+    next((library / "features").iterdir()).write_bytes(noise * 40)
+    crc = store.crc_of(first, count)
+    kept = store.read(first, count, crc)
+    assert (kept is None) == (crc is None)
+    assert store.read(first, count, 1 if crc != 1 else 2) is None
+    if kept is not None:
+        assert kept.dtype == np.float16
