@@ -92,11 +92,7 @@ class Report:
 
 
 def build(
-    request: Request,
-    network: Network,
-    settings: Settings,
-    progress: Progress,
-    reader: Reader | None = None,
+    request: Request, network: Network, settings: Settings, progress: Progress, reader: Reader | None = None
 ) -> Report:
     """Bring a library up to date and publish it.
 
@@ -178,12 +174,7 @@ def _roots_of(request: Request, known: Sequence[Root]) -> list[Root]:
 
 
 def _build(
-    engine: Engine,
-    request: Request,
-    network: Network,
-    settings: Settings,
-    progress: Progress,
-    reader: Reader,
+    engine: Engine, request: Request, network: Network, settings: Settings, progress: Progress, reader: Reader
 ) -> Report:
     with engine.begin() as connection:
         roots = _roots_of(request, catalogue.read_roots(connection))

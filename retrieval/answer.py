@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from embedding.media import Kind
 from embedding.network import Network
 from indexer.library import Library
-from retrieval.plane import nearest_on_plane
+from retrieval.plane import MOODS, nearest_on_plane, nearest_toward
 from retrieval.query import WHOLE, Seeds, Span, mean_vector
 from retrieval.results import Answer, Asked, Result, Source
 from retrieval.search import Filters, nearest
@@ -22,6 +22,7 @@ def find(
     filters: Filters,
     span: Span = WHOLE,
     against: Sequence[str] = (),
+    mood: str | None = None,
 ) -> Answer:
     """Find what corresponds with files of one kind in the other kind.
 
@@ -33,6 +34,7 @@ def find(
         filters: Number, least score, folders.
         span: The part of each song to ask with.
         against: Counter-seeds: files of either kind that answers shall be less like.
+        mood: Name of a mood of `MOODS` that answers shall also lie near.
 
     Raises:
         UsageError: A file does not exist or is no media.
@@ -42,7 +44,10 @@ def find(
     asked = [seeds.seed(path, span) for path in paths]
     wanted: Kind = "image" if asked[0].kind == "music" else "music"
     vector = mean_vector(asked, [seeds.seed(path) for path in against])
-    found = nearest(library, network, vector, wanted, filters)
+    if mood is None:
+        found = nearest(library, network, vector, wanted, filters)
+    else:
+        found = nearest_toward(library, network, vector, MOODS[mood], wanted, filters)
     return _answer(wanted, [seed.asked for seed in asked], found, library, network, began)
 
 
@@ -50,7 +55,7 @@ def browse(library: Library, network: Network, point: Asked, filters: Filters) -
     """Find what lies near a point of the plane; the point's kind says what is looked for."""
     began = time.perf_counter()
     wanted: Kind = point.kind or "image"
-    found = nearest_on_plane(library, point.valence, point.arousal, wanted, filters)
+    found = nearest_on_plane(library, network, point.valence, point.arousal, wanted, filters)
     return _answer(wanted, [point], found, library, network, began)
 
 

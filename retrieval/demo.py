@@ -10,6 +10,7 @@ from embedding.media import Kind
 from embedding.network import Network
 from indexer.library import Library
 from retrieval.answer import find
+from retrieval.mood import Mood, moods
 from retrieval.plane import MOODS, nearest_on_plane
 from retrieval.query import Seeds
 from retrieval.results import Answer
@@ -22,11 +23,12 @@ _WAYS: tuple[tuple[Kind, str, int], ...] = (("music", "song", 10), ("image", "pi
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One question, what its song or picture is called, and its answer."""
+    """One question, what its song or picture is called, its answer, and what was asked with."""
 
     title: str
     name: str
     answer: Answer
+    moods: list[Mood]
 
 
 def ask_both_ways(library: Library, network: Network) -> list[Scene]:
@@ -35,8 +37,8 @@ def ask_both_ways(library: Library, network: Network) -> list[Scene]:
     scenes = []
     for kind, noun, limit in _WAYS:
         for mood in ("sad", "festive"):
-            (asked,) = nearest_on_plane(library, *MOODS[mood], kind, Filters(limit=1))
+            (asked,) = nearest_on_plane(library, network, *MOODS[mood], kind, Filters(limit=1))
             answer = find(library, network, seeds, [asked.path], Filters(limit))
             name = asked.named or printable(Path(asked.path).name)
-            scenes.append(Scene(f"A {mood} {noun}", name, answer))
+            scenes.append(Scene(f"A {mood} {noun}", name, answer, moods(seeds, [asked.path])))
     return scenes

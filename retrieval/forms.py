@@ -11,7 +11,8 @@ from core.terminal import out
 from retrieval.match import Match
 from retrieval.mood import Mood
 from retrieval.plane import mood_word
-from retrieval.results import Answer, Asked
+from retrieval.preview import half_blocks
+from retrieval.results import Answer, Asked, Result
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,8 +31,13 @@ def print_paths(answer: Answer, end: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def print_answer(answer: Answer) -> None:
-    """Print an answer as a table."""
+def print_answer(answer: Answer, preview: bool | None = False) -> None:
+    """Print an answer as a table.
+
+    Args:
+        answer: What was found.
+        preview: Small pictures beside the rows; None: where the terminal has colour.
+    """
     console = out()
     for asked in answer.query:
         console.print(_asked_line(asked))
@@ -39,16 +45,17 @@ def print_answer(answer: Answer) -> None:
         console.print("Nothing in the library matches.")
         return
     music = answer.kind == "music"
+    pictured = not music and console.color_system is not None and (preview or preview is None)
     table = _table("#", "score", "feels", "val", "aro", *(("best from", "song") if music else ("picture",)))
+    if pictured:
+        table.add_column("")
     for result in answer.results:
         cells = [str(result.rank), f"{result.score:.2f}", mood_word(result.affect)]
         cells += [f"{result.affect.valence:+.2f}", f"{result.affect.arousal:+.2f}"]
         if music:
             cells.append(clock(result.moment.start_s) if result.moment else "")
-        named = printable_text(result.named)
-        path = printable(result.path)
-        cells.append(f"{path}\n{named}" if named and music else path)
-        table.add_row(*cells)
+        cells.append("\n".join(_said_of(result, music)))
+        table.add_row(*cells, *([half_blocks(result.path)] if pictured else []))
     console.print(table)
     library = answer.library
     console.print(
@@ -56,6 +63,18 @@ def print_answer(answer: Answer) -> None:
         f"{answer.elapsed_ms:.0f} ms",
         style="dim",
     )
+
+
+def _said_of(result: Result, music: bool) -> list[str]:
+    """Return the lines about a result: its path, and what else there is to say."""
+    lines = [printable(result.path)]
+    if result.named and music:
+        lines.append(printable_text(result.named))
+    if result.alike:
+        lines.append(f"+{len(result.alike)} alike")
+    if result.why is not None:
+        lines.append(result.why)
+    return lines
 
 
 def print_match(match: Match, accuracy: str | None) -> None:

@@ -1,16 +1,19 @@
-"""The valence–arousal plane: named moods, and what lies near a point."""
+"""The valence–arousal plane: named moods, what lies near a point, and what a mood adds to a query."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embedding.media import Kind
-from embedding.network import Affect
+from embedding.network import Affect, Network
 from indexer.library import Library
+from retrieval.curate import Ranked
 from retrieval.results import Result
-from retrieval.search import Filters, exclusion, inside, result_of
+from retrieval.search import Filters, chosen, exclusion, inside, result_of, with_moments
 
 # Places of everyday words on Russell's circumplex (A circumplex model of affect, 1980), on our scale.
 MOODS: dict[str, tuple[float, float]] = {
@@ -35,35 +38,101 @@ def mood_word(affect: Affect) -> str:
 
 
 def nearest_on_plane(
-    library: Library, valence: float, arousal: float, kind: Kind, filters: Filters
+    library: Library, network: Network, valence: float, arousal: float, kind: Kind, filters: Filters
 ) -> list[Result]:
     """Rank items by their distance from a point of the plane.
 
     Args:
         library: Where to look.
+        network: The network of that library.
         valence: In [-1, 1].
         arousal: In [-1, 1].
         kind: What is looked for.
         filters: Number, least score, folders.
 
     Returns:
-        Nearest first; the score is 1 minus the distance's share of the plane's diagonal.
+        Nearest first, or as `filters.curation` has it; the score is the closeness.
     """
+    ids, points = _places(library, kind, filters)
+    scores = closeness(points, (valence, arousal))
+    order = np.lexsort((ids, -scores))
+    order = order[scores[order] >= filters.min_score]
+    ranking = _passing(library, filters, ids[order], scores[order], scores[order])
+    choices = chosen(library, network, kind, filters, ranking)
+    return [
+        result_of(choice.ranked.item, rank, choice.ranked.score, None, choice.alike)
+        for rank, choice in enumerate(choices, start=1)
+    ]
+
+
+def nearest_toward(
+    library: Library,
+    network: Network,
+    vector: NDArray[np.float32],
+    mood: tuple[float, float],
+    kind: Kind,
+    filters: Filters,
+) -> list[Result]:
+    """Rank items by what corresponds with an embedding and lies near a mood: "like this song, but calmer".
+
+    What counts is the mean of two numbers in [0, 1]: the correspondence probability, and the closeness to the
+    mood. All items are looked at.
+
+    Args:
+        library: Where to look.
+        network: The network of that library.
+        vector: float32 (128,), unit length, of the other modality.
+        mood: Valence and arousal, each in [-1, 1].
+        kind: What is looked for.
+        filters: Number, least score, folders, curation.
+
+    Returns:
+        Best first, equal ones in the order of ids; or as `filters.curation` has it. The score stays the
+        correspondence probability, so it need not fall from answer to answer.
+    """
+    ids, points = _places(library, kind, filters)
+    found, inner = library.nearest(kind, vector, max(len(ids), 1), ids.tolist())
+    scores = network.probability(inner)
+    worth = (scores + closeness(points[np.searchsorted(ids, found)], mood)) / 2.0
+    order = np.lexsort((found, -worth))
+    order = order[scores[order] >= filters.min_score]
+    ranking = _passing(library, filters, found[order], scores[order], worth[order])
+    return with_moments(library, network, vector, chosen(library, network, kind, filters, ranking))
+
+
+def closeness(points: NDArray[np.float64], mood: tuple[float, float]) -> NDArray[np.float64]:
+    """Return 1 less the distance's share of the plane's diagonal: 1 at the mood itself, 0 at the far corner.
+
+    Args:
+        points: Valence and arousal, (n, 2).
+        mood: Valence and arousal.
+    """
+    return np.asarray(1.0 - np.hypot(points[:, 0] - mood[0], points[:, 1] - mood[1]) / _WIDEST)
+
+
+def _places(library: Library, kind: Kind, filters: Filters) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return ids, ascending, and places, (n, 2), of what lies in the folders and dates of a filter."""
     ids, points = library.affect(kind)
-    passes = exclusion(library, filters)
     among = inside(library, kind, filters)
-    if among is not None:
-        keep = np.isin(ids, among)
-        ids, points = ids[keep], points[keep]
-    scores = 1.0 - np.hypot(points[:, 0] - valence, points[:, 1] - arousal) / _WIDEST
-    ranked = np.lexsort((ids, -scores))
-    results: list[Result] = []
-    for first in range(0, len(ranked), _LOOK):
-        some = ranked[first : first + _LOOK]
+    if among is None:
+        return ids, points
+    keep = np.isin(ids, among)
+    return ids[keep], points[keep]
+
+
+def _passing(
+    library: Library,
+    filters: Filters,
+    ids: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    worth: NDArray[np.float64],
+) -> Iterator[Ranked]:
+    """Yield what the globs of a filter let pass, in the order given."""
+    passes = exclusion(library, filters)
+    for first in range(0, len(ids), _LOOK):
+        some = slice(first, first + _LOOK)
         items = library.items(ids[some].tolist())
-        for item, score in zip(ids[some].tolist(), scores[some].tolist(), strict=True):
-            if len(results) == filters.limit or score < filters.min_score:
-                return results
+        rows = zip(ids[some].tolist(), scores[some].tolist(), worth[some].tolist(), strict=True)
+        for item, score, value in rows:
             if passes(items[item]):
-                results.append(result_of(items[item], len(results) + 1, score, None))
-    return results
+                yield Ranked(items[item], score, value)

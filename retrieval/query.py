@@ -120,7 +120,16 @@ class Seeds:
             UsageError: The file does not exist or is no media.
             MediaError: The file cannot be used.
         """
-        return embed_moments(self._network, self._features(path, "music", self._known(path)))
+        return embed_moments(self._network, self.features(path))
+
+    def features(self, path: str) -> NDArray[np.float16]:
+        """Return the backbone features of a file, float16 (rows, width).
+
+        Raises:
+            UsageError: The file does not exist or is no media.
+            MediaError: The file cannot be used.
+        """
+        return self._features(path, media_kind(path), self._known(path))
 
     def _features(self, path: str, kind: Kind, item: Item | None) -> NDArray[np.float16]:
         if item is not None and self._library is not None:

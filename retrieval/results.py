@@ -55,21 +55,31 @@ class Result:
 
     Attributes:
         rank: From 1.
+        id: Its key in the library.
         path: The file.
         score: Correspondence probability in [0, 1]; for a point of the plane, closeness in [0, 1].
         affect: What it feels like.
         moment: For a song, its best moment.
         title: From its tags, if any.
         artist: From its tags, if any.
+        taken: When a picture was taken, ISO 8601 in the camera's local time, if its file says so.
+        duration_s: Seconds of music.
+        alike: Near-duplicates that are folded into this answer, best first.
+        why: What makes it an answer, one line, where it was asked for.
     """
 
     rank: int
+    id: int
     path: str
     score: float
     affect: Affect
     moment: Moment | None
     title: str | None
     artist: str | None
+    taken: str | None = None
+    duration_s: float | None = None
+    alike: tuple[str, ...] = ()
+    why: str | None = None
 
     @property
     def named(self) -> str:
@@ -88,6 +98,10 @@ class Result:
             "moment": None if self.moment is None else self.moment.to_json(),
             "title": self.title,
             "artist": self.artist,
+            "taken": self.taken,
+            "duration_s": self.duration_s,
+            "alike": list(self.alike),
+            "why": self.why,
         }
 
 

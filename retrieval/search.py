@@ -1,9 +1,10 @@
-"""The nearest items of the other modality, exactly, with filters."""
+"""The nearest items of the other modality, exactly, with filters; and what curating makes of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,10 @@ from embedding.moments import SPAN
 from embedding.network import Network
 from indexer.library import Library
 from indexer.records import Item
+from retrieval.curate import AS_RANKED, Choice, Curation, Ranked, curate
+from retrieval.near_duplicates import Fingerprints
 from retrieval.results import Moment, Result
+from retrieval.taken import Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +31,16 @@ class Filters:
         min_score: Least score in [0, 1].
         below: Absolute folders, one of which the file lies in; empty: anywhere.
         exclude: Globs that the path, from its root on, must not match.
+        taken: When a picture was taken; None: whenever, also if it is not known.
+        curation: How answers are chosen among those that pass.
     """
 
     limit: int = 10
     min_score: float = 0.0
     below: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    taken: Period | None = None
+    curation: Curation = AS_RANKED
 
 
 def nearest(
@@ -48,39 +56,64 @@ def nearest(
         filters: Number, least score, folders.
 
     Returns:
-        Best first; equal scores in the order of ids. A song comes with its best moment.
+        Best first, equal scores in the order of ids; or as `filters.curation` has it. A song comes with its
+        best moment.
     """
-    found = _passing(library, vector, kind, filters)
-    scores = network.probability(np.array([inner for _, inner in found], np.float32))
+    ranking = takewhile(
+        lambda ranked: ranked.score >= filters.min_score, _ranking(library, network, vector, kind, filters)
+    )
+    return with_moments(library, network, vector, chosen(library, network, kind, filters, ranking))
+
+
+def chosen(
+    library: Library, network: Network, kind: Kind, filters: Filters, ranking: Iterable[Ranked]
+) -> list[Choice]:
+    """Return the answers that curating takes from a ranking of what passes the filters."""
+    prints = Fingerprints(library, network.backbones[kind])
+    return curate(ranking, filters.limit, filters.curation, prints)
+
+
+def with_moments(
+    library: Library, network: Network, vector: NDArray[np.float32], choices: list[Choice]
+) -> list[Result]:
+    """Return choices as answers; a song comes with the moment that fits an embedding best."""
     results = []
-    for rank, ((item, _), score) in enumerate(zip(found, scores.tolist(), strict=True), start=1):
-        if score < filters.min_score:
-            break
-        moment = best_moment(library, network, vector, item) if kind == "music" else None
-        results.append(result_of(item, rank, score, moment))
+    for rank, choice in enumerate(choices, start=1):
+        item = choice.ranked.item
+        moment = best_moment(library, network, vector, item) if item.kind == "music" else None
+        results.append(result_of(item, rank, choice.ranked.score, moment, choice.alike))
     return results
 
 
-def _passing(
-    library: Library, vector: NDArray[np.float32], kind: Kind, filters: Filters
-) -> list[tuple[Item, float]]:
-    """Return the nearest items that pass, with their inner products."""
+def _ranking(
+    library: Library, network: Network, vector: NDArray[np.float32], kind: Kind, filters: Filters
+) -> Iterator[Ranked]:
+    """Yield the items that pass the filters, best first, looking as deep as somebody reads."""
     among = inside(library, kind, filters)
     passes = exclusion(library, filters)
     wanted = filters.limit
+    seen: set[int] = set()
     while True:
         ids, inner = library.nearest(kind, vector, wanted, among)
-        items = library.items(ids.tolist())
-        ranked = zip((items[item] for item in ids.tolist()), inner.tolist(), strict=True)
-        passing = [(item, value) for item, value in ranked if passes(item)]
-        if len(passing) >= filters.limit or len(ids) < wanted:
-            return passing[: filters.limit]
-        wanted *= 4  # what is excluded leaves room: look further
+        new = [place for place, item in enumerate(ids.tolist()) if item not in seen]
+        fresh = ids[new].tolist()
+        items = library.items(fresh)
+        for item, score in zip(fresh, network.probability(inner[new]).tolist(), strict=True):
+            if passes(items[item]):
+                yield Ranked(items[item], score, worth=score)
+        if len(ids) < wanted:
+            return
+        seen.update(fresh)
+        wanted *= 4  # what is excluded, folded or over its number leaves room: look further
 
 
 def inside(library: Library, kind: Kind, filters: Filters) -> list[int] | None:
-    """Return the ids of the items that lie in the folders of a filter, None where any folder will do."""
-    return library.ids_below(kind, filters.below) if filters.below else None
+    """Return the ids of the items that a filter's folders and dates let pass, None where all do."""
+    below = library.ids_below(kind, filters.below) if filters.below else None
+    if filters.taken is None:
+        return below
+    taken = library.ids_taken(filters.taken.first, filters.taken.after)
+    return taken if below is None else sorted(set(taken).intersection(below))
 
 
 def exclusion(library: Library, filters: Filters) -> Callable[[Item], bool]:
@@ -111,6 +144,20 @@ def best_moment(library: Library, network: Network, vector: NDArray[np.float32],
     return Moment(start_s, end_s, float(network.probability(inner[best])))
 
 
-def result_of(item: Item, rank: int, score: float, moment: Moment | None) -> Result:
-    """Return an item as an answer."""
-    return Result(rank, item.path, score, item.affect, moment, item.title, item.artist)
+def result_of(
+    item: Item, rank: int, score: float, moment: Moment | None, alike: Sequence[Item] = ()
+) -> Result:
+    """Return an item as an answer, with the near-duplicates that are folded into it."""
+    return Result(
+        rank=rank,
+        id=item.id,
+        path=item.path,
+        score=score,
+        affect=item.affect,
+        moment=moment,
+        title=item.title,
+        artist=item.artist,
+        taken=item.taken,
+        duration_s=item.duration_s,
+        alike=tuple(twin.path for twin in alike),
+    )

@@ -94,12 +94,16 @@ def test_only_commands_know_typer() -> None:
     assert knowing == {
         "benchmarks/commands.py",
         "benchmarks/soak_commands.py",
+        "benchmarks/diversity_commands.py",
         "benchmarks/speed_commands.py",
         "benchmarks/story_commands.py",
         "core/options.py",
         "indexer/care_commands.py",
         "indexer/commands.py",
         "retrieval/commands.py",
+        "retrieval/find_commands.py",
+        "retrieval/map_commands.py",
+        "retrieval/options.py",
         "retrieval/story/commands.py",
         "training/commands.py",
     }

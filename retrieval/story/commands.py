@@ -17,7 +17,7 @@ from core.options import (
     WorkersOption,
     library_folder,
 )
-from retrieval.commands import ExcludeOption, InOption, _filters
+from retrieval.options import ExcludeOption, InOption, curation, filters
 
 if TYPE_CHECKING:
     from core.errors import MediaError
@@ -70,9 +70,8 @@ def storyboard_command(
         if song.suffix.lower() == ".json":
             plan = read_plan(song)
         else:
-            plan = _planned(
-                song, library, network, _filters(1, 0.0, below, exclude), seconds, order, progress
-            )
+            inside = filters(1, 0.0, below, exclude, None, curation(0.0, False, None))
+            plan = _planned(song, library, network, inside, seconds, order, progress)
         lost = _write(plan, outputs, Look(SIZES[size], int(fps)), progress)
     for line in dict.fromkeys(str(one) for one in lost):
         err().print(f"Passed over: {line}")
@@ -99,10 +98,11 @@ def soundtrack_command(
     """Find music for a folder of photos: chapters by time and mood, songs of your library for each."""
     from core.settings import load_settings
     from core.terminal import err, print_json, shown_progress
+    from retrieval.m3u import write_m3u
     from retrieval.query import Seeds, open_library
     from retrieval.story.forms import print_soundtrack
     from retrieval.story.photos import read_photos
-    from retrieval.story.playlist import write_m3u
+    from retrieval.story.playlist import playlist
     from retrieval.story.soundtrack import compose_soundtrack
 
     if not folder.is_dir():
@@ -116,10 +116,8 @@ def soundtrack_command(
             raise UsageError(f"{printable(folder)}: no photo that can be read")
         found = compose_soundtrack(opened, net, photos, minutes)
     if m3u is not None:
-        try:
-            write_m3u(found, m3u)
-        except OSError as error:
-            raise AttuneError(f"{printable(m3u)}: cannot be written ({error.strerror})") from error
+        for name in write_m3u(m3u, playlist(found)):
+            err().print(f"{printable(name)}: left out of the playlist; its name has a line break")
     if as_json:
         skipped = [{"path": str(one.path), "reason": one.reason} for one in lost]
         print_json(found.to_json() | {"skipped": skipped})

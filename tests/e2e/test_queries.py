@@ -24,6 +24,7 @@ def check_query_json(document: Any, library: Path) -> None:
     assert scores == sorted(scores, reverse=True)
     for rank, result in enumerate(document["results"], start=1):
         keys = {"rank", "path", "score", "valence", "arousal", "polarity", "moment", "title", "artist"}
+        keys |= {"taken", "duration_s", "alike", "why"}
         assert set(result) == keys
         assert result["rank"] == rank
         assert 0 <= result["score"] <= 1

@@ -17,10 +17,11 @@ from core.progress import SilentProgress
 from core.settings import Settings
 from embedding.network import Affect, Network
 from indexer.library import Library
+from retrieval.m3u import write_m3u
 from retrieval.query import Seeds
 from retrieval.story.chapters import split
 from retrieval.story.photos import Photo, pictures_below, read_photos
-from retrieval.story.playlist import write_m3u
+from retrieval.story.playlist import playlist
 from retrieval.story.soundtrack import compose_soundtrack
 from tests.conftest import run_build
 from tests.media_factory import damaged, photo, song
@@ -104,7 +105,7 @@ def test_a_playlist_that_players_find(library: Path, network: Network, tmp_path:
     photos = [photo_at(index, np.random.default_rng(index).normal(size=128)) for index in range(12)]
     with Library(library) as opened:
         found = compose_soundtrack(opened, network, photos, 5)
-    write_m3u(found, library.parent / "list.m3u")
+    assert write_m3u(library.parent / "list.m3u", playlist(found)) == []
     lines = (library.parent / "list.m3u").read_text().splitlines()
     assert lines[0] == "#EXTM3U"
     files = [line for line in lines if not line.startswith("#")]
@@ -114,7 +115,7 @@ def test_a_playlist_that_players_find(library: Path, network: Network, tmp_path:
     infos = [line for line in lines if line.startswith("#EXTINF:")]
     assert len(infos) == len(songs)
     for one, info in zip(songs, infos, strict=True):
-        assert one.title is None or info.endswith(f",{one.artist} – {one.title}")
+        assert one.title is None or info.endswith(f",{one.artist} - {one.title}")
 
 
 def test_photos_inside_and_outside_a_library(

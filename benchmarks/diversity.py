@@ -1,0 +1,164 @@
+"""What variety costs: precision and likeness of the ten answers, as ranked and varied, on labelled files.
+
+The galleries are whole splits. Answers are chosen by what `--diverse` runs; near-duplicates are folded, as
+there. Likeness is the mean cosine of backbone features over the pairs of an answer's ten files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.progress import Progress
+from embedding.media import Kind
+from embedding.moments import embed_track
+from embedding.network import Affect, Network
+from indexer.records import Item
+from retrieval.curate import AS_RANKED, Curation, Ranked, curate
+from retrieval.near_duplicates import Likeness, fingerprint, likeness_of, mean_cosine
+from training.features import features_of
+from training.manifest import Row, polarity_codes
+from training.readers import read_labelled
+
+TOP = 10
+_RANDOM_TENS = 2000
+_NOWHERE = Affect(0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Labelled files of one kind.
+
+    Attributes:
+        kind: Theirs.
+        polarity: int8 (n,), -1 where there is none.
+        vectors: Embeddings, float32 (n, 128).
+        prints: Fingerprints, float32 (n, width).
+        likeness: What the cosines of fingerprints mean.
+    """
+
+    kind: Kind
+    polarity: NDArray[np.int8]
+    vectors: NDArray[np.float32]
+    prints: NDArray[np.float32]
+    likeness: Likeness
+
+    def __call__(self, item: Item) -> NDArray[np.float32]:
+        """Return the fingerprint of a file, which curating sees as an item of a library."""
+        return np.asarray(self.prints[item.id])
+
+
+@dataclass(frozen=True, slots=True)
+class Variety:
+    """What one weight of variety does in one direction.
+
+    Attributes:
+        direction: `music_to_image` or `image_to_music`.
+        diverse: The weight.
+        p_at_10: Precision by polarity of the ten answers, the polarities of the queries weighing the same.
+        kept: Its share of the precision as ranked.
+        likeness: Mean cosine between the ten.
+        random_likeness: The same of ten files picked at random.
+        coverage: Share of the gallery that is in any ten.
+    """
+
+    direction: str
+    diverse: float
+    p_at_10: float
+    kept: float
+    likeness: float
+    random_likeness: float
+    coverage: float
+
+
+def read_side(
+    source: Path,
+    kind: Kind,
+    split: str | None,
+    network: Network,
+    cache: Path,
+    workers: int,
+    progress: Progress,
+) -> Side:
+    """Read labelled files of one kind and embed them.
+
+    Raises:
+        UsageError: The labels cannot be used.
+    """
+    backbone = network.backbones[kind]
+    gathered = features_of(read_labelled(source, kind, split), backbone, cache, workers, progress)
+    labelled = [place for place, code in enumerate(polarity_codes(gathered.rows)) if code >= 0]
+    rows: Sequence[Row] = [gathered.rows[place] for place in labelled]
+    features = [gathered.features[place] for place in labelled]
+    if kind == "image":
+        vectors = network.embed("image", np.concatenate(features)).vectors
+    else:
+        vectors = np.concatenate([embed_track(network, one).vectors for one in features])
+    prints = np.stack([fingerprint(one) for one in features])
+    return Side(kind, polarity_codes(rows), vectors, prints, likeness_of(backbone, lambda: prints))
+
+
+def measure(images: Side, music: Side, network: Network, weights: Iterable[float]) -> list[Variety]:
+    """Measure both directions at each weight of variety."""
+    return [
+        row
+        for name, asked, offered in (("music_to_image", music, images), ("image_to_music", images, music))
+        for row in _direction(name, asked, offered, network, sorted({0.0, *weights}))
+    ]
+
+
+def _direction(
+    name: str, asked: Side, offered: Side, network: Network, weights: Sequence[float]
+) -> list[Variety]:
+    scores = network.probability(asked.vectors @ offered.vectors.T)
+    random = _random_likeness(offered.prints)
+    rows: list[Variety] = []
+    for weight in weights:
+        tens = [_ten(one, offered, weight) for one in scores]
+        precision = _precision(tens, asked.polarity, offered.polarity)
+        first = rows[0].p_at_10 if rows else precision
+        rows.append(
+            Variety(
+                direction=name,
+                diverse=weight,
+                p_at_10=precision,
+                kept=precision / first,
+                likeness=float(np.mean([mean_cosine(offered.prints[ten]) for ten in tens])),
+                random_likeness=random,
+                coverage=len({place for ten in tens for place in ten}) / len(offered.prints),
+            )
+        )
+    return rows
+
+
+def _ten(scores: NDArray[np.float64], offered: Side, weight: float) -> list[int]:
+    """Return the places of the ten answers to one question."""
+    how = Curation(fold=True, diverse=weight) if weight else AS_RANKED
+    order = np.argsort(-scores, kind="stable").tolist()
+    ranking = (
+        Ranked(_item(place, offered.kind), float(scores[place]), float(scores[place])) for place in order
+    )
+    chosen = curate(ranking, TOP, how, offered)
+    return [choice.ranked.item.id for choice in chosen]
+
+
+def _item(place: int, kind: Kind) -> Item:
+    """Return a labelled file as curating sees the items of a library."""
+    return Item(
+        place, kind, str(place), _NOWHERE, None, None, None, None, place, feature_rows=1, features_crc=None
+    )
+
+
+def _precision(tens: list[list[int]], asked: NDArray[np.int8], offered: NDArray[np.int8]) -> float:
+    right = np.array([np.mean(offered[ten] == code) for ten, code in zip(tens, asked, strict=True)])
+    return float(np.mean([right[asked == code].mean() for code in np.unique(asked)]))
+
+
+def _random_likeness(prints: NDArray[np.float32]) -> float:
+    random = np.random.default_rng(0)
+    tens = (random.choice(len(prints), min(TOP, len(prints)), replace=False) for _ in range(_RANDOM_TENS))
+    return float(np.mean([mean_cosine(prints[ten]) for ten in tens]))

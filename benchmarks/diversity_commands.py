@@ -1,0 +1,66 @@
+"""`attune benchmark diversity`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.options import DebugOption, JsonOption, NetworkOption, QuietOption, WorkersOption
+from training.commands import ImagesOption, MusicOption
+
+if TYPE_CHECKING:
+    from benchmarks.diversity import Variety
+
+app = typer.Typer()
+
+
+@app.command("diversity")
+def diversity_command(
+    images: ImagesOption,
+    music: MusicOption,
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only rows of this split.")] = None,
+    weight: Annotated[
+        list[float] | None, typer.Option("--diverse", min=0.0, max=1.0, help="Weights; may be repeated.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where features are kept between runs.")
+    ] = None,
+    network: NetworkOption = None,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Measure what `--diverse` costs in precision and gains in variety."""
+    from benchmarks.diversity import measure, read_side
+    from core.settings import default_cache, load_settings
+    from core.terminal import print_json, shown_progress
+    from embedding.network import SHIPPED, open_network
+
+    net = open_network(network or SHIPPED)
+    kept, processes = cache or default_cache(), load_settings(workers).workers
+    with shown_progress(quiet=quiet) as progress:
+        pictures = read_side(images, "image", split, net, kept, processes, progress)
+        songs = read_side(music, "music", split, net, kept, processes, progress)
+    rows = measure(pictures, songs, net, weight or [0.5])
+    if as_json:
+        print_json({"network": net.name, "split": split, "rows": [asdict(row) for row in rows]})
+    else:
+        _print(rows)
+
+
+def _print(rows: list[Variety]) -> None:
+    from rich.table import Table
+
+    from core.terminal import out
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("direction", "diverse", "P@10", "kept", "likeness", "of random ten", "coverage"):
+        table.add_column(name, justify="left" if name == "direction" else "right")
+    for row in rows:
+        figures = (row.p_at_10, row.kept, row.likeness, row.random_likeness, row.coverage)
+        table.add_row(row.direction, f"{row.diverse:g}", *(f"{figure:.3f}" for figure in figures))
+    out().print(table)

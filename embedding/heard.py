@@ -1,0 +1,34 @@
+"""What the music backbone hears, in the words that it was trained to say: the tags of listeners."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.backbones import WEIGHTS
+
+_TAGS: Final = WEIGHTS / "musicnn_msd_tags.json"
+_TAGGRAM: Final = slice(1706, 1756)  # of musicnn's features: the probability of each tag
+
+
+def heard(features: NDArray[np.float16]) -> list[tuple[str, float]]:
+    """Return musicnn's 50 tags with their probabilities, the most probable first.
+
+    Args:
+        features: float16 (patches, 1756), of a whole song or of a part of it; at least one patch.
+
+    Returns:
+        Tag, in small letters, and the mean of its probabilities, in [0, 1].
+    """
+    shares = features[:, _TAGGRAM].astype(np.float32).mean(axis=0)
+    order = np.argsort(-shares, kind="stable")
+    return [(_names()[place], float(shares[place])) for place in order.tolist()]
+
+
+@cache
+def _names() -> list[str]:
+    return [tag.lower() for tag in json.loads(_TAGS.read_text(encoding="utf-8"))]

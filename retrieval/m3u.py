@@ -1,0 +1,75 @@
+"""Songs as a playlist that players read: extended M3U, its paths relative to the playlist."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.artefacts import written_aside
+from core.errors import AttuneError, printable, printable_text
+from core.paths import absolute
+from retrieval.results import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One entry of a playlist.
+
+    Attributes:
+        song: The song.
+        seconds: How long it lasts; None where that is not known.
+        note: A comment before it, which players pass over.
+    """
+
+    song: Result
+    seconds: float | None
+    note: str | None = None
+
+
+def write_m3u(path: Path, tracks: Iterable[Track]) -> list[str]:
+    """Write a playlist in UTF-8; the bytes of odd paths stay as they are.
+
+    Args:
+        path: Where to.
+        tracks: In the order of the list.
+
+    Returns:
+        Paths that no playlist can name, for a line break in them; they are left out.
+
+    Raises:
+        AttuneError: The playlist cannot be written.
+    """
+    folder = absolute(path.parent)
+    lines, left_out = [b"#EXTM3U"], []
+    for track in tracks:
+        entry = os.fsencode(_relative(track.song.path, folder))
+        if b"\n" in entry or b"\r" in entry:
+            left_out.append(track.song.path)
+            continue
+        if track.note is not None:
+            lines.append(f"# {printable_text(track.note)}".encode())
+        lines += [_described(track).encode("utf-8", "backslashreplace"), entry]
+    try:
+        with written_aside(path) as aside:
+            aside.write_bytes(b"\n".join(lines) + b"\n")
+    except OSError as error:
+        raise AttuneError(f"{printable(path)}: cannot be written ({error.strerror})") from error
+    return left_out
+
+
+def _described(track: Track) -> str:
+    seconds = -1 if track.seconds is None else round(track.seconds)
+    # Players take artist and title apart at a plain hyphen between blanks.
+    named = " - ".join(part for part in (track.song.artist, track.song.title) if part)
+    name = printable_text(named) or printable(Path(track.song.path).stem)
+    return f"#EXTINF:{seconds},{name}"
+
+
+def _relative(path: str, folder: str) -> str:
+    try:
+        relative = os.path.relpath(path, folder)
+    except ValueError:  # on another drive
+        return path
+    return os.path.join(os.curdir, relative) if relative.startswith("#") else relative  # noqa: PTH118

@@ -1,0 +1,62 @@
+"""The map as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.artefacts import written_aside
+from core.errors import AttuneError, printable
+from retrieval.atlas import Layer
+from retrieval.plane import MOODS
+
+_DOTS = 3000  # beyond, single pictures cannot be told apart: their density is drawn
+_FEW = 300  # songs that large marks leave room for
+_IMAGE, _MUSIC = "#2a6f8f", "#d9660a"
+
+
+def write_map_plot(path: Path, layers: list[Layer]) -> None:
+    """Draw a library on the plane, in the format of the file's suffix.
+
+    Args:
+        path: Where to: .png, .svg or .pdf.
+        layers: Its pictures and its music.
+
+    Raises:
+        AttuneError: matplotlib is missing, or the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise AttuneError('a map as a picture needs matplotlib: pip install "attune[story]"') from error
+    figure = Figure(figsize=(9, 8), layout="constrained")
+    axes = figure.add_subplot()
+    _draw(figure, axes, *layers)
+    try:
+        with written_aside(path) as aside:
+            figure.savefig(aside, dpi=150, format=path.suffix[1:].lower())
+    except OSError as error:
+        raise AttuneError(f"{printable(path)}: cannot be written ({error.strerror})") from error
+
+
+def _draw(figure: Any, axes: Any, pictures: Layer, music: Layer) -> None:
+    axes.axhline(0, color="#ccc", linewidth=1, zorder=0)
+    axes.axvline(0, color="#ccc", linewidth=1, zorder=0)
+    named = f"{len(pictures.ids):,} pictures"
+    if len(pictures.ids) > _DOTS:
+        cells = axes.hexbin(
+            *pictures.points.T, gridsize=60, extent=(-1, 1, -1, 1), bins="log", cmap="Blues", mincnt=1
+        )
+        figure.colorbar(cells, ax=axes, shrink=0.7, label=f"{named}: how many in a cell")
+    else:
+        axes.scatter(*pictures.points.T, s=14, color=_IMAGE, alpha=0.6, linewidths=0, label=named)
+    songs = f"{len(music.ids):,} songs"
+    size, alpha = (26, 0.8) if len(music.ids) <= _FEW else (8, 0.5)
+    axes.scatter(*music.points.T, s=size, marker="D", color=_MUSIC, alpha=alpha, linewidths=0, label=songs)
+    for word, (valence, arousal) in MOODS.items():
+        if word != "neutral":
+            box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1.5}
+            axes.text(valence, arousal, word, ha="center", va="center", fontsize=9, bbox=box)
+    axes.set(xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
+    axes.set(xlabel="valence: unpleasant to pleasant", ylabel="arousal: quiet to lively")
+    axes.legend(loc="upper left", frameon=True)

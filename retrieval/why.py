@@ -1,0 +1,172 @@
+"""Why an answer is one, in one line: where both lie, what is heard, what is seen, which moment fits.
+
+Each part is computed from the files at hand. What moves a picture's mood is found by trying: the picture is
+judged again with one quality evened out, and the difference is what that quality did.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import MediaError, printable
+from embedding.backbones import MUSICNN_MSD, PATCH_S, Backbones
+from embedding.heard import heard
+from embedding.image import Picture, read_image
+from embedding.look import Look, evened, look_of
+from embedding.media import Kind
+from embedding.moments import span_of
+from embedding.network import Affect, Network
+from indexer.library import Library
+from retrieval.forms import clock
+from retrieval.query import WHOLE, Seed, Seeds, Span
+from retrieval.results import Answer, Moment, Result
+
+_TAGS = 3
+_TAG_LEAST = 0.1  # below, a tag is a guess
+_MOVES = 0.05  # of valence or arousal: less is not worth a word
+_MIDDLE = 0.1  # valence or arousal this near to 0 lean to no side
+_KINDS: dict[Kind, str] = {"image": "picture", "music": "song"}
+
+
+def explained(answer: Answer, library: Library, network: Network, seeds: Seeds, span: Span = WHOLE) -> Answer:
+    """Return an answer whose results say why they are in it.
+
+    Args:
+        answer: Of `find`, with this library, network, seeds and span.
+        library: Where the results lie.
+        network: The network of that library.
+        seeds: What was asked with.
+        span: The part of each song that was asked with.
+    """
+    explainer = _Explainer(answer, library, network, seeds, span)
+    return replace(answer, results=[replace(one, why=explainer.why(one)) for one in answer.results])
+
+
+class _Explainer:
+    def __init__(self, answer: Answer, library: Library, network: Network, seeds: Seeds, span: Span) -> None:
+        self._library = library
+        self._network = network
+        self._seeds = seeds
+        self._span = span
+        self._asked = [seeds.seed(asked.path, span) for asked in answer.query if asked.path is not None]
+        self._backbones = Backbones(network.backbones, threads=os.cpu_count() or 1)
+        self._seen: dict[str, str] = {}
+
+    def why(self, result: Result) -> str:
+        """Return the line for one result, from what the library knows of it and from its file."""
+        vector = self._library.vectors([result.id])[0]
+        asked = max(self._asked, key=lambda seed: float(seed.vector @ vector))
+        if asked.kind == "music":
+            sound = self._sound(*self._asked_moment(asked.path, vector))
+            picture = result.path
+        else:
+            sound = self._sound(*self._found_moment(result))
+            picture = asked.path
+        parts = [places(asked, result), sound, f"picture: {self._picture(picture)}"]
+        if len(self._asked) > 1:
+            parts.insert(0, f"nearest to {printable(Path(asked.path).name)}")
+        return "; ".join(part for part in parts if part)
+
+    def _asked_moment(self, path: str, vector: NDArray[np.float32]) -> tuple[Moment, NDArray[np.float16]]:
+        """Return the moment of an asked song, inside the span, that fits a picture best."""
+        moments, features = self._seeds.moments(path), self._seeds.features(path)
+        inner = moments.embedded.vectors @ vector
+        # Moment i covers the feature rows from i on; those that were asked with are the span's.
+        first = min(int((self._span.start_s or 0.0) // PATCH_S), len(inner) - 1)
+        end = len(features) if self._span.end_s is None else ceil(self._span.end_s / PATCH_S)
+        after = max(first + 1, end - span_of(len(features)) + 1)
+        best = first + int(np.argmax(inner[first:after]))
+        start_s = float(moments.starts_s[best])
+        score = float(self._network.probability(inner[best]))
+        return Moment(start_s, start_s + moments.span_s, score), features
+
+    def _found_moment(self, result: Result) -> tuple[Moment | None, NDArray[np.float16]]:
+        (item,) = self._library.items([result.id]).values()
+        return result.moment, self._library.features(item, self._network.backbones["music"])
+
+    def _sound(self, moment: Moment | None, features: NDArray[np.float16]) -> str:
+        """Say which moment fits and, where musicnn is the backbone, what it hears in it."""
+        if moment is None:
+            return ""
+        fits = f"song fits best at {clock(moment.start_s)}–{clock(moment.end_s)} ({moment.score:.0%})"
+        if self._network.backbones["music"] != MUSICNN_MSD:
+            return fits  # another backbone has no words for what it hears
+        first = round(moment.start_s / PATCH_S)
+        tags = heard(features[first : first + span_of(len(features))])[:_TAGS]
+        named = [f"{tag} {share:.0%}" for tag, share in tags if share >= _TAG_LEAST]
+        return f"{fits}, musicnn hears {', '.join(named) or 'none of its 50 tags'}"
+
+    def _picture(self, path: str) -> str:
+        if path not in self._seen:
+            try:
+                self._seen[path] = self._describe(read_image(path, self._backbones.view))
+            except MediaError as error:
+                self._seen[path] = f"cannot be looked at: {error.reason}"
+        return self._seen[path]
+
+    def _describe(self, picture: Picture) -> str:
+        look = look_of(picture.pixels)
+        tried = [picture.pixels, *(evened(picture.pixels, quality) for quality in look.unusual)]
+        features = self._backbones.features("image", np.stack(tried))
+        affect = self._network.embed("image", features).affect[:, :2]
+        return seen(look, affect[0] - affect[1:])
+
+
+def places(asked: Seed, result: Result) -> str:
+    """Say where what was asked with and an answer lie on valence and arousal."""
+    one, other = _KINDS[asked.kind], _KINDS["image" if asked.kind == "music" else "music"]
+    here, there = asked.affect, result.affect
+    if _side(here) == _side(there):
+        return f"both {_side(here)} ({one} {_numbers(here)}, {other} {_numbers(there)})"
+    return f"{one} {_side(here)} ({_numbers(here)}), {other} {_side(there)} ({_numbers(there)})"
+
+
+def _side(affect: Affect) -> str:
+    pleasant = _lean(affect.valence, "pleasant", "unpleasant", "neither pleasant nor unpleasant")
+    lively = _lean(affect.arousal, "lively", "quiet", "neither lively nor quiet")
+    return f"{pleasant} and {lively}"
+
+
+def _lean(value: float, high: str, low: str, middle: str) -> str:
+    if abs(value) < _MIDDLE:
+        return middle
+    return high if value > 0 else low
+
+
+def _numbers(affect: Affect) -> str:
+    # Adding 0.0 turns a negative zero into a positive one.
+    shown = (f"{round(value, 2) + 0.0:+.2f}" for value in (affect.valence, affect.arousal))
+    return " ".join(shown).replace("-", "−")
+
+
+def seen(look: Look, moved: NDArray[np.floating]) -> str:
+    """Say how a picture looks and what that does to its mood.
+
+    Args:
+        look: Of the picture.
+        moved: (n, 2) for each unusual quality: by how much it moves valence and arousal.
+    """
+    effects = [
+        f"{look.word(quality)}: {effect}"
+        for quality, change in zip(look.unusual, moved.tolist(), strict=True)
+        if (effect := _effect(change))
+    ]
+    looks = ", ".join(look.words.values())
+    return f"{looks} ({'; '.join(effects)})" if effects else f"{looks} (which hardly moves its mood)"
+
+
+def _effect(change: Sequence[float]) -> str:
+    valence, arousal = change
+    said = []
+    if abs(valence) >= _MOVES:
+        said.append(f"{abs(valence):.2f} {'more' if valence > 0 else 'less'} pleasant")
+    if abs(arousal) >= _MOVES:
+        said.append(f"{abs(arousal):.2f} {'livelier' if arousal > 0 else 'quieter'}")
+    return ", ".join(said)

@@ -1,0 +1,167 @@
+"""Filters, moods, counter-seeds and folding over a real library equal brute force over all of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from embedding.network import Network
+from indexer.library import Library
+from retrieval import near_duplicates
+from retrieval.answer import browse, find
+from retrieval.curate import Curation
+from retrieval.near_duplicates import Fingerprints
+from retrieval.plane import MOODS
+from retrieval.query import Seeds
+from retrieval.results import Answer, Asked
+from retrieval.search import Filters
+from retrieval.taken import parse_period
+from tests.conftest import run_build
+from tests.media_factory import dated_photo, photo, song
+
+DIAGONAL = math.sqrt(8)
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve photos of three years in two folders, three of them also as smaller copies; three songs."""
+    folder = tmp_path_factory.mktemp("album")
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+    for seed in range(12):
+        path = folder / ("one" if seed % 3 else "two") / f"{seed:02d}.jpg"
+        dated_photo(path, seed, f"{2021 + seed % 3}:07:{1 + seed:02d} 10:00:00")
+        if seed < 3:
+            with Image.open(path) as image:
+                image.resize((200, 150)).save(path.with_name(f"{seed:02d}-small.png"))
+    photo(folder / "undated.jpg", 99)
+    for seed in range(3):
+        song(folder / f"song {seed}.flac", seed, seconds=10.0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def library(album: Path, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    path = tmp_path_factory.mktemp("curated") / "library"
+    run_build(path, network, album)
+    with Library(path) as opened:
+        yield opened
+
+
+def ask(library: Library, network: Network, album: Path, filters: Filters, **more: object) -> Answer:
+    seeds = Seeds(library, network)
+    return find(library, network, seeds, [str(album / "song 0.flac")], filters, **more)  # type: ignore[arg-type]
+
+
+def paths(answer: Answer) -> list[str]:
+    return [result.path for result in answer.results]
+
+
+def test_dates_narrow_the_exact_order(library: Library, network: Network, album: Path) -> None:
+    everything = ask(library, network, album, Filters(limit=100))
+    assert {r.taken for r in everything.results if r.path.endswith("undated.jpg")} == {None}
+    for text in ("2022", "2021..2022", "2021-07-05..", "..2020"):
+        period = parse_period(text)
+        expected = [r.path for r in everything.results if period.holds(r.taken)]
+        assert paths(ask(library, network, album, Filters(limit=100, taken=period))) == expected
+        below = (str(album / "one"),)
+        inside = ask(library, network, album, Filters(limit=3, taken=period, below=below))
+        assert paths(inside) == [path for path in expected if path.startswith(below[0] + "/")][:3]
+
+
+def test_a_mood_is_half_of_what_counts(library: Library, network: Network, album: Path) -> None:
+    everything = ask(library, network, album, Filters(limit=100)).results
+    for name, mood in MOODS.items():
+        worth = {
+            r.path: (r.score + 1 - math.dist((r.affect.valence, r.affect.arousal), mood) / DIAGONAL) / 2
+            for r in everything
+        }
+        found = ask(library, network, album, Filters(limit=100), mood=name).results
+        assert {r.path for r in found} == set(worth)
+        values = [worth[r.path] for r in found]
+        np.testing.assert_allclose(values, sorted(values, reverse=True), atol=1e-6)
+        assert {r.path: pytest.approx(r.score, abs=1e-6) for r in everything} == {
+            r.path: r.score for r in found
+        }
+        least = sorted(r.score for r in everything)[5]
+        good = ask(library, network, album, Filters(limit=4, min_score=least), mood=name)
+        assert paths(good) == [r.path for r in found if r.score >= least][:4]
+
+
+def test_a_mood_brings_answers_nearer_to_it(library: Library, network: Network, album: Path) -> None:
+    def distance(answer: Answer) -> float:
+        places = [(r.affect.valence, r.affect.arousal) for r in answer.results]
+        return float(np.mean([math.dist(place, MOODS["calm"]) for place in places]))
+
+    plain = ask(library, network, album, Filters(limit=4))
+    assert distance(ask(library, network, album, Filters(limit=4), mood="calm")) <= distance(plain)
+
+
+def test_counter_seeds_take_half_of_their_mean_away(library: Library, network: Network, album: Path) -> None:
+    seeds = Seeds(library, network)
+    against = [str(album / "song 1.flac"), str(album / "one" / "01.jpg")]
+    vectors = [seeds.seed(path).vector.astype(np.float64) for path in against]
+    asked = seeds.seed(str(album / "song 0.flac")).vector.astype(np.float64) - np.mean(vectors, axis=0) / 2
+    ids = [item for item, _ in library.paths("image")]
+    scores = library.vectors(ids).astype(np.float64) @ (asked / np.linalg.norm(asked))
+    names = dict(library.paths("image"))
+    expected = [names[ids[place]] for place in np.argsort(-scores, kind="stable")]
+    assert paths(ask(library, network, album, Filters(limit=100), against=against)) == expected
+
+
+def test_copies_fold_into_the_better_ranked_one(library: Library, network: Network, album: Path) -> None:
+    everything = ask(library, network, album, Filters(limit=100)).results
+    folded = ask(library, network, album, Filters(limit=100, curation=Curation(fold=True))).results
+    made = Fingerprints(library, network.backbones["image"])
+    prints = {item.path: made(item) for item in library.items([r.id for r in everything]).values()}
+    expected: dict[str, list[str]] = {}
+    for r in everything:
+        twin = next((a for a in expected if prints[a] @ prints[r.path] >= 0.97), None)
+        expected.setdefault(r.path if twin is None else twin, [] if twin is None else expected[twin])
+        if twin is not None:
+            expected[twin].append(r.path)
+    assert {r.path: list(r.alike) for r in folded} == expected
+    copies = [r for r in folded if any("small" in name for name in (r.path, *r.alike))]
+    assert len(copies) == 3 and all(r.alike for r in copies)
+    assert [r.rank for r in folded] == list(range(1, len(folded) + 1))
+
+
+def test_caps_hold_and_leave_the_order(library: Library, network: Network, album: Path) -> None:
+    everything = ask(library, network, album, Filters(limit=100)).results
+    capped = ask(library, network, album, Filters(limit=100, curation=Curation(per_folder=2))).results
+    seen: dict[Path, int] = {}
+    expected = []
+    for r in everything:
+        folder = Path(r.path).parent
+        seen[folder] = seen.get(folder, 0) + 1
+        if seen[folder] <= 2:
+            expected.append(r.path)
+    assert [r.path for r in capped] == expected
+
+
+def test_a_point_of_the_plane_is_curated_too(library: Library, network: Network, album: Path) -> None:
+    point = Asked(None, "image", None, 0.1, 0.1)
+    everything = browse(library, network, point, Filters(limit=100)).results
+    period = parse_period("2021")
+    curated = browse(library, network, point, Filters(limit=2, taken=period)).results
+    assert [r.path for r in curated] == [r.path for r in everything if period.holds(r.taken)][:2]
+    fold = browse(library, network, point, Filters(limit=100, curation=Curation(fold=True))).results
+    assert len(fold) == len(everything) - sum(len(r.alike) for r in fold)
+
+
+def test_the_scale_of_any_other_backbone_is_measured_on_the_library(
+    library: Library, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Fingerprints(library, network.backbones["image"])
+    assert (made.likeness.random, made.likeness.same) == (0.76, pytest.approx(0.97))
+    monkeypatch.setattr(near_duplicates, "_MEASURED", {})
+    other = Fingerprints(library, network.backbones["image"]).likeness
+    items = library.items([item for item, _ in library.paths("image")]).values()
+    pairs = [float(made(a) @ made(b)) for a in items for b in items if a.id < b.id]
+    assert other.random == pytest.approx(np.mean(pairs), abs=1e-5)
+    assert other.random < other.same < 1.0
