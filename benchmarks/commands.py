@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Measure Attune beside its peers.", no_args_is_help=True)
 app.add_typer(speed)
+app.add_typer(story)
 app.add_typer(soak)
 app.add_typer(diversity)
-app.add_typer(story)
 
 _LEARNABLE = "train and val, out of fold"
 
