@@ -3,18 +3,25 @@ PYTHON ?= python3
 RUN := .venv/bin
 DEV := .venv-dev/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench chromium clean
 
 demo: .venv/ready
 	$(RUN)/attune demo -o demo.html
 
-test: .venv-dev/ready lint
+test: .venv-dev/ready chromium lint
 	$(DEV)/python -m pytest
 
 lint: .venv-dev/ready
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
+
+# The page's tests drive a browser. Where there is none, they are skipped, and this says what to do.
+chromium:
+	@if [ -n "$$ATTUNE_CHROMIUM" ] || command -v chromium chromium-browser google-chrome >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; \
+	else echo "No Chromium: the page's tests will be skipped. Install one (Debian: apt-get install chromium)."; fi
 
 bench: .venv-dev/ready
 	$(DEV)/python -m benchmarks.everyday

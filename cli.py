@@ -12,6 +12,7 @@ import typer
 import benchmarks.commands
 import indexer.commands
 import retrieval.commands
+import retrieval.web.commands
 import training.commands
 from core.errors import AttuneError, UsageError, printable
 from core.options import DebugOption, QuietOption
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for room in (indexer.commands, retrieval.commands, training.commands):
+for room in (indexer.commands, retrieval.commands, retrieval.web.commands, training.commands):
     app.add_typer(room.app)
 app.add_typer(benchmarks.commands.app, name="benchmark")
 

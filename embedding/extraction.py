@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.artefacts import sha256_of
-from core.errors import UnreachableMedia
+from core.errors import MediaError, UnreachableMedia
 from embedding.backbones import Backbones
+from embedding.image import MAX_PIXELS
 from embedding.media import Kind
 from embedding.tags import Tags
 
@@ -40,21 +42,39 @@ class Extracted:
     tags: Tags = field(default_factory=lambda: Tags(None, None))
 
 
-def extract(path: Path, kind: Kind, backbones: Backbones) -> Extracted:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a file may be: what is beyond is refused before it costs much.
+
+    Attributes:
+        pixels: Of a picture.
+        seconds: Of music.
+    """
+
+    pixels: int = MAX_PIXELS
+    seconds: float = math.inf
+
+
+NO_LIMITS = Limits()
+
+
+def extract(path: Path, kind: Kind, backbones: Backbones, limits: Limits = NO_LIMITS) -> Extracted:
     """Decode one file and run its backbone.
 
     Raises:
         MediaError: The file cannot be used; the reason says why.
     """
-    from embedding.audio import read_audio
+    from embedding.audio import MAX_SECONDS, read_audio
     from embedding.image import read_image
     from embedding.tags import read_tags
 
     if kind == "image":
-        picture = read_image(path)
+        picture = read_image(path, limits.pixels)
         features = backbones.image_features(picture)
         return Extracted(path, kind, content_of(path), features, width=picture.width, height=picture.height)
-    sound = read_audio(path)
+    sound = read_audio(path, end_s=min(limits.seconds, MAX_SECONDS))
+    if sound.duration_s > limits.seconds:
+        raise MediaError(path, f"lasts {sound.duration_s:.0f} s, more than {limits.seconds:g} s: not heard")
     features = backbones.music_features(sound)
     return Extracted(
         path, kind, content_of(path), features, duration_s=sound.duration_s, tags=read_tags(path)

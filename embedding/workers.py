@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import queue
 import signal
 import time
 from collections import deque
@@ -18,10 +19,10 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from core.errors import ArtefactError, MediaError, UnreachableMedia
-from embedding.extraction import Extracted, extract
+from embedding.extraction import NO_LIMITS, Extracted, Limits, extract
 from embedding.media import Kind
 
 if TYPE_CHECKING:
@@ -29,18 +30,43 @@ if TYPE_CHECKING:
     from embedding.backbones import Backbones
 
 Outcome = Extracted | MediaError
+_Made_co = TypeVar("_Made_co", covariant=True)
 
 _CRASHED = "the decoder crashed on it; the file is probably damaged"
 _START_S = 60.0  # a new worker first imports its libraries
 _AHEAD = 3  # files in a worker's hands: it goes on while whoever asked writes to disk
 
 
+class Task(Protocol[_Made_co]):
+    """One file, and what is to be made of it in a worker process: picklable, with a picklable outcome."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def kind(self) -> Kind:
+        """How long it may take: as long as files of this kind."""
+
+    def run(self, backbones: Backbones) -> _Made_co:
+        """Read the file.
+
+        Raises:
+            MediaError: It cannot be used.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to read."""
+    """One file whose features are wanted."""
 
     path: Path
     kind: Kind
+    limits: Limits = NO_LIMITS
+
+    def run(self, backbones: Backbones) -> Extracted:
+        """Decode it and run its backbone."""
+        return extract(self.path, self.kind, backbones, self.limits)
 
 
 def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
@@ -76,6 +102,48 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
     finally:
         for worker in busy.values():
             worker.stop()
+
+
+class Readers:
+    """Workers that stay, for files that come one by one, from any thread.
+
+    Args:
+        settings: Number of workers, limits of time and memory of one file. They start when first needed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        for _ in range(settings.workers):
+            self._idle.put(None)
+
+    def read(self, task: Task[_Made_co]) -> _Made_co:
+        """Do a task in a worker; wait until one is free.
+
+        Raises:
+            MediaError: The file cannot be used, or took its worker with it.
+            ArtefactError: The backbones' weights are missing or damaged.
+        """
+        worker = self._idle.get()
+        try:
+            if worker is None or not worker.alive:
+                worker = _Worker(self._settings)
+            worker.give(task)
+            _ended({worker.connection: worker})
+            outcome = worker.take()
+        finally:
+            self._idle.put(worker)
+        if isinstance(outcome, MediaError):
+            raise outcome
+        made: _Made_co = outcome
+        return made
+
+    def close(self) -> None:
+        """End the workers; those that are busy end with their file."""
+        for _ in range(self._settings.workers):
+            worker = self._idle.get()
+            if worker is not None:
+                worker.stop()
 
 
 def _go_on(worker: _Worker, jobs: list[Job], settings: Settings) -> _Worker | None:
@@ -121,10 +189,15 @@ class _Worker:
         self._process.start()
         theirs.close()  # so that its end of the pipe closes when it dies
         self._grace_s = _START_S
-        self.waiting: deque[Job] = deque()
+        self.waiting: deque[Any] = deque()
         self.usable = True
 
-    def give(self, job: Job) -> None:
+    @property
+    def alive(self) -> bool:
+        """Whether the process lives; the system may have ended it while it had nothing to do."""
+        return self.usable and self._process.is_alive()
+
+    def give(self, job: Task[Any]) -> None:
         """Hand it a file; it has the time that files of this kind may take."""
         self.waiting.append(job)
         if len(self.waiting) == 1:
@@ -132,7 +205,7 @@ class _Worker:
         with contextlib.suppress(OSError):  # died already: its silence will be heard
             self.connection.send(job)
 
-    def take(self) -> Outcome:
+    def take(self) -> Any:
         """Return what became of its first file; a worker that is late or dead is stopped for good.
 
         Raises:
@@ -141,7 +214,7 @@ class _Worker:
         job = self.waiting.popleft()
         try:
             if self.connection.poll():
-                outcome: Outcome | ArtefactError = self.connection.recv()
+                outcome = self.connection.recv()
                 if isinstance(outcome, ArtefactError):
                     raise outcome  # nothing can be read without the weights
                 self._grace_s = 0.0
@@ -157,7 +230,7 @@ class _Worker:
     def _start_clock(self) -> None:
         self.deadline = time.monotonic() + self._limit_s(self.waiting[0]) + self._grace_s
 
-    def _limit_s(self, job: Job) -> float:
+    def _limit_s(self, job: Task[Any]) -> float:
         settings = self._settings
         return settings.image_timeout_s if job.kind == "image" else settings.music_timeout_s
 
@@ -177,15 +250,15 @@ def _work(connection: Connection, memory_mb: int) -> None:
     backbones = Backbones(threads=1)
     while True:
         try:
-            job: Job = connection.recv()
+            job: Task[Any] = connection.recv()
         except EOFError:
             return
         connection.send(_outcome(job, backbones))
 
 
-def _outcome(job: Job, backbones: Backbones) -> Outcome | ArtefactError:
+def _outcome(job: Task[Any], backbones: Backbones) -> Any:
     try:
-        return extract(job.path, job.kind, backbones)
+        return job.run(backbones)
     except (MediaError, ArtefactError) as error:
         return error
     except MemoryError:

@@ -32,6 +32,8 @@ class Item:
         artist: From the tags, if any.
         feature_row: First row in the store of its backbone's features.
         feature_rows: How many rows it has there.
+        width: Pixels of the upright picture, None for music.
+        height: Pixels of the upright picture, None for music.
     """
 
     id: int
@@ -43,6 +45,8 @@ class Item:
     artist: str | None
     feature_row: int
     feature_rows: int
+    width: int | None
+    height: int | None
 
 
 @dataclass(frozen=True, slots=True)

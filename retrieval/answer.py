@@ -9,7 +9,7 @@ from embedding.media import Kind
 from embedding.network import Network
 from indexer.library import Library
 from retrieval.plane import nearest_on_plane
-from retrieval.query import WHOLE, Seeds, Span, mean_vector
+from retrieval.query import WHOLE, SeedSource, Span, mean_vector
 from retrieval.results import Answer, Asked, Result, Source
 from retrieval.search import Filters, nearest
 
@@ -17,22 +17,26 @@ from retrieval.search import Filters, nearest
 def find(
     library: Library,
     network: Network,
-    seeds: Seeds,
+    seeds: SeedSource,
     paths: Sequence[str],
     filters: Filters,
     span: Span = WHOLE,
     against: Sequence[str] = (),
+    wanted: Kind | None = None,
 ) -> Answer:
-    """Find what corresponds with files of one kind in the other kind.
+    """Find what corresponds with files: in the kind that is wanted, else in the other kind than theirs.
+
+    Scores are measured between the kinds; inside one kind they only order.
 
     Args:
         library: Where to look.
         network: The network of that library.
         seeds: What turns files into embeddings.
-        paths: Files of one kind; their mean is asked with.
+        paths: Files; their mean is asked with.
         filters: Number, least score, folders.
         span: The part of each song to ask with.
         against: Counter-seeds: files of either kind that answers shall be less like.
+        wanted: What is looked for.
 
     Raises:
         UsageError: A file does not exist or is no media.
@@ -40,10 +44,10 @@ def find(
     """
     began = time.perf_counter()
     asked = [seeds.seed(path, span) for path in paths]
-    wanted: Kind = "image" if asked[0].kind == "music" else "music"
+    kind: Kind = wanted or ("image" if asked[0].kind == "music" else "music")
     vector = mean_vector(asked, [seeds.seed(path) for path in against])
-    found = nearest(library, network, vector, wanted, filters)
-    return _answer(wanted, [seed.asked for seed in asked], found, library, network, began)
+    found = nearest(library, network, vector, kind, filters)
+    return _answer(kind, [seed.asked for seed in asked], found, library, network, began)
 
 
 def browse(library: Library, network: Network, point: Asked, filters: Filters) -> Answer:

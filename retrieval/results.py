@@ -61,6 +61,7 @@ class Result:
         moment: For a song, its best moment.
         title: From its tags, if any.
         artist: From its tags, if any.
+        id: Its key in the library.
     """
 
     rank: int
@@ -70,6 +71,7 @@ class Result:
     moment: Moment | None
     title: str | None
     artist: str | None
+    id: int
 
     @property
     def named(self) -> str:

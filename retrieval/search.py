@@ -113,4 +113,4 @@ def best_moment(library: Library, network: Network, vector: NDArray[np.float32],
 
 def result_of(item: Item, rank: int, score: float, moment: Moment | None) -> Result:
     """Return an item as an answer."""
-    return Result(rank, item.path, score, item.affect, moment, item.title, item.artist)
+    return Result(rank, item.path, score, item.affect, moment, item.title, item.artist, item.id)
