@@ -83,6 +83,43 @@ def systems_command(
         err().print(f"Written: {printable(output / 'systems.json')}, {printable(output / 'systems.png')}")
 
 
+@app.command("retrieval")
+def retrieval_command(
+    images: ImagesOption,
+    music: MusicOption,
+    split: Annotated[str | None, typer.Option(help="Rows of this split; all if not given.")] = None,
+    system: Annotated[
+        str, typer.Option(metavar="NAME|DIR", help="`attune`, or a network's folder.")
+    ] = "attune",
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Search labelled files by labelled files of the other kind: precision, ranks, distinct answers."""
+    from core.settings import load_settings
+    from core.terminal import print_json, shown_progress
+    from embedding.network import open_network
+    from training.judge import Examination, judge
+    from training.run_log import log_test_run
+    from training.tables import print_left_out, print_retrieval
+
+    network = open_network(system)
+    with shown_progress(quiet=quiet) as progress:
+        told = judge(
+            Examination(images, music, split), network, network.name, load_settings(workers), progress
+        )
+    if told.saw_test:
+        log_test_run(told.report, network.id)
+    document = told.report.to_json()
+    if as_json:
+        print_json({key: document[key] for key in ("system", "protocol", "retrieval")})
+    else:
+        print_retrieval(document["retrieval"])
+    if not quiet:
+        print_left_out(told.skipped)
+
+
 def _compare(
     images: Path, music: Path, focus: Focus, *, cache: Path, workers: int, progress: Progress, test: bool
 ) -> dict[str, Any]:

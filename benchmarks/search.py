@@ -93,7 +93,7 @@ def measure(library: Path, sizes: Sequence[int], progress: Progress) -> dict[str
     import faiss
 
     cores = faiss.omp_get_max_threads()
-    known, queries = _embeddings(library)
+    known, queries = embeddings_of(library)
     makers = [_ours, _faiss_flat, *(maker for name, maker in _PEERS.items() if find_spec(name))]
     rows = []
     progress.start("search", len(sizes) * len(makers))
@@ -134,7 +134,12 @@ def grown(known: Vectors, size: int) -> Vectors:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def _embeddings(path: Path) -> tuple[Vectors, Vectors]:
+def embeddings_of(path: Path) -> tuple[Vectors, Vectors]:
+    """Return a library's embeddings of pictures, and some of its music to ask with.
+
+    Raises:
+        UsageError: The library holds too little.
+    """
     from indexer.library import Library
 
     with Library(path) as library:

@@ -1,4 +1,4 @@
-"""`attune benchmark make-library`, `pipeline`, `search` and `cold`: what Attune costs."""
+"""`attune benchmark make-library`, `pipeline`, `peers`, `growth`, `search` and `cold`: what Attune costs."""
 
 from __future__ import annotations
 
@@ -101,6 +101,57 @@ def pipeline_command(
         print_json(document)
     else:
         print_pipeline(document)
+
+
+@app.command("peers")
+def peers_command(
+    photos: PhotosOption,
+    songs: SongsOption,
+    sample: Annotated[
+        int, typer.Option(min=2, metavar="N", help="Pictures to embed; a twentieth as many pieces of music.")
+    ] = 400,
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Time embedding beside OpenCLIP, librosa and musicnn, on the same files."""
+    from benchmarks.peers import measure
+    from benchmarks.speed_tables import print_peers
+    from core.settings import load_settings
+    from core.terminal import print_json, shown_progress
+
+    folders: dict[Kind, Path] = {"image": photos, "music": songs}
+    with shown_progress(quiet=quiet) as progress:
+        document = measure(folders, sample, load_settings(workers).workers, progress)
+    if as_json:
+        print_json(document)
+    else:
+        print_peers(document)
+
+
+@app.command("growth")
+def growth_command(
+    library: LibraryOption = None,
+    size: Annotated[
+        int, typer.Option(min=1000, metavar="N", help="Pictures that the grown library has.")
+    ] = 1_000_000,
+    more: Annotated[int, typer.Option(min=1, metavar="N", help="Pictures that are new to it.")] = 1000,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Time publishing a few new pictures in a large library, grown from a library's own embeddings."""
+    from benchmarks.growth import measure
+    from benchmarks.speed_tables import print_growth
+    from core.terminal import print_json, shown_progress
+
+    with shown_progress(quiet=quiet) as progress:
+        document = measure(library_folder(library), size, more, progress)
+    if as_json:
+        print_json(document)
+    else:
+        print_growth(document)
 
 
 @app.command("search")

@@ -39,7 +39,36 @@ def print_pipeline(document: dict[str, Any]) -> None:
             for phase in document["phases"]
         ],
     )
-    out().print(f"library on disk: {document['library_bytes'] / 1e6:.1f} MB")
+    out().print(f"library on disk, once built: {document['library_bytes'] / 1e6:.1f} MB")
+
+
+def print_peers(document: dict[str, Any]) -> None:
+    """Print a row for each way of embedding."""
+    _print(
+        f"{document['workers']} workers",
+        ("of", "files", "files/s", "Attune is faster by"),
+        [
+            (
+                row["name"],
+                row["kind"],
+                str(row["files"]),
+                f"{row['files_per_s']:.2f}",
+                f"{row['times']:.1f} ×",
+            )
+            for row in document["rows"]
+        ],
+    )
+    for name in document["not_installed"]:
+        out().print(f"{name} is not installed")
+
+
+def print_growth(document: dict[str, Any]) -> None:
+    """Print what publishing costs as a library grows."""
+    _print(
+        "publishing",
+        ("pictures", "seconds"),
+        [(one["what"], str(one["pictures"]), f"{one['seconds']:.1f}") for one in document["phases"]],
+    )
 
 
 def print_search(document: dict[str, Any]) -> None:

@@ -49,6 +49,7 @@ def gather(
     split: str | None = None,
 ) -> Labelled:
     """Read what the chosen systems need; rows of train and val, or of one split."""
+    from embedding.backbones import BACKBONES
     from training.inputs import material
     from training.readers import read_labelled
     from training.train import learnable
@@ -58,7 +59,7 @@ def gather(
     for kind, source in sources.items():
         rows = learnable(source, kind) if split is None else read_labelled(source, kind, split)
         names = sorted({name for system in chosen for name in system.needs[kind]})
-        side, _ = material(rows, kind, names, cache, workers, progress)
+        side, _ = material(rows, BACKBONES[kind], names, cache, workers, progress)
         sides.append(side)
     return Labelled(*sides)
 

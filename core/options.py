@@ -16,7 +16,9 @@ LibraryOption = Annotated[
 NetworkOption = Annotated[
     str | None,
     typer.Option(
-        "--network", metavar="NAME|DIR", help="The shipped network, or a folder that `attune train` wrote."
+        "--network",
+        metavar="NAME|DIR",
+        help="A shipped network by name, or a folder that `attune train` wrote.",
     ),
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

@@ -1,16 +1,22 @@
-"""The frozen, general networks that turn pixels and samples into features."""
+"""The frozen, general networks that turn pixels and samples into features.
+
+A network names the backbones that it was trained on: one of those below, which lie beside the shipped
+networks, or one of its own, which lies in the network's folder (`embedding.card`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import ArtefactError
 from embedding.audio import Sound
-from embedding.image import Picture
+from embedding.image import WHOLE, Picture, View
 from embedding.logmel import PATCH_SECONDS, logmel, patches
 from embedding.media import Kind
 from embedding.session import Session
@@ -23,24 +29,45 @@ _BATCH = 16  # moments a run: activations of more leave the cache
 
 
 @dataclass(frozen=True, slots=True)
+class Colours:
+    """How pixels in [0, 1] are standardised, channel by channel, before a graph sees them.
+
+    Attributes:
+        mean: Of red, green and blue; taken away.
+        std: Of the same; divided by.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Backbone:
     """What the weights of a backbone are and what they promise.
+
+    The graph has one input and an output `features`, float32 (n, width). For pictures the input is uint8
+    (n, side, side, 3) where `colours` is None, else float32 (n, 3, side, side). For music it is float32
+    (n, 187, 96): moments of `embedding.logmel`.
 
     Attributes:
         name: Name and key of the kept features.
         kind: What it reads.
-        file: File in `embedding/weights/`.
+        path: The ONNX file.
         sha256: Checksum of that file.
         width: Length of one feature vector.
-        licence: SPDX identifier; the full record is in NOTICE.md.
+        licence: SPDX identifier; the full record of the shipped ones is in NOTICE.md.
+        view: The square that a picture becomes; means nothing for music.
+        colours: How its colours are standardised; None: the graph takes them as they are.
     """
 
     name: str
     kind: Kind
-    file: str
+    path: Path
     sha256: str
     width: int
     licence: str
+    view: View = WHOLE
+    colours: Colours | None = None
 
     @property
     def id(self) -> str:
@@ -51,7 +78,7 @@ class Backbone:
 EFFICIENTNET_LITE0 = Backbone(
     name="efficientnet_lite0",
     kind="image",
-    file="efficientnet_lite0.onnx",
+    path=WEIGHTS / "efficientnet_lite0.onnx",
     sha256="37688b71b9d0fe0e7593600f267c9deefe9a23a73215746febab19f71bd81615",
     width=2528,
     licence="Apache-2.0",
@@ -59,34 +86,32 @@ EFFICIENTNET_LITE0 = Backbone(
 MUSICNN_MSD = Backbone(
     name="musicnn_msd",
     kind="music",
-    file="musicnn_msd.onnx",
+    path=WEIGHTS / "musicnn_msd.onnx",
     sha256="9712567bbed971ef4e10c76f43b97994c1ef425e45368dd39c2fae255b675bf7",
     width=1756,
     licence="ISC",
 )
 BACKBONES: dict[Kind, Backbone] = {"image": EFFICIENTNET_LITE0, "music": MUSICNN_MSD}
+"""Those of the network `attune`, and of every network that brings none of its own."""
 
 
 class Backbones:
-    """Both backbones, each loaded when it is first needed.
+    """The backbones of one network, each loaded when it is first needed.
 
     Args:
+        backbones: One of each kind.
         threads: Threads of one run.
     """
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, backbones: Mapping[Kind, Backbone], threads: int = 1) -> None:
+        self._backbones = backbones
         self._threads = threads
+        self._sessions: dict[Kind, Session] = {}
 
-    @cached_property
-    def _image(self) -> Session:
-        return self._load(EFFICIENTNET_LITE0)
-
-    @cached_property
-    def _music(self) -> Session:
-        return self._load(MUSICNN_MSD)
-
-    def _load(self, backbone: Backbone) -> Session:
-        return Session(WEIGHTS / backbone.file, backbone.sha256, self._threads)
+    @property
+    def view(self) -> View:
+        """The square that pictures must be read as."""
+        return self._backbones["image"].view
 
     def image_features(self, picture: Picture) -> NDArray[np.float16]:
         """Return the features of one picture.
@@ -95,13 +120,15 @@ class Backbones:
         learns from and what a query computes are the same numbers.
 
         Args:
-            picture: Pixels, uint8, shape (224, 224, 3), RGB.
+            picture: Read as `view` says.
 
         Returns:
-            float16, shape (1, 2528).
+            float16, shape (1, width).
+
+        Raises:
+            ArtefactError: The weights are missing, damaged, or not what their description says.
         """
-        (features,) = self._image.run(picture.pixels[None], "features")
-        return _half(features)
+        return self._run("image", prepared(picture.pixels[None], self._backbones["image"].colours))
 
     def music_features(self, sound: Sound) -> NDArray[np.float16]:
         """Return the features of a sound, patch by patch.
@@ -110,16 +137,34 @@ class Backbones:
             sound: Samples, float32, mono, 16 kHz.
 
         Returns:
-            float16, shape (patches, 1756); a patch lasts `PATCH_S` seconds.
+            float16, shape (patches, width); a patch lasts `PATCH_S` seconds.
+
+        Raises:
+            ArtefactError: The weights are missing, damaged, or not what their description says.
         """
         moments = patches(logmel(sound.samples))
         runs = [
-            self._music.run(moments[first : first + _BATCH], "features")[0]
-            for first in range(0, len(moments), _BATCH)
+            self._run("music", moments[first : first + _BATCH]) for first in range(0, len(moments), _BATCH)
         ]
-        return _half(np.concatenate(runs))
+        return np.concatenate(runs)
+
+    def _run(self, kind: Kind, batch: NDArray[Any]) -> NDArray[np.float16]:
+        backbone = self._backbones[kind]
+        if kind not in self._sessions:
+            self._sessions[kind] = Session(backbone.path, backbone.sha256, self._threads)
+        (features,) = self._sessions[kind].run(batch, "features")
+        if features.shape[1:] != (backbone.width,):
+            raise ArtefactError(
+                f"{backbone.path}: gives features of shape {features.shape[1:]}, not ({backbone.width},)"
+            )
+        limit = float(np.finfo(np.float16).max)
+        return np.clip(features, -limit, limit).astype(np.float16)
 
 
-def _half(features: NDArray[np.float32]) -> NDArray[np.float16]:
-    limit = float(np.finfo(np.float16).max)
-    return np.clip(features, -limit, limit).astype(np.float16)
+def prepared(pixels: NDArray[np.uint8], colours: Colours | None) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Return pixels (n, side, side, 3) as a graph takes them: see `Backbone`."""
+    if colours is None:
+        return pixels
+    mean, std = np.asarray(colours.mean, np.float32), np.asarray(colours.std, np.float32)
+    standard = (pixels.astype(np.float32) / np.float32(255) - mean) / std
+    return np.ascontiguousarray(standard.transpose(0, 3, 1, 2), np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ class Extracted:
         width: Pixels of the upright picture, None for music.
         height: Pixels of the upright picture, None for music.
         tags: Title and artist, where the file names them.
+        taken: When the picture was taken, ISO 8601, where the file says so.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Extracted:
     width: int | None = None
     height: int | None = None
     tags: Tags = field(default_factory=lambda: Tags(None, None))
+    taken: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,25 @@ def extract(path: Path, kind: Kind, backbones: Backbones, limits: Limits = NO_LI
 
     Raises:
         MediaError: The file cannot be used; the reason says why.
+        ArtefactError: The backbone's weights are missing or damaged.
     """
     from embedding.audio import MAX_SECONDS, read_audio
+    from embedding.dates import read_taken
     from embedding.image import read_image
     from embedding.tags import read_tags
 
     if kind == "image":
-        picture = read_image(path, limits.pixels)
+        picture = read_image(path, replace(backbones.view, max_pixels=limits.pixels))
         features = backbones.image_features(picture)
-        return Extracted(path, kind, content_of(path), features, width=picture.width, height=picture.height)
+        return Extracted(
+            path,
+            kind,
+            content_of(path),
+            features,
+            width=picture.width,
+            height=picture.height,
+            taken=read_taken(path),
+        )
     sound = read_audio(path, end_s=min(limits.seconds, MAX_SECONDS))
     if sound.duration_s > limits.seconds:
         raise MediaError(path, f"lasts {sound.duration_s:.0f} s, more than {limits.seconds:g} s: not heard")

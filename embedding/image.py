@@ -1,9 +1,10 @@
-"""One picture file becomes RGB pixels, upright: a square of 224 for the network, or a small copy.
+"""One picture file becomes a small square of RGB pixels, upright; or a small copy to look at.
 
-    open → size check → decode (JPEG: at a reduced scale) → a mode of 8-bit channels → resize → RGB → upright
+    open → size check → decode (JPEG: at a reduced scale) → a mode of 8-bit channels → square → RGB → upright
 
-For the network the whole picture is squashed to a square: what lies at the edge of a photo belongs to its
-mood, and a crop would lose it. Turning comes last, on the small picture, where it costs nothing.
+Where a backbone does not ask for more, the whole picture is squashed to the square: what lies at the edge of
+a photo belongs to its mood, and a crop would lose it. Turning comes last, on the small square, where it costs
+nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 
 SIDE: Final = 224
 MAX_PIXELS: Final = 250_000_000
-# A JPEG is decoded at 1/2, 1/4 or 1/8 as long as both sides stay above so many times what is asked for.
-# Pixels then differ from those of a full decode by less than 1 of 255 on average (a test holds it), and a
-# 12 MP photo takes 30 ms for 120 ms. Half of this would save another 7 ms and differ by half as much again.
+# A JPEG is decoded at 1/2, 1/4 or 1/8 as long as both sides stay above so many times the square's. Pixels
+# then differ from those of a full decode by less than 1 of 255 on average (a test holds it), and a photo of
+# 12 MP takes 30 ms for 120 ms. Just the square's would save another 7 ms and differ by half as much again.
 _DRAFT: Final = 2
 # Pillow also knows formats that run other programs (EPS) or are no pictures; only these are tried.
-_FORMATS: Final = (
+FORMATS: Final = (
     *("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "QOI", "TGA"),
 )
 _HEIF_BRANDS: Final = frozenset(b"heic heix heim heis hevc hevx mif1 msf1 avci avcs".split())
@@ -43,6 +44,26 @@ _ORIENTATION: Final = 0x0112
 _WHITE: Final = (255, 255, 255, 255)
 _PILLOW = threading.Lock()
 _NO_LOG = logging.NullHandler()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a picture of any shape becomes a small one.
+
+    Attributes:
+        side: Of the square, in pixels; the longest of a copy.
+        fit: `squash` makes a square of the whole picture, `crop` of its middle; `inside` a copy in its shape.
+        resample: How it is scaled.
+        max_pixels: A larger original is refused before it is decoded.
+    """
+
+    side: int = SIDE
+    fit: Literal["squash", "crop", "inside"] = "squash"
+    resample: Literal["bicubic", "bilinear"] = "bicubic"
+    max_pixels: int = MAX_PIXELS
+
+
+WHOLE: Final = View()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +81,16 @@ class Picture:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What is asked of a decoder: the size to resize to, of the size that is there; how much is too much."""
-
-    fit: Callable[[tuple[int, int]], tuple[int, int]]
-    max_pixels: int
-
-    def draft(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return the least size at which a JPEG may be decoded."""
-        width, height = self.fit(size)
-        return _DRAFT * width, _DRAFT * height
-
-
-def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Picture:
-    """Decode a picture file, whatever its name says it is, as the network sees it: 224 by 224 pixels.
+def read_image(path: str | os.PathLike[str], view: View = WHOLE) -> Picture:
+    """Decode a picture file, whatever its name says it is.
 
     EXIF orientation is applied. Transparent parts show white, as on the page or in the viewer for which such
     pictures are made. Of an animation the first frame counts. Colour profiles are not applied. Any size from
-    one pixel up to `max_pixels` is read.
+    one pixel up to 250 million is read.
 
     Args:
         path: The file.
-        max_pixels: What is larger is refused before it is decoded.
+        view: What is wanted.
 
     Returns:
         The picture.
@@ -91,64 +99,45 @@ def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> Pi
         UnsupportedMedia: HEIC or RAW without the extra, or an unusual colour mode.
         MediaError: Damaged, cut short, empty, too large, forbidden or not a regular file.
     """
-    return _read(path, _Order(lambda _: (SIDE, SIDE), max_pixels))
-
-
-def read_smaller(path: str | os.PathLike[str], long_side: int) -> Picture:
-    """Decode a picture file to look at: in its proportions, no side longer than `long_side`, never enlarged.
-
-    Raises:
-        UnsupportedMedia: HEIC or RAW without the extra, or an unusual colour mode.
-        MediaError: Damaged, cut short, empty, too large, forbidden or not a regular file.
-    """
-
-    def fit(size: tuple[int, int]) -> tuple[int, int]:
-        scale = min(1.0, long_side / max(size))
-        return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-    return _read(path, _Order(fit, MAX_PIXELS))
-
-
-def _read(path: str | os.PathLike[str], order: _Order) -> Picture:
-    with open_media(path) as file, _quiet_pillow():
+    with open_media(path) as file, quiet_pillow():
         try:
             if os.fsdecode(path).rpartition(".")[2].lower() in RAW_SUFFIXES:
-                return _read_raw(path, file, order)
-            if _is_heif(file):
-                return _read_heif(path, file, order)
-            return _read_pillow(path, file, order)
+                return _read_raw(path, file, view)
+            if is_heif(file):
+                return _read_heif(path, file, view)
+            return _read_pillow(path, file, view)
         except DECODER_ERRORS as error:
             raise MediaError(path, _reason(error)) from error
 
 
 def _read_pillow(
-    path: str | os.PathLike[str], file: BinaryIO, order: _Order, turn: int | None = None
+    path: str | os.PathLike[str], file: BinaryIO, view: View, turn: int | None = None
 ) -> Picture:
     """Read by Pillow; `turn` is the EXIF orientation to apply where the file itself says none."""
     from PIL import Image
 
-    with Image.open(file, formats=_FORMATS) as image:
-        width, height = _check_size(path, image.size, order)
-        image.draft(None, order.draft(image.size))
+    with Image.open(file, formats=FORMATS) as image:
+        width, height = _check_size(path, image.size, view)
+        image.draft(None, (_DRAFT * view.side, _DRAFT * view.side))
         image.load()
         orientation = _orientation(image) or turn or 1
         # Pillow itself turns a TIFF while loading. (Of a JPEG, this would be the size at the reduced scale.)
         if image.format == "TIFF":
             width, height = image.size
-        return _finish(path, image, (width, height), orientation, order)
+        return _finish(path, image, (width, height), orientation, view)
 
 
-def _read_heif(path: str | os.PathLike[str], file: BinaryIO, order: _Order) -> Picture:
+def _read_heif(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Picture:
     try:
         import pi_heif
     except ImportError:
         raise UnsupportedMedia(path, f"HEIC {_PHOTOS}") from None
     heif = pi_heif.open_heif(file)
-    size = _check_size(path, heif.size, order)
-    return _finish(path, heif.to_pillow(), size, 1, order)  # libheif has turned it
+    size = _check_size(path, heif.size, view)
+    return _finish(path, heif.to_pillow(), size, 1, view)  # libheif has turned it
 
 
-def _read_raw(path: str | os.PathLike[str], file: BinaryIO, order: _Order) -> Picture:
+def _read_raw(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Picture:
     """Read the preview that the camera put into a RAW file, or develop at half size where there is none."""
     try:
         import rawpy
@@ -159,13 +148,13 @@ def _read_raw(path: str | os.PathLike[str], file: BinaryIO, order: _Order) -> Pi
     try:
         with rawpy.imread(file) as raw:
             sizes = raw.sizes
-            width, height = _check_size(path, (sizes.width, sizes.height), order)
+            width, height = _check_size(path, (sizes.width, sizes.height), view)
             turned = sizes.flip in (5, 6)
             upright = (height, width) if turned else (width, height)
-            preview = _preview(path, raw, order, wide=width >= height)
+            preview = _preview(path, raw, view, wide=width >= height)
             if preview is None:
                 developed = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
-                preview = _finish(path, Image.fromarray(developed), upright, 1, order)
+                preview = _finish(path, Image.fromarray(developed), upright, 1, view)
     except rawpy.LibRawError as error:
         detail = error.args[0] if error.args else ""
         text = detail.decode("ascii", "replace") if isinstance(detail, bytes) else str(detail)
@@ -173,8 +162,8 @@ def _read_raw(path: str | os.PathLike[str], file: BinaryIO, order: _Order) -> Pi
     return Picture(preview.pixels, *upright)
 
 
-def _preview(path: str | os.PathLike[str], raw: object, order: _Order, wide: bool) -> Picture | None:
-    """Return the embedded JPEG, upright, or None where there is none of at least 224 pixels a side."""
+def _preview(path: str | os.PathLike[str], raw: object, view: View, wide: bool) -> Picture | None:
+    """Return the embedded JPEG, upright, or None where there is none of at least the square's size."""
     import rawpy
 
     try:
@@ -189,23 +178,36 @@ def _preview(path: str | os.PathLike[str], raw: object, order: _Order, wide: boo
         # Cameras store the preview as the sensor lies; software that stores it upright shows by its shape.
         turn = {3: 3, 5: 8, 6: 6}.get(raw.sizes.flip, 1)  # type: ignore[attr-defined]
         turn = turn if (image.width >= image.height) == wide else 1
-        too_small = min(image.size) < SIDE
-    return None if too_small else _read_pillow(path, io.BytesIO(thumb.data), order, turn)
+        too_small = min(image.size) < view.side
+    return None if too_small else _read_pillow(path, io.BytesIO(thumb.data), view, turn)
 
 
 def _finish(
-    path: str | os.PathLike[str], image: Image.Image, size: tuple[int, int], orientation: int, order: _Order
+    path: str | os.PathLike[str], image: Image.Image, size: tuple[int, int], orientation: int, view: View
 ) -> Picture:
-    """Resize, convert and turn a loaded image; `size` is the original's, before `orientation` is applied."""
+    """Scale, convert and turn a loaded image; `size` is the original's, before `orientation` is applied."""
     from PIL import Image
 
-    plain = _plain(path, image)
-    small = plain.resize(order.fit(plain.size), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    resample = Image.Resampling[view.resample.upper()]
+    box = _middle(image.size) if view.fit == "crop" else None
+    small = _plain(path, image).resize(_fitted(image.size, view), resample, box, reducing_gap=2.0)
     if small.mode == "RGBA":
         small = Image.alpha_composite(Image.new("RGBA", small.size, _WHITE), small)
     pixels = np.asarray(small.convert("RGB"))
     width, height = size[::-1] if orientation in (5, 6, 7, 8) else size
     return Picture(np.ascontiguousarray(_upright(pixels, orientation)), width, height)
+
+
+def _fitted(size: tuple[int, int], view: View) -> tuple[int, int]:
+    scale = min(1.0, view.side / max(size)) if view.fit == "inside" else 0.0
+    return (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))) if scale else (view.side,) * 2
+
+
+def _middle(size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return the largest square in the middle of a picture: left, top, right, bottom."""
+    short = min(size)
+    left, top = ((length - short) / 2 for length in size)
+    return left, top, left + short, top + short
 
 
 def _plain(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
@@ -255,19 +257,19 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
 
 
-def _is_heif(file: BinaryIO) -> bool:
+def is_heif(file: BinaryIO) -> bool:
     """Tell a HEIC or HEIF file, whatever its name; AVIF shares the container but is Pillow's."""
     head = file.read(64)
     file.seek(0)
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head
 
 
-def _check_size(path: str | os.PathLike[str], size: tuple[int, int], order: _Order) -> tuple[int, int]:
+def _check_size(path: str | os.PathLike[str], size: tuple[int, int], view: View) -> tuple[int, int]:
     width, height = size
     if width < 1 or height < 1:
         raise MediaError(path, "damaged: it has no pixels")
-    if width * height > order.max_pixels:
-        limit = f"more than {order.max_pixels / 1e6:g} million"
+    if width * height > view.max_pixels:
+        limit = f"more than {view.max_pixels / 1e6:g} million"
         raise MediaError(path, f"{width} × {height} pixels, {limit}: not decoded")
     return width, height
 
@@ -281,7 +283,7 @@ def _reason(error: BaseException) -> str:
 
 
 @contextmanager
-def _quiet_pillow() -> Iterator[None]:
+def quiet_pillow() -> Iterator[None]:
     """Put our size limit in place of Pillow's, and silence its warnings and its log.
 
     Both belong to the whole process, so threads decode one after the other; builds decode in processes.

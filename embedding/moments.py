@@ -39,7 +39,7 @@ def embed_track(network: Network, features: NDArray[np.float16]) -> Embedded:
 
     Args:
         network: The network.
-        features: float16, shape (patches, 1756).
+        features: float16, shape (patches, width).
 
     Returns:
         One vector and one row of affect.
@@ -52,7 +52,7 @@ def embed_moments(network: Network, features: NDArray[np.float16]) -> Moments:
 
     Args:
         network: The network.
-        features: float16, shape (patches, 1756).
+        features: float16, shape (patches, width).
 
     Returns:
         max(1, patches - 2) moments.

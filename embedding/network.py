@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 
 from core.artefacts import written_aside
 from core.errors import ArtefactError, UsageError
-from embedding.backbones import BACKBONES, WEIGHTS
+from embedding.backbones import WEIGHTS
+from embedding.card import CARD, TOWERS, is_shipped, read_backbones, read_calibration, read_card
 from embedding.media import Kind
 from embedding.session import Session
 
@@ -72,34 +72,32 @@ class Embedded:
 
 
 class Network:
-    """A network folder: `image.onnx`, `music.onnx` and `network.json`.
+    """A network folder: `image.onnx`, `music.onnx`, `network.json`, and backbones of its own, if any.
 
     Args:
         folder: The folder.
-        source: How a person names it: `attune` for the shipped one, else the folder's absolute path.
+        source: How a person names it: the name of a shipped one, else the folder's absolute path.
+
+    Attributes:
+        backbones: What makes the features that it reads.
 
     Raises:
-        ArtefactError: A part is missing, damaged or made for other backbones.
+        ArtefactError: A part is missing, damaged or made for backbones that are not there.
     """
 
     def __init__(self, folder: Path, source: str) -> None:
         self.folder = folder
         self.source = source
-        self.card = _read_card(folder)
-        self._slope, self._intercept = _calibration(folder, self.card)
-        for kind in BACKBONES:
-            key = f"{kind}_backbone"
-            if self.card.get(key) != BACKBONES[kind].name:
-                raise ArtefactError(
-                    f"{folder}: the network was made for the {kind} backbone {self.card.get(key)!r}, "
-                    f"this version of Attune has {BACKBONES[kind].name!r}"
-                )
+        self.card = read_card(folder)
+        self._slope, self._intercept = read_calibration(folder, self.card)
+        self.backbones = read_backbones(folder, self.card)
 
     @cached_property
     def id(self) -> str:
-        """Hash of weights and calibration, 16 hexadecimal digits."""
-        parts = [self.card["sha256"]["image.onnx"], self.card["sha256"]["music.onnx"]]
+        """Hash of weights, its own backbones' too, and calibration: 16 hexadecimal digits."""
+        parts = [self.card["sha256"][file] for file in TOWERS.values()]
         parts += [repr(self._slope), repr(self._intercept)]
+        parts += [one.sha256 for one in self.backbones.values() if not is_shipped(one)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     @property
@@ -149,61 +147,40 @@ class Network:
 
     @cached_property
     def _image(self) -> Session:
-        return self._tower("image.onnx", "image")
+        return self._tower("image")
 
     @cached_property
     def _music(self) -> Session:
-        return self._tower("music.onnx", "music")
+        return self._tower("music")
 
-    def _tower(self, file: str, kind: Kind) -> Session:
-        session = Session(self.folder / file, self.card["sha256"][file])
-        if session.width != BACKBONES[kind].width:
-            raise ArtefactError(
-                f"{self.folder / file}: takes {session.width} features, not {BACKBONES[kind].width}"
-            )
+    def _tower(self, kind: Kind) -> Session:
+        path, width = self.folder / TOWERS[kind], self.backbones[kind].width
+        session = Session(path, self.card["sha256"][path.name])
+        if session.width != width:
+            raise ArtefactError(f"{path}: takes {session.width} features, not {width}")
         return session
 
 
 def open_network(source: str = SHIPPED) -> Network:
-    """Open the shipped network by its name, or any other by its folder.
+    """Open a shipped network by its name, or any other by its folder.
 
     Raises:
         UsageError: There is no such network.
         ArtefactError: The network is damaged.
     """
-    if source == SHIPPED:
-        return Network(WEIGHTS / SHIPPED, SHIPPED)
+    names = shipped_names()
+    if source in names:
+        return Network(WEIGHTS / source, source)
     folder = Path(source)
     if not folder.is_dir():
         raise UsageError(
-            f"network {source}: neither a shipped network ({SHIPPED}) nor a folder; name it with --network"
+            f"network {source}: neither a shipped network ({', '.join(names)}) nor a folder; "
+            "name it with --network"
         )
     return Network(folder, str(folder.absolute()))
 
 
-def _read_card(folder: Path) -> dict[str, Any]:
-    path = folder / "network.json"
-    try:
-        card: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise ArtefactError(f"{folder}: no network here (network.json is missing)") from error
-    except (OSError, ValueError) as error:
-        raise ArtefactError(f"{path}: cannot be read ({error}); train the network again") from error
-    hashes = card.get("sha256") if isinstance(card, dict) else None
-    if (
-        not isinstance(hashes, dict)
-        or not {"image.onnx", "music.onnx"} <= hashes.keys()
-        or "name" not in card
-    ):
-        raise ArtefactError(f"{path}: not a network's description; train the network again")
-    return card
-
-
-def _calibration(folder: Path, card: dict[str, Any]) -> tuple[float, float]:
-    try:
-        slope, intercept = float(card["calibration"]["slope"]), float(card["calibration"]["intercept"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtefactError(f"{folder}: its calibration is missing; train the network again") from error
-    if not (slope > 0 and math.isfinite(slope) and math.isfinite(intercept)):
-        raise ArtefactError(f"{folder}: its calibration is not monotone; train the network again")
-    return slope, intercept
+def shipped_names() -> list[str]:
+    """Return the names of the shipped networks, the first the one that is used where none is named."""
+    found = {path.parent.name for path in WEIGHTS.glob(f"*/{CARD}")}
+    return [SHIPPED, *sorted(found - {SHIPPED})]

@@ -37,10 +37,10 @@ class Thumbnail:
         """
         from PIL import Image
 
-        from embedding.image import read_smaller
+        from embedding.image import View, read_image
 
         stream = io.BytesIO()
-        picture = Image.fromarray(read_smaller(self.path, self.long_side).pixels)
+        picture = Image.fromarray(read_image(self.path, View(self.long_side, "inside")).pixels)
         picture.save(stream, "WEBP", quality=_QUALITY, method=_EFFORT)
         return stream.getvalue()
 

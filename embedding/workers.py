@@ -14,7 +14,7 @@ import queue
 import signal
 import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import cycle, islice
 from multiprocessing.connection import Connection, wait
@@ -27,7 +27,7 @@ from embedding.media import Kind
 
 if TYPE_CHECKING:
     from core.settings import Settings
-    from embedding.backbones import Backbones
+    from embedding.backbones import Backbone, Backbones
 
 Outcome = Extracted | MediaError
 _Made_co = TypeVar("_Made_co", covariant=True)
@@ -69,12 +69,15 @@ class Job:
         return extract(self.path, self.kind, backbones, self.limits)
 
 
-def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
+def extract_all(
+    jobs: Iterable[Job], settings: Settings, backbones: Mapping[Kind, Backbone]
+) -> Generator[Outcome]:
     """Decode files and run their backbones in restartable processes.
 
     Args:
         jobs: The files; each is taken when a worker is free for it, so any number of them is fine.
         settings: Number of workers, limits of time and memory of one file.
+        backbones: Of each kind, what makes the features.
 
     Yields:
         For each job, in the order in which they end, its features or why there are none.
@@ -86,7 +89,7 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
     busy: dict[Connection, _Worker] = {}
     try:
         for job in islice(queue, settings.workers):
-            worker = _Worker(settings)
+            worker = _Worker(settings, backbones)
             worker.give(job)
             busy[worker.connection] = worker
         for job, worker in zip(islice(queue, (_AHEAD - 1) * len(busy)), cycle(busy.values()), strict=False):
@@ -95,7 +98,7 @@ def extract_all(jobs: Iterable[Job], settings: Settings) -> Generator[Outcome]:
             for worker in _ended(busy):
                 del busy[worker.connection]
                 outcome = worker.take()
-                heir = _go_on(worker, list(islice(queue, 1)), settings)
+                heir = _go_on(worker, list(islice(queue, 1)))
                 if heir is not None:
                     busy[heir.connection] = heir
                 yield outcome
@@ -117,8 +120,8 @@ class Readers:
         for _ in range(settings.workers):
             self._idle.put(None)
 
-    def read(self, task: Task[_Made_co]) -> _Made_co:
-        """Do a task in a worker; wait until one is free.
+    def read(self, task: Task[_Made_co], backbones: Mapping[Kind, Backbone]) -> _Made_co:
+        """Do a task in a worker that has these backbones; wait until one is free.
 
         Raises:
             MediaError: The file cannot be used, or took its worker with it.
@@ -126,8 +129,10 @@ class Readers:
         """
         worker = self._idle.get()
         try:
-            if worker is None or not worker.alive:
-                worker = _Worker(self._settings)
+            if worker is None or not worker.serves(backbones):
+                if worker is not None:
+                    worker.stop()
+                worker = _Worker(self._settings, backbones)
             worker.give(task)
             _ended({worker.connection: worker})
             outcome = worker.take()
@@ -146,13 +151,13 @@ class Readers:
                 worker.stop()
 
 
-def _go_on(worker: _Worker, jobs: list[Job], settings: Settings) -> _Worker | None:
+def _go_on(worker: _Worker, jobs: list[Job]) -> _Worker | None:
     """Give a worker, or the one that follows a dead one, more to do; None where nothing is left to do."""
     if not worker.usable:
         jobs = [*worker.waiting, *jobs]
         if not jobs:
             return None
-        worker = _Worker(settings)
+        worker = worker.follower()
     for job in jobs:
         worker.give(job)
     if not worker.waiting:
@@ -179,11 +184,14 @@ class _Worker:
         usable: It lives, as far as we know.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, backbones: Mapping[Kind, Backbone]) -> None:
         self._settings = settings
+        self._backbones = backbones
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, settings.memory_mb), daemon=True)
+        self._process = context.Process(
+            target=_work, args=(theirs, settings.memory_mb, backbones), daemon=True
+        )
         # Workers inherit it: each is one thread, as many workers as cores use the cores once.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         self._process.start()
@@ -192,10 +200,13 @@ class _Worker:
         self.waiting: deque[Any] = deque()
         self.usable = True
 
-    @property
-    def alive(self) -> bool:
-        """Whether the process lives; the system may have ended it while it had nothing to do."""
-        return self.usable and self._process.is_alive()
+    def serves(self, backbones: Mapping[Kind, Backbone]) -> bool:
+        """Say whether it lives (the system may end an idle process) and has these backbones."""
+        return self.usable and self._process.is_alive() and self._backbones == backbones
+
+    def follower(self) -> _Worker:
+        """Start another one like it."""
+        return _Worker(self._settings, self._backbones)
 
     def give(self, job: Task[Any]) -> None:
         """Hand it a file; it has the time that files of this kind may take."""
@@ -242,18 +253,18 @@ class _Worker:
         self.connection.close()
 
 
-def _work(connection: Connection, memory_mb: int) -> None:
+def _work(connection: Connection, memory_mb: int, backbones: Mapping[Kind, Backbone]) -> None:
     """Read files until the parent hangs up."""
     from embedding.backbones import Backbones
 
     _limit(memory_mb)
-    backbones = Backbones(threads=1)
+    loaded = Backbones(backbones, threads=1)
     while True:
         try:
             job: Task[Any] = connection.recv()
         except EOFError:
             return
-        connection.send(_outcome(job, backbones))
+        connection.send(_outcome(job, loaded))
 
 
 def _outcome(job: Task[Any], backbones: Backbones) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +16,13 @@ from core.errors import LibraryError, MediaError, UsageError, printable
 from core.interrupts import interrupts_deferred
 from core.paths import absolute
 from core.progress import Progress
+from embedding.backbones import BACKBONES, Backbone
 from embedding.extraction import Extracted
+from embedding.media import Kind
 from embedding.network import Network
 from embedding.workers import Job, extract_all
 from indexer import catalogue, changes
+from indexer.dates import date_pictures
 from indexer.locks import writing
 from indexer.plan import Plan, compare
 from indexer.publish import generation_folder, publish
@@ -60,7 +63,9 @@ class Report:
 
     Attributes:
         added: New files.
-        changed: Files that were read again.
+        changed: Files that were read again, for they changed.
+        read_again: Files that did not change, read again for features by another backbone.
+        kept: Files that did not change, whose features by another backbone were kept from an earlier build.
         moved: Files whose content was known already: moved or copied.
         removed: Files that are gone.
         unchanged: Files that stayed.
@@ -72,6 +77,8 @@ class Report:
 
     added: int = 0
     changed: int = 0
+    read_again: int = 0
+    kept: int = 0
     moved: int = 0
     removed: int = 0
     unchanged: int = 0
@@ -106,8 +113,8 @@ def build(request: Request, network: Network, settings: Settings, progress: Prog
         raise LibraryError(f"{request.library}: cannot be written ({error.strerror or error})") from error
 
 
-def plan_build(request: Request) -> Plan:
-    """Say what a build would do, and write nothing.
+def plan_build(request: Request, backbones: Mapping[Kind, Backbone] = BACKBONES) -> Plan:
+    """Say what a build with a network of these backbones would do, and write nothing.
 
     Raises:
         UsageError: A path does not exist, or there is none to refresh.
@@ -116,12 +123,13 @@ def plan_build(request: Request) -> Plan:
     _refuse_wrong_paths(request)
     engine = open_catalogue(request.library)
     if engine is None:
-        return compare(scan(_roots_of(request, []), request.library), [], {}, rebuild=False)
+        found = scan(_roots_of(request, []), request.library)
+        return compare(found, [], {}, backbones, rebuild=False)
     try:
         with engine.connect() as connection:
             roots = _roots_of(request, catalogue.read_roots(connection))
             before = catalogue.current_generation(connection)
-        return _plan(engine, request, roots, _after(before))
+        return _plan(engine, request, roots, _after(before), backbones)
     except DBAPIError as error:
         raise LibraryError(f"{request.library}: its catalogue cannot be read ({error.orig})") from error
     finally:
@@ -163,14 +171,15 @@ def _build(
     writer = BatchWriter(engine, request.library, network, pending)
 
     progress.start("looking for files", None)
-    plan = _plan(engine, request, roots, pending)
+    plan = _plan(engine, request, roots, pending, network.backbones)
     progress.finish()
 
     report = Report(unchanged=plan.unchanged, missing=plan.missing, removed=len(plan.gone))
     writer.retire(plan)
     to_read = plan.read if request.rebuild else _without_copies(plan, writer, progress, report)
-    _read(to_read, plan, writer, settings, progress, report)
+    _read(to_read, plan, writer, network, settings, progress, report)
     report.re_embedded = writer.re_embed(progress)
+    date_pictures(engine, pending, progress)
     writer.complete()
 
     if before is None or _differs(engine, request.library, before, network, pending):
@@ -196,21 +205,33 @@ def _has_files(library: Path, generation: Generation) -> bool:
     return generation_folder(library, generation.id).is_dir()
 
 
-def _plan(engine: Engine, request: Request, roots: Sequence[Root], pending: int) -> Plan:
+def _plan(
+    engine: Engine,
+    request: Request,
+    roots: Sequence[Root],
+    pending: int,
+    backbones: Mapping[Kind, Backbone],
+) -> Plan:
     found = scan(roots, request.library)
     with engine.connect() as connection:
         known = changes.read_known(connection, pending)
         skips = changes.read_known_skips(connection, reader_version())
-        return compare(found, known, skips, rebuild=request.rebuild)
+        plan = compare(found, known, skips, backbones, rebuild=request.rebuild)
+        if plan.other:
+            kept = {kind: changes.kept_contents(connection, one.id) for kind, one in backbones.items()}
+            plan.kept = {one for one, content in plan.other.items() if content in kept[one.kind]}
+        return plan
 
 
 def _without_copies(plan: Plan, writer: BatchWriter, progress: Progress, report: Report) -> list[Candidate]:
     """Write the files whose content is known already; return those that must be read."""
     rest: list[Candidate] = []
-    progress.start("looking for moved files", len(plan.read))
+    progress.start("looking for what is known", len(plan.read))
     for some in catalogue.chunks(plan.read):
-        unknown = writer.copy_known(some, plan.replaced)
-        report.moved += len(some) - len(unknown)
+        unknown = writer.copy_known(some, plan)
+        others = sum(one in plan.other for one in some) - sum(one in plan.other for one in unknown)
+        report.kept += others
+        report.moved += len(some) - len(unknown) - others
         rest += unknown
         progress.advance(len(some))
     progress.finish()
@@ -221,25 +242,28 @@ def _read(
     candidates: list[Candidate],
     plan: Plan,
     writer: BatchWriter,
+    network: Network,
     settings: Settings,
     progress: Progress,
     report: Report,
 ) -> None:
     """Read files in the workers and commit them batch by batch; also what is done when interrupted."""
+    unchanged = {candidate.stamp.path for candidate in plan.other}
     stamps = {candidate.stamp.path: candidate.stamp for candidate in candidates}
     jobs = (Job(Path(candidate.stamp.path), candidate.kind) for candidate in candidates)
     batch: list[Extracted | MediaError] = []
     committed = time.monotonic()
     progress.start("reading files", len(candidates))
     try:
-        with closing(extract_all(jobs, settings)) as outcomes:
+        with closing(extract_all(jobs, settings, network.backbones)) as outcomes:
             for outcome in outcomes:
                 batch.append(outcome)
                 progress.advance()
                 if isinstance(outcome, Extracted):
-                    new = str(outcome.path) not in plan.replaced
-                    report.added += new
-                    report.changed += not new
+                    path = str(outcome.path)
+                    report.added += path not in plan.replaced
+                    report.read_again += path in unchanged
+                    report.changed += path in plan.replaced and path not in unchanged
                 if len(batch) >= _BATCH or time.monotonic() - committed > _BATCH_S:
                     # Out of our hands before it is written: an interrupt here must not write it twice.
                     full, batch = batch, []

@@ -31,7 +31,7 @@ from sqlalchemy.pool import QueuePool
 from embedding.media import Kind
 from embedding.network import DIM, Affect
 from indexer.records import Generation, Item, Root, Skipped, Stamp
-from indexer.tables import embeddings, generations, items, roots, skipped, state
+from indexer.tables import NO_DATE, embeddings, generations, items, roots, skipped, state
 
 FILE = "catalogue.db"
 _Key = TypeVar("_Key")
@@ -85,7 +85,7 @@ _SEEN = seen_by(bindparam("generation", type_=Integer))
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _AFFECT = ("valence", "arousal", "positive", "neutral", "negative")
 _ITEM = select(
-    *(getattr(items.c, name) for name in ("id", "kind", "path", "duration_s", "title", "artist")),
+    *(getattr(items.c, name) for name in ("id", "kind", "path", "duration_s", "title", "artist", "taken")),
     *(getattr(items.c, name) for name in ("feature_row", "feature_rows")),
     *(getattr(items.c, name) for name in ("width", "height")),
     *(getattr(embeddings.c, name) for name in _AFFECT),
@@ -137,6 +137,25 @@ def read_ids_below(connection: Connection, generation: int, kind: Kind, folders:
         inside.append((items.c.path >= prefix) & (items.c.path < after))
         inside.append(items.c.path == os.fsencode(folder))
     query = select(items.c.id).where(seen_by(generation), items.c.kind == kind, or_(*inside))
+    return list(connection.execute(query.order_by(items.c.id)).scalars())
+
+
+def read_ids_taken(
+    connection: Connection, generation: int, first: str | None, after: str | None
+) -> list[int]:
+    """Return the ids of a generation's pictures taken in [first, after), ascending; None: no bound.
+
+    Args:
+        connection: To the catalogue.
+        generation: Whose items.
+        first: ISO 8601, or a beginning of it: `2023`, `2023-07`.
+        after: The same.
+    """
+    query = select(items.c.id).where(seen_by(generation), items.c.taken != NO_DATE)
+    if first is not None:
+        query = query.where(items.c.taken >= first)
+    if after is not None:
+        query = query.where(items.c.taken < after)
     return list(connection.execute(query.order_by(items.c.id)).scalars())
 
 
@@ -235,6 +254,7 @@ def _item(row: Row[Any]) -> Item:
         duration_s=of["duration_s"],
         title=of["title"],
         artist=of["artist"],
+        taken=of["taken"] or None,
         feature_row=of["feature_row"],
         feature_rows=of["feature_rows"],
         width=of["width"],

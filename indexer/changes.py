@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from core.paths import is_below_any
-from embedding.backbones import BACKBONES
+from embedding.backbones import Backbone
 from embedding.media import Kind
 from indexer.catalogue import chunks, seen_by
 from indexer.records import Root, Stamp
@@ -27,9 +27,8 @@ class Known:
 
     id: int
     stamp: Stamp
+    content: bytes
     backbone: str
-    feature_row: int
-    feature_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +54,26 @@ class NewItem:
         kind: image or music.
         stamp: Path, size and time of the file when it was read.
         content: Hash of its bytes.
+        backbone: Id of what made its features.
         feature_row: Its first row in the store.
         feature_rows: How many rows it has there.
-        said: Its embedding and affect.
+        said: Its embedding and affect; None: to be embedded from its features.
+        taken: Date of capture, `NO_DATE` where the file names none, None where nobody has looked.
     """
 
     kind: Kind
     stamp: Stamp
     content: bytes
+    backbone: str
     feature_row: int
     feature_rows: int
-    said: Said
+    said: Said | None
     duration_s: float | None = None
     width: int | None = None
     height: int | None = None
     title: str | None = None
     artist: str | None = None
+    taken: str | None = None
 
 
 def read_known_skips(connection: Connection, reader: str) -> dict[Stamp, str]:
@@ -86,9 +89,9 @@ def read_known_skips(connection: Connection, reader: str) -> dict[Stamp, str]:
 def read_known(connection: Connection, generation: int) -> Iterator[Known]:
     """Yield the rows of a generation, as the builder sees them."""
     of = items.c
-    query = select(of.id, of.path, of.size, of.mtime_ns, of.backbone, of.feature_row, of.feature_rows)
-    for item, path, size, mtime_ns, *place in connection.execute(query.where(seen_by(generation))):
-        yield Known(item, Stamp(os.fsdecode(path), size, mtime_ns), *place)
+    query = select(of.id, of.path, of.size, of.mtime_ns, of.content, of.backbone)
+    for item, path, size, mtime_ns, content, backbone in connection.execute(query.where(seen_by(generation))):
+        yield Known(item, Stamp(os.fsdecode(path), size, mtime_ns), content, backbone)
 
 
 def read_sizes(connection: Connection) -> set[int]:
@@ -97,22 +100,41 @@ def read_sizes(connection: Connection) -> set[int]:
 
 
 def find_contents(
-    connection: Connection, contents: Iterable[bytes], network: str
+    connection: Connection, contents: Iterable[bytes], network: str, backbones: Mapping[Kind, Backbone]
 ) -> dict[tuple[Kind, bytes], Row[Any]]:
-    """Return the newest row (item and embedding) of each kind and content, of any generation."""
+    """Return the newest row with features by these backbones of each kind and content, of any generation.
+
+    Columns of the item, and of its embedding by the network: null where there is none.
+    """
     found: dict[tuple[Kind, bytes], Row[Any]] = {}
     for some in chunks(list(contents)):
         rows = connection.execute(
             select(items, embeddings)
-            .join(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
+            .outerjoin(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
             .where(items.c.content.in_(some))
-            .order_by(items.c.id)
+            .order_by(embeddings.c.item.is_not(None), items.c.id)
         )
         for row in rows:
             said = row._mapping
-            if said["backbone"] == BACKBONES[said["kind"]].id:
+            if said["backbone"] == backbones[said["kind"]].id:
                 found[said["kind"], said["content"]] = row
     return found
+
+
+def kept_contents(connection: Connection, backbone: str) -> set[bytes]:
+    """Return the contents whose features by a backbone are kept, of any generation."""
+    query = select(items.c.content).where(items.c.backbone == backbone).distinct()
+    return set(connection.execute(query).scalars())
+
+
+def count_lacking(connection: Connection, generation: int, kind: Kind, backbone: str) -> int:
+    """Count a generation's items of one kind whose content has no kept features by a backbone."""
+    query = select(items.c.content).where(
+        seen_by(generation), items.c.kind == kind, items.c.backbone != backbone
+    )
+    others = list(connection.execute(query).scalars())
+    kept = kept_contents(connection, backbone) if others else set()
+    return sum(content not in kept for content in others)
 
 
 def feature_rows_in_use(connection: Connection, backbone: str) -> int:
@@ -122,14 +144,13 @@ def feature_rows_in_use(connection: Connection, backbone: str) -> int:
 
 
 def read_without(
-    connection: Connection, generation: int, network: str, kind: Kind
+    connection: Connection, generation: int, network: str, backbone: Backbone
 ) -> list[tuple[int, int, int]]:
-    """Return (id, feature row, feature rows) of items that this network has not embedded."""
+    """Return (id, feature row, feature rows) of a backbone's items that this network has not embedded."""
     done = select(embeddings.c.item).where(embeddings.c.network == network)
     query = select(items.c.id, items.c.feature_row, items.c.feature_rows).where(
         seen_by(generation),
-        items.c.kind == kind,
-        items.c.backbone == BACKBONES[kind].id,
+        items.c.backbone == backbone.id,
         items.c.id.not_in(done),
     )
     return [(row[0], row[1], row[2]) for row in connection.execute(query.order_by(items.c.feature_row))]
@@ -144,7 +165,7 @@ def write_root(connection: Connection, root: Root) -> None:
 
 
 def write_items(connection: Connection, new: Sequence[NewItem], network: str, generation: int) -> None:
-    """Add rows to a generation, each with its embedding."""
+    """Add rows to a generation, each with its embedding where it has one."""
     if not new:
         return
     rows = [
@@ -159,7 +180,8 @@ def write_items(connection: Connection, new: Sequence[NewItem], network: str, ge
             "height": one.height,
             "title": one.title,
             "artist": one.artist,
-            "backbone": BACKBONES[one.kind].id,
+            "taken": one.taken,
+            "backbone": one.backbone,
             "feature_row": one.feature_row,
             "feature_rows": one.feature_rows,
             "added": generation,
@@ -168,7 +190,8 @@ def write_items(connection: Connection, new: Sequence[NewItem], network: str, ge
     ]
     added = insert(items).returning(items.c.id, sort_by_parameter_order=True)
     ids = connection.execute(added, rows).scalars().all()
-    write_embeddings(connection, network, list(zip(ids, [one.said for one in new], strict=True)))
+    said = [(item, one.said) for item, one in zip(ids, new, strict=True) if one.said is not None]
+    write_embeddings(connection, network, said)
 
 
 def write_embeddings(connection: Connection, network: str, said: Sequence[tuple[int, Said]]) -> None:
@@ -270,8 +293,28 @@ def write_generation(
 
 
 def purge(connection: Connection, kept: Sequence[int]) -> None:
-    """Delete the rows, embeddings and generations that none of the kept generations can see."""
-    connection.execute(delete(items).where(items.c.removed <= min(kept)))
+    """Delete the rows, embeddings and generations that none of the kept generations can see.
+
+    A row stays where its content is in the library by another backbone alone: a network that goes back to
+    this one finds its features.
+    """
+    least = min(kept)
+    living = items.alias()
+    newer = items.alias()
+    same = (living.c.kind == items.c.kind) & (living.c.content == items.c.content)
+    by_another = select(living.c.id).where(
+        same, living.c.backbone != items.c.backbone, or_(living.c.removed.is_(None), living.c.removed > least)
+    )
+    again = select(newer.c.id).where(
+        newer.c.kind == items.c.kind,
+        newer.c.content == items.c.content,
+        newer.c.backbone == items.c.backbone,
+        newer.c.id > items.c.id,
+    )
+    needless = ~by_another.exists() | again.exists()
+    gone = connection.execute(select(items.c.id).where(items.c.removed <= least, needless)).scalars().all()
+    for some in chunks(gone):
+        connection.execute(delete(items).where(items.c.id.in_(some)))
     networks = select(generations.c.network).where(generations.c.id.in_(kept))
     connection.execute(delete(embeddings).where(embeddings.c.network.not_in(networks)))
     connection.execute(delete(generations).where(generations.c.id.not_in(kept), generations.c.id < max(kept)))

@@ -51,21 +51,27 @@ def build_index(
 ) -> None:
     """Make a library of folders with photos and music, or bring it up to date."""
     from core.settings import load_settings
-    from core.terminal import shown_progress
+    from core.terminal import err, shown_progress
     from embedding.network import SHIPPED, open_network
     from indexer.build import Request, build, plan_build
-    from indexer.library import published
+    from indexer.library import lacking_features, published
 
     folder = library_folder(library)
     names = tuple(str(path) for path in paths or [])
     globs = None if exclude is None else tuple(glob for glob in exclude if glob)
     request = Request(folder, names, globs, follow_links, rebuild)
-    if dry_run:
-        _print_plan(plan_build(request))
-        return
     settings = load_settings(workers)
     before = published(folder)
     opened = open_network(network or (SHIPPED if before is None else before.network_source))
+    if dry_run:
+        _print_plan(plan_build(request, opened.backbones))
+        return
+    if lacking := lacking_features(folder, opened.backbones):
+        readers = " and ".join(one.name for one in opened.backbones.values())
+        err().print(
+            f"{opened.name} reads by {readers}: {lacking} files have no features by these yet and are read "
+            "again. The former ones are kept: going back takes seconds."
+        )
     with shown_progress(quiet=quiet) as progress:
         report = build(request, opened, settings, progress)
     if not quiet:
@@ -122,10 +128,14 @@ def _network_in_use(generation: Generation | None, asked: str | None) -> tuple[s
 def _print_plan(plan: Plan) -> None:
     from core.terminal import out
 
-    changed = len(plan.read) - plan.added
+    again = len(plan.other) - len(plan.kept)
+    changed = len(plan.read) - plan.added - len(plan.other)
+    for_another = f", {again} for another backbone" if again else ""
+    from_kept = f"embed {len(plan.kept)} from kept features, " if plan.kept else ""
     out().print(
-        f"Would read {len(plan.read)} files ({plan.added} new, {changed} changed), drop {len(plan.gone)}, "
-        f"keep {plan.unchanged}; {len(plan.hopeless) + len(plan.refused)} cannot be used."
+        f"Would read {len(plan.read) - len(plan.kept)} files ({plan.added} new, {changed} changed"
+        f"{for_another}), {from_kept}drop {len(plan.gone)}, keep {plan.unchanged}; "
+        f"{len(plan.hopeless) + len(plan.refused)} cannot be used."
     )
 
 
@@ -140,6 +150,8 @@ def _print_report(report: Report, folder: Path) -> None:
         for count, name in (
             (report.added, "new"),
             (report.changed, "changed"),
+            (report.read_again, "read again for another backbone"),
+            (report.kept, "from kept features"),
             (report.moved, "moved or copied"),
             (report.removed, "gone"),
             (report.unchanged, "unchanged"),

@@ -44,6 +44,7 @@ class FeatureStore:
         """
         self._path.parent.mkdir(exist_ok=True)
         with self._path.open("ab") as file:
+            file.truncate(min(rows, self.count()) * self._row_bytes)  # half a row is a lost row
             file.truncate(rows * self._row_bytes)
         fsync(self._path.parent)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import LibraryError
-from embedding.backbones import BACKBONES
+from embedding.backbones import Backbone
 from embedding.media import Kind
-from indexer import catalogue
+from indexer import catalogue, changes
 from indexer.feature_store import FeatureStore
 from indexer.locks import lease
 from indexer.publish import KINDS, derive_index, read_index, write_indexes
@@ -142,6 +142,11 @@ class Library:
         with self._engine.connect() as connection:
             return catalogue.read_ids_below(connection, self.generation.id, kind, folders)
 
+    def ids_taken(self, first: str | None, after: str | None) -> list[int]:
+        """Return the ids of the pictures taken in [first, after), ascending; ISO 8601, None: no bound."""
+        with self._engine.connect() as connection:
+            return catalogue.read_ids_taken(connection, self.generation.id, first, after)
+
     def items(self, ids: Sequence[int]) -> dict[int, Item]:
         """Return items by id."""
         with self._engine.connect() as connection:
@@ -171,13 +176,17 @@ class Library:
         with self._engine.connect() as connection:
             return catalogue.read_moments(connection, item, self.generation.network)
 
-    def features(self, item: Item) -> NDArray[np.float16]:
+    def features(self, item: Item, backbone: Backbone) -> NDArray[np.float16]:
         """Return the kept features of an item, float16 (rows, width).
+
+        Args:
+            item: The item.
+            backbone: What made them: that of the generation's network.
 
         Raises:
             LibraryError: They are lost.
         """
-        kept = FeatureStore(self.path, BACKBONES[item.kind]).read(item.feature_row, item.feature_rows)
+        kept = FeatureStore(self.path, backbone).read(item.feature_row, item.feature_rows)
         if kept is None:
             raise LibraryError(f"{self.path}: lost some features; `attune build-index` computes them again")
         return kept
@@ -220,6 +229,28 @@ def published(path: Path) -> Generation | None:
     try:
         with engine.connect() as connection:
             return catalogue.current_generation(connection)
+    finally:
+        engine.dispose()
+
+
+def lacking_features(path: Path, backbones: Mapping[Kind, Backbone]) -> int:
+    """Count the items that a network of these backbones cannot embed before their files are read again.
+
+    Raises:
+        LibraryError: The library exists and cannot be read.
+    """
+    engine = open_catalogue(path)
+    if engine is None:
+        return 0
+    try:
+        with engine.connect() as connection:
+            generation = catalogue.current_generation(connection)
+            if generation is None:
+                return 0
+            return sum(
+                changes.count_lacking(connection, generation.id, kind, one.id)
+                for kind, one in backbones.items()
+            )
     finally:
         engine.dispose()
 

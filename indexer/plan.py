@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from core.paths import is_below_any
-from embedding.backbones import BACKBONES
+from embedding.backbones import Backbone
+from embedding.media import Kind
 from indexer.changes import Known
 from indexer.records import Skipped, Stamp
 from indexer.scan import Candidate, Refused, Scan
@@ -19,6 +20,9 @@ class Plan:
     Attributes:
         read: Files to be read: new, changed, or never understood before.
         replaced: For a changed file's path, the row that its new row replaces.
+        other: Those of `read` that are as they were, with their content, but have features by another
+            backbone than today's.
+        kept: Those of `other` whose features by today's backbone are kept from another time.
         gone: Rows whose files are not below the roots any more.
         unchanged: How many files stay as they are.
         hopeless: Files that were skipped before and have not changed since.
@@ -28,6 +32,8 @@ class Plan:
 
     read: list[Candidate] = field(default_factory=list)
     replaced: dict[str, int] = field(default_factory=dict)
+    other: dict[Candidate, bytes] = field(default_factory=dict)
+    kept: set[Candidate] = field(default_factory=set)
     gone: list[int] = field(default_factory=list)
     unchanged: int = 0
     hopeless: list[Skipped] = field(default_factory=list)
@@ -40,38 +46,45 @@ class Plan:
         return sum(candidate.stamp.path not in self.replaced for candidate in self.read)
 
 
-def compare(scan: Scan, known: Iterable[Known], skips: dict[Stamp, str], *, rebuild: bool) -> Plan:
+def compare(
+    scan: Scan,
+    known: Iterable[Known],
+    skips: dict[Stamp, str],
+    backbones: Mapping[Kind, Backbone],
+    *,
+    rebuild: bool,
+) -> Plan:
     """Compare what is on disk with what is in the catalogue.
 
     A file is unchanged if path, size and modification time are; its features must be of today's backbone.
-    A row goes only when its file is known to be gone: what lies below a folder that
-    could not be listed (an unplugged disk) stays.
+    A row goes only when its file is known to be gone: what lies below a folder that could not be listed (an
+    unplugged disk) stays. `Plan.kept` stays empty: it needs the catalogue.
 
     Args:
         scan: What is on disk.
         known: The rows of the library.
         skips: Files that were given up, with reasons.
+        backbones: Today's.
         rebuild: Read every file again.
     """
     rows = {row.stamp.path: row for row in known}
     plan = Plan(refused=scan.refused, missing=scan.missing)
     for candidate in scan.candidates:
         row = rows.pop(candidate.stamp.path, None)
+        stands = row is not None and not rebuild and row.stamp == candidate.stamp
         if row is not None:
-            if not rebuild and _is_current(row, candidate):
+            if stands and row.backbone == backbones[candidate.kind].id:
                 plan.unchanged += 1
                 continue
             plan.replaced[candidate.stamp.path] = row.id
         reason = skips.get(candidate.stamp)
         if reason is not None and not rebuild:
             plan.hopeless.append(Skipped(candidate.stamp.path, reason))
-        else:
-            plan.read.append(candidate)
+            continue
+        plan.read.append(candidate)
+        if row is not None and stands:
+            plan.other[candidate] = row.content
     hopeless = {skip.path for skip in plan.hopeless}
     plan.gone = [row.id for path, row in rows.items() if not is_below_any(path, scan.missing)]
     plan.gone += [row for path, row in plan.replaced.items() if path in hopeless]
     return plan
-
-
-def _is_current(row: Known, candidate: Candidate) -> bool:
-    return row.stamp == candidate.stamp and row.backbone == BACKBONES[candidate.kind].id

@@ -30,6 +30,7 @@ class Item:
         duration_s: Seconds of music, None for a picture.
         title: From the tags, if any.
         artist: From the tags, if any.
+        taken: When a picture was taken, ISO 8601 in the camera's local time, if its file says so.
         feature_row: First row in the store of its backbone's features.
         feature_rows: How many rows it has there.
         width: Pixels of the upright picture, None for music.
@@ -43,6 +44,7 @@ class Item:
     duration_s: float | None
     title: str | None
     artist: str | None
+    taken: str | None
     feature_row: int
     feature_rows: int
     width: int | None

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from core.errors import LibraryError
 from indexer.catalogue import FILE, connect
 
-HEAD = "0001"
+HEAD = "0002"
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 

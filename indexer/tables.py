@@ -19,6 +19,8 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+NO_DATE = ""
+
 # One row: the generation that readers see.
 state = Table(
     "state",
@@ -61,6 +63,7 @@ items = Table(
     Column("height", Integer),
     Column("title", Text),
     Column("artist", Text),
+    Column("taken", Text),  # ISO 8601, local time; NO_DATE: the file names none; NULL: not looked for yet
     Column("backbone", String(64), nullable=False),
     Column("feature_row", BigInteger, nullable=False),
     Column("feature_rows", Integer, nullable=False),

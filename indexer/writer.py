@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, Row
+from sqlalchemy import Engine, Row, RowMapping
 
 from core.errors import MediaError, UnreachableMedia
 from core.progress import Progress
-from embedding.backbones import BACKBONES
 from embedding.extraction import Extracted, content_of
 from embedding.media import Kind
 from embedding.moments import embed_moments, embed_track
@@ -26,6 +25,7 @@ from indexer.feature_store import FeatureStore
 from indexer.plan import Plan
 from indexer.records import Stamp
 from indexer.scan import Candidate
+from indexer.tables import NO_DATE
 
 PASSING = "passing"  # in place of a reader's version: the reason may be gone next time
 _PICTURES = 512  # pictures a run of the network
@@ -53,7 +53,7 @@ class BatchWriter:
         self._network = network
         self._generation = generation
         self._stores: dict[Kind, FeatureStore] = {}
-        for kind, backbone in BACKBONES.items():
+        for kind, backbone in network.backbones.items():
             self._stores[kind] = FeatureStore(library, backbone)
             with engine.begin() as connection:
                 named = changes.feature_rows_in_use(connection, backbone.id)
@@ -72,32 +72,38 @@ class BatchWriter:
             for refused in plan.refused:
                 changes.write_skip(connection, refused.stamp, refused.reason, reader_version())
 
-    def copy_known(self, candidates: Sequence[Candidate], replaced: dict[str, int]) -> list[Candidate]:
-        """Write rows for the files whose content the library has under other names; return the rest.
+    def copy_known(self, candidates: Sequence[Candidate], plan: Plan) -> list[Candidate]:
+        """Write rows for the files whose content has features already; return the rest.
+
+        They were moved or copied, or another network saw them last and this backbone before.
 
         Args:
             candidates: Files to look for.
-            replaced: Path of a changed file to its old row.
+            plan: That they are of.
         """
-        contents = {one.stamp.path: content for one in candidates if (content := self._content(one))}
+        contents = {one: content for one in candidates if (content := self._content(one, plan))}
         with self._engine.begin() as connection:
-            known = changes.find_contents(connection, contents.values(), self._network.id)
+            found = changes.find_contents(
+                connection, contents.values(), self._network.id, self._network.backbones
+            )
             copies, rest = [], []
             for candidate in candidates:
-                content = contents.get(candidate.stamp.path)
-                row = None if content is None else known.get((candidate.kind, content))
+                content = contents.get(candidate)
+                row = None if content is None else found.get((candidate.kind, content))
                 if row is None or not self._stores[candidate.kind].has(row.feature_row, row.feature_rows):
                     rest.append(candidate)
                 else:
                     copies.append(_copied(candidate, row))
             changes.write_items(connection, copies, self._network.id, self._generation)
             paths = (copy.stamp.path for copy in copies)
-            old = [replaced[path] for path in paths if path in replaced]
+            old = [plan.replaced[path] for path in paths if path in plan.replaced]
             changes.remove(connection, old, self._generation)
         return rest
 
-    def _content(self, candidate: Candidate) -> bytes | None:
-        """Return the hash of a file that may be a copy: one of the size of a file in the library."""
+    def _content(self, candidate: Candidate, plan: Plan) -> bytes | None:
+        """Return the hash of a file that may have features; None: no file of its size is in the library."""
+        if candidate in plan.other:
+            return plan.other[candidate]
         if candidate.stamp.size not in self._sizes:
             return None
         try:
@@ -140,8 +146,8 @@ class BatchWriter:
         """Embed, from kept features, the items that this network has not seen; return how many."""
         todo: dict[Kind, list[tuple[int, int, int]]] = {}
         with self._engine.connect() as connection:
-            for kind in BACKBONES:
-                todo[kind] = changes.read_without(connection, self._generation, self._network.id, kind)
+            for kind, backbone in self._network.backbones.items():
+                todo[kind] = changes.read_without(connection, self._generation, self._network.id, backbone)
         count = sum(len(rows) for rows in todo.values())
         if count == 0:
             return 0
@@ -163,7 +169,7 @@ class BatchWriter:
 
     def _embedded(self, good: Iterable[Extracted], stamps: dict[str, Stamp]) -> list[NewItem]:
         items = []
-        for kind in BACKBONES:
+        for kind, backbone in self._network.backbones.items():
             some = [one for one in good if one.kind == kind]
             if not some:
                 continue
@@ -176,6 +182,7 @@ class BatchWriter:
                         kind=kind,
                         stamp=stamps[str(one.path)],
                         content=one.content,
+                        backbone=backbone.id,
                         feature_row=row,
                         feature_rows=len(one.features),
                         said=of_one,
@@ -184,6 +191,7 @@ class BatchWriter:
                         height=one.height,
                         title=one.tags.title,
                         artist=one.tags.artist,
+                        taken=(one.taken or NO_DATE) if kind == "image" else None,
                     )
                 )
         return items
@@ -206,23 +214,29 @@ def _say(network: Network, kind: Kind, arrays: Sequence[NDArray[np.float16]]) ->
 
 
 def _copied(candidate: Candidate, row: Row[Any]) -> NewItem:
-    said = row._mapping
-    affect = [said[name] for name in ("valence", "arousal", "positive", "neutral", "negative")]
-    moments = said["moments"]
+    of = row._mapping
     return NewItem(
-        kind=said["kind"],
+        kind=of["kind"],
         stamp=candidate.stamp,
-        content=said["content"],
-        feature_row=said["feature_row"],
-        feature_rows=said["feature_rows"],
-        said=Said(
-            np.frombuffer(said["vector"], "<f4"),
-            np.array(affect, np.float32),
-            None if moments is None else np.frombuffer(moments, "<f2"),
-        ),
-        duration_s=said["duration_s"],
-        width=said["width"],
-        height=said["height"],
-        title=said["title"],
-        artist=said["artist"],
+        content=of["content"],
+        backbone=of["backbone"],
+        feature_row=of["feature_row"],
+        feature_rows=of["feature_rows"],
+        said=None if of["vector"] is None else _said_of(of),
+        duration_s=of["duration_s"],
+        width=of["width"],
+        height=of["height"],
+        title=of["title"],
+        artist=of["artist"],
+        taken=of["taken"],
+    )
+
+
+def _said_of(of: RowMapping) -> Said:
+    affect = [of[name] for name in ("valence", "arousal", "positive", "neutral", "negative")]
+    moments = of["moments"]
+    return Said(
+        np.frombuffer(of["vector"], "<f4"),
+        np.array(affect, np.float32),
+        None if moments is None else np.frombuffer(moments, "<f2"),
     )

@@ -95,7 +95,7 @@ class Seeds:
 
     @cached_property
     def _backbones(self) -> Backbones:
-        return Backbones(threads=os.cpu_count() or 1)
+        return Backbones(self._network.backbones, threads=os.cpu_count() or 1)
 
     def seed(self, path: str, span: Span = WHOLE) -> Seed:
         """Return a file's seed.
@@ -127,7 +127,7 @@ class Seeds:
     def _features(self, path: str, kind: Kind, item: Item | None) -> NDArray[np.float16]:
         if item is not None and self._library is not None:
             try:
-                return self._library.features(item)
+                return self._library.features(item, self._network.backbones[kind])
             except LibraryError:
                 pass  # lost: the file itself still has them
         if path not in self._extracted:
@@ -227,6 +227,6 @@ def _network_of(library: Library, asked: str | None) -> Network:
         fix = "attune build-index" + ("" if source == SHIPPED else f" --network {source}")
         raise LibraryError(
             f"{library.path}: built with another network than {network.name}; "
-            f"`{fix}` embeds it again, from kept features, in seconds"
+            f"`{fix}` embeds it again: from kept features, if it reads by the same backbones, in seconds"
         )
     return network

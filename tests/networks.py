@@ -8,27 +8,69 @@ from pathlib import Path
 import numpy as np
 
 from core.artefacts import sha256_of
-from embedding.backbones import BACKBONES
+from embedding.backbones import BACKBONES, Backbone, Colours
+from embedding.card import describe_backbone
+from embedding.image import View
 from embedding.network import DIM
 
 
-def write_network(folder: Path, seed: int = 0, slope: float = 4.0) -> Path:
+def write_network(
+    folder: Path, seed: int = 0, slope: float = 4.0, image_backbone: Backbone = BACKBONES["image"]
+) -> Path:
     """Write a network folder whose two towers are seeded random projections."""
     folder.mkdir(parents=True, exist_ok=True)
     hashes = {}
-    for index, (kind, backbone) in enumerate(BACKBONES.items()):
+    for index, (kind, backbone) in enumerate((BACKBONES | {"image": image_backbone}).items()):
         path = folder / f"{kind}.onnx"
         _write_tower(path, backbone.width, np.random.default_rng(seed * 2 + index))
         hashes[path.name] = sha256_of(path)
     card = {
         "name": f"random{seed}",
-        "image_backbone": BACKBONES["image"].name,
-        "music_backbone": BACKBONES["music"].name,
+        "image_backbone": describe_backbone(image_backbone),
+        "music_backbone": describe_backbone(BACKBONES["music"]),
         "calibration": {"slope": slope, "intercept": 0.0},
         "sha256": hashes,
     }
     (folder / "network.json").write_text(json.dumps(card))
     return folder
+
+
+def write_image_backbone(folder: Path, seed: int = 0, width: int = 24, side: int = 32) -> Backbone:
+    """Write a small image backbone: means of a grid of 4 by 4 patches, projected at random.
+
+    It reads the middle of a picture, standardised as CLIP's are.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    folder.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).normal(size=(3 * 16, width)).astype(np.float32)
+    nodes = [
+        helper.make_node(
+            "AveragePool", ["pixels"], ["grid"], kernel_shape=[side // 4] * 2, strides=[side // 4] * 2
+        ),
+        helper.make_node("Flatten", ["grid"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "projection"], ["features"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "backbone",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, side, side])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", width])],
+        [numpy_helper.from_array(values, "projection")],
+    )
+    path = folder / "patches.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+    return Backbone(
+        name="patches",
+        kind="image",
+        path=path,
+        sha256=sha256_of(path),
+        width=width,
+        licence="Apache-2.0",
+        view=View(side, "crop", "bilinear"),
+        colours=Colours((0.48, 0.46, 0.41), (0.27, 0.26, 0.28)),
+    )
 
 
 def _write_tower(path: Path, width: int, rng: np.random.Generator) -> None:

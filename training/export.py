@@ -1,4 +1,4 @@
-"""Towers become a network folder: two ONNX files and their description."""
+"""Towers become a network folder: two ONNX files, backbones of the network's own, and their description."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from core.artefacts import fsync, sha256_of
 from core.errors import ArtefactError, UsageError, printable
-from embedding.backbones import EFFICIENTNET_LITE0, MUSICNN_MSD
+from embedding.backbones import Backbone
+from embedding.card import CARD, TOWERS, describe_backbone, is_shipped
 from embedding.media import Kind
 from embedding.session import Session
 from training.systems.space import Tower
@@ -26,7 +27,6 @@ TOLERANCE = 1e-4
 RUN = "run"
 """Folder beside the network that tells of its training; nothing else reads it."""
 
-_FILES = ("image.onnx", "music.onnx", "network.json")
 _OPSET = 17
 
 
@@ -66,6 +66,7 @@ def write_network(
     out: Path,
     towers: Mapping[Kind, Tower],
     examples: Mapping[Kind, NDArray[np.float32]],
+    backbones: Mapping[Kind, Backbone],
     calibration: tuple[float, float],
     facts: Mapping[str, Any],
     describe: Callable[[Path], None],
@@ -76,6 +77,7 @@ def write_network(
         out: The folder: new, empty, or a network folder.
         towers: Of both modalities.
         examples: Backbone features of each to check the export on, (N, D).
+        backbones: What makes these features; those that are not shipped are copied into the folder.
         calibration: Slope and intercept from inner product to the logit of correspondence.
         facts: Further entries of network.json: `training` and `out_of_fold`.
         describe: Writes the run folder that it is given.
@@ -92,16 +94,18 @@ def write_network(
     aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         for kind, tower in towers.items():
-            export_tower(tower, examples[kind], aside / f"{kind}.onnx")
+            export_tower(tower, examples[kind], aside / TOWERS[kind])
+        for backbone in backbones.values():
+            if not is_shipped(backbone):
+                shutil.copyfile(backbone.path, aside / backbone.path.name)
         card = {
             "name": "attune",
-            "image_backbone": EFFICIENTNET_LITE0.name,
-            "music_backbone": MUSICNN_MSD.name,
+            **{f"{kind}_backbone": describe_backbone(backbone) for kind, backbone in backbones.items()},
             "calibration": {"slope": calibration[0], "intercept": calibration[1]},
-            "sha256": {file: sha256_of(aside / file) for file in _FILES[:2]},
+            "sha256": {file: sha256_of(aside / file) for file in TOWERS.values()},
             **facts,
         }
-        (aside / "network.json").write_text(json.dumps(card, indent=2) + "\n")
+        (aside / CARD).write_text(json.dumps(card, indent=2) + "\n")
         describe(aside / RUN)
         _put_in_place(aside, out)
     finally:
@@ -113,7 +117,7 @@ def refuse_foreign(out: Path) -> None:
     """Raise UsageError where `out` is a file, or a folder that holds something else than a network."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{printable(out)}: is a file; name a folder for the network")
-    if out.is_dir() and any(out.iterdir()) and not (out / "network.json").is_file():
+    if out.is_dir() and any(out.iterdir()) and not (out / CARD).is_file():
         raise UsageError(f"{printable(out)}: holds other files; name a new or empty folder")
 
 
@@ -122,7 +126,11 @@ def _put_in_place(aside: Path, out: Path) -> None:
     out.mkdir(exist_ok=True)
     shutil.rmtree(out / RUN, ignore_errors=True)
     (aside / RUN).replace(out / RUN)
-    for file in _FILES:
+    files = sorted((file.name for file in aside.iterdir()), key=lambda name: (name == CARD, name))
+    for file in files:
         fsync(aside / file)
         (aside / file).replace(out / file)
+    for graph in out.glob("*.onnx"):
+        if graph.name not in files:
+            graph.unlink()  # the backbone of the network that was here
     fsync(out)

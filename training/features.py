@@ -14,8 +14,7 @@ from core.artefacts import written_aside
 from core.errors import MediaError
 from core.progress import Progress, SilentProgress
 from core.settings import Settings
-from embedding.backbones import BACKBONES
-from embedding.media import Kind
+from embedding.backbones import Backbone
 from embedding.workers import Job, extract_all
 from training.manifest import Row
 
@@ -36,28 +35,29 @@ class Gathered:
 
 
 def features_of(
-    rows: Sequence[Row], kind: Kind, cache: Path, workers: int, progress: Progress | None = None
+    rows: Sequence[Row], backbone: Backbone, cache: Path, workers: int, progress: Progress | None = None
 ) -> Gathered:
-    """Return the backbone features of each row's file, from the cache where they are there.
+    """Return a backbone's features of each row's file, from the cache where they are there.
 
     A file's features are kept as soon as they are known, so an interrupted run goes on where it stopped.
     The key is backbone, path, size and time of change: new weights or a changed file are computed anew.
 
     Args:
         rows: The labelled files, all of one kind.
-        kind: That kind.
+        backbone: Of that kind.
         cache: Folder of the cache, made if missing.
         workers: Processes that decode and run the backbone.
         progress: Told how far it is; nobody by default.
     """
     listener = progress or SilentProgress()
-    folder = cache / BACKBONES[kind].id
+    folder = cache / backbone.id
     folder.mkdir(parents=True, exist_ok=True)
     kept = {row.path: folder / f"{cache_key(row.path)}.npy" for row in rows}
     missing = [path for path, file in kept.items() if not file.is_file()]
-    listener.start(f"features: {kind}", len(missing))
+    listener.start(f"features: {backbone.kind}", len(missing))
     skipped: list[MediaError] = []
-    for outcome in extract_all((Job(path, kind) for path in missing), Settings(workers=workers)):
+    jobs = (Job(path, backbone.kind) for path in missing)
+    for outcome in extract_all(jobs, Settings(workers=workers), {backbone.kind: backbone}):
         if isinstance(outcome, MediaError):
             skipped.append(outcome)
         else:

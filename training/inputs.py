@@ -1,6 +1,6 @@
 """Labelled files as the systems of the comparison read them: features, pixels, descriptors, spectrograms.
 
-    features      float32 (N, D)            the backbone's: pictures' with their meaning, means over a song
+    features      float32 (N, D)            the backbone's, widened by `training.semantics`; means over a song
     pixels        uint8   (N, 64, 64, 3)    the squashed picture that the backbone sees, at a smaller size
     descriptors   float32 (N, 193)          `training.descriptors.describe`
     spectrogram   float16 (N, 64, 469)      log-mel of the first 30 s, in decibels
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from core.artefacts import written_aside
 from core.errors import MediaError
 from core.progress import Progress, SilentProgress
-from embedding.media import Kind
+from embedding.backbones import Backbone
 from training.features import cache_key, features_of
 from training.losses import targets_of
 from training.manifest import Row
@@ -42,7 +42,7 @@ _QUIET_DB = -100.0
 
 def material(
     rows: Sequence[Row],
-    kind: Kind,
+    backbone: Backbone,
     names: Iterable[Input],
     cache: Path,
     workers: int,
@@ -52,7 +52,7 @@ def material(
 
     Args:
         rows: The labelled files, all of one kind.
-        kind: That kind.
+        backbone: Of that kind: what `features` are of.
         names: The inputs that are needed.
         cache: Folder of the cache, made if missing.
         workers: Processes that decode and compute.
@@ -62,15 +62,15 @@ def material(
         The files that could be read, and those that could not.
     """
     listener = progress or SilentProgress()
-    gathered = features_of(rows, kind, cache, workers, listener)
+    gathered = features_of(rows, backbone, cache, workers, listener)
     inputs: dict[Input, NDArray[np.generic]] = {}
     for name in names:
         if name == "features":
             means = np.stack([one.astype(np.float32).mean(axis=0) for one in gathered.features])
-            inputs[name] = widened(means) if kind == "image" else means
+            inputs[name] = widened(means, backbone)
         else:
             inputs[name] = _computed(gathered.rows, name, cache, workers, listener)
-    return Material(kind, gathered.rows, targets_of(gathered.rows), inputs), gathered.skipped
+    return Material(backbone.kind, gathered.rows, targets_of(gathered.rows), inputs), gathered.skipped
 
 
 def pixels(path: Path) -> NDArray[np.uint8]:

@@ -70,7 +70,7 @@ def judge(
     known: _Known = {}
     skipped = []
     progress.start("reading labelled files", len(jobs))
-    for outcome in extract_all(jobs, settings):
+    for outcome in extract_all(jobs, settings, network.backbones):
         progress.advance()
         if isinstance(outcome, MediaError):
             skipped.append(outcome)

@@ -20,6 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from embedding.backbones import EFFICIENTNET_LITE0, Backbone
+
 FILE = Path(__file__).parent / "semantics.npz"
 LENGTH = 384
 POOLED = 1280
@@ -50,14 +52,23 @@ class Semantics(nn.Module):
         return torch.cat([features, shares @ self.names], dim=1)
 
 
-def widened(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return float32 (N, 2912) of the image backbone's features (N, 2528): the same, and their meaning."""
+def widening(backbone: Backbone) -> nn.Module:
+    """Return what the heads of a network read of a backbone's features (N, D), as a module.
+
+    The meaning of what a picture shows is known for the shipped image backbone, whose classifier this needs;
+    any other backbone's features are read as they are.
+    """
+    return _semantics() if backbone == EFFICIENTNET_LITE0 else nn.Identity()
+
+
+def widened(features: NDArray[np.float32], backbone: Backbone) -> NDArray[np.float32]:
+    """Return float32 (N, H) of a backbone's features (N, D); the shipped pictures' 2528 become 2912."""
     with torch.no_grad():
-        return np.asarray(_module()(torch.from_numpy(features)).numpy())
+        return np.asarray(widening(backbone)(torch.from_numpy(features)).numpy())
 
 
 @cache
-def _module() -> Semantics:
+def _semantics() -> Semantics:
     return Semantics()
 
 

@@ -10,8 +10,6 @@ from core.terminal import err, out
 
 def print_report(document: dict[str, Any]) -> None:
     """Print an evaluation's JSON document as tables; what has no labels is a dash."""
-    from rich.table import Table
-
     console = out()
     protocol, pairs = document["protocol"], document["correspondence"]
     console.print(
@@ -24,18 +22,24 @@ def print_report(document: dict[str, Any]) -> None:
         f"correspondence  accuracy {_figure(pairs['accuracy'])}{interval}   "
         f"AUC {_figure(pairs['auc'])}   ECE {_figure(pairs['ece'])}"
     )
-    retrieval = Table(box=None, header_style="bold", pad_edge=False)
-    ways = document["retrieval"]
-    columns = ["p@1", "p@5", "p@10", "chance_p", "mrr", "ndcg@10"]
-    columns += ["coverage@10", "chance_coverage@10", "hub_lift@10"]
-    for name in ("retrieval", *columns):
-        retrieval.add_column(name, justify="left" if name == "retrieval" else "right", no_wrap=True)
-    for way, figures in ways.items():
-        retrieval.add_row(way.replace("_to_", " → "), *(_figure(figures[column]) for column in columns))
-    console.print(retrieval)
+    print_retrieval(document["retrieval"])
     for section in ("affect", "image", "music"):
         line = "   ".join(f"{name} {_figure(value)}" for name, value in document[section].items())
         console.print(f"{section:<15} {line}")
+
+
+def print_retrieval(ways: dict[str, Any]) -> None:
+    """Print how well either modality is found by the other, and how distinct answers are."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    columns = ["p@1", "p@5", "p@10", "chance_p", "mrr", "ndcg@10"]
+    columns += ["coverage@10", "chance_coverage@10", "hub_lift@10"]
+    for name in ("retrieval", *columns):
+        table.add_column(name, justify="left" if name == "retrieval" else "right", no_wrap=True)
+    for way, figures in ways.items():
+        table.add_row(way.replace("_to_", " → "), *(_figure(figures[column]) for column in columns))
+    out().print(table)
 
 
 def print_out_of_fold(card: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.errors import MediaError, UsageError, printable
 from core.progress import Progress, SilentProgress
-from embedding.backbones import BACKBONES
+from embedding.backbones import BACKBONES, Backbone
 from embedding.media import Kind
 from training.calibration import fit_probability
 from training.crossval import SEEDS, Result, calibrated, cross_validate, labelled_pairs
@@ -25,7 +25,8 @@ from training.inputs import material
 from training.manifest import LEARNT_FROM, Row
 from training.readers import read_labelled
 from training.run_folder import held_out_reliability, write_run
-from training.systems.attune import Attune
+from training.semantics import widening
+from training.systems.attune import Attune, attune_for
 from training.systems.system import Material
 
 _EXAMPLES = 64
@@ -39,6 +40,7 @@ def train(
     cache: Path,
     workers: int,
     progress: Progress | None = None,
+    backbones: Mapping[Kind, Backbone] = BACKBONES,
 ) -> list[MediaError]:
     """Train a network on the splits train and val of labelled media; no other row is read.
 
@@ -53,6 +55,7 @@ def train(
         cache: Folder where features and results are kept between runs.
         workers: Processes that extract features.
         progress: Told how far it is; nobody by default.
+        backbones: What makes the features; one that is not shipped is copied into the network's folder.
 
     Returns:
         The labelled files that could not be read and were left out.
@@ -62,11 +65,11 @@ def train(
     """
     listener = progress or SilentProgress()
     refuse_foreign(out)
-    system = Attune()
+    system = attune_for(backbones)
     image_rows, music_rows = learnable(images_from, "image"), learnable(music_from, "music")
     with _reproducible():
-        images, unseen = material(image_rows, "image", ("features",), cache, workers, listener)
-        music, unheard = material(music_rows, "music", ("features",), cache, workers, listener)
+        images, unseen = material(image_rows, backbones["image"], ("features",), cache, workers, listener)
+        music, unheard = material(music_rows, backbones["music"], ("features",), cache, workers, listener)
         # Once more: some of the files may have turned out unreadable.
         refuse_too_little(images_from, images.rows)
         refuse_too_little(music_from, music.rows)
@@ -76,7 +79,7 @@ def train(
         listener.start("refit and export", None)
         fitted = system.fit(images, music, seed=0)
         told = calibrated(by_seed, images, music)
-        record, figures = _record(system, images, music), _figures(by_seed, told, images, music)
+        record, figures = _record(system, backbones, images, music), _figures(by_seed, told, images, music)
         said = [
             (one.images, one.music, probabilities)
             for results, of_seed in zip(by_seed, told, strict=True)
@@ -84,8 +87,9 @@ def train(
         ]
         write_network(
             out,
-            {side.kind: fitted.tower(side.kind) for side in (images, music)},
-            {side.kind: _examples(side) for side in (images, music)},
+            {kind: fitted.tower(kind, widening(one)) for kind, one in backbones.items()},
+            {side.kind: _examples(side, backbones[side.kind]) for side in (images, music)},
+            backbones,
             curve,
             {"training": record, "out_of_fold": figures},
             lambda run: write_run(
@@ -125,9 +129,9 @@ def refuse_too_little(source: Path, rows: Sequence[Row]) -> None:
         )
 
 
-def _examples(side: Material) -> Any:
-    """Return some backbone features to check the export on."""
-    return side.inputs["features"][:_EXAMPLES, : BACKBONES[side.kind].width]
+def _examples(side: Material, backbone: Backbone) -> Any:
+    """Return some backbone features to check the export on: they come first in what they are widened to."""
+    return side.inputs["features"][:_EXAMPLES, : backbone.width]
 
 
 def _figures(
@@ -144,14 +148,16 @@ def _figures(
     )
 
 
-def _record(system: Attune, images: Material, music: Material) -> dict[str, Any]:
+def _record(
+    system: Attune, backbones: Mapping[Kind, Backbone], images: Material, music: Material
+) -> dict[str, Any]:
     return {
         "folds": FOLDS,
         "seeds": list(SEEDS),
         "version": system.version,
         "shape": asdict(system.shape),
         "recipes": {kind: asdict(recipe) for kind, recipe in system.recipes.items()},
-        "backbones": {kind: backbone.id for kind, backbone in BACKBONES.items()},
+        "backbones": {kind: backbone.id for kind, backbone in backbones.items()},
         "rows": {side.kind: _counts(side) for side in (images, music)},
     }
 

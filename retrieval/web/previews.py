@@ -13,6 +13,7 @@ from typing import Any
 
 from core.artefacts import written_aside
 from core.errors import UnreachableMedia
+from embedding.backbones import BACKBONES
 from embedding.preview import Outline, Thumbnail
 from embedding.workers import Readers, Task
 from indexer.records import Item
@@ -73,7 +74,7 @@ class Previews:
             content = kept.read_bytes()
             os.utime(kept)  # what is looked at is kept longest
             return Preview(content, tag)
-        content = self._readers.read(task)
+        content = self._readers.read(task, BACKBONES)
         with contextlib.suppress(OSError):
             kept.parent.mkdir(parents=True, exist_ok=True)
             with written_aside(kept) as aside:

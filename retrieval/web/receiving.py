@@ -47,4 +47,5 @@ async def received(service: Service, files: Sequence[UploadFile]) -> AsyncIterat
 
 
 def _take(service: Service, file: UploadFile) -> Upload:
-    return service.uploads.take(file.filename or "", file.file)
+    with service.shelf.use() as opened:
+        return service.uploads.take(file.filename or "", file.file, opened.network.backbones)

@@ -14,7 +14,7 @@ from embedding.moments import Moments, embed_moments, embed_track, part
 from embedding.network import Affect
 from indexer.records import Item
 from retrieval.query import WHOLE, Seed, Span
-from retrieval.web.errors import UnknownItem
+from retrieval.web.errors import Forgotten, UnknownItem
 from retrieval.web.shelf import Opened
 from retrieval.web.uploads import PREFIX, Upload, Uploads
 
@@ -86,10 +86,13 @@ class ClientSeeds:
         return embed_moments(self._opened.network, self._features(known))
 
     def _features(self, known: Known) -> NDArray[np.float16]:
+        backbone = self._opened.network.backbones[known.kind]
         if isinstance(known.source, Upload):
+            if known.source.backbone != backbone.id:
+                raise Forgotten("the library has got another network since this was sent; send it again")
             return known.source.features
         try:
-            return self._opened.library.features(known.source)
+            return self._opened.library.features(known.source, backbone)
         except LibraryError as error:
             raise UnreachableMedia(known.name, "its features are lost; build the index again") from error
 

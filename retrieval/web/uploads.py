@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO, Final
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UsageError, printable
+from embedding.backbones import Backbone
 from embedding.media import Kind, kind_of, refusal
 from embedding.preview import Outline, Thumbnail
 from embedding.workers import Job, Readers
@@ -38,6 +40,7 @@ class Upload:
         name: What its sender calls it.
         kind: image or music.
         features: As `Extracted.features`.
+        backbone: Id of the backbone that made them.
         duration_s: Of music.
         width: Of a picture.
         height: Of a picture.
@@ -50,6 +53,7 @@ class Upload:
     name: str
     kind: Kind
     features: NDArray[np.float16]
+    backbone: str
     duration_s: float | None
     width: int | None
     height: int | None
@@ -73,12 +77,13 @@ class Uploads:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[float, Upload]] = OrderedDict()
 
-    def take(self, name: str, content: BinaryIO) -> Upload:
+    def take(self, name: str, content: BinaryIO, backbones: Mapping[Kind, Backbone]) -> Upload:
         """Read a file that a client sent. It is on disk only while a worker reads it.
 
         Args:
             name: What the client calls it; only its suffix counts.
             content: Its bytes.
+            backbones: What makes its features.
 
         Raises:
             UsageError: By its name, it is nothing that Attune reads.
@@ -90,8 +95,9 @@ class Uploads:
         try:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 shutil.copyfileobj(content, file)
-            extracted = self._readers.read(Job(path, kind, self._limits.decoded))
-            preview = self._readers.read(Thumbnail(path, _SIDE) if kind == "image" else Outline(path))
+            extracted = self._readers.read(Job(path, kind, self._limits.decoded), backbones)
+            look = Thumbnail(path, _SIDE) if kind == "image" else Outline(path)
+            preview = self._readers.read(look, backbones)
         finally:
             path.unlink(missing_ok=True)
         upload = Upload(
@@ -99,6 +105,7 @@ class Uploads:
             shown,
             kind,
             extracted.features,
+            backbones[kind].id,
             extracted.duration_s,
             extracted.width,
             extracted.height,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import cli
+from embedding.network import SHIPPED
 from indexer.library import read_status
 from tests.media_factory import photo, song
 
@@ -36,7 +37,9 @@ def test_a_build_is_timed_beside_its_floor(
         ("images", 3),
         ("music", 1),
         ("refresh, nothing changed", 4),
+        ("another network", 4),
     ]
+    assert generation.network_source == SHIPPED
     for phase in told["phases"]:
         assert phase["files_per_s"] == pytest.approx(phase["files"] / phase["seconds"])
     assert told["library_bytes"] > 0

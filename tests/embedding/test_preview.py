@@ -13,13 +13,13 @@ from PIL import Image
 from core.errors import MediaError
 from core.settings import Settings
 from embedding.audio import read_audio
-from embedding.backbones import Backbones
+from embedding.backbones import BACKBONES, Backbones
 from embedding.extraction import Limits, extract
 from embedding.preview import PEAKS, Outline, Thumbnail, outline
 from embedding.workers import Job, Readers
 from tests.media_factory import damaged, photo, scene, song
 
-BACKBONES = Backbones(threads=1)
+LOADED = Backbones(BACKBONES)
 
 
 def seen(content: bytes) -> Image.Image:
@@ -28,7 +28,7 @@ def seen(content: bytes) -> Image.Image:
 
 @pytest.mark.parametrize("size", [(1200, 800), (800, 1200), (3000, 40), (100, 60)])
 def test_thumbnails_keep_proportions_and_never_grow(tmp_path: Path, size: tuple[int, int]) -> None:
-    made = seen(Thumbnail(photo(tmp_path / "a.jpg", 1, size), 480).run(BACKBONES))
+    made = seen(Thumbnail(photo(tmp_path / "a.jpg", 1, size), 480).run(LOADED))
     scale = min(1.0, 480 / max(size))
     assert made.size == tuple(max(1, round(side * scale)) for side in size)
 
@@ -38,14 +38,14 @@ def test_thumbnails_are_upright_and_look_like_the_picture(tmp_path: Path) -> Non
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(np.rot90(pixels)).save(tmp_path / "turned.jpg", quality=95, exif=exif)
-    made = seen(Thumbnail(tmp_path / "turned.jpg", 480).run(BACKBONES))
+    made = seen(Thumbnail(tmp_path / "turned.jpg", 480).run(LOADED))
     assert made.size == (480, 360)
     expected = np.asarray(Image.fromarray(pixels).resize((480, 360)), np.float32)
     assert np.abs(np.asarray(made.convert("RGB"), np.float32) - expected).mean() < 6
 
 
 def test_an_outline_is_loud_where_the_song_is(tmp_path: Path) -> None:
-    made = Outline(song(tmp_path / "a.ogg", 3, 6.0)).run(BACKBONES)
+    made = Outline(song(tmp_path / "a.ogg", 3, 6.0)).run(LOADED)
     samples = np.abs(read_audio(tmp_path / "a.ogg").samples)
     edges = np.linspace(0, len(samples), PEAKS + 1).astype(int)
     slow = [samples[a:b].max() for a, b in pairwise(edges)]
@@ -62,27 +62,25 @@ def test_any_sound_has_an_outline(values: list[float]) -> None:
 
 def test_limits_refuse_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="pixels"):
-        extract(photo(tmp_path / "a.png", 1), "image", BACKBONES, Limits(pixels=1000))
+        extract(photo(tmp_path / "a.png", 1), "image", LOADED, Limits(pixels=1000))
     with pytest.raises(MediaError, match="lasts"):
-        extract(song(tmp_path / "a.flac", 1, 9.0), "music", BACKBONES, Limits(seconds=5.0))
-    assert extract(tmp_path / "a.flac", "music", BACKBONES, Limits(seconds=10.0)).duration_s == pytest.approx(
-        9
-    )
+        extract(song(tmp_path / "a.flac", 1, 9.0), "music", LOADED, Limits(seconds=5.0))
+    assert extract(tmp_path / "a.flac", "music", LOADED, Limits(seconds=10.0)).duration_s == pytest.approx(9)
 
 
 def test_readers_outlive_what_kills_a_worker(tmp_path: Path) -> None:
     readers = Readers(Settings(workers=1))
     good = photo(tmp_path / "good.png", 1)
     try:
-        first = readers.read(Job(good, "image"))
+        first = readers.read(Job(good, "image"), BACKBONES)
         assert first.features.shape == (1, 2528)
         with pytest.raises(MediaError):
-            readers.read(Job(damaged(tmp_path / "bad.png", "noise"), "image"))
+            readers.read(Job(damaged(tmp_path / "bad.png", "noise"), "image"), BACKBONES)
         worker = readers._idle.get()
         assert worker is not None
         worker._process.kill()  # as the system does when memory ends
         worker._process.join()
         readers._idle.put(worker)
-        assert seen(readers.read(Thumbnail(good, 100))).size == (100, 75)
+        assert seen(readers.read(Thumbnail(good, 100), BACKBONES)).size == (100, 75)
     finally:
         readers.close()

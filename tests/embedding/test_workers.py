@@ -13,6 +13,7 @@ from PIL import Image
 
 from core.errors import MediaError
 from core.settings import Settings
+from embedding.backbones import BACKBONES
 from embedding.extraction import Extracted
 from embedding.workers import Job, extract_all
 from tests.media_factory import damaged, photo
@@ -29,7 +30,7 @@ def pictures(folder: Path, count: int) -> list[Job]:
 @pytest.mark.parametrize("moment", [1, 2, 7, 20])
 def test_a_killed_worker_costs_one_file(tmp_path: Path, moment: int) -> None:
     outcomes = []
-    for outcome in extract_all(pictures(tmp_path, 40), Settings(workers=2)):
+    for outcome in extract_all(pictures(tmp_path, 40), Settings(workers=2), BACKBONES):
         outcomes.append(outcome)
         if len(outcomes) == moment:
             os.kill(workers()[moment % 2].pid, signal.SIGKILL)
@@ -41,7 +42,7 @@ def test_a_killed_worker_costs_one_file(tmp_path: Path, moment: int) -> None:
 
 def test_every_worker_killed_again_and_again(tmp_path: Path) -> None:
     outcomes = []
-    for outcome in extract_all(pictures(tmp_path, 30), Settings(workers=2)):
+    for outcome in extract_all(pictures(tmp_path, 30), Settings(workers=2), BACKBONES):
         outcomes.append(outcome)
         if len(outcomes) % 6 == 0:
             for child in workers():
@@ -56,7 +57,7 @@ def test_a_hanging_file_is_given_up(tmp_path: Path) -> None:
     small = photo(tmp_path / "small.jpg", 2)
     jobs = [Job(path, "image") for path in (warm_up, huge, small)]
     settings = Settings(workers=1, image_timeout_s=0.5)
-    outcomes = {outcome.path: outcome for outcome in extract_all(jobs, settings)}
+    outcomes = {outcome.path: outcome for outcome in extract_all(jobs, settings, BACKBONES)}
     assert isinstance(outcomes[warm_up], Extracted)
     hung = outcomes[huge]
     assert isinstance(hung, MediaError)
@@ -69,7 +70,9 @@ def test_a_file_that_needs_too_much_memory_is_given_up(tmp_path: Path) -> None:
     Image.new("RGB", (15_500, 15_500)).save(huge, compress_level=1)
     small = photo(tmp_path / "small.jpg", 2)
     settings = Settings(workers=1, memory_mb=1024)
-    outcomes = {o.path: o for o in extract_all([Job(huge, "image"), Job(small, "image")], settings)}
+    outcomes = {
+        o.path: o for o in extract_all([Job(huge, "image"), Job(small, "image")], settings, BACKBONES)
+    }
     refused = outcomes[huge]
     assert isinstance(refused, MediaError)
     assert "memory" in refused.reason
@@ -78,7 +81,10 @@ def test_a_file_that_needs_too_much_memory_is_given_up(tmp_path: Path) -> None:
 
 def test_outcomes_are_those_of_one_process(tmp_path: Path) -> None:
     good, bad = photo(tmp_path / "good.jpg", 1), damaged(tmp_path / "bad.jpg", "text")
-    outcomes = {o.path: o for o in extract_all([Job(good, "image"), Job(bad, "image")], Settings(workers=2))}
+    outcomes = {
+        o.path: o
+        for o in extract_all([Job(good, "image"), Job(bad, "image")], Settings(workers=2), BACKBONES)
+    }
     found = outcomes[good]
     assert isinstance(found, Extracted)
     assert found.features.shape == (1, 2528)
@@ -86,11 +92,11 @@ def test_outcomes_are_those_of_one_process(tmp_path: Path) -> None:
 
 
 def test_nothing_to_read_starts_nothing() -> None:
-    assert list(extract_all([], Settings(workers=2))) == []
+    assert list(extract_all([], Settings(workers=2), BACKBONES)) == []
 
 
 def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
-    outcomes = extract_all(pictures(tmp_path, 20), Settings(workers=2))
+    outcomes = extract_all(pictures(tmp_path, 20), Settings(workers=2), BACKBONES)
     next(outcomes)
     assert len(workers()) == 2
     outcomes.close()

@@ -7,14 +7,15 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import alembic.op
 import numpy as np
 import pytest
 
 from core.errors import LibraryError, MediaError, UnreachableMedia, UsageError
-from core.settings import Settings
 from embedding import workers
+from embedding.backbones import BACKBONES
 from embedding.network import Network, open_network
 from indexer import build as build_module
 from indexer.build import Request, plan_build
@@ -97,7 +98,7 @@ def _ids(library: Library) -> list[int]:
     return [item for item, _ in library.paths("image")]
 
 
-def _nothing_is_read(jobs: Iterator[workers.Job], settings: Settings) -> Iterator[MediaError]:
+def _nothing_is_read(jobs: Iterator[workers.Job], *_: object) -> Iterator[MediaError]:
     assert list(jobs) == []
     yield from ()
 
@@ -171,7 +172,7 @@ def test_another_network_embeds_again_without_reading_media(
     with Library(library) as opened:
         assert opened.generation.network == other_network.id
         item = _ids(opened)[0]
-        features = opened.features(opened.items([item])[item])
+        features = opened.features(opened.items([item])[item], BACKBONES["image"])
         expected = other_network.embed("image", features).vectors[0]
         np.testing.assert_allclose(opened.vectors([item])[0], expected, atol=1e-6)
 
@@ -185,8 +186,8 @@ def test_an_interrupted_build_shows_the_old_generation_and_continues(
         photo(own_media / f"new {seed}.jpg", 100 + seed)
     real = build_module.extract_all
 
-    def interrupted(jobs: Iterator[workers.Job], settings: Settings) -> Iterator[object]:
-        for index, outcome in enumerate(real(jobs, settings)):
+    def interrupted(jobs: Iterator[workers.Job], *rest: Any) -> Iterator[object]:
+        for index, outcome in enumerate(real(jobs, *rest)):
             if index == 3:
                 raise KeyboardInterrupt
             yield outcome
@@ -244,7 +245,7 @@ def test_lost_features_are_computed_again(library: Path, network: Network) -> No
     assert report.added == PHOTOS + SONGS
     with Library(library) as opened:
         item = _ids(opened)[0]
-        features = opened.features(opened.items([item])[item])
+        features = opened.features(opened.items([item])[item], BACKBONES["image"])
         assert features.shape == (1, 2528)
         assert features.any()
 
@@ -385,7 +386,7 @@ def test_what_could_not_be_reached_is_tried_again_and_its_old_row_stays(
     photo(own_media / "photo 00.jpg", 98, (300, 200))
     real = build_module.extract_all
 
-    def unreachable(jobs: Iterator[workers.Job], settings: Settings) -> Iterator[MediaError]:
+    def unreachable(jobs: Iterator[workers.Job], *_: object) -> Iterator[MediaError]:
         for job in jobs:
             yield UnreachableMedia(job.path, "no permission to read it")
 

@@ -12,7 +12,6 @@ from PIL import Image
 
 from core.errors import ArtefactError, UsageError
 from embedding.backbones import BACKBONES
-from embedding.media import Kind
 from embedding.network import open_network
 from tests.training.affect_data import rows_and_features
 from training import inputs
@@ -44,7 +43,7 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pa
         paths.append(tmp_path / f"{kind}.csv")
         paths[-1].write_text("\n".join(lines) + "\n")
 
-    def known(rows: list[Row], kind: Kind, *_: object) -> Gathered:
+    def known(rows: list[Row], *_: object) -> Gathered:
         assert all(row.split != "test" for row in rows)
         return Gathered(rows, [features[row.path] for row in rows], [])
 

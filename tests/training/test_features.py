@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from embedding.backbones import BACKBONES
 from training import features
 from training.features import features_of
 from training.manifest import Row
@@ -23,24 +24,24 @@ def test_features_are_kept_and_made_anew_for_a_changed_file(
     for path, shade in zip(paths, (40, 200), strict=True):
         Image.new("RGB", (64, 48), (shade, shade // 2, 30)).save(path)
     rows, cache = [_row(path) for path in paths], tmp_path / "cache"
-    first = features_of(rows, "image", cache, workers=1).features
+    first = features_of(rows, BACKBONES["image"], cache, workers=1).features
     assert [one.shape for one in first] == [(1, 2528)] * 2
     assert first[0].dtype == np.float16
 
     asked: list[Path] = []
     extract_all = features.extract_all
 
-    def counted(jobs, settings):  # type: ignore[no-untyped-def]
-        for outcome in extract_all(jobs, settings):
+    def counted(jobs, *rest):  # type: ignore[no-untyped-def]
+        for outcome in extract_all(jobs, *rest):
             asked.append(outcome.path)
             yield outcome
 
     monkeypatch.setattr(features, "extract_all", counted)
-    again = features_of(rows, "image", cache, workers=1).features
+    again = features_of(rows, BACKBONES["image"], cache, workers=1).features
     assert not asked
     assert all((one == other).all() for one, other in zip(first, again, strict=True))
     Image.new("RGB", (65, 48), (200, 90, 120)).save(paths[1])
-    changed = features_of(rows, "image", cache, workers=1).features
+    changed = features_of(rows, BACKBONES["image"], cache, workers=1).features
     assert asked == [paths[1]]
     assert (changed[1] != first[1]).any()
 
@@ -51,7 +52,9 @@ def test_missing_and_damaged_files_are_left_out_and_named(tmp_path: Path) -> Non
     good, gone, broken = (tmp_path / f"{name}.png" for name in ("good", "gone", "broken"))
     Image.new("RGB", (64, 48), (10, 20, 30)).save(good)
     broken.write_bytes(b"not a medium at all")
-    found = features_of([_row(path) for path in (good, gone, broken)], "image", tmp_path / "cache", workers=1)
+    found = features_of(
+        [_row(path) for path in (good, gone, broken)], BACKBONES["image"], tmp_path / "cache", workers=1
+    )
     assert [row.path for row in found.rows] == [good]
     assert len(found.features) == 1
     assert [error.path for error in found.skipped] == [broken, gone]

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from embedding.backbones import BACKBONES
 from tests.media_factory import photo, song
 from training.descriptors import PARTS, RATE, describe
 from training.inputs import material
@@ -38,21 +39,23 @@ def test_inputs_are_gathered_in_order_and_kept(tmp_path: Path) -> None:
     pictures = [photo(tmp_path / f"{seed}.png", seed) for seed in range(3)]
     gone = tmp_path / "gone.png"
     rows = [_row(path) for path in (pictures[2], gone, pictures[0])]
-    side, skipped = material(rows, "image", ("features", "pixels"), tmp_path / "cache", 1)
+    side, skipped = material(rows, BACKBONES["image"], ("features", "pixels"), tmp_path / "cache", 1)
     assert [row.path for row in side.rows] == [pictures[2], pictures[0]]
     assert [error.path for error in skipped] == [gone]
     assert side.inputs["features"].shape == (2, 2528 + LENGTH)
     assert side.inputs["pixels"].shape == (2, 64, 64, 3)
     kept = sorted((tmp_path / "cache").rglob("*.np?"))
     written = {file: file.stat().st_mtime_ns for file in kept}
-    again, _ = material(rows, "image", ("features", "pixels"), tmp_path / "cache", 1)
+    again, _ = material(rows, BACKBONES["image"], ("features", "pixels"), tmp_path / "cache", 1)
     assert (again.inputs["pixels"] == side.inputs["pixels"]).all()
     assert {file: file.stat().st_mtime_ns for file in kept} == written
 
 
 def test_a_spectrogram_is_silent_after_the_end(tmp_path: Path) -> None:
     short = song(tmp_path / "short.wav", 1, seconds=3.0)
-    side, _ = material([_row(short)], "music", ("descriptors", "spectrogram"), tmp_path / "cache", 1)
+    side, _ = material(
+        [_row(short)], BACKBONES["music"], ("descriptors", "spectrogram"), tmp_path / "cache", 1
+    )
     spectrogram = side.inputs["spectrogram"][0].astype(np.float32)
     assert spectrogram.shape == (64, 469)
     seconds = soundfile.info(short).duration
@@ -66,7 +69,7 @@ def test_meaning_is_what_the_tower_computes_and_ignores_scale_free_noise() -> No
     features = np.abs(np.random.default_rng(0).normal(size=(5, 2528))).astype(np.float32)
     import torch
 
-    wide = widened(features)
+    wide = widened(features, BACKBONES["image"])
     assert wide.shape == (5, 2528 + LENGTH)
     assert (wide[:, :2528] == features).all()
     with torch.no_grad():
@@ -74,4 +77,4 @@ def test_meaning_is_what_the_tower_computes_and_ignores_scale_free_noise() -> No
     # The pooled features alone decide: what comes after them may change.
     changed = features.copy()
     changed[:, 1280:] += 1
-    np.testing.assert_allclose(widened(changed)[:, 2528:], wide[:, 2528:], atol=1e-6)
+    np.testing.assert_allclose(widened(changed, BACKBONES["image"])[:, 2528:], wide[:, 2528:], atol=1e-6)

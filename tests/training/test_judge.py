@@ -110,6 +110,8 @@ def test_the_command_prints_the_whole_contract(manifests: tuple[Path, Path], net
     table = attune("evaluate", *options)
     assert table.returncode == 0
     assert "hub_lift@10" in table.stdout
+    of_retrieval = attune_json("benchmark", "retrieval", *options)
+    assert of_retrieval == {key: document[key] for key in ("system", "protocol", "retrieval")}
 
 
 def test_unreadable_files_are_left_out_and_named(manifests: tuple[Path, Path], network: Network) -> None:

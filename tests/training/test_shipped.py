@@ -31,7 +31,7 @@ if AFFECT is not None:
     def agreement(again: Network, shipped: Network) -> None:
         files = sorted((SAMPLES / "photos").iterdir())[:20] + sorted((SAMPLES / "music").iterdir())[:6]
         jobs = [Job(path, "image" if path.suffix == ".jpg" else "music") for path in files]
-        for found in extract_all(jobs, Settings(workers=2)):
+        for found in extract_all(jobs, Settings(workers=2), shipped.backbones):
             assert not isinstance(found, Exception)
             one, other = (network.embed(found.kind, found.features) for network in (again, shipped))
             assert (np.sum(one.vectors * other.vectors, axis=1) > SAME).all()

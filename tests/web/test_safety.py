@@ -119,7 +119,7 @@ def test_the_name_of_an_upload_never_leaves_its_folder(name: str) -> None:
     uploads = Uploads(UploadLimits(), readers=None)  # type: ignore[arg-type]
     try:
         with pytest.raises((UsageError, AttributeError)):  # refused by its name, or about to be read
-            uploads.take(name + ".txt", open("/dev/null", "rb"))  # noqa: SIM115, PTH123
+            uploads.take(name + ".txt", open("/dev/null", "rb"), {})  # noqa: SIM115, PTH123
     finally:
         uploads.close()
 

@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from embedding.backbones import BACKBONES, Backbone
 from embedding.media import Kind
 from training.calibration import fit_reading
 from training.fit import CHECK_EVERY, Heads, Recipe, fit_heads
 from training.folds import deal
 from training.losses import held_out_loss
-from training.semantics import LENGTH, Semantics
+from training.semantics import LENGTH
 from training.systems.pair_learning import digest
 from training.systems.space import SHAPE, Reading, Shape, Space, Tower
 from training.systems.system import Input, Material, Projected
@@ -37,6 +38,14 @@ RECIPES: Mapping[Kind, Recipe] = {
     ),
     "music": Recipe(l2=0.1, point_share=0.3),
 }
+
+"""How heads learn from the features of the shipped backbones; chosen by cross-validation."""
+
+BROUGHT: Mapping[Kind, Recipe] = {
+    "image": Recipe(l2=1.0, point_share=0.15),
+    "music": Recipe(l2=0.1, point_share=0.3),
+}
+"""The same from those of any other backbone: of its features nothing is known beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +99,14 @@ class FittedAttune:
         """Numbers that were learnt."""
         return sum(side.heads.weights.size + side.heads.bias.size for side in self.sides.values())
 
-    def tower(self, kind: Kind) -> Tower:
-        """Return one modality's tower, in evaluation mode: what is exported."""
+    def tower(self, kind: Kind, widen: nn.Module) -> Tower:
+        """Return one modality's tower, in evaluation mode: what is exported.
+
+        Args:
+            kind: The modality.
+            widen: What makes of a backbone's features those that were learnt from (`training.semantics`).
+        """
         side = self.sides[kind]
-        widen = Semantics() if kind == "image" else nn.Identity()
         return Tower(widen, side.heads, Space(side.reading, kind, self.shape)).eval()
 
     def scores(self, images: Material, music: Material) -> NDArray[np.float32]:
@@ -104,7 +117,7 @@ class FittedAttune:
         """Return embeddings (N, 128), unit length, and affect."""
         features = torch.from_numpy(np.asarray(material.inputs["features"], np.float32))
         with torch.no_grad():
-            vectors, affect = self.tower(material.kind).read(features)
+            vectors, affect = self.tower(material.kind, nn.Identity()).read(features)
         return Projected(vectors.numpy(), affect.numpy())
 
 
@@ -151,6 +164,14 @@ class Attune:
         steps, raw = hold_out(features, side, folds, recipe, curve)
         heads = fit_heads(features, side.targets, recipe, steps)
         return Side(heads, fit_reading(raw, side.targets))
+
+
+def attune_for(backbones: Mapping[Kind, Backbone]) -> Attune:
+    """Return Attune's system for the features of these backbones."""
+    known = {
+        kind: RECIPES[kind] if one == BACKBONES[kind] else BROUGHT[kind] for kind, one in backbones.items()
+    }
+    return Attune(recipes=known)
 
 
 def hold_out(

@@ -1,0 +1,211 @@
+"""Embedding media beside the ways that people use: the same files, the same cores, one after the other.
+
+    pictures   rclip's way       OpenCLIP ViT-B-32, eight pictures a batch, decoded in the same process
+               OpenCLIP, loader  the same network behind a DataLoader with a process a core
+    music      librosa           the 193 numbers of ACP-Net, a process a core
+               musicnn           its own extractor: librosa's spectrogram and TensorFlow
+
+Weights of CLIP are random: they cost the same. Each way uses all the cores that it is given.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.make_library import media_below
+from benchmarks.pipeline import spread
+from core.errors import AttuneError
+from core.progress import Progress
+from core.settings import Settings
+from embedding.backbones import BACKBONES
+from embedding.media import Kind
+from embedding.workers import Job, extract_all
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_MODEL: Final = "ViT-B-32"
+_RCLIP_BATCH: Final = 8
+_LOADER_BATCH: Final = 64
+_RATE: Final = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one way of embedding did.
+
+    Attributes:
+        kind: What it embeds.
+        name: What tables call it.
+        files: Files that it embedded.
+        files_per_s: Files a second, from the first to the last, models loaded.
+        times: How many times as fast Attune was on the same files.
+    """
+
+    kind: Kind
+    name: str
+    files: int
+    files_per_s: float
+    times: float
+
+
+Run = Callable[[Sequence[Path], int], float]
+"""Embed files with so many workers; return the seconds that it took once everything was loaded."""
+
+
+def measure(folders: dict[Kind, Path], sample: int, workers: int, progress: Progress) -> dict[str, Any]:
+    """Embed the same files each way.
+
+    Args:
+        folders: Where the pictures and the music are.
+        sample: Pictures to embed; of music a twentieth of it, at least two.
+        workers: Cores that each way gets.
+        progress: Told of each way.
+
+    Returns:
+        The JSON document of `attune benchmark peers`.
+    """
+    progress.start("peers", sum(len(ways) + 1 for ways in _PEERS.values()))
+    rows: list[Way] = []
+    missing = sorted({need for ways in _PEERS.values() for need, _, _ in ways if not find_spec(need)})
+    for kind, folder in folders.items():
+        count = sample if kind == "image" else max(2, sample // 20)
+        paths = spread(media_below(folder, kind), count)
+        ours = len(paths) / _attune(kind, paths, workers)
+        rows.append(Way(kind, "Attune", len(paths), ours, 1.0))
+        progress.advance()
+        for need, name, run in _PEERS[kind]:
+            if need not in missing:
+                theirs = len(paths) / run(paths, workers)
+                rows.append(Way(kind, name, len(paths), theirs, ours / theirs))
+            progress.advance()
+    progress.finish()
+    return {"workers": workers, "rows": [asdict(row) for row in rows], "not_installed": missing}
+
+
+def _attune(kind: Kind, paths: Sequence[Path], workers: int) -> float:
+    """Read files as a build does; the clock starts when every worker has loaded its libraries."""
+    warm = list(paths[:1]) * workers
+    began = 0.0
+    jobs = (Job(path, kind) for path in [*warm, *paths])
+    for place, outcome in enumerate(extract_all(jobs, Settings(workers=workers), BACKBONES)):
+        if isinstance(outcome, Exception):
+            raise AttuneError(f"a file that is timed cannot be read: {outcome}") from outcome
+        if place + 1 == workers:
+            began = time.perf_counter()
+    return time.perf_counter() - began
+
+
+def _clip(workers: int) -> tuple[Callable[[Tensor], Tensor], Callable[[Path], Tensor]]:
+    """Return what embeds a batch of pictures, and what reads one."""
+    import open_clip
+    import torch
+
+    torch.set_num_threads(workers)
+    model, _, prepare = open_clip.create_model_and_transforms(_MODEL, pretrained=None)
+    model.eval()
+
+    def embed(batch: Tensor) -> Tensor:
+        with torch.inference_mode():
+            said: Tensor = model.encode_image(batch)
+            return said
+
+    return embed, partial(_read, prepare)
+
+
+def _read(prepare: Callable[[Any], Tensor], path: Path) -> Tensor:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return prepare(image.convert("RGB"))
+
+
+def _rclip(paths: Sequence[Path], workers: int) -> float:
+    import torch
+
+    embed, read = _clip(workers)
+    embed(read(paths[0])[None])
+    began = time.perf_counter()
+    for first in range(0, len(paths), _RCLIP_BATCH):
+        embed(torch.stack([read(path) for path in paths[first : first + _RCLIP_BATCH]]))
+    return time.perf_counter() - began
+
+
+class _Pictures:
+    """What a DataLoader asks: how many, and each of them."""
+
+    def __init__(self, paths: Sequence[Path], read: Callable[[Path], Tensor]) -> None:
+        self._paths, self._read = paths, read
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, place: int) -> Tensor:
+        return self._read(self._paths[place])
+
+
+def _loader(paths: Sequence[Path], workers: int) -> float:
+    from torch.utils.data import DataLoader
+
+    embed, read = _clip(workers)
+    pictures: Any = _Pictures(paths, read)
+    batches = DataLoader(pictures, batch_size=_LOADER_BATCH, num_workers=workers)
+    embed(read(paths[0])[None])
+    began = time.perf_counter()
+    for batch in batches:
+        embed(batch)
+    return time.perf_counter() - began
+
+
+def _librosa(paths: Sequence[Path], workers: int) -> float:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        list(pool.map(_describe, [paths[0]] * workers))
+        began = time.perf_counter()
+        list(pool.map(_describe, paths))
+        return time.perf_counter() - began
+
+
+def _describe(path: Path) -> None:
+    import librosa
+
+    from training.descriptors import describe
+
+    samples, _ = librosa.load(path, sr=_RATE)
+    describe(samples)
+
+
+def _musicnn(paths: Sequence[Path], workers: int) -> float:
+    # musicnn builds its graph with tf.layers, which TensorFlow has kept only behind the older Keras.
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        list(pool.map(_tag, [paths[0]] * workers))
+        began = time.perf_counter()
+        list(pool.map(_tag, paths))
+        return time.perf_counter() - began
+
+
+def _tag(path: Path) -> None:
+    from musicnn.extractor import extractor
+
+    extractor(str(path), model="MSD_musicnn", extract_features=True)
+
+
+_PEERS: Final[dict[Kind, list[tuple[str, str, Run]]]] = {
+    "image": [
+        ("open_clip", "rclip's way: OpenCLIP ViT-B-32", _rclip),
+        ("open_clip", "OpenCLIP ViT-B-32 behind a DataLoader", _loader),
+    ],
+    "music": [
+        ("librosa", "librosa, 193 descriptors", _librosa),
+        ("musicnn", "musicnn's own extractor", _musicnn),
+    ],
+}

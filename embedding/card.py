@@ -1,0 +1,157 @@
+"""What `network.json` says of a network: read, and checked before anything is loaded.
+
+`image_backbone` and `music_backbone` are the name of a shipped backbone, or describe one that lies in the
+network's folder:
+
+    {"name": "vit_b32", "file": "backbone.onnx", "sha256": "…", "width": 512, "licence": "MIT",
+     "size": 224, "fit": "crop", "resample": "bicubic", "mean": [r, g, b], "std": [r, g, b]}
+
+The last line is of pictures alone. Without `mean` and `std` the graph takes bytes (`embedding.backbones`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from core.errors import ArtefactError
+from embedding.backbones import EFFICIENTNET_LITE0, MUSICNN_MSD, Backbone, Colours
+from embedding.image import View
+from embedding.media import Kind
+
+CARD: Final = "network.json"
+TOWERS: Final[Mapping[Kind, str]] = {"image": "image.onnx", "music": "music.onnx"}
+_SHIPPED: Final = {one.name: one for one in (EFFICIENTNET_LITE0, MUSICNN_MSD)}
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,47}")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_LARGEST_SIDE: Final = 1024
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return a network's description.
+
+    Raises:
+        ArtefactError: It is missing, damaged or incomplete.
+    """
+    path = folder / CARD
+    try:
+        card: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ArtefactError(f"{folder}: no network here ({CARD} is missing)") from error
+    except (OSError, ValueError) as error:
+        raise ArtefactError(f"{path}: cannot be read ({error}); train the network again") from error
+    hashes = card.get("sha256") if isinstance(card, dict) else None
+    if not isinstance(hashes, dict) or not set(TOWERS.values()) <= hashes.keys() or "name" not in card:
+        raise ArtefactError(f"{path}: not a network's description; train the network again")
+    return card
+
+
+def read_calibration(folder: Path, card: Mapping[str, Any]) -> tuple[float, float]:
+    """Return slope (above 0) and intercept from inner product to the logit of correspondence.
+
+    Raises:
+        ArtefactError: They are missing or impossible.
+    """
+    try:
+        slope, intercept = float(card["calibration"]["slope"]), float(card["calibration"]["intercept"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtefactError(f"{folder}: its calibration is missing; train the network again") from error
+    if not (slope > 0 and math.isfinite(slope) and math.isfinite(intercept)):
+        raise ArtefactError(f"{folder}: its calibration is not monotone; train the network again")
+    return slope, intercept
+
+
+def read_backbones(folder: Path, card: Mapping[str, Any]) -> dict[Kind, Backbone]:
+    """Return the backbones that a network was trained on.
+
+    Raises:
+        ArtefactError: One is not described as it must be, or this version of Attune does not have it.
+    """
+    return {kind: _backbone(folder, kind, card.get(f"{kind}_backbone")) for kind in get_args(Kind)}
+
+
+def describe_backbone(backbone: Backbone) -> str | dict[str, Any]:
+    """Return what a card says of a backbone: the reverse of `read_backbones`."""
+    if is_shipped(backbone):
+        return backbone.name
+    told: dict[str, Any] = {
+        "name": backbone.name,
+        "file": backbone.path.name,
+        "sha256": backbone.sha256,
+        "width": backbone.width,
+        "licence": backbone.licence,
+    }
+    if backbone.kind == "image":
+        view = backbone.view
+        told |= {"size": view.side, "fit": view.fit, "resample": view.resample}
+    if backbone.colours is not None:
+        told |= {"mean": list(backbone.colours.mean), "std": list(backbone.colours.std)}
+    return told
+
+
+def is_shipped(backbone: Backbone) -> bool:
+    """Say whether a backbone lies beside the shipped networks, for any network to name."""
+    return _SHIPPED.get(backbone.name) == backbone
+
+
+def _backbone(folder: Path, kind: Kind, told: object) -> Backbone:
+    if isinstance(told, dict):
+        try:
+            return _own(folder, kind, told)
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise ArtefactError(f"{folder / CARD}: {kind}_backbone is described wrongly: {reason}") from error
+    shipped = _SHIPPED.get(told) if isinstance(told, str) else None
+    if shipped is None or shipped.kind != kind:
+        known = next(one.name for one in _SHIPPED.values() if one.kind == kind)
+        raise ArtefactError(
+            f"{folder}: the network was made for the {kind} backbone {told!r}, "
+            f"this version of Attune has {known!r}"
+        )
+    return shipped
+
+
+def _own(folder: Path, kind: Kind, told: Mapping[str, Any]) -> Backbone:
+    return Backbone(
+        name=_matching(_NAME, "name", told["name"]),
+        kind=kind,
+        # A plain name: a card that came from elsewhere must not reach outside its folder.
+        path=folder / _matching(_NAME, "file", told["file"]),
+        sha256=_matching(_SHA256, "sha256", told["sha256"]),
+        width=_between(1, 1 << 16, "width", told["width"]),
+        licence=str(told["licence"]),
+        view=_view(told) if kind == "image" else View(),
+        colours=_colours(told) if "mean" in told or "std" in told else None,
+    )
+
+
+def _view(told: Mapping[str, Any]) -> View:
+    fit, resample = told["fit"], told.get("resample", "bicubic")
+    if fit not in ("squash", "crop"):
+        raise ValueError(f"fit is {fit!r}, neither squash nor crop")
+    if resample not in ("bicubic", "bilinear"):
+        raise ValueError(f"resample is {resample!r}, neither bicubic nor bilinear")
+    return View(_between(1, _LARGEST_SIDE, "size", told["size"]), fit, resample)
+
+
+def _colours(told: Mapping[str, Any]) -> Colours:
+    mean, std = (tuple(float(value) for value in told[name]) for name in ("mean", "std"))
+    if len(mean) != 3 or len(std) != 3 or min(std) <= 0 or not all(map(math.isfinite, mean + std)):
+        raise ValueError("mean and std are not three numbers each, those of std above 0")
+    return Colours(mean, std)
+
+
+def _matching(pattern: re.Pattern[str], name: str, value: object) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError(f"{name} is {value!r}")
+    return value
+
+
+def _between(least: int, most: int, name: str, value: object) -> int:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{name} is {value!r}, not a number from {least} to {most}")
+    return value

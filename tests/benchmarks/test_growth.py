@@ -1,0 +1,24 @@
+"""Publishing is timed on a catalogue and an index that are real."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import cli
+from benchmarks import search
+
+
+def test_publishing_is_timed_as_a_library_grows(
+    built: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(search, "_LEAST", 2)
+    command = ["benchmark", "growth", "--library", str(built), "--size", "2000", "--more", "30", "-q"]
+    assert cli.run([*command, "--json"]) == 0
+    phases = json.loads(capsys.readouterr().out)["phases"]
+    assert [phase["pictures"] for phase in phases] == [2000, 30]
+    assert all(phase["seconds"] > 0 for phase in phases)
+    assert cli.run(command) == 0
+    assert "new pictures in it" in capsys.readouterr().out

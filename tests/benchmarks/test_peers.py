@@ -1,0 +1,42 @@
+"""Embedding is timed beside peers on the same real files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import cli
+from tests.media_factory import photo, song
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> list[str]:
+    for name in ("photos", "songs"):
+        (tmp_path / name).mkdir()
+    for place in range(3):
+        photo(tmp_path / "photos" / f"{place}.jpg", place)
+        song(tmp_path / "songs" / f"{place}.wav", place)
+    folders = ["--images", str(tmp_path / "photos"), "--music", str(tmp_path / "songs")]
+    return ["benchmark", "peers", *folders, "--sample", "3", "--workers", "1", "-q"]
+
+
+def test_every_way_embeds_the_same_files(order: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([*order, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    files = {
+        kind: [row["files"] for row in told["rows"] if row["kind"] == kind] for kind in ("image", "music")
+    }
+    assert files["image"] == [3, 3, 3]
+    assert files["music"][:2] == [2, 2]
+    ours = {row["kind"]: row["files_per_s"] for row in told["rows"] if row["name"] == "Attune"}
+    for row in told["rows"]:
+        assert row["times"] == pytest.approx(ours[row["kind"]] / row["files_per_s"])
+
+
+def test_the_table_names_the_peers(order: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(order) == 0
+    table = capsys.readouterr().out
+    for words in ("Attune", "OpenCLIP", "librosa", "files/s"):
+        assert words in table

@@ -1,0 +1,149 @@
+"""A library that networks with different backbones take turns at: features of each are kept."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.errors import MediaError
+from embedding import workers
+from embedding.network import Network, open_network
+from indexer import build as build_module
+from indexer.build import Request, plan_build
+from indexer.library import Library, lacking_features
+from retrieval.query import Seeds
+from tests.conftest import PHOTOS, SONGS, run_build
+from tests.e2e.command import attune
+from tests.media_factory import photo
+from tests.networks import write_image_backbone, write_network
+
+
+@pytest.fixture(scope="module")
+def dearer(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    folder = tmp_path_factory.mktemp("dearer")
+    return open_network(str(write_network(folder, seed=5, image_backbone=write_image_backbone(folder))))
+
+
+@pytest.fixture
+def library(tmp_path: Path, built: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "library"))
+
+
+def _nothing_is_read(jobs: Iterator[workers.Job], *_: object) -> Iterator[MediaError]:
+    assert list(jobs) == []
+    yield from ()
+
+
+def _vectors(library: Path, network: Network) -> dict[str, np.ndarray]:
+    """Return each picture's embedding by path, checked against its kept features."""
+    with Library(library) as opened:
+        found = {}
+        for item, path in opened.paths("image"):
+            features = opened.features(opened.items([item])[item], network.backbones["image"])
+            vector = opened.vectors([item])[0]
+            np.testing.assert_allclose(vector, network.embed("image", features).vectors[0], atol=1e-6)
+            found[path] = vector
+        return found
+
+
+def test_another_backbone_reads_again_and_going_back_does_not(
+    library: Path, network: Network, dearer: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _vectors(library, network)
+    assert lacking_features(library, network.backbones) == 0
+    assert lacking_features(library, dearer.backbones) == PHOTOS
+    plan = plan_build(Request(library), dearer.backbones)
+    assert (len(plan.read), len(plan.other), len(plan.kept), plan.unchanged) == (PHOTOS, PHOTOS, 0, SONGS)
+
+    report = run_build(library, dearer)
+    assert (report.read_again, report.re_embedded, report.unchanged) == (PHOTOS, SONGS, SONGS)
+    assert (report.added, report.changed, report.moved, report.removed) == (0, 0, 0, 0)
+    by_dearer = _vectors(library, dearer)
+    assert by_dearer.keys() == before.keys()
+
+    monkeypatch.setattr(build_module, "extract_all", _nothing_is_read)
+    for _ in range(3):
+        assert lacking_features(library, network.backbones) == 0
+        plan = plan_build(Request(library), network.backbones)
+        assert (len(plan.other), len(plan.kept)) == (PHOTOS, PHOTOS)
+        report = run_build(library, network)
+        assert (report.kept, report.unchanged, report.read_again, report.moved) == (PHOTOS, SONGS, 0, 0)
+        again = _vectors(library, network)
+        for path, vector in before.items():
+            np.testing.assert_allclose(again[path], vector, atol=1e-6)
+        run_build(library, dearer)
+        assert run_build(library, dearer).unchanged == PHOTOS + SONGS
+    for path, vector in _vectors(library, dearer).items():
+        np.testing.assert_allclose(vector, by_dearer[path], atol=1e-6)
+
+
+def test_features_of_both_go_with_the_file(
+    tmp_path: Path, own_media: Path, network: Network, dearer: Network
+) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media)
+    run_build(library, dearer)
+    photo(own_media / "photo 00.jpg", 77, (200, 150))
+    (own_media / "below" / "photo 01.png").unlink()
+    for number in range(3):  # what no generation sees is purged
+        photo(own_media / "new.jpg", 90 + number, (200, 150 + number))
+        run_build(library, dearer)
+    report = run_build(library, network)
+    assert (report.read_again, report.added, report.removed) == (2, 0, 0)
+    assert (report.kept, report.re_embedded) == (PHOTOS - 2, PHOTOS - 2 + SONGS)
+    assert len(_vectors(library, network)) == PHOTOS
+
+
+def test_an_interrupted_change_of_backbone_goes_on_or_back(
+    library: Path, network: Network, dearer: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _vectors(library, network)
+    real = build_module.extract_all
+
+    def interrupted(jobs: Iterator[workers.Job], *rest: object) -> Iterator[object]:
+        for index, outcome in enumerate(real(jobs, *rest)):  # type: ignore[arg-type]
+            if index == 5:
+                raise KeyboardInterrupt
+            yield outcome
+
+    monkeypatch.setattr(build_module, "extract_all", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_build(library, dearer)
+    assert _vectors(library, network).keys() == before.keys()
+    monkeypatch.setattr(build_module, "extract_all", _nothing_is_read)
+    run_build(library, network)
+    after = _vectors(library, network)
+    for path, vector in before.items():
+        np.testing.assert_allclose(after[path], vector, atol=1e-6)
+    monkeypatch.setattr(build_module, "extract_all", real)
+    assert run_build(library, dearer).read_again == PHOTOS - 5
+
+
+def test_questions_are_read_by_the_library_s_backbone(
+    library: Path, dearer: Network, tmp_path: Path, media: Path
+) -> None:
+    run_build(library, dearer)
+    with Library(library) as opened:
+        seeds = Seeds(opened, dearer)
+        known = seeds.seed(str(media / "photo 00.jpg"))
+        copy = shutil.copyfile(media / "photo 00.jpg", tmp_path / "elsewhere.jpg")
+        np.testing.assert_allclose(Seeds(None, dearer).seed(str(copy)).vector, known.vector, atol=1e-6)
+        stranger = seeds.seed(str(photo(tmp_path / "stranger.jpg", 123)))
+        assert np.linalg.norm(stranger.vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_command_says_what_it_reads_again(library: Path, network: Network, dearer: Network) -> None:
+    dry = attune("build-index", "--network", dearer.folder, "--dry-run", "--library", library)
+    assert f"Would read {PHOTOS} files (0 new, 0 changed, {PHOTOS} for another backbone)" in dry.stdout
+    built = attune("build-index", "--network", dearer.folder, "--library", library)
+    assert f"{PHOTOS} files have no features by these yet and are read again" in built.stderr
+    assert f"{PHOTOS} read again for another backbone" in built.stdout
+    dry = attune("build-index", "--network", network.folder, "--dry-run", "--library", library)
+    assert f"Would read 0 files (0 new, 0 changed), embed {PHOTOS} from kept features" in dry.stdout
+    back = attune("build-index", "--network", network.folder, "--library", library)
+    assert "read again" not in back.stdout + back.stderr
+    assert f"{PHOTOS} from kept features, {SONGS} unchanged" in back.stdout
