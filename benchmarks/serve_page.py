@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page, Response
 
 ARGUMENTS: Final = (
     "--no-sandbox",
@@ -74,9 +76,9 @@ def look(address: str, song: str) -> Look | None:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.set_default_timeout(_PATIENCE_MS)
             weights: list[int] = []
-            page.on("response", lambda got, kept=weights: kept.append(_weight(got.url, got.body)))
+            page.on("response", _weigher(weights))
             page.goto(address, wait_until="networkidle")
-            paints.append(float(page.wait_for_function(_FIRST_CONTENT).json_value()))
+            paints.append(float(page.evaluate(_FIRST_CONTENT)))
             page.close()
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(_PATIENCE_MS)
@@ -97,8 +99,12 @@ def look(address: str, song: str) -> Look | None:
     )
 
 
-def _weight(url: str, body: object) -> int:
-    return len(body()) if "/api/" not in url and "/healthz" not in url and callable(body) else 0
+def _weigher(weights: list[int]) -> Callable[[Response], None]:
+    def weigh(answer: Response) -> None:
+        if "/api/" not in answer.url and "/healthz" not in answer.url:
+            weights.append(len(answer.body()))
+
+    return weigh
 
 
 def _scroll(page: Page) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email.utils import formatdate
 from pathlib import PurePath
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, File, Query, Request, UploadFile
 from fastapi.responses import FileResponse, JSONResponse
@@ -73,12 +73,12 @@ def media_routes(service: Service) -> APIRouter:
         return JSONResponse(await service.questions.run(look))
 
     @router.get("/items/{id}/thumbnail", response_class=Response)
-    async def thumbnail(
-        request: Request, id: str, side: Literal[480, 1600] = 480, v: str | None = None
-    ) -> Response:
+    async def thumbnail(request: Request, id: str, side: int = SIDES[0], v: str | None = None) -> Response:
         """Return a picture as WebP, upright, its long side at most 480 (or 1600) pixels."""
+        if side not in SIDES:
+            raise UsageError(f"side {side}: there are {' and '.join(str(one) for one in SIDES)}")
         found = await item(id, "image")
-        preview = await service.previews.thumbnail(found, int(side))
+        preview = await service.previews.thumbnail(found, side)
         return _tagged(request, preview, "image/webp", found, v)
 
     @router.get("/items/{id}/outline", responses={200: {"model": OutlineShape}})
@@ -169,6 +169,3 @@ def _tagged(
 def _lifetime(item: Item, version: str | None) -> str:
     """Say how long a browser may keep what it gets: for good, if its address names the item's version."""
     return _FOREVER if version == version_of(item) else _ASK_AGAIN
-
-
-assert SIDES == (480, 1600)  # what `thumbnail` says it takes

@@ -13,7 +13,6 @@ from core.errors import AttuneError
 from indexer.library import read_status
 from retrieval.plane import MOODS
 from retrieval.web.access import COOKIE, same_secret, session_of
-from retrieval.web.answers import API
 from retrieval.web.schemas import HealthShape, StatusShape
 from retrieval.web.service import Service
 
@@ -95,30 +94,21 @@ def _status(service: Service) -> dict[str, Any]:
             "seconds": limits.decoded.seconds,
         },
     }
-    stored = read_status(service.config.library)
-    counts = {
-        "skipped": len(stored.skipped),
-        "roots": [root.path for root in stored.roots],
-        "bytes": stored.bytes,
-    }
+    nothing = {"skipped": 0, "roots": [], "bytes": 0, "generation": 0, "images": 0, "music": 0}
     try:
+        stored = read_status(service.config.library)
         with service.shelf.use() as opened:
             generation = opened.library.generation
-            return (
-                document
-                | counts
-                | {
-                    "generation": generation.id,
-                    "images": generation.images,
-                    "music": generation.music,
-                    "network": opened.network.name,
-                    "test": opened.network.test_figures,
-                    "problem": service.shelf.problem,
-                }
-            )
+            return document | {
+                "skipped": len(stored.skipped),
+                "roots": [root.path for root in stored.roots],
+                "bytes": stored.bytes,
+                "generation": generation.id,
+                "images": generation.images,
+                "music": generation.music,
+                "network": opened.network.name,
+                "test": opened.network.test_figures,
+                "problem": service.shelf.problem,
+            }
     except AttuneError as error:
-        nothing = {"generation": 0, "images": 0, "music": 0, "network": None, "test": None}
-        return document | counts | nothing | {"problem": str(error)}
-
-
-assert API == "/api/v1"
+        return document | nothing | {"network": None, "test": None, "problem": str(error)}

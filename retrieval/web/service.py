@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 
 from anyio import to_thread
 
-from core.settings import Settings
 from embedding.workers import Readers
 from retrieval.web.config import Config
 from retrieval.web.pool import Pool
@@ -34,7 +33,6 @@ class Service:
         self._upload_readers = Readers(config.readers)
         # Thumbnails have processes of their own: ten minutes of music must not hold a gallery up.
         lookers = config.readers.model_copy(update={"workers": config.threads})
-        assert isinstance(lookers, Settings)
         self._preview_readers = Readers(lookers)
         self.upload_pool = Pool(config.readers.workers, _WAITING_UPLOADS)
         self.uploads = Uploads(config.uploads, self._upload_readers)

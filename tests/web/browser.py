@@ -17,7 +17,7 @@ from benchmarks.serve_page import ARGUMENTS, chromium
 from tests.e2e.command import ATTUNE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_CHROMIUM = "no Chromium here: `make chromium` installs it on Debian, or set ATTUNE_CHROMIUM to one"
@@ -36,6 +36,14 @@ def launched() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def holds(page: Page, script: str, arg: object = None) -> None:
+    """Wait until a script gives something true. (Playwright's own way needs a page that allows `eval`.)"""
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(script, arg):
+        assert time.monotonic() < until, f"never true: {script}"
+        page.wait_for_timeout(50)
 
 
 class Server:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from embedding.network import open_network
 from tests.conftest import run_build
-from tests.web.browser import PATIENCE_MS, ROOT, Server, launched
+from tests.web.browser import PATIENCE_MS, ROOT, Server, holds, launched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -45,7 +45,7 @@ def _song(page: Page, address: str) -> None:
     page.get_by_label("Place in the song").evaluate(
         "one => { one.value = 14; one.dispatchEvent(new Event('input')); }"
     )
-    page.wait_for_function("document.querySelector('#dock .time').textContent.startsWith('0:14')")
+    holds(page, "document.querySelector('#dock .time').textContent.startsWith('0:14')")
 
 
 def _photo(page: Page, address: str) -> None:

@@ -142,7 +142,9 @@ def test_thumbnails_are_made_once_and_known_again(client: TestClient, tmp_path: 
     assert (again.status_code, again.content) == (304, b"")
     bare = client.get(f"{API}/items/{shown['id']}/thumbnail")
     assert "no-cache" in bare.headers["cache-control"]  # another library may have the id
-    refused(client.get(f"{API}/items/{shown['id']}/thumbnail?side=99999"), 422, "bad_request")
+    refused(client.get(f"{API}/items/{shown['id']}/thumbnail?side=99999"), 400, "bad_request")
+    large = client.get(f"{API}/items/{shown['id']}/thumbnail?side=1600")
+    assert large.status_code == 200
 
 
 def test_outlines_show_where_a_song_is_loud(client: TestClient) -> None:
@@ -176,7 +178,7 @@ def test_a_file_that_is_sent_is_asked_with(client: TestClient, media: Path) -> N
 
 
 def test_uploads_answer_many_questions(client: TestClient, tmp_path: Path) -> None:
-    picture, tune = photo(tmp_path / "mine.png", 77), song(tmp_path / "mine.ogg", 78, 9.0)
+    picture, tune = photo(tmp_path / "mine.png", 77), song(tmp_path / "mine.ogg", 78, 18.0)
     with picture.open("rb") as first, tune.open("rb") as second:
         sent = client.post(f"{API}/uploads", files=[("file", first), ("file", second)])
     schemas.UploadsShape.model_validate(sent.json())

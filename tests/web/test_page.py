@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import run_build
 from tests.media_factory import bomb, photo
-from tests.web.browser import PATIENCE_MS, ROOT, Server
+from tests.web.browser import PATIENCE_MS, ROOT, Server, holds
 from tests.web.conftest import PICTURES, SONGS
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -59,8 +59,8 @@ def test_a_dropped_song_shows_pictures_and_plays(page: Page, server: Server) -> 
     expect(page.locator("canvas.curve")).to_be_visible()
     expect(page.locator("#dock")).to_contain_text("The Deep Path")
     page.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function(PLAYING)
-    page.wait_for_function("Number(document.querySelector('#dock input').value) > 0")
+    holds(page, PLAYING)
+    holds(page, "Number(document.querySelector('#dock input').value) > 0")
     assert "like=up-" in page.url
 
 
@@ -85,7 +85,7 @@ def test_a_dropped_photo_ranks_songs_that_play_from_their_best_moment(page: Page
     named = play.get_attribute("aria-label") or ""
     minutes, seconds = re.search(r"best from (\d+):(\d+)", named).groups()  # type: ignore[union-attr]
     play.click()
-    page.wait_for_function(PLAYING)
+    holds(page, PLAYING)
     began = int(minutes) * 60 + int(seconds)
     assert began <= float(page.get_by_label("Place in the song").input_value()) + 0.5
     expect(page.locator('.song[aria-current="true"]')).to_have_count(1)
@@ -104,17 +104,15 @@ def test_the_plane_browses_both_kinds_and_keeps_its_place_in_the_address(page: P
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.12, box["y"] + box["height"] * 0.9, steps=4)
     page.mouse.up()
-    page.wait_for_function("location.search.includes('v=-0.7')")
-    page.wait_for_function(
-        "first => document.querySelector('#gallery figure').dataset.id !== first", arg=first[0]
-    )
+    holds(page, "location.search.includes('v=-0.7')")
+    holds(page, "first => document.querySelector('#gallery figure').dataset.id !== first", arg=first[0])
 
 
 def test_more_less_and_the_way_back(page: Page, server: Server) -> None:
     open_song(page, server)
     address, before = page.url, shown(page)
     page.get_by_role("button", name=re.compile("^Less like")).first.click()
-    page.wait_for_function("location.search.includes('unlike=')")
+    holds(page, "location.search.includes('unlike=')")
     expect(page.locator(".seed.less")).to_have_count(1)
     page.get_by_role("button", name=re.compile("^More like")).first.click()
     expect(page.locator(".seed:not(.less)")).to_have_count(2)
@@ -126,9 +124,7 @@ def test_more_less_and_the_way_back(page: Page, server: Server) -> None:
     assert (page.url, shown(page)) == (address, before)
     page.goto(shared)  # an address can be given to somebody
     expect(page.locator(".seed")).to_have_count(3)
-    page.wait_for_function(
-        "all => document.querySelectorAll('#gallery figure').length === all", arg=len(changed)
-    )
+    holds(page, "all => document.querySelectorAll('#gallery figure').length === all", arg=len(changed))
     assert shown(page) == changed
     page.locator(".seed.less").get_by_role("button", name=re.compile("^Take")).click()
     expect(page.locator(".seed.less")).to_have_count(0)
@@ -138,10 +134,8 @@ def test_filters_and_shuffle(page: Page, server: Server) -> None:
     open_song(page, server)
     ordered = shown(page)
     page.get_by_role("button", name="Shuffle").click()
-    page.wait_for_function("location.search.includes('shuffle=')")
-    page.wait_for_function(
-        "first => document.querySelector('#gallery figure').dataset.id !== first", arg=ordered[0]
-    )
+    holds(page, "location.search.includes('shuffle=')")
+    holds(page, "first => document.querySelector('#gallery figure').dataset.id !== first", arg=ordered[0])
     assert sorted(shown(page)) == sorted(ordered)
     page.get_by_role("button", name="Best first").click()
     page.locator("#filters summary").click()
@@ -162,8 +156,8 @@ def test_a_picture_opens_large_and_leads_to_its_songs(page: Page, server: Server
     expect(dialog.locator("img")).to_be_visible()
     first = dialog.get_attribute("aria-label")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function(
-        "before => document.getElementById('picture').getAttribute('aria-label') !== before", arg=first
+    holds(
+        page, "before => document.getElementById('picture').getAttribute('aria-label') !== before", arg=first
     )
     dialog.get_by_role("button", name="Its songs").click()
     expect(page.locator("#songs .song").first).to_be_visible()
@@ -174,11 +168,11 @@ def test_the_slideshow_follows_the_music(page: Page, server: Server) -> None:
     open_song(page, server)
     page.locator("#start-show").click()
     expect(page.locator("#show img.on:not(.blur)")).to_be_visible()
-    page.wait_for_function(PLAYING)
+    holds(page, PLAYING)
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.querySelectorAll('#show img:not(.blur)').length >= 1")
+    holds(page, "document.querySelectorAll('#show img:not(.blur)').length >= 1")
     page.keyboard.press("Escape")
-    page.wait_for_function("!document.fullscreenElement")
+    holds(page, "!document.fullscreenElement")
     page.evaluate("document.getElementById('show').close()")
     expect(page.locator("#show")).to_be_hidden()
 
@@ -208,7 +202,7 @@ def test_by_keyboard_alone(page: Page, server: Server) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("What feels")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press(" ")
-    page.wait_for_function(PLAYING)
+    holds(page, PLAYING)
 
 
 def test_errors_are_told_in_words(page: Page, server: Server, tmp_path: Path) -> None:
@@ -270,6 +264,6 @@ def test_the_page_notices_the_first_build(visitor: Page, tmp_path: Path) -> None
         photo(media / f"{seed}.png", seed)
     with Server(tmp_path / "library", tmp_path) as server:
         visitor.goto(server.address)
-        expect(visitor.get_by_text("There is no library yet")).to_be_visible()
+        expect(visitor.get_by_text("no library here yet")).to_be_visible()
         run_build(tmp_path / "library", open_network(), media)
         expect(visitor.get_by_text("3 pictures and 0 songs")).to_be_visible()

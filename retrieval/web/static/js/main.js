@@ -139,7 +139,7 @@ async function status() {
   const [images, music] = [now.images, now.music].map((count) => count.toLocaleString("en"));
   $("counts").textContent = now.generation
     ? `${images} pictures and ${music} songs in your library.`
-    : "There is no library yet: make one with `attune build-index FOLDER`. This page notices by itself.";
+    : `${now.problem} This page notices by itself.`;
   $("roots").replaceChildren(...now.roots.map((root) => new Option(root)));
 }
 
