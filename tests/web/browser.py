@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_CHROMIUM = "no Chromium here: `make chromium` installs it on Debian, or set ATTUNE_CHROMIUM to one"
-PATIENCE_MS = 60_000  # a busy machine is no failure
+PATIENCE_MS = 120_000  # a busy machine is no failure
 _SOUND = "--autoplay-policy=no-user-gesture-required"
 
 

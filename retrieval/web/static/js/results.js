@@ -10,6 +10,7 @@ import { button, choice, explained, layOut, showState } from "./view.js";
 const PAGE = 48;
 const MOST = 960; // pictures in one gallery: more of them would only be slower
 const FOLLOWED = 30;
+const PASSING = new Set(["offline", "busy", "no_library", "failed"]); // these may be over by the next try
 
 export class Results {
   /** `parts`: gallery, songs, pads (both), moods (name → place), open(error). */
@@ -49,7 +50,10 @@ export class Results {
     const box = layOut("", "", []);
     $("heading").className = "unseen";
     $("heading").textContent = title;
-    showState(box, { title, ...rest, buttons: [button("Try again", null, () => this.show(), { class: "plain strong" }), button("Begin anew", null, () => ask({}))] });
+    const again = PASSING.has(error.code) ? button("Try again", null, () => this.show(), { class: "plain strong" }) : null;
+    const anew = button("Begin anew", null, () => ask({}), { class: again ? "plain" : "plain strong" });
+    $("asked").replaceChildren();
+    showState(box, { title, ...rest, buttons: [again, anew].filter(Boolean) });
     say(`${title}. ${rest.text}`);
   }
 

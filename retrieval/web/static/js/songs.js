@@ -36,7 +36,7 @@ export class Songs {
     const act = (label, image, call) => h("button", { type: "button", class: "round", title: label, "aria-label": `${label}: ${name}`, onclick: call }, icon(image));
     return h("li", { class: "song", "data-id": song.id, "--mood": colour(song.valence, song.arousal), "--share": song.score },
       h("button", { type: "button", class: "play", "aria-label": `Play ${name}, ${from}`, onclick: () => this._acts.play(song) }, icon("play")),
-      h("div", { class: "names" }, h("b", { title: name }, name), h("span", {}, [song.artist, from].filter(Boolean).join(" · "))),
+      h("div", { class: "names" }, h("b", { title: name }, name), h("span", {}, [from, song.artist].filter(Boolean).join(" · "))),
       h("div", { class: "feel" }, h("i", { class: "dot" }), song.mood),
       h("div", { class: "score" }, percent(song.score), h("i", {})),
       h("div", { class: "acts" }, act("Its pictures", "picture", () => this._acts.pictures(song)),
