@@ -132,13 +132,10 @@ def _loop(pid: int, port: int, songs: list[str], rate: float, seconds: float) ->
         if not hasattr(own, "connection"):
             own.connection = http.client.HTTPConnection(_HOST, port, timeout=30)
         try:
-            own.connection.request("GET", f"/api/v1/images?like={song}&limit=48")
-            answer = own.connection.getresponse()
-            whole = json.loads(answer.read())
+            good = _asked(own.connection, song)
         except (OSError, http.client.HTTPException, ValueError):
             own.connection.close()
             return None
-        good = answer.status == 200 and len(whole["results"]) > 0
         return 1000.0 * (time.perf_counter() - leave_at) if good else None
 
     with ThreadPoolExecutor(_LOADERS) as loaders:
@@ -154,6 +151,20 @@ def _loop(pid: int, port: int, songs: list[str], rate: float, seconds: float) ->
                 memory.append(server.memory_info().rss / 1e6)
         times = [one.result() for one in asked]
     return _summary(rate, seconds, times, memory)
+
+
+def _asked(connection: http.client.HTTPConnection, song: str) -> bool:
+    """Say whether a question is answered."""
+    path = f"/api/v1/images?like={song}&limit=48"
+    connection.request("GET", path)
+    try:
+        answer = connection.getresponse()
+    except http.client.RemoteDisconnected:
+        # The server hangs up on a connection that was idle for seconds: as every client, ask on a new one.
+        connection.close()
+        connection.request("GET", path)
+        answer = connection.getresponse()
+    return answer.status == 200 and len(json.loads(answer.read())["results"]) > 0
 
 
 def _summary(rate: float, seconds: float, times: list[float | None], memory: list[float]) -> Load:

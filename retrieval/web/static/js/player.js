@@ -52,8 +52,19 @@ class Player extends EventTarget {
       this._describe(song);
     }
     if (!this._audio.hasAttribute("src")) return;
-    if (start || play) this._audio.currentTime = start;
+    if (start || play) await this._goTo(start);
     if (play) await this._audio.play().catch(() => {});
+  }
+
+  /** Go to a second, if need be as soon as the browser knows how long the song is. */
+  async _goTo(seconds) {
+    const { song } = this;
+    if (!this._audio.readyState) {
+      await new Promise((known) => {
+        for (const name of ["loadedmetadata", "error", "emptied"]) this._audio.addEventListener(name, known, { once: true });
+      });
+    }
+    if (this.song === song) this._audio.currentTime = seconds;
   }
 
   toggle() {
