@@ -3,12 +3,12 @@ PYTHON ?= python3
 RUN := .venv/bin
 DEV := .venv-dev/bin
 
-.PHONY: demo test lint audit bench clean
+.PHONY: demo test lint audit bench chromium clean
 
 demo: .venv/ready
 	$(RUN)/attune demo -o demo.html
 
-test: .venv-dev/ready lint
+test: .venv-dev/ready chromium lint
 	$(DEV)/python -m pytest
 
 lint: .venv-dev/ready
@@ -25,6 +25,13 @@ audit: .venv-dev/ready
 	elif grep -q '^No known vulnerabilities' .audit; then \
 		echo "pip-audit: nothing known; $$(grep -c 'could not be audited' .audit) packages could not be looked up"; \
 	else echo "pip-audit: not checked: the service that it asks cannot be reached"; fi
+
+# The page's tests drive a browser. Where there is none, they are skipped, and this says what to do.
+chromium:
+	@if [ -n "$$ATTUNE_CHROMIUM" ] || command -v chromium chromium-browser google-chrome >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; \
+	else echo "No Chromium: the page's tests will be skipped. Install one (Debian: apt-get install chromium)."; fi
 
 bench: .venv-dev/ready
 	$(DEV)/python -m benchmarks.everyday

@@ -14,6 +14,7 @@ import indexer.care_commands
 import indexer.commands
 import retrieval.commands
 import retrieval.story.commands
+import retrieval.web.commands
 import training.commands
 from core.errors import AttuneError, UsageError, printable
 from core.options import DebugOption, QuietOption
@@ -31,6 +32,7 @@ for room in (
     indexer.care_commands,
     retrieval.commands,
     retrieval.story.commands,
+    retrieval.web.commands,
     training.commands,
 ):
     app.add_typer(room.app)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.diversity_commands import app as diversity
+from benchmarks.serve_commands import app as serve
 from benchmarks.soak_commands import app as soak
 from benchmarks.speed_commands import app as speed
 from benchmarks.story_commands import app as story
@@ -24,6 +25,7 @@ app = typer.Typer(help="Measure Attune beside its peers.", no_args_is_help=True)
 app.add_typer(speed)
 app.add_typer(story)
 app.add_typer(soak)
+app.add_typer(serve)
 app.add_typer(diversity)
 
 _LEARNABLE = "train and val, out of fold"

@@ -149,7 +149,7 @@ def _ten(scores: NDArray[np.float64], offered: Side, weight: float) -> list[int]
 def _item(place: int, kind: Kind) -> Item:
     """Return a labelled file as curating sees the items of a library."""
     return Item(
-        place, kind, str(place), _NOWHERE, None, None, None, None, place, feature_rows=1, features_crc=None
+        place, kind, str(place), _NOWHERE, None, None, None, None, place, 1, None, width=None, height=None
     )
 
 

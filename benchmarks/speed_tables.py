@@ -161,6 +161,50 @@ def print_devices(document: dict[str, Any]) -> None:
         out().print(f"No GPU: {document['no_gpu']}")
 
 
+def print_serve(document: dict[str, Any]) -> None:
+    """Print how a server bears questions, and what a browser at its page waits for."""
+    load, page = document["load"], document["page"]
+    _print(
+        f"{load['rate']:g} questions a second for {load['seconds']:g} s; {document['images']} images",
+        ("asked", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms", "RSS MB", "RSS drift"),
+        [
+            (
+                "images of a song",
+                str(load["asked"]),
+                str(load["failed"]),
+                *(f"{load[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms")),
+                f"{load['rss_mb']:.0f}",
+                f"{load['rss_drift']:+.1%}",
+            )
+        ],
+    )
+    if page is None:
+        out().print("The page was not looked at: that needs Chromium and playwright.")
+        return
+    _print(
+        "the page in Chromium, 1440 × 900",
+        (
+            "first content ms",
+            "first pictures ms",
+            "scrolled pictures",
+            "tasks > 50 ms",
+            "longest ms",
+            "bytes",
+        ),
+        [
+            (
+                "opened, a song's pictures, scrolled",
+                f"{page['first_content_ms']:.0f}",
+                f"{page['first_pictures_ms']:.0f}",
+                str(page["pictures"]),
+                str(page["long_tasks"]),
+                f"{page['longest_task_ms']:.0f}",
+                str(page["page_bytes"]),
+            )
+        ],
+    )
+
+
 def _print(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from core.artefacts import sha256_of
 from core.errors import MediaError, UnreachableMedia
 from embedding.backbones import Backbones, moments_of
-from embedding.image import View
+from embedding.image import MAX_PIXELS, View
 from embedding.media import Kind
 from embedding.tags import Tags
 
@@ -71,7 +72,29 @@ class Extracted(MediaFile):
     features: NDArray[np.float16]
 
 
-def prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram = moments_of) -> Prepared:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a file may be: what is beyond is refused before it costs much.
+
+    Attributes:
+        pixels: Of a picture.
+        seconds: Of music.
+    """
+
+    pixels: int = MAX_PIXELS
+    seconds: float = math.inf
+
+
+NO_LIMITS = Limits()
+
+
+def prepare(
+    path: Path,
+    kind: Kind,
+    view: View,
+    spectrogram: Spectrogram = moments_of,
+    limits: Limits = NO_LIMITS,
+) -> Prepared:
     """Decode one file.
 
     Args:
@@ -79,25 +102,26 @@ def prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram = momen
         kind: What it is taken for.
         view: The square that a picture becomes.
         spectrogram: What makes moments of samples.
+        limits: What is larger is refused.
 
     Raises:
         MediaError: The file cannot be used, or somebody wrote it meanwhile; the reason says why.
     """
     before = _state_of(path)
-    prepared = _prepare(path, kind, view, spectrogram)
+    prepared = _prepare(path, kind, view, spectrogram, limits)
     if _state_of(path) != before:  # rows and content would be of two states of it
         raise UnreachableMedia(path, "it changed while it was read")
     return prepared
 
 
-def _prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram) -> Prepared:
-    from embedding.audio import read_audio
+def _prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram, limits: Limits) -> Prepared:
+    from embedding.audio import MAX_SECONDS, read_audio
     from embedding.dates import read_taken
     from embedding.image import read_image
     from embedding.tags import read_tags
 
     if kind == "image":
-        picture = read_image(path, view)
+        picture = read_image(path, replace(view, max_pixels=limits.pixels))
         return Prepared(
             path=path,
             kind=kind,
@@ -107,7 +131,9 @@ def _prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram) -> Pr
             taken=read_taken(path),
             rows=picture.pixels[None],
         )
-    sound = read_audio(path)
+    sound = read_audio(path, end_s=min(limits.seconds, MAX_SECONDS))
+    if sound.duration_s > limits.seconds:
+        raise MediaError(path, f"lasts {sound.duration_s:.0f} s, more than {limits.seconds:g} s: not heard")
     return Prepared(
         path=path,
         kind=kind,
@@ -118,14 +144,14 @@ def _prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram) -> Pr
     )
 
 
-def extract(path: Path, kind: Kind, backbones: Backbones) -> Extracted:
+def extract(path: Path, kind: Kind, backbones: Backbones, limits: Limits = NO_LIMITS) -> Extracted:
     """Decode one file and run its backbone.
 
     Raises:
         MediaError: The file cannot be used; the reason says why.
         ArtefactError: The backbone's weights are missing or damaged.
     """
-    prepared = prepare(path, kind, backbones.view)
+    prepared = prepare(path, kind, backbones.view, limits=limits)
     return _extracted(prepared, backbones.features(kind, prepared.rows))
 
 

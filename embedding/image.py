@@ -1,4 +1,4 @@
-"""One picture file becomes a small square of RGB pixels, upright.
+"""One picture file becomes a small square of RGB pixels, upright; or a small copy to look at.
 
     open → size check → decode (JPEG: at a reduced scale) → a mode of 8-bit channels → square → RGB → upright
 
@@ -48,17 +48,19 @@ _NO_LOG = logging.NullHandler()
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a picture of any shape becomes a square.
+    """How a picture of any shape becomes a small one.
 
     Attributes:
-        side: Of the square, in pixels.
-        fit: `squash` takes the whole picture, `crop` the largest square in its middle.
+        side: Of the square, in pixels; the longest of a copy.
+        fit: `squash` makes a square of the whole picture, `crop` of its middle; `inside` a copy in its shape.
         resample: How it is scaled.
+        max_pixels: A larger original is refused before it is decoded.
     """
 
     side: int = SIDE
-    fit: Literal["squash", "crop"] = "squash"
+    fit: Literal["squash", "crop", "inside"] = "squash"
     resample: Literal["bicubic", "bilinear"] = "bicubic"
+    max_pixels: int = MAX_PIXELS
 
 
 WHOLE: Final = View()
@@ -69,7 +71,7 @@ class Picture:
     """A decoded picture.
 
     Attributes:
-        pixels: uint8 (side, side, 3), RGB, upright, C-contiguous.
+        pixels: uint8 (rows, columns, 3), RGB, upright, C-contiguous.
         width: Of the original, upright, in pixels.
         height: Of the original, upright, in pixels.
     """
@@ -88,7 +90,7 @@ def read_image(path: str | os.PathLike[str], view: View = WHOLE) -> Picture:
 
     Args:
         path: The file.
-        view: The square that is wanted.
+        view: What is wanted.
 
     Returns:
         The picture.
@@ -115,7 +117,7 @@ def _read_pillow(
     from PIL import Image
 
     with Image.open(file, formats=FORMATS) as image:
-        width, height = _check_size(path, image.size)
+        width, height = _check_size(path, image.size, view)
         image.draft(None, (_DRAFT * view.side, _DRAFT * view.side))
         image.load()
         orientation = _orientation(image) or turn or 1
@@ -131,7 +133,7 @@ def _read_heif(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Pict
     except ImportError:
         raise UnsupportedMedia(path, f"HEIC {_PHOTOS}") from None
     heif = pi_heif.open_heif(file)
-    size = _check_size(path, heif.size)
+    size = _check_size(path, heif.size, view)
     return _finish(path, heif.to_pillow(), size, 1, view)  # libheif has turned it
 
 
@@ -146,7 +148,7 @@ def _read_raw(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Pictu
     try:
         with rawpy.imread(file) as raw:
             sizes = raw.sizes
-            width, height = _check_size(path, (sizes.width, sizes.height))
+            width, height = _check_size(path, (sizes.width, sizes.height), view)
             turned = sizes.flip in (5, 6)
             upright = (height, width) if turned else (width, height)
             preview = _preview(path, raw, view, wide=width >= height)
@@ -188,12 +190,17 @@ def _finish(
 
     resample = Image.Resampling[view.resample.upper()]
     box = _middle(image.size) if view.fit == "crop" else None
-    square = eight_bit(path, image).resize((view.side, view.side), resample, box, reducing_gap=2.0)
-    if square.mode == "RGBA":
-        square = Image.alpha_composite(Image.new("RGBA", square.size, _WHITE), square)
-    pixels = np.asarray(square.convert("RGB"))
+    small = eight_bit(path, image).resize(_fitted(image.size, view), resample, box, reducing_gap=2.0)
+    if small.mode == "RGBA":
+        small = Image.alpha_composite(Image.new("RGBA", small.size, _WHITE), small)
+    pixels = np.asarray(small.convert("RGB"))
     width, height = size[::-1] if orientation in (5, 6, 7, 8) else size
     return Picture(np.ascontiguousarray(_upright(pixels, orientation)), width, height)
+
+
+def _fitted(size: tuple[int, int], view: View) -> tuple[int, int]:
+    scale = min(1.0, view.side / max(size)) if view.fit == "inside" else 0.0
+    return (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))) if scale else (view.side,) * 2
 
 
 def _middle(size: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -257,12 +264,12 @@ def is_heif(file: BinaryIO) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head
 
 
-def _check_size(path: str | os.PathLike[str], size: tuple[int, int]) -> tuple[int, int]:
+def _check_size(path: str | os.PathLike[str], size: tuple[int, int], view: View) -> tuple[int, int]:
     width, height = size
     if width < 1 or height < 1:
         raise MediaError(path, "damaged: it has no pixels")
-    if width * height > MAX_PIXELS:
-        limit = f"more than {MAX_PIXELS // 10**6} million"
+    if width * height > view.max_pixels:
+        limit = f"more than {view.max_pixels / 1e6:g} million"
         raise MediaError(path, f"{width} × {height} pixels, {limit}: not decoded")
     return width, height
 

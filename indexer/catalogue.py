@@ -59,7 +59,8 @@ def connect(path: Path, *, writable: bool) -> Engine:
     uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
 
     def connect_to_file() -> sqlite3.Connection:
-        return sqlite3.connect(uri, uri=True, timeout=30)
+        # The pool hands a connection from thread to thread, one at a time.
+        return sqlite3.connect(uri, uri=True, timeout=30, check_same_thread=False)
 
     engine = create_engine("sqlite://", creator=connect_to_file, poolclass=QueuePool)
 
@@ -108,12 +109,14 @@ _AFFECT = ("valence", "arousal", "positive", "neutral", "negative")
 _ITEM = select(
     *(getattr(items.c, name) for name in ("id", "kind", "path", "duration_s", "title", "artist", "taken")),
     *(getattr(items.c, name) for name in ("feature_row", "feature_rows", "features_crc")),
+    *(getattr(items.c, name) for name in ("width", "height")),
     *(getattr(embeddings.c, name) for name in _AFFECT),
 ).select_from(items.join(embeddings, _OF_NETWORK))
 _ITEMS = _ITEM.where(items.c.id.in_(_IDS))
 _ITEM_OF_STAMP = _ITEM.where(
     _SEEN, *(getattr(items.c, name) == bindparam(name) for name in ("path", "size", "mtime_ns"))
 )
+_ITEM_OF_ID = _ITEM.where(_SEEN, items.c.id == bindparam("id"))
 _ITEM_OF_CONTENT = _ITEM.where(
     _SEEN, items.c.content == bindparam("content"), items.c.kind == bindparam("kind")
 ).limit(1)
@@ -210,6 +213,12 @@ def read_items(connection: Connection, ids: Sequence[int], network: str) -> dict
     return found
 
 
+def find_id(connection: Connection, generation: int, item: int, network: str) -> Item | None:
+    """Return an item of the generation by its id."""
+    row = connection.execute(_ITEM_OF_ID, {"id": item, "generation": generation, "network": network}).first()
+    return None if row is None else _item(row)
+
+
 def find_stamp(connection: Connection, generation: int, stamp: Stamp, network: str) -> Item | None:
     """Return the item that is this very file, unchanged."""
     asked = {"path": os.fsencode(stamp.path), "size": stamp.size, "mtime_ns": stamp.mtime_ns}
@@ -271,6 +280,8 @@ def _item(row: Row[Any]) -> Item:
         feature_row=of["feature_row"],
         feature_rows=of["feature_rows"],
         features_crc=of["features_crc"],
+        width=of["width"],
+        height=of["height"],
     )
 
 

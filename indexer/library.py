@@ -59,6 +59,7 @@ class Library:
             raise LibraryError(f"{path}: no library here; make one with `attune build-index FOLDER`")
         self._engine = engine
         self._indexes: dict[Kind, VectorIndex] = {}
+        self._affect: dict[Kind, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
         try:
             self.generation, self._lease = self._enter()
         except BaseException:
@@ -171,9 +172,13 @@ class Library:
             return list(catalogue.read_paths(connection, self.generation.id, kind))
 
     def affect(self, kind: Kind) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return ids and (valence, arousal), shape (n, 2), of every item of one kind."""
-        with self._connected() as connection:
-            return catalogue.read_affect(connection, self.generation.id, kind, self.generation.network)
+        """Return ids and (valence, arousal), shape (n, 2), of every item of one kind; read once."""
+        if kind not in self._affect:
+            with self._connected() as connection:
+                self._affect[kind] = catalogue.read_affect(
+                    connection, self.generation.id, kind, self.generation.network
+                )
+        return self._affect[kind]
 
     def moments(self, item: int) -> NDArray[np.float32] | None:
         """Return the embeddings of a song's moments, float32 (n, 128)."""
@@ -196,6 +201,11 @@ class Library:
         if features is None:
             raise LibraryError(f"{self.path}: lost some features; `attune repair` computes them again")
         return features
+
+    def item(self, item: int) -> Item | None:
+        """Return an item by its id; None where this generation has none of that id (any more)."""
+        with self._connected() as connection:
+            return catalogue.find_id(connection, self.generation.id, item, self.generation.network)
 
     def find(self, stamp: Stamp) -> Item | None:
         """Return the item that is this very file, unchanged since the build."""

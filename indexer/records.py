@@ -34,6 +34,8 @@ class Item:
         feature_row: First row in the store of its backbone's features.
         feature_rows: How many rows it has there.
         features_crc: Their checksum.
+        width: Pixels of the upright picture, None for music.
+        height: Pixels of the upright picture, None for music.
     """
 
     id: int
@@ -47,6 +49,8 @@ class Item:
     feature_row: int
     feature_rows: int
     features_crc: int | None
+    width: int | None
+    height: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from embedding.media import Kind
 from embedding.network import Network
 from indexer.library import Library
 from retrieval.plane import MOODS, nearest_on_plane, nearest_toward
-from retrieval.query import WHOLE, Seeds, Span, mean_vector
+from retrieval.query import WHOLE, SeedSource, Span, mean_vector
 from retrieval.results import Answer, Asked, Result, Source
 from retrieval.search import Filters, nearest
 
@@ -17,24 +17,28 @@ from retrieval.search import Filters, nearest
 def find(
     library: Library,
     network: Network,
-    seeds: Seeds,
+    seeds: SeedSource,
     paths: Sequence[str],
     filters: Filters,
     span: Span = WHOLE,
     against: Sequence[str] = (),
     mood: str | None = None,
+    wanted: Kind | None = None,
 ) -> Answer:
-    """Find what corresponds with files of one kind in the other kind.
+    """Find what corresponds with files: in the kind that is wanted, else in the other kind than theirs.
+
+    Scores are measured between the kinds; inside one kind they only order.
 
     Args:
         library: Where to look.
         network: The network of that library.
         seeds: What turns files into embeddings.
-        paths: Files of one kind; their mean is asked with.
+        paths: Files; their mean is asked with.
         filters: Number, least score, folders.
         span: The part of each song to ask with.
         against: Counter-seeds: files of either kind that answers shall be less like.
         mood: Name of a mood of `MOODS` that answers shall also lie near.
+        wanted: What is looked for.
 
     Raises:
         UsageError: A file does not exist or is no media.
@@ -42,13 +46,13 @@ def find(
     """
     began = time.perf_counter()
     asked = [seeds.seed(path, span) for path in paths]
-    wanted: Kind = "image" if asked[0].kind == "music" else "music"
+    kind: Kind = wanted or ("image" if asked[0].kind == "music" else "music")
     vector = mean_vector(asked, [seeds.seed(path) for path in against])
     if mood is None:
-        found = nearest(library, network, vector, wanted, filters)
+        found = nearest(library, network, vector, kind, filters)
     else:
-        found = nearest_toward(library, network, vector, MOODS[mood], wanted, filters)
-    return _answer(wanted, [seed.asked for seed in asked], found, library, network, began)
+        found = nearest_toward(library, network, vector, MOODS[mood], kind, filters)
+    return _answer(kind, [seed.asked for seed in asked], found, library, network, began)
 
 
 def browse(library: Library, network: Network, point: Asked, filters: Filters) -> Answer:

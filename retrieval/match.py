@@ -9,7 +9,7 @@ import numpy as np
 
 from embedding.network import Affect, Network
 from retrieval.plane import mood_word
-from retrieval.query import Seed, Seeds
+from retrieval.query import Seed, SeedSource
 from retrieval.results import Asked, Moment
 
 _ALIKE = 0.25  # valence or arousal this close feels the same: about the spread of raters on one picture
@@ -49,7 +49,7 @@ class Match:
         }
 
 
-def match(seeds: Seeds, network: Network, image: str, music: str) -> Match:
+def match(seeds: SeedSource, network: Network, image: str, music: str) -> Match:
     """Judge a picture and a song.
 
     Raises:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrieval.plane import mood_word
-from retrieval.query import Seeds
+from retrieval.query import SeedSource
 from retrieval.results import Asked
 
 
@@ -51,7 +51,7 @@ class Mood:
         return self.asked.to_json() | {"mood": self.word, "curve": curve}
 
 
-def moods(seeds: Seeds, paths: Sequence[str]) -> list[Mood]:
+def moods(seeds: SeedSource, paths: Sequence[str]) -> list[Mood]:
     """Return what each file feels like.
 
     Raises:
@@ -61,7 +61,7 @@ def moods(seeds: Seeds, paths: Sequence[str]) -> list[Mood]:
     return [_mood(seeds, path) for path in paths]
 
 
-def _mood(seeds: Seeds, path: str) -> Mood:
+def _mood(seeds: SeedSource, path: str) -> Mood:
     seed = seeds.seed(path)
     curve = None
     if seed.kind == "music":

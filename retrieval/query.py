@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,21 @@ class Seed:
     def asked(self) -> Asked:
         """The entry of the answer's `query`."""
         return Asked(self.path, self.kind, self.affect, self.affect.valence, self.affect.arousal)
+
+
+class SeedSource(Protocol):
+    """Turns what is asked with into embeddings: names of files (`Seeds`), or any other kind of reference."""
+
+    def seed(self, path: str, span: Span = WHOLE) -> Seed:
+        """Return what one reference asks.
+
+        Raises:
+            UsageError: There is nothing of that name.
+            MediaError: It cannot be used.
+        """
+
+    def moments(self, path: str) -> Moments:
+        """Return the moments of a song; raises what `seed` raises."""
 
 
 class Seeds:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import embedding.worker
 import embedding.workers
 from benchmarks.hostile_media import animation, mutated, silence, special, truncated, valid_files
 from benchmarks.soak import MediaSoak, read_hostile, write
@@ -20,7 +21,7 @@ from core.progress import SilentProgress
 from core.settings import Settings
 from embedding.audio import read_audio
 from embedding.backbones import BACKBONES, Backbones
-from embedding.extraction import Extracted
+from embedding.extraction import Extracted, Limits
 from embedding.image import read_image
 from embedding.media import kind_of
 from embedding.network import Network
@@ -103,7 +104,7 @@ def test_twelve_hours_of_silence_and_five_thousand_frames(tmp_path: Path) -> Non
     assert read(tmp_path / "frames.gif") is None
 
 
-def crash_hang_or_hog(path: Path, kind: Any, backbones: Backbones) -> Extracted:
+def crash_hang_or_hog(path: Path, kind: Any, backbones: Backbones, limits: Limits) -> Extracted:
     """Stand in for a decoder with a bug that a file triggers."""
     match path.stem:
         case "segfault":
@@ -116,24 +117,24 @@ def crash_hang_or_hog(path: Path, kind: Any, backbones: Backbones) -> Extracted:
             bytearray(1 << 40)
         case "killed":
             os.kill(os.getpid(), signal.SIGKILL)
-    return _extract(path, kind, backbones)
+    return _extract(path, kind, backbones, limits)
 
 
 _extract = embedding.workers.extract
 
 
-def buggy_work(connection: Any, memory_mb: int, task: Any) -> None:
+def buggy_work(connection: Any, memory_mb: int, backbones: Any) -> None:
     embedding.workers.extract = crash_hang_or_hog
-    _work(connection, memory_mb, task)
+    _work(connection, memory_mb, backbones)
 
 
-_work = embedding.workers._work
+_work = embedding.worker._work
 
 
 @pytest.fixture
 def buggy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with files on which the decoders have bugs, among good ones."""
-    monkeypatch.setattr(embedding.workers, "_work", buggy_work)
+    monkeypatch.setattr(embedding.worker, "_work", buggy_work)
     for number, name in enumerate(("a", "segfault", "b", "abort", "c", "hang", "d", "hog", "killed", "e")):
         photo(tmp_path / f"{name}.jpg", number, (40, 30))
     return tmp_path

@@ -1,0 +1,36 @@
+"""`attune benchmark serve`: what the page and the API bear."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from core.options import DebugOption, JsonOption, LibraryOption, library_folder
+
+app = typer.Typer()
+
+
+@app.command("serve")
+def serve_command(
+    library: LibraryOption = None,
+    rate: Annotated[float, typer.Option(min=1, max=1000, metavar="N", help="Questions a second.")] = 50.0,
+    seconds: Annotated[float, typer.Option(min=2, max=600, metavar="S", help="How long.")] = 60.0,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Time the page and the API of `attune serve` under load, on this machine's own address only."""
+    from benchmarks.serve import measure
+    from benchmarks.speed_tables import print_serve
+    from core.errors import AttuneError
+    from core.terminal import print_json
+
+    try:
+        import psutil  # noqa: F401 - named here, before anything is measured
+    except ModuleNotFoundError as error:
+        raise AttuneError('this benchmark needs psutil: pip install "attune[bench]"') from error
+    document = measure(library_folder(library), rate, seconds)
+    if as_json:
+        print_json(document)
+    else:
+        print_serve(document)

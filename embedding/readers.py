@@ -1,0 +1,62 @@
+"""Workers that stay, for files that come one by one: what a server reads uploads and pictures with."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from core.errors import MediaError
+from embedding.media import Kind
+from embedding.worker import Held, Made_co, Task, Worker, ended, go_on
+
+if TYPE_CHECKING:
+    from core.settings import Settings
+    from embedding.backbones import Backbone
+
+
+class Readers:
+    """Workers that stay, for files that come one by one, from any thread.
+
+    Args:
+        settings: Number of workers, limits of time and memory of one file. They start when first needed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._idle: queue.LifoQueue[Worker | None] = queue.LifoQueue()
+        for _ in range(settings.workers):
+            self._idle.put(None)
+
+    def read(self, task: Task[Made_co], backbones: Mapping[Kind, Backbone]) -> Made_co:
+        """Do a task in a worker that has these backbones; wait until one is free.
+
+        Raises:
+            MediaError: The file cannot be used, or took its worker with it.
+            ArtefactError: The backbones' weights are missing or damaged.
+        """
+        worker = self._idle.get()
+        try:
+            if worker is None or not worker.serves(backbones):
+                if worker is not None:
+                    worker.stop()
+                worker = Worker(self._settings, backbones)
+            worker.give(Held(task))
+            outcome = None
+            while outcome is None:
+                ended({worker.connection: worker})
+                outcome = worker.take()
+                worker = go_on(worker, []) or worker if outcome is None else worker
+        finally:
+            self._idle.put(worker)
+        if isinstance(outcome, MediaError):
+            raise outcome
+        made: Made_co = outcome
+        return made
+
+    def close(self) -> None:
+        """End the workers; those that are busy end with their file."""
+        for _ in range(self._settings.workers):
+            worker = self._idle.get()
+            if worker is not None:
+                worker.stop()

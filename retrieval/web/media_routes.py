@@ -1,0 +1,171 @@
+"""Routes that hand out items and their media, by id: lists, thumbnails, outlines, the files themselves."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from pathlib import PurePath
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, File, Query, Request, UploadFile
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.responses import Response
+
+from core.errors import UsageError
+from embedding.media import Kind
+from indexer.records import Item
+from retrieval.mood import moods
+from retrieval.web.answers import item_json, mood_json, version_of
+from retrieval.web.errors import UnknownItem
+from retrieval.web.previews import SIDES, Preview, status_of
+from retrieval.web.receiving import taken
+from retrieval.web.schemas import ItemsShape, OutlineShape, UploadsShape
+from retrieval.web.seeds import ClientSeeds, item_of
+from retrieval.web.service import Service
+
+_FOREVER: Final = "private, max-age=31536000, immutable"
+_ASK_AGAIN: Final = "private, no-cache"
+# What browsers open. Anything else is offered as bytes: never as something that could run.
+# fmt: off
+_TYPES: Final = {
+    ".aac": "audio/aac", ".aif": "audio/aiff", ".aiff": "audio/aiff", ".avif": "image/avif",
+    ".bmp": "image/bmp", ".flac": "audio/flac", ".gif": "image/gif", ".jpe": "image/jpeg",
+    ".jpeg": "image/jpeg", ".jpg": "image/jpeg",
+    ".m4a": "audio/mp4", ".m4b": "audio/mp4", ".mka": "audio/x-matroska", ".mp3": "audio/mpeg",
+    ".oga": "audio/ogg", ".ogg": "audio/ogg", ".opus": "audio/ogg", ".png": "image/png", ".wav": "audio/wav",
+    ".wave": "audio/wav", ".webp": "image/webp",
+}
+# fmt: on
+
+
+def media_routes(service: Service) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(tags=["media"])
+
+    async def item(reference: str, kind: Kind | None = None) -> Item:
+        def look() -> Item:
+            with service.shelf.use() as opened:
+                return item_of(opened, reference)
+
+        found = await service.questions.run(look)
+        if kind is not None and found.kind != kind:
+            raise UnknownItem(f"item {reference} is {found.kind}, not {kind}")
+        return found
+
+    @router.get("/items", responses={200: {"model": ItemsShape}})
+    async def items(
+        kind: Annotated[Kind, Query()] = "music",
+        q: Annotated[str, Query(max_length=200, description="Words of the path, title or artist.")] = "",
+        shuffle: Annotated[int | None, Query(description="Instead: at random, by this seed.")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 40,
+    ) -> JSONResponse:
+        """List items by name, or some at random."""
+
+        def look() -> dict[str, Any]:
+            with service.shelf.use() as opened:
+                directory = opened.directory
+                found = (
+                    directory.find(kind, q, limit)
+                    if shuffle is None
+                    else directory.draw(kind, shuffle, limit)
+                )
+                return {"items": [item_json(one) for one in found]}
+
+        return JSONResponse(await service.questions.run(look))
+
+    @router.get("/items/{id}/thumbnail", response_class=Response)
+    async def thumbnail(request: Request, id: str, side: int = SIDES[0], v: str | None = None) -> Response:
+        """Return a picture as WebP, upright, its long side at most 480 (or 1600) pixels."""
+        if side not in SIDES:
+            raise UsageError(f"side {side}: there are {' and '.join(str(one) for one in SIDES)}")
+        found = await item(id, "image")
+        preview = await service.previews.thumbnail(found, side)
+        return _tagged(request, preview, "image/webp", found, v)
+
+    @router.get("/items/{id}/outline", responses={200: {"model": OutlineShape}})
+    async def outline(request: Request, id: str, v: str | None = None) -> Response:
+        """Return the loudest sample of each of up to 480 stretches of a song."""
+        found = await item(id, "music")
+        preview = await service.previews.outline(found)
+        return _tagged(request, _as_json(preview), "application/json", found, v)
+
+    @router.get("/items/{id}/media", response_class=FileResponse)
+    async def media(request: Request, id: str, v: str | None = None) -> Response:
+        """Return the file itself, or the ranges of it that are asked for."""
+        found = await item(id)
+        status = await service.questions.run(lambda: status_of(found.path))
+        tag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+        headers = {
+            "ETag": tag,
+            "Cache-Control": _lifetime(found, v),
+            "Last-Modified": formatdate(status.st_mtime, usegmt=True),
+        }
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        kind = _TYPES.get(PurePath(found.path).suffix.lower(), "application/octet-stream")
+        return FileResponse(found.path, headers=headers, media_type=kind, stat_result=status)
+
+    _upload_routes(service, router)
+    return router
+
+
+def _upload_routes(service: Service, router: APIRouter) -> None:
+    @router.post("/uploads", responses={200: {"model": UploadsShape}})
+    async def upload(
+        file: Annotated[list[UploadFile], File(description="Pictures or songs.")],
+    ) -> JSONResponse:
+        """Read files once, for many questions: the files are removed, their numbers stay a while."""
+        uploads = await taken(service, file)
+
+        def feel() -> list[dict[str, Any]]:
+            with service.shelf.use() as opened:
+                seeds = ClientSeeds(opened, service.uploads)
+                references = [one.id for one in uploads]
+                felt = moods(seeds, references)
+                return [mood_json(mood, seeds.known(one)) for mood, one in zip(felt, references, strict=True)]
+
+        return JSONResponse(
+            {"uploads": await service.questions.run(feel), "kept_s": service.config.uploads.kept_s}
+        )
+
+    @router.get("/uploads/{id}/thumbnail", response_class=Response)
+    async def upload_thumbnail(request: Request, id: str) -> Response:
+        """Return a picture that was sent, as WebP."""
+        return _tagged(request, _kept(service, id, "image"), "image/webp")
+
+    @router.get("/uploads/{id}/outline", responses={200: {"model": OutlineShape}})
+    async def upload_outline(request: Request, id: str) -> Response:
+        """Return the outline of a song that was sent."""
+        return _tagged(request, _as_json(_kept(service, id, "music")), "application/json")
+
+    @router.delete("/uploads/{id}", status_code=204)
+    async def forget(id: str) -> Response:
+        """Forget an upload before its time."""
+        service.uploads.forget(id)
+        return Response(status_code=204)
+
+
+def _kept(service: Service, reference: str, kind: Kind) -> Preview:
+    upload = service.uploads.get(reference)
+    if upload.kind != kind:
+        raise UsageError(f"{reference} is {upload.kind}, not {kind}")
+    return Preview(upload.preview, reference)
+
+
+def _as_json(outline: Preview) -> Preview:
+    content = b'{"peaks":[' + ",".join(str(peak) for peak in outline.content).encode() + b"]}"
+    return Preview(content, outline.tag)
+
+
+def _tagged(
+    request: Request, preview: Preview, kind: str, item: Item | None = None, version: str | None = None
+) -> Response:
+    tag = f'"{preview.tag}"'
+    headers = {"ETag": tag, "Cache-Control": _ASK_AGAIN if item is None else _lifetime(item, version)}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(preview.content, media_type=kind, headers=headers)
+
+
+def _lifetime(item: Item, version: str | None) -> str:
+    """Say how long a browser may keep what it gets: for good, if its address names the item's version."""
+    return _FOREVER if version == version_of(item) else _ASK_AGAIN

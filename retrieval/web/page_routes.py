@@ -1,0 +1,114 @@
+"""The page, its login, and how the server is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from starlette.responses import Response
+
+from core.errors import AttuneError
+from indexer.library import read_status
+from retrieval.plane import MOODS
+from retrieval.web.access import COOKIE, same_secret, session_of
+from retrieval.web.schemas import HealthShape, StatusShape
+from retrieval.web.service import Service
+
+STATIC: Final = Path(__file__).with_name("static")
+_MONTH_S: Final = 30 * 24 * 3600
+
+
+def page_routes(service: Service) -> APIRouter:
+    """Return the routes of the page."""
+    router = APIRouter(include_in_schema=False)
+    token = service.config.token
+
+    @router.get("/")
+    async def page(request: Request) -> Response:
+        given = request.query_params.get("token")
+        if given is None:
+            return FileResponse(STATIC / "index.html")
+        response = RedirectResponse("/", status_code=303)  # so that the token leaves the address
+        if token is not None and same_secret(given, token):
+            _let_in(request, response, token)
+        return response
+
+    @router.get("/api")
+    async def reference() -> Response:
+        return FileResponse(STATIC / "api.html")
+
+    @router.get("/favicon.ico")
+    async def icon() -> Response:
+        return FileResponse(STATIC / "icon.svg")
+
+    return router
+
+
+def status_routes(service: Service) -> APIRouter:
+    """Return the routes that say how the server is."""
+    router = APIRouter(tags=["server"])
+
+    @router.get("/healthz", responses={200: {"model": HealthShape}})
+    async def health() -> JSONResponse:
+        """Say that the server lives, and which generation it serves."""
+        return JSONResponse({"status": "ok", "generation": service.shelf.generation})
+
+    @router.get("/status", responses={200: {"model": StatusShape}})
+    async def status() -> JSONResponse:
+        """Say what is served; without a library, too."""
+        return JSONResponse(await service.questions.run(lambda: _status(service)))
+
+    @router.post("/session", status_code=204)
+    async def session(request: Request) -> Response:
+        """Change the token, sent as a bearer, for a cookie: players and pictures cannot send headers."""
+        response = Response(status_code=204)
+        if service.config.token is not None:
+            _let_in(request, response, service.config.token)
+        return response
+
+    return router
+
+
+def _let_in(request: Request, response: Response, token: str) -> None:
+    response.set_cookie(
+        COOKIE,
+        session_of(token),
+        max_age=_MONTH_S,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+
+
+def _status(service: Service) -> dict[str, Any]:
+    limits = service.config.uploads
+    document = {
+        "path": str(service.config.library),
+        "moods": MOODS,
+        "limits": {
+            "bytes": limits.bytes,
+            "files": limits.files,
+            "pixels": limits.decoded.pixels,
+            "seconds": limits.decoded.seconds,
+        },
+    }
+    nothing = {"skipped": 0, "roots": [], "bytes": 0, "generation": 0, "images": 0, "music": 0}
+    try:
+        stored = read_status(service.config.library)
+        with service.shelf.use() as opened:
+            generation = opened.library.generation
+            return document | {
+                "skipped": len(stored.skipped),
+                "roots": [root.path for root in stored.roots],
+                "bytes": stored.bytes,
+                "generation": generation.id,
+                "images": generation.images,
+                "music": generation.music,
+                "network": opened.network.name,
+                "test": opened.network.test_figures,
+                "problem": service.shelf.problem,
+            }
+    except AttuneError as error:
+        return document | nothing | {"network": None, "test": None, "problem": str(error)}

@@ -1,0 +1,129 @@
+"""Thumbnails and outlines: made once, in worker processes, kept in a folder that is cut back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.artefacts import written_aside
+from core.errors import UnreachableMedia
+from embedding.backbones import BACKBONES
+from embedding.preview import Outline, Thumbnail
+from embedding.readers import Readers
+from embedding.worker import Task
+from indexer.records import Item
+from retrieval.web.pool import Pool
+
+SIDES = (480, 1600)
+"""Long sides of thumbnails: one for a gallery, one that fills a screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Bytes to send, and the tag by which a client knows them again."""
+
+    content: bytes
+    tag: str
+
+
+class Previews:
+    """Makes and keeps previews.
+
+    Args:
+        folder: Where they are kept; if it cannot be written, they are made again each time.
+        readers: What decodes.
+        pool: Threads that wait for the readers.
+    """
+
+    def __init__(self, folder: Path, readers: Readers, pool: Pool) -> None:
+        self._folder = folder
+        self._readers = readers
+        self._pool = pool
+        self._being_made: dict[str, asyncio.Task[Preview]] = {}
+
+    async def thumbnail(self, item: Item, long_side: int) -> Preview:
+        """Return a picture as WebP.
+
+        Raises:
+            MediaError: Its file has gone or cannot be read.
+        """
+        return await self._get(item, f"{long_side}", Thumbnail(Path(item.path), long_side))
+
+    async def outline(self, item: Item) -> Preview:
+        """Return a song's outline; raises what `thumbnail` raises."""
+        return await self._get(item, "outline", Outline(Path(item.path)))
+
+    async def _get(self, item: Item, form: str, task: Task[bytes]) -> Preview:
+        key = f"{form}\0{item.path}"
+        if key not in self._being_made:
+            making = asyncio.create_task(self._pool.run(lambda: self._made(item, form, task)))
+            self._being_made[key] = making
+            making.add_done_callback(lambda _: self._being_made.pop(key, None))
+        # Who asks first may leave: the others still wait for it.
+        return await asyncio.shield(self._being_made[key])
+
+    def _made(self, item: Item, form: str, task: Task[bytes]) -> Preview:
+        tag = _tag(item.path, form)
+        kept = self._folder / tag[:2] / tag
+        with contextlib.suppress(OSError):
+            content = kept.read_bytes()
+            os.utime(kept)  # what is looked at is kept longest
+            return Preview(content, tag)
+        content = self._readers.read(task, BACKBONES)
+        with contextlib.suppress(OSError):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with written_aside(kept) as aside:
+                aside.write_bytes(content)
+        return Preview(content, tag)
+
+
+def _tag(path: str, form: str) -> str:
+    """Return what changes whenever the file does.
+
+    Raises:
+        UnreachableMedia: The file has gone, or is no regular file any more.
+    """
+    status = status_of(path)
+    what = f"{form}\0{status.st_size}\0{status.st_mtime_ns}\0".encode() + os.fsencode(path)
+    return hashlib.sha256(what).hexdigest()[:32]
+
+
+def status_of(path: str) -> os.stat_result:
+    """Return the status of a media file.
+
+    Raises:
+        UnreachableMedia: It has gone, or is no regular file any more.
+    """
+    try:
+        status = os.stat(path)  # noqa: PTH116 - asked of every picture
+    except OSError as error:
+        raise UnreachableMedia(path, "its file has gone since the index was built") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreachableMedia(path, "it is no regular file any more")
+    return status
+
+
+def cut_back(folder: Path, most: int) -> None:
+    """Remove the files of a cache that were not looked at for longest, until it has at most so many bytes."""
+    files: list[tuple[float, int, Path]] = []
+    for path in folder.glob("*/*"):
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            files.append((status.st_mtime, status.st_size, path))
+    total = sum(size for _, size, _ in files)
+    for _, size, path in sorted(files, key=_age):
+        if total <= most:
+            return
+        with contextlib.suppress(OSError):
+            path.unlink()
+            total -= size
+
+
+def _age(file: tuple[Any, ...]) -> float:
+    return float(file[0])

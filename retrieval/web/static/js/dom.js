@@ -1,0 +1,64 @@
+// Small helpers for making elements. Text is always set as text, never as markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+const ICONS = {
+  play: "M6 4v12l10-6z", pause: "M6 4v12M14 4v12", more: "M10 4v12M4 10h12", less: "M4 10h12",
+  close: "M5 5l10 10M15 5 5 15", next: "M8 4l6 6-6 6", back: "M12 4l-6 6 6 6",
+  note: "M8 15V5l8-2v9M8 15a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0zM16 12a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0z",
+  picture: "M3 4h14v12H3zM3 14l4-4 3 3 3-4 4 4M8 7.5v.1", show: "M3 5h14v10H3zM9 8v4l3.5-2z",
+  follow: "M3 10h2l2-5 3 11 3-9 1.5 3H17", shuffle: "M3 6h3l7 8h4m0 0-2-2m2 2-2 2M3 14h3l2-2.4M11 8.4 13 6h4m0 0-2-2m2 2-2 2",
+  broken: "M3 4h14v12H3zM6 7l3 3-2 2 3 4M13 7l-1 3 2 2", cloud: "M4 4l12 12M6 8a4 4 0 0 0 .5 8H13M9 5a5 5 0 0 1 5 4 3.4 3.4 0 0 1 2.4 5",
+  search: "M9 4a5 5 0 1 0 0 10A5 5 0 0 0 9 4zM13 13l4 4",
+};
+
+export const $ = (id) => document.getElementById(id);
+
+/** Make an element: `h("button", {class: "plain", onclick}, "text", child)`. */
+export function h(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key.startsWith("--")) element.style.setProperty(key, value);
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** Make an icon that screen readers pass over. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 20 20");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", ICONS[name]);
+  if (name === "play") path.setAttribute("class", "fill");
+  svg.append(path);
+  return svg;
+}
+
+/** Tell screen readers. */
+export function say(text) {
+  $("said").textContent = text;
+}
+
+export const clock = (seconds) => {
+  const whole = Math.max(0, Math.floor(seconds || 0));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+};
+
+export const percent = (score) => `${Math.round(score * 100)}%`;
+
+/** What a person calls an item. */
+export const called = (item) => item.title || item.name;
+
+export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+export function debounce(wait, call) {
+  let timer;
+  return (...values) => {
+    clearTimeout(timer);
+    timer = setTimeout(call, wait, ...values);
+  };
+}

@@ -1,0 +1,64 @@
+// Pictures in rows of equal height that keep their proportions.
+import { called, h, icon, percent } from "./dom.js";
+import { colour } from "./mood.js";
+
+const RETRY_MS = 2500;
+
+/** `acts`: open(item, list), more(item), less(item). */
+export class Gallery {
+  constructor(acts) {
+    this._acts = acts;
+    this.items = [];
+    this.element = h("div", { class: "gallery", id: "gallery" });
+  }
+
+  /** Show other pictures; those that stay keep their elements, and so their pixels. */
+  replace(items) {
+    const old = new Map([...this.element.children].map((figure) => [figure.dataset.id, figure]));
+    this.items = items;
+    this.element.replaceChildren(...items.map((item) => {
+      const kept = old.get(item.id);
+      if (!kept) return this._figure(item);
+      kept.querySelector("figcaption b").textContent = percent(item.score);
+      return kept;
+    }));
+  }
+
+  append(items) {
+    this.items = [...this.items, ...items];
+    this.element.append(...items.map((item) => this._figure(item)));
+  }
+
+  /** Show that pictures are coming. */
+  wait(count = 18) {
+    const shapes = [1.5, 1.33, 0.75, 1.5, 1.78, 1, 0.67, 1.5];
+    this.items = [];
+    this.element.replaceChildren(...Array.from({ length: count }, (_, place) =>
+      h("figure", { "aria-hidden": "true", "--r": shapes[place % shapes.length] }, h("span", { class: "open skeleton" }), h("figcaption"))));
+  }
+
+  _figure(item) {
+    const name = called(item);
+    const image = h("img", { class: "waiting", src: item.thumbnail, alt: "", loading: "lazy", decoding: "async" });
+    const open = h("button", { type: "button", class: "open", "aria-label": `${name}: feels ${item.mood}, ${percent(item.score)}`,
+      onclick: () => this._acts.open(item, this.items) }, image);
+    let tries = 0;
+    image.addEventListener("load", () => image.classList.remove("waiting"));
+    image.addEventListener("error", () => {
+      tries += 1;
+      if (tries < 3) setTimeout(() => { image.src = `${item.thumbnail}&try=${tries}`; }, RETRY_MS);
+      else open.replaceChildren(h("span", { class: "gone" }, "The file has gone"));
+    });
+    return h("figure", { "data-id": item.id, "--r": ratio(item) }, open,
+      h("figcaption", {},
+        h("i", { class: "dot", "--mood": colour(item.valence, item.arousal) }),
+        h("b", {}, percent(item.score)), h("span", { class: "word" }, item.mood),
+        h("button", { type: "button", class: "round", title: "More like this", "aria-label": `More like ${name}`, onclick: () => this._acts.more(item) }, icon("more")),
+        h("button", { type: "button", class: "round", title: "Less like this", "aria-label": `Less like ${name}`, onclick: () => this._acts.less(item) }, icon("less"))));
+  }
+}
+
+function ratio(item) {
+  const shape = item.width && item.height ? item.width / item.height : 1.33;
+  return Math.min(2.4, Math.max(0.6, shape)).toFixed(3);
+}

@@ -1,0 +1,135 @@
+// The valence–arousal plane: a pad to point at a feeling, and a map of what was found.
+import { debounce, h } from "./dom.js";
+import { colour } from "./mood.js";
+
+const CELLS = 40;
+const fields = new Map();
+
+/** Return the plane's colours, small; drawn once for each theme. */
+function field() {
+  const { theme } = document.documentElement.dataset;
+  if (!fields.has(theme)) {
+    const canvas = h("canvas", { width: CELLS, height: CELLS });
+    const paint = canvas.getContext("2d");
+    for (let row = 0; row < CELLS; row += 1) {
+      for (let column = 0; column < CELLS; column += 1) {
+        paint.fillStyle = colour(((column + 0.5) / CELLS) * 2 - 1, 1 - ((row + 0.5) / CELLS) * 2);
+        paint.fillRect(column, row, 1, 1);
+      }
+    }
+    fields.set(theme, canvas);
+  }
+  return fields.get(theme);
+}
+
+const PLACE = (value) => ((value + 1) / 2) * 100;
+
+export class Pad {
+  /** `choose(v, a)` is called when a feeling is pointed at. */
+  constructor(box, choose) {
+    this._choose = choose;
+    this._later = debounce(160, choose);
+    this._dots = [];
+    this._canvas = h("canvas", { "aria-hidden": "true" });
+    this._at = h("i", { class: "at", hidden: true });
+    this._pad = h("div", { class: "pad", role: "group", "aria-label": "Plane of feelings: unpleasant to pleasant, quiet to lively" }, this._canvas, this._at);
+    this._valence = this._slider("Pleasant");
+    this._arousal = this._slider("Lively");
+    box.replaceChildren(this._pad, h("div", { class: "axes" },
+      h("span", {}, "unpleasant"), this._valence, h("span", {}, "pleasant"),
+      h("span", {}, "quiet"), this._arousal, h("span", {}, "lively")));
+    this._pad.addEventListener("pointerdown", (event) => this._press(event));
+    new ResizeObserver(() => this._draw()).observe(this._pad);
+    addEventListener("theme", () => this._draw());
+  }
+
+  /** Name the places of the named moods. */
+  name(moods) {
+    this._pad.querySelectorAll("button").forEach((button) => button.remove());
+    for (const [mood, [valence, arousal]] of Object.entries(moods)) {
+      if (mood === "neutral") continue;
+      const button = h("button", { type: "button", onclick: () => this._choose(valence, arousal) }, mood);
+      button.style.left = `${PLACE(valence)}%`;
+      button.style.top = `${100 - PLACE(arousal)}%`;
+      this._pad.append(button);
+    }
+  }
+
+  /** Mark a place; null: none. */
+  mark(valence, arousal) {
+    this._at.hidden = valence === null;
+    if (valence === null) return;
+    this._at.style.left = `${PLACE(valence)}%`;
+    this._at.style.top = `${100 - PLACE(arousal)}%`;
+    this._at.style.setProperty("--mood", colour(valence, arousal));
+    this._valence.value = valence;
+    this._arousal.value = arousal;
+  }
+
+  /** Show where results lie. */
+  dots(items) {
+    this._dots = items.map((item) => [item.valence, item.arousal]);
+    this._draw();
+  }
+
+  _slider(label) {
+    const slide = () => {
+      this.mark(Number(this._valence.value), Number(this._arousal.value));
+      this._later(Number(this._valence.value), Number(this._arousal.value));
+    };
+    return h("input", { type: "range", min: -1, max: 1, step: 0.05, value: 0, "aria-label": label, oninput: slide });
+  }
+
+  _press(event) {
+    if (event.target.closest("button") || event.button) return;
+    event.preventDefault();
+    this._pad.setPointerCapture(event.pointerId);
+    const move = (moved) => {
+      const box = this._pad.getBoundingClientRect();
+      const clamp = (value) => Math.min(1, Math.max(-1, value));
+      const valence = clamp(((moved.clientX - box.left) / box.width) * 2 - 1);
+      const arousal = clamp(1 - ((moved.clientY - box.top) / box.height) * 2);
+      this.mark(valence, arousal);
+      this._later(valence, arousal);
+    };
+    move(event);
+    this._pad.addEventListener("pointermove", move);
+    const end = () => this._pad.removeEventListener("pointermove", move);
+    this._pad.addEventListener("pointerup", end, { once: true });
+    this._pad.addEventListener("pointercancel", end, { once: true });
+  }
+
+  _draw() {
+    const { clientWidth: width, clientHeight: height } = this._pad;
+    if (!width) return;
+    const scale = devicePixelRatio || 1;
+    this._canvas.width = width * scale;
+    this._canvas.height = height * scale;
+    const paint = this._canvas.getContext("2d");
+    paint.scale(scale, scale);
+    const style = getComputedStyle(document.documentElement);
+    paint.globalAlpha = 0.4;
+    paint.imageSmoothingQuality = "high";
+    paint.drawImage(field(), 0, 0, width, height);
+    paint.globalAlpha = 1;
+    paint.strokeStyle = style.getPropertyValue("--edge");
+    paint.setLineDash([2, 4]);
+    paint.beginPath();
+    paint.moveTo(width / 2, 0);
+    paint.lineTo(width / 2, height);
+    paint.moveTo(0, height / 2);
+    paint.lineTo(width, height / 2);
+    paint.stroke();
+    paint.setLineDash([]);
+    paint.fillStyle = style.getPropertyValue("--ink");
+    paint.strokeStyle = style.getPropertyValue("--page");
+    for (const [valence, arousal] of this._dots) {
+      paint.beginPath();
+      paint.arc(((valence + 1) / 2) * width, ((1 - arousal) / 2) * height, 3, 0, 7);
+      paint.globalAlpha = 0.75;
+      paint.fill();
+      paint.stroke();
+    }
+    paint.globalAlpha = 1;
+  }
+}

@@ -1,0 +1,44 @@
+// One picture, large, with what can be done with it.
+import { $, called, h, icon, percent } from "./dom.js";
+import { colour } from "./mood.js";
+import { place } from "./rail.js";
+import { button } from "./view.js";
+
+/** `acts`: songs(item), more(item), less(item). */
+export class PictureView {
+  constructor(acts) {
+    this._acts = acts;
+    this._dialog = $("picture");
+    this._dialog.addEventListener("click", (event) => { if (event.target === this._dialog) this._dialog.close(); });
+    this._dialog.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowRight") this._turn(1);
+      if (event.key === "ArrowLeft") this._turn(-1);
+    });
+  }
+
+  open(item, items) {
+    this._items = items;
+    this._show(item);
+    if (!this._dialog.open) this._dialog.showModal();
+  }
+
+  _turn(step) {
+    const at = this._items.findIndex((one) => one.id === this._item.id);
+    this._show(this._items[(at + step + this._items.length) % this._items.length]);
+  }
+
+  _show(item) {
+    this._item = item;
+    const act = (text, image, call) => button(text, image, () => { this._dialog.close(); call(item); });
+    const over = (kind, label, image, call) => h("button", { type: "button", class: `over ${kind}`, "aria-label": label, onclick: call }, icon(image));
+    this._dialog.setAttribute("aria-label", called(item));
+    this._dialog.replaceChildren(
+      h("div", { class: "frame" }, h("img", { src: `${item.thumbnail}&side=1600`, alt: `${called(item)}: feels ${item.mood}` }),
+        over("back", "Picture before", "back", () => this._turn(-1)), over("next", "Next picture", "next", () => this._turn(1)),
+        over("close", "Close", "close", () => this._dialog.close())),
+      h("div", { class: "about" }, h("div", { class: "names" },
+        h("b", {}, h("i", { class: "dot", "--mood": colour(item.valence, item.arousal) }), `Feels ${item.mood}`, item.score ? ` · ${percent(item.score)}` : ""),
+        h("span", {}, `${place(item.valence, item.arousal)} · ${item.path}`)),
+      act("Its songs", "note", this._acts.songs), act("More like this", "more", this._acts.more), act("Less like this", "less", this._acts.less)));
+  }
+}

@@ -1,0 +1,156 @@
+// The one player: what sounds, where it is, and the dock that shows it.
+import { get } from "./api.js";
+import { $, called, clock, h, icon } from "./dom.js";
+import { colour, tint } from "./mood.js";
+import { drawWave, momentAt } from "./wave.js";
+
+/** Sounds `song` (item or null), `time` (seconds), `moment` (of the curve), `playing`, `follow`, `slideshow`. */
+class Player extends EventTarget {
+  constructor() {
+    super();
+    this.song = null;
+    this.curve = null;
+    this.following = false;
+    this._peaks = [];
+    this._sounds = new Map();
+    this._audio = new Audio();
+    this._audio.preload = "metadata";
+    this._moment = null;
+    for (const name of ["play", "pause", "ended"]) this._audio.addEventListener(name, () => this._playing());
+    this._audio.addEventListener("timeupdate", () => this._time());
+    this._audio.addEventListener("seeked", () => this._time());
+    this._audio.addEventListener("error", () => this._mute("This browser cannot play it."));
+    addEventListener("theme", () => this._draw());
+    addEventListener("resize", () => this._draw());
+  }
+
+  get time() { return this._audio.currentTime; }
+  get paused() { return this._audio.paused; }
+  get duration() { return this.song?.duration_s || this._audio.duration || 0; }
+  get moment() { return this._moment; }
+
+  /** Remember the sound of a file that was dropped here: the server has not kept it. */
+  remember(id, file) {
+    this._sounds.set(id, URL.createObjectURL(file));
+  }
+
+  /** Take a song in hand; `start`: second to begin at; `play`: at once. */
+  async load(song, { start = 0, play = false } = {}) {
+    if (this.song?.id !== song.id) {
+      this.song = song;
+      this.curve = song.curve ?? null;
+      this._peaks = [];
+      this._moment = null;
+      this._dock();
+      const source = song.media ?? this._sounds.get(song.id);
+      if (source) this._audio.src = source;
+      else {
+        this._audio.removeAttribute("src");
+        this._mute("Its sound was not kept: drop the file again to hear it.");
+      }
+      this.dispatchEvent(new CustomEvent("song", { detail: song }));
+      this._describe(song);
+    }
+    if (!this._audio.hasAttribute("src")) return;
+    if (start || play) await this._goTo(start);
+    if (play) await this._audio.play().catch(() => {});
+  }
+
+  /** Go to a second, if need be as soon as the browser knows how long the song is. */
+  async _goTo(seconds) {
+    const { song } = this;
+    if (!this._audio.readyState) {
+      await new Promise((known) => {
+        for (const name of ["loadedmetadata", "error", "emptied"]) this._audio.addEventListener(name, known, { once: true });
+      });
+    }
+    if (this.song === song) this._audio.currentTime = seconds;
+  }
+
+  toggle() {
+    if (!this._audio.hasAttribute("src")) return;
+    if (this._audio.paused) this._audio.play().catch(() => {});
+    else this._audio.pause();
+  }
+
+  pause() { this._audio.pause(); }
+
+  close() {
+    this._audio.pause();
+    this._audio.removeAttribute("src");
+    this.song = null;
+    $("dock").hidden = true;
+    delete document.body.dataset.dock;
+  }
+
+  setFollowing(on) {
+    this.following = on;
+    this._follow?.setAttribute("aria-pressed", on);
+  }
+
+  async _describe(song) {
+    const outline = song.media ? `/items/${song.id}/outline` : `/uploads/${song.id}/outline`;
+    const [shape, felt] = await Promise.allSettled([
+      get(outline),
+      this.curve ? { files: [song] } : get("/mood", { like: song.id }),
+    ]);
+    if (this.song !== song) return;
+    if (shape.status === "fulfilled") this._peaks = shape.value.peaks;
+    if (felt.status === "fulfilled") this.curve = felt.value.files[0].curve;
+    this._time();
+  }
+
+  _dock() {
+    const { song } = this;
+    this._go = h("button", { type: "button", class: "go", "aria-label": "Play", onclick: () => this.toggle() }, icon("play"));
+    this._canvas = h("canvas", { "aria-hidden": "true" });
+    this._seek = h("input", { type: "range", min: 0, max: Math.ceil(this.duration) || 1, step: 1, value: 0, "aria-label": "Place in the song",
+      oninput: () => { this._audio.currentTime = Number(this._seek.value); } });
+    this._clock = h("span", { class: "time" }, `0:00 / ${clock(this.duration)}`);
+    this._follow = h("button", { type: "button", class: "plain", id: "follow", "aria-pressed": String(this.following),
+      onclick: () => this.dispatchEvent(new Event("follow")) }, icon("follow"), "Follow the music");
+    const show = h("button", { type: "button", class: "plain", id: "start-show", onclick: () => this.dispatchEvent(new Event("slideshow")) }, icon("show"), "Slideshow");
+    this._names = h("span", {}, song.artist ?? song.mood);
+    $("dock").replaceChildren(this._go, h("div", { class: "names" }, h("b", { title: called(song) }, called(song)), this._names),
+      h("div", { class: "wave" }, this._canvas, this._seek), this._clock, h("div", { class: "acts" }, this._follow, show));
+    $("dock").hidden = false;
+    document.body.dataset.dock = "";
+  }
+
+  _mute(why) {
+    if (!this.song) return;
+    this._names.className = "mute";
+    this._names.textContent = why;
+    this._names.title = why;
+  }
+
+  _playing() {
+    const playing = !this._audio.paused;
+    this._go.replaceChildren(icon(playing ? "pause" : "play"));
+    this._go.setAttribute("aria-label", playing ? "Pause" : "Play");
+    this.dispatchEvent(new CustomEvent("playing", { detail: playing }));
+  }
+
+  _time() {
+    if (!this.song) return;
+    this._seek.value = this.time;
+    this._seek.setAttribute("aria-valuetext", `${clock(this.time)} of ${clock(this.duration)}`);
+    this._clock.textContent = `${clock(this.time)} / ${clock(this.duration)}`;
+    this._draw();
+    const moment = momentAt(this.curve, this.time);
+    if (moment && moment !== this._moment) {
+      this._moment = moment;
+      if (this.time > 0) tint(moment.valence, moment.arousal);
+      this.dispatchEvent(new CustomEvent("moment", { detail: moment }));
+    }
+    this.dispatchEvent(new CustomEvent("time", { detail: this.time }));
+  }
+
+  _draw() {
+    if (!this.song || $("dock").hidden) return;
+    this._go.style.setProperty("--mood", colour(this.song.valence, this.song.arousal));
+    drawWave(this._canvas, { peaks: this._peaks, curve: this.curve, duration: this.duration, at: this.time });
+  }
+}
+
+export const player = new Player();

@@ -1,0 +1,67 @@
+// What is asked: seeds and counter-seeds, each with what it feels like.
+import { $, called, clock, h, icon, percent } from "./dom.js";
+import { colour } from "./mood.js";
+import { player } from "./player.js";
+import { curveInWords, drawCurve } from "./wave.js";
+
+let curve = null;
+
+/** Show seeds (`like`, `unlike`: items of `/mood`); `drop(id)` takes one away. */
+export function showSeeds(like, unlike, drop) {
+  curve = null;
+  $("asked").replaceChildren(...like.map((item, place) => seed(item, place === 0 && like.length === 1, false, drop)),
+    ...unlike.map((item) => seed(item, false, true, drop)));
+  drawSeedCurve();
+}
+
+/** Show that a feeling itself was pointed at. */
+export function showPoint(valence, arousal, mood) {
+  curve = null;
+  $("asked").replaceChildren(h("div", { class: "card seed" }, h("div", { class: "head" },
+    h("span", { class: "tile", "--mood": colour(valence, arousal) }),
+    h("div", { class: "names" }, h("b", {}, `Feels ${mood}`), h("span", {}, place(valence, arousal))))));
+}
+
+/** Draw the curve again: the song has moved on, or the page has another width or other colours. */
+export function drawSeedCurve() {
+  if (!curve) return;
+  const here = player.song?.id === curve.item.id;
+  drawCurve(curve.canvas, { curve: curve.item.curve, duration: curve.item.duration_s, at: here ? player.time : 0 });
+}
+
+/** Show the picture or the note that stands for an item. */
+export function face(item) {
+  if (item.thumbnail) return h("img", { src: item.thumbnail, alt: "" });
+  return h("span", { class: "tile", "--mood": colour(item.valence, item.arousal) }, icon("note"));
+}
+
+export const place = (valence, arousal) => `valence ${signed(valence)}, arousal ${signed(arousal)}`;
+
+const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+
+function seed(item, big, less, drop) {
+  const name = called(item);
+  const about = item.kind === "music" ? [item.artist, clock(item.duration_s)] : [item.width && `${item.width} × ${item.height}`];
+  const head = h("div", { class: "head" }, big && item.kind === "image" ? null : face(item),
+    h("div", { class: "names" }, less ? h("span", { class: "sign" }, "less like") : null,
+      h("b", { title: item.path }, name), less ? null : h("span", {}, about.filter(Boolean).join(" · "))),
+    h("button", { type: "button", class: "round", "aria-label": `Take ${name} away`, title: "Take away", onclick: () => drop(item.id) }, icon("close")));
+  const card = h("div", { class: `card seed${less ? " less" : ""}${big ? " big" : ""}` });
+  if (big && item.kind === "image") card.append(h("img", { src: item.thumbnail, alt: `The picture that was asked with: ${name}` }));
+  card.append(head);
+  if (!less) card.append(h("div", { class: "feel" }, h("i", { class: "dot", "--mood": colour(item.valence, item.arousal) }), `Feels ${item.mood}`,
+    h("em", {}, `${signed(item.valence)} / ${signed(item.arousal)}`)));
+  if (big && item.curve?.length > 1) {
+    const canvas = h("canvas", { class: "curve", role: "img", "aria-label": curveInWords(item) });
+    card.append(canvas, h("div", { class: "legend" }, h("span", {}, h("i"), "pleasant"), h("span", {}, h("i", { class: "lively" }), "lively")));
+    curve = { canvas, item };
+  } else if (big && item.polarity) {
+    card.append(h("p", { class: "legend" }, `Most likely ${likeliest(item.polarity)}`));
+  }
+  return card;
+}
+
+function likeliest(polarity) {
+  const [name, share] = Object.entries(polarity).sort((a, b) => b[1] - a[1])[0];
+  return `${name} (${percent(share)})`;
+}

@@ -1,0 +1,57 @@
+// Songs in order, each with its best moment.
+import { called, clock, h, icon, percent } from "./dom.js";
+import { colour } from "./mood.js";
+import { player } from "./player.js";
+
+/** `acts`: play(song), pictures(song), more(song), less(song). */
+export class Songs {
+  constructor(acts) {
+    this._acts = acts;
+    this.items = [];
+    this.element = h("ol", { class: "songs", id: "songs" });
+    player.addEventListener("song", () => this._mark());
+    player.addEventListener("playing", () => this._mark());
+  }
+
+  replace(items) {
+    this.items = items;
+    this.element.replaceChildren(...items.map((item) => this._row(item)));
+    this._mark();
+  }
+
+  append(items) {
+    this.items = [...this.items, ...items];
+    this.element.append(...items.map((item) => this._row(item)));
+    this._mark();
+  }
+
+  wait(count = 8) {
+    this.items = [];
+    this.element.replaceChildren(...Array.from({ length: count }, () => h("li", { class: "song skeleton", "aria-hidden": "true" }, h("span", { class: "play" }))));
+  }
+
+  _row(song) {
+    const name = called(song);
+    const from = song.moment ? `best from ${clock(song.moment.start_s)}` : clock(song.duration_s);
+    const act = (label, image, call) => h("button", { type: "button", class: "round", title: label, "aria-label": `${label}: ${name}`, onclick: call }, icon(image));
+    return h("li", { class: "song", "data-id": song.id, "--mood": colour(song.valence, song.arousal), "--share": song.score },
+      h("button", { type: "button", class: "play", "aria-label": `Play ${name}, ${from}`, onclick: () => this._acts.play(song) }, icon("play")),
+      h("div", { class: "names" }, h("b", { title: name }, name), h("span", {}, [from, song.artist].filter(Boolean).join(" · "))),
+      h("div", { class: "feel" }, h("i", { class: "dot" }), song.mood),
+      h("div", { class: "score" }, percent(song.score), h("i", {})),
+      h("div", { class: "acts" }, act("Its pictures", "picture", () => this._acts.pictures(song)),
+        act("More like this", "more", () => this._acts.more(song)), act("Less like this", "less", () => this._acts.less(song))));
+  }
+
+  _mark() {
+    for (const row of this.element.querySelectorAll("[data-id]")) {
+      const here = player.song?.id === row.dataset.id;
+      row.toggleAttribute("aria-current", here);
+      if (here) row.setAttribute("aria-current", "true");
+      const playing = here && !player.paused;
+      const button = row.querySelector(".play");
+      button.replaceChildren(icon(playing ? "pause" : "play"));
+      button.setAttribute("aria-label", button.getAttribute("aria-label").replace(/^(Play|Pause)/, playing ? "Pause" : "Play"));
+    }
+  }
+}

@@ -1,0 +1,117 @@
+"""The Chromium that the system has, and a server of a real library to point it at."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+from benchmarks.serve_page import ARGUMENTS, chromium
+from tests.e2e.command import ATTUNE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).resolve().parents[2]
+NO_CHROMIUM = "no Chromium here: `make chromium` installs it on Debian, or set ATTUNE_CHROMIUM to one"
+PATIENCE_MS = 120_000  # a busy machine is no failure
+_SOUND = "--autoplay-policy=no-user-gesture-required"
+
+
+@contextlib.contextmanager
+def launched() -> Iterator[Browser]:
+    """Start the browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=[*ARGUMENTS, _SOUND])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def holds(page: Page, script: str, arg: object = None) -> None:
+    """Wait until a script gives something true. (Playwright's own way needs a page that allows `eval`.)"""
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(script, arg):
+        assert time.monotonic() < until, f"never true: {script}"
+        page.wait_for_timeout(50)
+
+
+class Server:
+    """`attune serve` in a process of its own, as a person starts it.
+
+    Args:
+        library: What it serves.
+        cache: Where it keeps thumbnails.
+        arguments: Further options.
+    """
+
+    def __init__(self, library: Path, cache: Path, *arguments: str, port: int | None = None) -> None:
+        self.port = port or free_port()
+        environment = os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
+        environment.pop("ATTUNE_TOKEN", None)
+        command = [str(ATTUNE), "serve", "--library", str(library), "--port", str(self.port), *arguments]
+        self._log = cache / f"serve-{self.port}.log"
+        cache.mkdir(parents=True, exist_ok=True)
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=cache)
+        self._wait()
+
+    @property
+    def said(self) -> str:
+        """What it has printed."""
+        return self._log.read_text()
+
+    @property
+    def address(self) -> str:
+        """Where its page is, without a token."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def token(self) -> str:
+        """The token that it printed."""
+        found = re.search(r"token=(\S+)", self.said)
+        assert found, self.said
+        return found[1]
+
+    def stop(self) -> None:
+        """End it as Ctrl-C does."""
+        if self.process.poll() is None:
+            self.process.send_signal(2)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _wait(self) -> None:
+        until = time.monotonic() + PATIENCE_MS / 1000
+        while time.monotonic() < until:
+            assert self.process.poll() is None, self.said
+            # It answers only when the library is open; before, a connection waits.
+            with contextlib.suppress(OSError), urlopen(f"{self.address}/healthz", timeout=PATIENCE_MS / 1000):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"the server did not come up: {self.said}")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

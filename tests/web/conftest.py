@@ -1,0 +1,97 @@
+"""A library of real samples, the application in this process, and a browser at a server of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from starlette.testclient import TestClient
+
+from benchmarks.serve_page import chromium
+from embedding.network import open_network
+from retrieval.web.app import create_app
+from retrieval.web.config import Config
+from tests.conftest import run_build
+from tests.web.browser import NO_CHROMIUM, PATIENCE_MS, ROOT, Server, launched
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+LOCAL = "http://127.0.0.1"
+PICTURES, SONGS = 28, 8
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A part of the shipped samples: enough for a gallery that scrolls."""
+    folder = tmp_path_factory.mktemp("samples")
+    for kind, count in (("photos", PICTURES), ("music", SONGS)):
+        (folder / kind).mkdir()
+        for path in sorted((ROOT / "samples" / kind).iterdir())[:count]:
+            shutil.copy2(path, folder / kind)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_library(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Path:
+    library = tmp_path_factory.mktemp("sample-library") / "library"
+    run_build(library, open_network(), samples)
+    return library
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
+    """Make a client of the application: `serve(library, **configuration)`."""
+    opened: list[TestClient] = []
+
+    def start(library: Path, base_url: str = LOCAL, **configuration: object) -> TestClient:
+        config = Config(library=library, cache=tmp_path / "cache", **configuration)  # type: ignore[arg-type]
+        client = TestClient(create_app(config), base_url=base_url, raise_server_exceptions=False)
+        client.__enter__()
+        opened.append(client)
+        return client
+
+    yield start
+    for client in opened:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(serve: Callable[..., TestClient], built: Path) -> TestClient:
+    return serve(built)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, sample_library: Path) -> Iterator[Server]:
+    with Server(sample_library, tmp_path_factory.mktemp("serve")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if chromium() is None:
+        pytest.skip(NO_CHROMIUM)
+    with launched() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """A page that must stay without console errors and without requests to anybody else."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE_MS)
+    opened = context.new_page()
+    troubles: list[str] = []
+    opened.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+    opened.on("pageerror", lambda error: troubles.append(str(error)))
+    opened.on("request", lambda asked: troubles.append(asked.url) if not _ours(asked.url, server) else None)
+    yield opened
+    context.close()
+    assert not [one for one in troubles if one not in getattr(opened, "expected", [])]
+
+
+def _ours(url: str, server: Server) -> bool:
+    return url.startswith((server.address, f"blob:{server.address}", "data:"))

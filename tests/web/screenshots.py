@@ -1,0 +1,118 @@
+"""The pictures of docs/web, from the shipped samples: `python -m tests.web.screenshots -o docs/web`."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from embedding.network import open_network
+from tests.conftest import run_build
+from tests.web.browser import PATIENCE_MS, ROOT, Server, holds, launched
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SIZES = {1440: 900, 390: 844}
+_SAMPLES = ROOT / "samples"
+_SEEN = "#gallery img:not(.waiting)"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One state of the page: its name, how one gets there, what must be there."""
+
+    name: str
+    reach: Callable[[Page, str], None]
+    there: str
+
+
+def _open(page: Page, address: str) -> None:
+    page.goto(address)
+
+
+def _song(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("combobox").fill("deep path")
+    page.get_by_role("option").first.click()
+    page.wait_for_selector(_SEEN)
+    page.get_by_label("Place in the song").evaluate(
+        "one => { one.value = 14; one.dispatchEvent(new Event('input')); }"
+    )
+    holds(page, "document.querySelector('#dock .time').textContent.startsWith('0:14')")
+
+
+def _photo(page: Page, address: str) -> None:
+    page.goto(address)
+    page.locator("#file").set_input_files(_SAMPLES / "photos" / "photo-051.jpg")
+    page.wait_for_selector("#songs .song[data-id]")
+
+
+def _show(page: Page, address: str) -> None:
+    _song(page, address)
+    page.locator("#start-show").click()
+    page.wait_for_selector("#show img.on:not(.blur)")
+
+
+def _error(page: Page, address: str) -> None:
+    page.goto(address)
+    page.locator("#file").set_input_files(
+        {"name": "holiday.jpg", "mimeType": "image/jpeg", "buffer": b"no picture" * 9}
+    )
+
+
+SCENES = (
+    Scene("empty", _open, "#counts:not(:empty)"),
+    Scene("song", _song, "canvas.curve"),
+    Scene("photo", _photo, ".seed.big img"),
+    Scene("plane", lambda page, address: _open(page, f"{address}/?v=0.50&a=0.35"), _SEEN),
+    Scene("slideshow", _show, "#show .caption"),
+    Scene("error", _error, ".state"),
+)
+
+
+def take(browser: Browser, address: str, folder: Path, only: str) -> None:
+    """Write every scene in both sizes and both colours as WebP."""
+    for scene in SCENES:
+        for width, height in SIZES.items():
+            for colours in ("dark", "light"):
+                name = f"{scene.name}-{colours}-{width}"
+                if only not in name:
+                    continue
+                context = browser.new_context(
+                    viewport={"width": width, "height": height}, color_scheme=colours, reduced_motion="reduce"
+                )
+                page = context.new_page()
+                page.set_default_timeout(PATIENCE_MS)
+                scene.reach(page, address)
+                page.wait_for_selector(scene.there)
+                page.wait_for_load_state("networkidle")
+                shot = Image.open(io.BytesIO(page.screenshot()))
+                shot.save(folder / f"{name}.webp", quality=72, method=6)
+                context.close()
+
+
+def main() -> None:
+    """Build the samples' library, serve it, take the pictures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs" / "web")
+    parser.add_argument("--only", default="", help="A part of the names to take.")
+    parser.add_argument("--library", type=Path, help="A library of the samples that is there already.")
+    given = parser.parse_args()
+    given.output.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as scratch:
+        library = given.library or Path(scratch) / "library"
+        if given.library is None:
+            run_build(library, open_network(), _SAMPLES)
+        with Server(library, Path(scratch) / "cache") as server, launched() as browser:
+            take(browser, server.address, given.output, given.only)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from pydantic import BaseModel
+from starlette.testclient import TestClient
+
+from embedding.network import Network
+from indexer.library import Library
+from retrieval.answer import find
+from retrieval.query import Seeds
+from retrieval.search import Filters
+from retrieval.web import schemas
+from tests.conftest import PHOTOS, SONGS
+from tests.media_factory import photo, song
+
+API = "/api/v1"
+
+
+def get(client: TestClient, path: str, **parameters: Any) -> dict[str, Any]:
+    answer = client.get(API + path, params=parameters)
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def refused(answer: Any, status: int, code: str) -> str:
+    assert answer.status_code == status, answer.text
+    error = schemas.ErrorShape.model_validate(answer.json()).error
+    assert error.code == code
+    return error.message
+
+
+def items(client: TestClient, kind: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = get(client, "/items", kind=kind, limit=200)["items"]
+    return listed
+
+
+def test_a_song_finds_what_the_command_finds(client: TestClient, built: Path, network: Network) -> None:
+    asked = items(client, "music")[1]
+    answer = get(client, "/images", like=asked["id"], limit=PHOTOS)
+    schemas.AnswerShape.model_validate(answer)
+    with Library(built) as library:
+        same = find(library, network, Seeds(library, network), [asked["path"]], Filters(PHOTOS))
+    assert [(one["path"], one["score"]) for one in answer["results"]] == [
+        (one.path, one.score) for one in same.results
+    ]
+    assert answer["query"][0]["id"] == asked["id"]
+
+
+def test_a_picture_finds_songs_with_their_moments(client: TestClient) -> None:
+    answer = get(client, "/music", like=items(client, "image")[0]["id"])
+    schemas.AnswerShape.model_validate(answer)
+    assert len(answer["results"]) == SONGS
+    assert all(one["kind"] == "music" and one["moment"] for one in answer["results"])
+
+
+def test_pages_of_an_answer_join_to_the_whole(client: TestClient) -> None:
+    like = items(client, "music")[0]["id"]
+    whole = get(client, "/images", like=like, limit=PHOTOS)["results"]
+    parts = [get(client, "/images", like=like, limit=5, offset=at)["results"] for at in range(0, PHOTOS, 5)]
+    assert [one for part in parts for one in part] == whole
+
+
+def test_seeds_of_both_kinds_and_counter_seeds(client: TestClient) -> None:
+    song_id = items(client, "music")[0]["id"]
+    alone = get(client, "/images", like=song_id, limit=PHOTOS)["results"]
+    best, worst = alone[0]["id"], alone[-1]["id"]
+    more = get(client, "/images", like=[song_id, worst], limit=PHOTOS)["results"]
+    assert worst not in [one["id"] for one in more]  # what is asked with is no answer
+    assert len(more) == PHOTOS - 1
+    less = get(client, "/images", like=song_id, unlike=best, limit=PHOTOS)["results"]
+    scores = {one["id"]: one["score"] for one in alone}
+    assert {one["id"]: one["score"] for one in less}[best] < scores[best]
+
+
+def test_a_part_of_a_song_is_asked_with(client: TestClient) -> None:
+    longest = max(items(client, "music"), key=lambda one: one["duration_s"])
+    parts = [
+        get(client, "/images", like=longest["id"], **{"from": at, "to": at + 6})["results"] for at in (0, 12)
+    ]
+    assert [one["score"] for one in parts[0]] != [one["score"] for one in parts[1]]
+
+
+def test_filters_narrow(client: TestClient, media: Path) -> None:
+    like = items(client, "music")[0]["id"]
+    below = get(client, "/images", like=like, **{"in": str(media / "below")})["results"]
+    assert len(below) == PHOTOS // 2
+    assert all("/below/" in one["path"] for one in below)
+    rest = get(client, "/images", like=like, exclude="*.png", limit=50)["results"]
+    assert rest
+    assert not [one for one in rest if one["path"].endswith(".png")]
+    least = get(client, "/images", like=like, min_score=rest[2]["score"])["results"]
+    assert all(one["score"] >= rest[2]["score"] for one in least)
+
+
+def test_browse_by_point_and_by_mood(client: TestClient) -> None:
+    near = get(client, "/browse", valence=0.2, arousal=-0.1, kind="image")
+    schemas.AnswerShape.model_validate(near)
+    assert near["results"][0]["score"] >= near["results"][-1]["score"]
+    assert get(client, "/browse", mood="calm", kind="music")["query"][0]["mood"] == "calm"
+    refused(client.get(f"{API}/browse"), 400, "bad_request")
+    refused(client.get(f"{API}/browse?mood=peckish"), 400, "bad_request")
+    refused(client.get(f"{API}/browse?valence=3&arousal=0"), 422, "bad_request")
+
+
+def test_mood_and_match(client: TestClient) -> None:
+    song_id, picture = items(client, "music")[0]["id"], items(client, "image")[0]["id"]
+    felt = get(client, "/mood", like=[song_id, picture])
+    schemas.MoodsShape.model_validate(felt)
+    assert felt["files"][0]["curve"]
+    assert felt["files"][1]["curve"] is None
+    verdict = get(client, "/match", image=picture, music=song_id)
+    schemas.MatchShape.model_validate(verdict)
+    refused(client.get(f"{API}/match?image={song_id}&music={picture}"), 400, "bad_request")
+
+
+def test_items_by_name_and_at_random(client: TestClient) -> None:
+    found = get(client, "/items", kind="image", q="PHOTO 03")
+    schemas.ItemsShape.model_validate(found)
+    assert [one["name"] for one in found["items"]] == ["photo 03.jpg"]
+    assert get(client, "/items", kind="music", q="nobody")["items"] == []
+    drawn = [get(client, "/items", kind="image", shuffle=seed, limit=8)["items"] for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_thumbnails_are_made_once_and_known_again(client: TestClient, tmp_path: Path) -> None:
+    shown = items(client, "image")[0]
+    answer = client.get(shown["thumbnail"])
+    assert answer.headers["content-type"] == "image/webp"
+    assert "immutable" in answer.headers["cache-control"]
+    image = Image.open(io.BytesIO(answer.content))
+    assert (image.format, image.size) == ("WEBP", (shown["width"], shown["height"]))
+    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert [path.read_bytes() for path in kept] == [answer.content]
+    again = client.get(shown["thumbnail"], headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    bare = client.get(f"{API}/items/{shown['id']}/thumbnail")
+    assert "no-cache" in bare.headers["cache-control"]  # another library may have the id
+    refused(client.get(f"{API}/items/{shown['id']}/thumbnail?side=99999"), 400, "bad_request")
+    large = client.get(f"{API}/items/{shown['id']}/thumbnail?side=1600")
+    assert large.status_code == 200
+
+
+def test_outlines_show_where_a_song_is_loud(client: TestClient) -> None:
+    outline = get(client, f"/items/{items(client, 'music')[0]['id']}/outline")
+    schemas.OutlineShape.model_validate(outline)
+    assert len(outline["peaks"]) == 480
+    assert max(outline["peaks"]) == 255
+
+
+def test_media_come_in_ranges(client: TestClient) -> None:
+    heard = items(client, "music")[0]
+    whole = client.get(heard["media"])
+    assert whole.content == Path(heard["path"]).read_bytes()
+    assert whole.headers["accept-ranges"] == "bytes"
+    part = client.get(heard["media"], headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, whole.content[10:20])
+    assert part.headers["content-range"] == f"bytes 10-19/{len(whole.content)}"
+    assert client.get(heard["media"], headers={"Range": "bytes=999999999-"}).status_code == 416
+    assert client.get(heard["media"], headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
+
+
+def test_a_file_that_is_sent_is_asked_with(client: TestClient, media: Path) -> None:
+    known = next(one for one in items(client, "music") if one["name"] == "song 0.flac")
+    with Path(known["path"]).open("rb") as file:
+        sent = client.post(f"{API}/images", params={"limit": 5}, files={"like": ("other name.flac", file)})
+    assert sent.status_code == 200, sent.text
+    schemas.AnswerShape.model_validate(sent.json())
+    same = get(client, "/images", like=known["id"], limit=5)["results"]
+    assert [one["id"] for one in sent.json()["results"]] == [one["id"] for one in same]
+    assert sent.json()["query"][0]["name"] == "other name.flac"
+
+
+def test_uploads_answer_many_questions(client: TestClient, tmp_path: Path) -> None:
+    picture, tune = photo(tmp_path / "mine.png", 77), song(tmp_path / "mine.ogg", 78, 18.0)
+    with picture.open("rb") as first, tune.open("rb") as second:
+        sent = client.post(f"{API}/uploads", files=[("file", first), ("file", second)])
+    schemas.UploadsShape.model_validate(sent.json())
+    seen, heard = sent.json()["uploads"]
+    assert (seen["name"], seen["kind"], heard["kind"]) == ("mine.png", "image", "music")
+    assert len(heard["curve"]) > 1
+    assert get(client, "/music", like=seen["id"])["results"]
+    assert get(client, "/images", like=heard["id"], **{"from": 3, "to": 6})["results"]
+    assert 0 <= get(client, "/match", image=seen["id"], music=heard["id"])["score"] <= 1
+    assert client.get(seen["thumbnail"]).headers["content-type"] == "image/webp"
+    assert get(client, f"/uploads/{heard['id']}/outline")["peaks"]
+    assert client.delete(f"{API}/uploads/{seen['id']}").status_code == 204
+    refused(client.get(f"{API}/music?like={seen['id']}"), 410, "forgotten")
+
+
+def test_status_with_and_without_a_library(
+    serve: Callable[..., TestClient], client: TestClient, tmp_path: Path
+) -> None:
+    status = get(client, "/status")
+    schemas.StatusShape.model_validate(status)
+    assert (status["images"], status["music"], status["generation"]) == (PHOTOS, SONGS, 1)
+    empty = serve(tmp_path / "nowhere")
+    nothing = get(empty, "/status")
+    schemas.StatusShape.model_validate(nothing)
+    assert (nothing["images"], nothing["generation"]) == (0, 0)
+    assert "build-index" in refused(empty.get(f"{API}/images?like=1"), 503, "no_library")
+    assert empty.get("/healthz").json() == {"status": "ok", "generation": 0}
+
+
+def test_the_openapi_description_names_every_route(client: TestClient) -> None:
+    described = get(client, "/openapi.json")
+    for path in ("/images", "/music", "/match", "/mood", "/browse", "/status", "/healthz", "/uploads"):
+        assert API + path in described["paths"]
+    assert described["paths"][f"{API}/images"]["get"]["responses"]["200"]
+
+
+@pytest.mark.parametrize("shape", [schemas.AnswerShape, schemas.StatusShape])
+def test_shapes_forbid_what_they_do_not_know(shape: type[BaseModel]) -> None:
+    assert shape.model_config["extra"] == "forbid"

@@ -1,0 +1,92 @@
+"""The server follows new generations while questions are being answered."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from embedding.network import Network
+from retrieval.web.shelf import Shelf
+from tests.conftest import PHOTOS, run_build
+from tests.media_factory import photo
+from tests.web.test_api import API, get, items
+
+
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_new_generation_is_served_without_a_restart_and_without_an_error(
+    serve: Callable[..., TestClient], own_media: Path, tmp_path: Path, network: Network
+) -> None:
+    library = tmp_path / "library"
+    client = serve(library, follow_s=0.05)
+    assert client.get("/healthz").json()["generation"] == 0
+    run_build(library, network, own_media)
+    until(lambda: client.get("/healthz").json()["generation"] == 1)
+    like = items(client, "music")[0]["id"]
+    statuses: list[int] = []
+    counts: set[int] = set()
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            answer = client.get(f"{API}/images?like={like}&limit=100")
+            statuses.append(answer.status_code)
+            # An answer is of one generation: as many pictures as that one has.
+            counts.add(len(answer.json()["results"]) - answer.json()["library"]["images"])
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    for more in range(3):
+        photo(own_media / f"more {more}.png", 500 + more)
+        run_build(library, network, own_media)
+        until(lambda seen=more + 2: client.get("/healthz").json()["generation"] == seen)
+    ended.set()
+    for asker in askers:
+        asker.join()
+    assert set(statuses) == {200}
+    assert counts == {0}
+    assert get(client, "/status")["images"] == PHOTOS + 3
+
+
+def test_what_is_in_use_stays_open_until_it_is_given_back(
+    own_media: Path, tmp_path: Path, network: Network
+) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media)
+    shelf = Shelf(library, None)
+    assert shelf.refresh()
+    assert not shelf.refresh()
+    with shelf.use() as old:
+        photo(own_media / "new.png", 900)
+        run_build(library, network, own_media)
+        assert shelf.refresh()
+        assert old.library.generation.id == 1
+        assert len(old.library.paths("image")) == PHOTOS
+        with shelf.use() as new:
+            assert len(new.library.paths("image")) == PHOTOS + 1
+    shelf.close()
+
+
+def test_a_library_that_cannot_be_opened_leaves_the_old_one(
+    own_media: Path, tmp_path: Path, network: Network, other_network: Network
+) -> None:
+    library = tmp_path / "library"
+    run_build(library, network, own_media)
+    shelf = Shelf(library, network.source)
+    shelf.refresh()
+    run_build(library, other_network, own_media)
+    assert not shelf.refresh()
+    assert shelf.generation == 1
+    assert shelf.problem is not None
+    assert "network" in shelf.problem
+    shelf.close()

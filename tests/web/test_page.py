@@ -1,0 +1,272 @@
+"""The page in a real browser, on real samples: every flow, by pointer and by keyboard alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import run_build
+from tests.media_factory import bomb, photo
+from tests.web.browser import PATIENCE_MS, ROOT, Server, holds
+from tests.web.conftest import PICTURES, SONGS
+
+expect.set_options(timeout=PATIENCE_MS)
+SAMPLES = ROOT / "samples"
+OTHER = """first => {
+    const id = document.querySelector("#gallery figure")?.dataset.id;
+    return id && id !== first;
+}"""
+EXPECTED = [
+    f"Failed to load resource: the server responded with a status of {status}"
+    for status in ("422 (Unprocessable Content)", "422 (Unprocessable Entity)", "410 (Gone)")
+]
+PLAYING = "document.querySelector('#dock .go').getAttribute('aria-label') === 'Pause'"
+
+
+def drop(page: Page, path: Path) -> None:
+    """Drop a file on the page as a file manager does."""
+    content = list(path.read_bytes())
+    page.evaluate(
+        """([content, name]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(content)], name));
+            for (const kind of ["dragenter", "dragover", "drop"]) {
+                const init = {dataTransfer: data, bubbles: true, cancelable: true};
+                document.body.dispatchEvent(new DragEvent(kind, init));
+            }
+        }""",
+        [content, path.name],
+    )
+
+
+def open_song(page: Page, server: Server) -> None:
+    """Ask with the first song that the library names."""
+    page.goto(server.address)
+    page.get_by_role("combobox").fill("song-02")
+    page.get_by_role("option").first.click()
+    expect(page.locator("#gallery figure[data-id]").first).to_be_visible()
+
+
+def shown(page: Page) -> list[str]:
+    found: list[str] = page.eval_on_selector_all("#gallery figure", "all => all.map(one => one.dataset.id)")
+    return found
+
+
+def test_a_dropped_song_shows_pictures_and_plays(page: Page, server: Server) -> None:
+    page.goto(server.address)
+    expect(page.get_by_text(f"{PICTURES} pictures and {SONGS} songs")).to_be_visible()
+    drop(page, SAMPLES / "music" / "song-20.opus")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Pictures that feel like The Deep Path")
+    expect(page.locator("#gallery img:not(.waiting)").first).to_be_visible()
+    expect(page.locator("canvas.curve")).to_be_visible()
+    expect(page.locator("#dock")).to_contain_text("The Deep Path")
+    page.get_by_role("button", name="Play", exact=True).click()
+    holds(page, PLAYING)
+    holds(page, "Number(document.querySelector('#dock input').value) > 0")
+    assert "like=up-" in page.url
+
+
+def test_the_gallery_follows_the_playing_moment(page: Page, server: Server) -> None:
+    open_song(page, server)
+    page.get_by_role("button", name="Follow the music").click()
+    expect(page.get_by_role("button", name="Follow the music")).to_have_attribute("aria-pressed", "true")
+    assert "follow=1" in page.url
+    with page.expect_request(re.compile(r"/images\?.*from=1\d")):
+        page.get_by_label("Place in the song").evaluate(
+            "one => { one.value = 18; one.dispatchEvent(new Event('input')); }"
+        )
+    expect(page.locator("#small")).to_contain_text("Following the music")
+
+
+def test_a_dropped_photo_ranks_songs_that_play_from_their_best_moment(page: Page, server: Server) -> None:
+    page.goto(server.address)
+    page.locator("#file").set_input_files(SAMPLES / "photos" / "photo-051.jpg")
+    expect(page.locator("#songs .song")).to_have_count(SONGS)
+    expect(page.locator(".seed.big img")).to_be_visible()
+    play = page.locator("#songs .play").first
+    named = play.get_attribute("aria-label") or ""
+    minutes, seconds = re.search(r"best from (\d+):(\d+)", named).groups()  # type: ignore[union-attr]
+    play.click()
+    holds(page, PLAYING)
+    began = int(minutes) * 60 + int(seconds)
+    holds(page, "Number(document.querySelector('#dock input').value) > 0")
+    assert began <= float(page.get_by_label("Place in the song").input_value()) + 0.5
+    expect(page.locator('.song[aria-current="true"]')).to_have_count(1)
+
+
+def test_the_plane_browses_both_kinds_and_keeps_its_place_in_the_address(page: Page, server: Server) -> None:
+    page.goto(server.address)
+    page.locator("#pad-welcome").get_by_role("button", name="festive").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("What feels festive")
+    expect(page.locator("#songs .song")).to_have_count(5)
+    expect(page.locator("#gallery figure[data-id]").first).to_be_visible()
+    first = shown(page)
+    box = page.locator("#pad-rail .pad").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.12, box["y"] + box["height"] * 0.9, steps=4)
+    page.mouse.up()
+    holds(page, "location.search.includes('v=-0.7')")
+    holds(page, OTHER, arg=first[0])
+
+
+def test_more_less_and_the_way_back(page: Page, server: Server) -> None:
+    open_song(page, server)
+    address, before = page.url, shown(page)
+    page.get_by_role("button", name=re.compile("^Less like")).first.click()
+    holds(page, "location.search.includes('unlike=')")
+    expect(page.locator(".seed.less")).to_have_count(1)
+    page.get_by_role("button", name=re.compile("^More like")).first.click()
+    expect(page.locator(".seed:not(.less)")).to_have_count(2)
+    changed, shared = shown(page), page.url
+    assert changed != before
+    page.go_back()
+    page.go_back()
+    expect(page.locator(".seed")).to_have_count(1)
+    assert (page.url, shown(page)) == (address, before)
+    page.goto(shared)  # an address can be given to somebody
+    expect(page.locator(".seed")).to_have_count(3)
+    holds(page, "all => document.querySelectorAll('#gallery figure').length === all", arg=len(changed))
+    assert shown(page) == changed
+    page.locator(".seed.less").get_by_role("button", name=re.compile("^Take")).click()
+    expect(page.locator(".seed.less")).to_have_count(0)
+
+
+def test_filters_and_shuffle(page: Page, server: Server) -> None:
+    open_song(page, server)
+    ordered = shown(page)
+    page.get_by_role("button", name="Shuffle").click()
+    holds(page, "location.search.includes('shuffle=')")
+    holds(page, OTHER, arg=ordered[0])
+    assert sorted(shown(page)) == sorted(ordered)
+    page.get_by_role("button", name="Best first").click()
+    page.locator("#filters summary").click()
+    page.get_by_label("Leave out what matches").fill("photo-00*")
+    page.get_by_label("Leave out what matches").press("Enter")
+    expect(page.locator("#gallery figure")).to_have_count(PICTURES - 9)
+    page.get_by_label("Only below the folder").fill("/nowhere")
+    page.get_by_label("Only below the folder").press("Enter")
+    expect(page.get_by_text("Nothing passes")).to_be_visible()
+    page.get_by_role("button", name="Take the filters away").click()
+    expect(page.locator("#gallery figure")).to_have_count(PICTURES)
+
+
+def test_a_picture_opens_large_and_leads_to_its_songs(page: Page, server: Server) -> None:
+    open_song(page, server)
+    page.locator("#gallery .open").first.click()
+    dialog = page.locator("#picture")
+    expect(dialog.locator("img")).to_be_visible()
+    first = dialog.get_attribute("aria-label")
+    page.keyboard.press("ArrowRight")
+    holds(
+        page, "before => document.getElementById('picture').getAttribute('aria-label') !== before", arg=first
+    )
+    dialog.get_by_role("button", name="Its songs").click()
+    expect(page.locator("#songs .song").first).to_be_visible()
+    assert "kind=music" in page.url
+
+
+def test_the_slideshow_follows_the_music(page: Page, server: Server) -> None:
+    open_song(page, server)
+    page.locator("#start-show").click()
+    expect(page.locator("#show img.on:not(.blur)")).to_be_visible()
+    holds(page, PLAYING)
+    page.keyboard.press("ArrowRight")
+    holds(page, "document.querySelectorAll('#show img:not(.blur)').length >= 1")
+    page.keyboard.press("Escape")
+    holds(page, "!document.fullscreenElement")
+    page.evaluate("document.getElementById('show').close()")
+    expect(page.locator("#show")).to_be_hidden()
+
+
+def test_by_keyboard_alone(page: Page, server: Server) -> None:
+    page.goto(server.address)
+    page.keyboard.press("/")
+    page.keyboard.type("song-02")
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#gallery figure[data-id]").first).to_be_visible()
+    for _ in range(80):  # from the search box on to the first picture
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('#gallery .open')"):
+            break
+    assert page.evaluate("document.activeElement.matches('#gallery .open')")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    expect(page.locator("#picture")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#picture")).to_be_hidden()
+    assert page.evaluate("document.activeElement.matches('#gallery .open')")  # focus comes back
+    page.locator("#pad-rail").get_by_role("slider", name="Lively").focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("What feels")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press(" ")
+    holds(page, PLAYING)
+
+
+def test_errors_are_told_in_words(page: Page, server: Server, tmp_path: Path) -> None:
+    page.expected = EXPECTED  # type: ignore[attr-defined]
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(bomb(40_000, 40_000))
+    page.goto(server.address)
+    drop(page, broken)
+    expect(page.get_by_role("heading", name="This file cannot be used").last).to_be_visible()
+    expect(page.locator(".state")).to_contain_text("million: not decoded")
+    page.goto(f"{server.address}/?like=up-forgotten")
+    expect(page.get_by_role("heading", name="This file was forgotten").last).to_be_visible()
+    page.get_by_role("button", name="Begin anew").click()
+    expect(page.get_by_role("heading", name="Drop a song")).to_be_visible()
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Page]:
+    """A page whose console may complain: its server goes away, or asks for a token."""
+    context = browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE_MS)
+    yield context.new_page()
+    context.close()
+
+
+def test_a_server_that_goes_away_and_comes_back(visitor: Page, sample_library: Path, tmp_path: Path) -> None:
+    with Server(sample_library, tmp_path) as first:
+        open_song(visitor, first)
+    visitor.get_by_role("button", name="Surprise me").click()
+    expect(visitor.get_by_role("alert").first).to_contain_text("does not answer")
+    with Server(sample_library, tmp_path, port=first.port):
+        expect(visitor.locator("#banner")).to_be_hidden()
+        expect(visitor.locator("#gallery figure[data-id]").first).to_be_visible()
+
+
+def test_the_gate_asks_for_the_token(visitor: Page, sample_library: Path, tmp_path: Path) -> None:
+    with Server(sample_library, tmp_path, "--token", "correct horse battery") as server:
+        visitor.goto(server.address)
+        visitor.get_by_label("Token").fill("not this one at all")
+        visitor.get_by_label("Token").press("Enter")
+        expect(visitor.get_by_text("That is not the token")).to_be_visible()
+        visitor.get_by_label("Token").fill("correct horse battery")
+        visitor.get_by_label("Token").press("Enter")
+        expect(visitor.get_by_text(f"{PICTURES} pictures")).to_be_visible()
+
+
+def test_the_page_notices_the_first_build(visitor: Page, tmp_path: Path) -> None:
+    from embedding.network import open_network
+
+    media = tmp_path / "media"
+    media.mkdir()
+    for seed in range(3):
+        photo(media / f"{seed}.png", seed)
+    with Server(tmp_path / "library", tmp_path) as server:
+        visitor.goto(server.address)
+        expect(visitor.get_by_text("no library here yet")).to_be_visible()
+        run_build(tmp_path / "library", open_network(), media)
+        expect(visitor.get_by_text("3 pictures and 0 songs")).to_be_visible()
