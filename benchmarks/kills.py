@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import victim
-from benchmarks.victim import Spec, read_content
+from benchmarks.victim import Spec, change_media, make_media, read_content
 from core.errors import AttuneError
 from core.progress import Progress, SilentProgress
 from core.settings import Settings
@@ -29,7 +29,6 @@ from indexer.library import Library, published
 from indexer.verify import verify
 
 FILES: Final = 140  # more than two batches
-_SONGS: Final = 10
 _PATIENCE_S: Final = 300.0
 CaseName = Literal["first build", "changes", "another network"]
 CASES: Final[tuple[CaseName, ...]] = ("first build", "changes", "another network")
@@ -144,27 +143,6 @@ def _case(name: CaseName, folder: Path, context: Any) -> Case:
         raise AttuneError(f"the build that was to be killed later failed by itself ({process.exitcode})")
     steps = spec.log.read_text().splitlines()
     return Case(name, library, media, network, steps, seconds, contents(spec.library))
-
-
-def make_media(folder: Path, count: int) -> None:
-    """Write files that are told apart by their bytes."""
-    folder.mkdir(parents=True)
-    for number in range(count):
-        suffix = "flac" if number < _SONGS else "jpg"
-        (folder / f"{number:03d}.{suffix}").write_bytes(b"content %d" % number)
-
-
-def change_media(folder: Path) -> None:
-    """Change, delete, rename and add some."""
-    files = sorted(folder.iterdir())
-    for file in files[5:25]:
-        file.write_bytes(file.read_bytes() + b", changed")
-    for file in files[25:45]:
-        file.unlink()
-    for file in files[45:65]:
-        file.rename(file.with_name(f"moved-{file.name}"))
-    for number in range(80):
-        (folder / f"new-{number:03d}.jpg").write_bytes(b"new %d" % number)
 
 
 def _other_network(folder: Path) -> Path:

@@ -22,6 +22,7 @@ from embedding.extraction import Extracted, content_of
 from embedding.media import Kind
 from embedding.workers import Job
 
+_SONGS: Final = 10
 _FILE_STEPS: Final = {
     "os.rename": "rename",
     "os.remove": "delete a file",
@@ -196,3 +197,24 @@ class _Durable:
                 shutil.copyfile(self._files[entry.inode()], target / name)
             else:
                 (target / name).touch()  # its name was durable, its bytes were not
+
+
+def make_media(folder: Path, count: int) -> None:
+    """Write files that are told apart by their bytes."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        suffix = "flac" if number < _SONGS else "jpg"
+        (folder / f"{number:03d}.{suffix}").write_bytes(b"content %d" % number)
+
+
+def change_media(folder: Path) -> None:
+    """Change, delete, rename and add some."""
+    files = sorted(folder.iterdir())
+    for file in files[5:25]:
+        file.write_bytes(file.read_bytes() + b", changed")
+    for file in files[25:45]:
+        file.unlink()
+    for file in files[45:65]:
+        file.rename(file.with_name(f"moved-{file.name}"))
+    for number in range(80):
+        (folder / f"new-{number:03d}.jpg").write_bytes(b"new %d" % number)
