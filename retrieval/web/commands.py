@@ -134,6 +134,10 @@ def _shown(host: str) -> str:
     """Return a host as it stands in an address that a browser can open."""
     import socket
 
-    if host in ("0.0.0.0", "::"):
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
         return socket.gethostname()
-    return f"[{host}]" if ":" in host else host
+    return f"[{host}]" if address.version == 6 else host
