@@ -39,7 +39,7 @@ def question_routes(service: Service) -> APIRouter:
                 seeds = ClientSeeds(opened, service.uploads)
                 asked = [seeds.known(like) for like in likes]
                 network, filters = opened.network, part.filters
-                answer = find(opened.library, network, seeds, likes, filters, heard, unlikes, wanted)
+                answer = find(opened.library, network, seeds, likes, filters, heard, unlikes, wanted=wanted)
                 return answer_json(answer, asked, opened, part.offset, part.limit)
 
         return JSONResponse(await service.questions.run(compute))
