@@ -14,7 +14,7 @@ from PIL import Image
 import cli
 from benchmarks import systems as comparison
 from core.errors import MediaError
-from embedding.media import Kind
+from embedding.backbones import Backbone
 from tests.training.affect_data import material_of
 from training import inputs, run_log
 from training.manifest import Row
@@ -42,12 +42,12 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         options += ["--images" if kind == "image" else "--music", str(tmp_path / f"{kind}.csv")]
 
     def known(
-        rows: list[Row], kind: Kind, names: Iterable[str], *_: object
+        rows: list[Row], backbone: Backbone, names: Iterable[str], *_: object
     ) -> tuple[Material, list[MediaError]]:
         whole = made[rows[0].path][0]
         places = np.array([made[row.path][1] for row in rows])
         taken = whole.take(places)
-        return Material(kind, rows, taken.targets, {"features": taken.inputs["features"]}), []
+        return Material(backbone.kind, rows, taken.targets, {"features": taken.inputs["features"]}), []
 
     monkeypatch.setattr(inputs, "material", known)
     monkeypatch.setattr(comparison, "systems", lambda: [Chance(), PolaritySum(), Attune()])

@@ -19,7 +19,9 @@ SAME = 0.97
 
 
 def item(place: int, artist: str | None = None, folder: str = "/a") -> Item:
-    return Item(place, "image", f"{folder}/{place}.jpg", NOWHERE, None, None, artist, None, place, 1)
+    return Item(
+        place, "image", f"{folder}/{place}.jpg", NOWHERE, None, None, artist, None, place, 1, None, 4, 3
+    )
 
 
 class Table:
