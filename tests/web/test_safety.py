@@ -4,6 +4,7 @@ import io
 import tempfile
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
@@ -280,7 +281,8 @@ def test_the_pool_refuses_what_would_wait_too_long() -> None:
                 group.start_soon(ask)
         return told
 
-    assert sorted(anyio.run(fill)) == ["answered", "answered", "busy"]
+    with ThreadPoolExecutor(1) as thread:  # the browser of other tests keeps a loop in this one
+        assert sorted(thread.submit(anyio.run, fill).result()) == ["answered", "answered", "busy"]
 
 
 def test_an_error_of_ours_shows_nothing_of_the_inside(
