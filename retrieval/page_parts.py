@@ -11,8 +11,7 @@ from pathlib import Path
 
 from core.artefacts import written_aside
 from core.errors import AttuneError, MediaError, printable
-from embedding.image import FORMATS, quiet_pillow, read_image
-from embedding.media import DECODER_ERRORS
+from embedding.showing import read_for_showing
 from retrieval.excerpt import mp3_excerpt
 from retrieval.forms import clock
 from retrieval.mood import CurvePoint
@@ -58,18 +57,7 @@ def thumbnail(path: str, side: int) -> bytes:
     Raises:
         MediaError: It cannot be read.
     """
-    from PIL import Image, ImageOps
-
-    try:
-        with quiet_pillow(), Image.open(path, formats=FORMATS) as image:
-            image.draft("RGB", (side, side))
-            small = ImageOps.exif_transpose(image).convert("RGB")
-    except DECODER_ERRORS:
-        # Not for Pillow: what reads camera RAW and HEIC gives a square, which gets its shape back.
-        picture = read_image(path)
-        scale = side / max(picture.width, picture.height)
-        shape = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-        small = Image.fromarray(picture.pixels).resize(shape)
+    small = read_for_showing(path, side, side)
     small.thumbnail((side, side))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=_QUALITY)
