@@ -17,7 +17,7 @@ from core.options import (
     WorkersOption,
     library_folder,
 )
-from retrieval.options import ExcludeOption, InOption, curation, filters
+from retrieval.options import ExcludeOption, InOption, curation, filters, require_writable
 
 if TYPE_CHECKING:
     from core.errors import MediaError
@@ -108,7 +108,7 @@ def soundtrack_command(
     if not folder.is_dir():
         raise UsageError(f"{printable(folder)}: no such folder")
     if m3u is not None:
-        _require_folder(m3u)
+        require_writable("--m3u", m3u)
     opened, net = open_library(library_folder(library), network)
     with opened, shown_progress(quiet=quiet) as progress:
         photos, lost = read_photos(folder, Seeds(opened, net), net, load_settings(workers), progress)
@@ -177,12 +177,5 @@ def _outputs(given: list[Path]) -> list[Path]:
     for path in given:
         if path.suffix.lower() not in _FORMS:
             raise UsageError(f"--output {printable(path)}: name it .mp4, .html or .json")
-        _require_folder(path)
+        require_writable("--output", path)
     return given
-
-
-def _require_folder(path: Path) -> None:
-    if path.is_dir():
-        raise UsageError(f"{printable(path)}: a folder; name a file in it")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"{printable(path)}: no such folder")
