@@ -42,11 +42,13 @@ class Readers:
                     worker.stop()
                 worker = Worker(self._settings, backbones)
             worker.give(Held(task))
-            outcome = None
-            while outcome is None:
+            ended({worker.connection: worker})
+            outcome = worker.take()
+            if outcome is None:  # it died on the file, which gets a second worker, as in a build
+                worker = go_on(worker, [])
+                assert worker is not None
                 ended({worker.connection: worker})
                 outcome = worker.take()
-                worker = go_on(worker, []) or worker if outcome is None else worker
         finally:
             self._idle.put(worker)
         if isinstance(outcome, MediaError):
