@@ -28,15 +28,24 @@ class Labelled:
 
 
 def systems() -> list[System]:
-    """Return the three references and the four systems, the weakest first."""
+    """Return the three references and the systems, the weakest first."""
     from training.systems.acp_net import ON_OUR_FEATURES, AcpNet
-    from training.systems.attune import Attune
+    from training.systems.attune import ACCURATELY, Attune
     from training.systems.chance import Chance
     from training.systems.l3_net import L3Net
     from training.systems.polarity_sum import PolaritySum
     from training.systems.spectrogram_acp import SpectrogramAcp
 
-    return [Chance(), L3Net(), SpectrogramAcp(), AcpNet(), ON_OUR_FEATURES, PolaritySum(), Attune()]
+    return [
+        Chance(),
+        L3Net(),
+        SpectrogramAcp(),
+        AcpNet(),
+        ON_OUR_FEATURES,
+        PolaritySum(),
+        Attune(),
+        ACCURATELY,
+    ]
 
 
 def gather(

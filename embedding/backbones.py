@@ -6,7 +6,7 @@ networks, or one of its own, which lies in the network's folder (`embedding.card
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ArtefactError
-from embedding.image import WHOLE, View
 from embedding.logmel import PATCH_SECONDS, logmel, patches
 from embedding.media import Kind
 from embedding.session import Device, Session
+from embedding.view import WHOLE, View
 
 WEIGHTS = Path(__file__).parent / "weights"
 
 PATCH_S = PATCH_SECONDS  # one row of music features: 187 frames, 256 samples apart, at 16 kHz
+
+Listening = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""From samples (mono, 16 kHz) to the rows of a music backbone: `moments_of`, or what equals it."""
 
 # Rows a run: on a CPU activations of more leave the cache, a GPU wants many at once.
 _BATCH: Mapping[Device, int] = {"cpu": 16, "cuda": 128}
@@ -47,7 +50,7 @@ class Backbone:
 
     The graph has one input and an output `features`, float32 (n, width). For pictures the input is uint8
     (n, side, side, 3) where `colours` is None, else float32 (n, 3, side, side). For music it is float32
-    (n, 187, 96): moments of `embedding.logmel`.
+    (n, 187, 96): moments of `embedding.logmel`; (n, 188, 96) where it takes the harmony with them.
 
     Attributes:
         name: Name and key of the kept features.
@@ -58,6 +61,7 @@ class Backbone:
         licence: SPDX identifier; the full record of the shipped ones is in NOTICE.md.
         view: The square that a picture becomes; means nothing for music.
         colours: How its colours are standardised; None: the graph takes them as they are.
+        harmony: Of music: whether moments come with what the notes say (`embedding.harmony`).
     """
 
     name: str
@@ -68,6 +72,7 @@ class Backbone:
     licence: str
     view: View = WHOLE
     colours: Colours | None = None
+    harmony: bool = False
 
     @property
     def id(self) -> str:
@@ -83,6 +88,15 @@ EFFICIENTNET_LITE0 = Backbone(
     width=2528,
     licence="Apache-2.0",
 )
+EFFICIENTNET_LITE2_FACES = Backbone(
+    name="efficientnet_lite2_faces",
+    kind="image",
+    path=WEIGHTS / "efficientnet_lite2_faces.onnx",
+    sha256="d584651f6138b40b3fa5f94c9894df78bed8ed7a9364aaa85c41bb7d7e3fca47",
+    width=3305,
+    licence="Apache-2.0 AND MIT",
+    view=View(416, "pad"),
+)
 MUSICNN_MSD = Backbone(
     name="musicnn_msd",
     kind="music",
@@ -91,8 +105,23 @@ MUSICNN_MSD = Backbone(
     width=1756,
     licence="ISC",
 )
+MUSICNN_HARMONY = Backbone(
+    name="musicnn_msd_harmony",
+    kind="music",
+    path=WEIGHTS / "musicnn_msd_harmony.onnx",
+    sha256="aa460bcc4817c7a4d0304ebb4f0ebb671c594061f19f46dba9a30302b6b24dab",
+    width=1815,
+    licence="ISC AND Apache-2.0",
+    harmony=True,
+)
 BACKBONES: dict[Kind, Backbone] = {"image": EFFICIENTNET_LITE0, "music": MUSICNN_MSD}
 """Those of the network `attune`, and of every network that brings none of its own."""
+
+ACCURATE: dict[Kind, Backbone] = {"image": EFFICIENTNET_LITE2_FACES, "music": MUSICNN_HARMONY}
+"""Those of the network `accurate`: dearer, and worth it."""
+
+SHIPPED: Mapping[str, Backbone] = {one.name: one for one in (*BACKBONES.values(), *ACCURATE.values())}
+"""All that any network may name."""
 
 
 class Backbones:
@@ -115,6 +144,11 @@ class Backbones:
         """The square that pictures must be read as."""
         return self._backbones["image"].view
 
+    @property
+    def listening(self) -> Listening:
+        """What makes the rows of music."""
+        return listening(self._backbones["music"])
+
     def features(self, kind: Kind, rows: NDArray[Any]) -> NDArray[np.float16]:
         """Return the features of prepared rows: pictures, or moments of music.
 
@@ -124,7 +158,7 @@ class Backbones:
         Args:
             kind: What they are.
             rows: Pixels, uint8 (n, side, side, 3), read as the backbone's `view` says; or moments, float32
-                (n, 187, 96).
+                (n, 187, 96), made by `listening`.
 
         Returns:
             float16, shape (n, width); a moment lasts `PATCH_S` seconds.
@@ -150,6 +184,18 @@ class Backbones:
             )
         limit = float(np.finfo(np.float16).max)
         return np.clip(features, -limit, limit).astype(np.float16)
+
+
+def listening(backbone: Backbone) -> Listening:
+    """Return what makes a music backbone's rows of samples."""
+    return moments_and_harmony if backbone.harmony else moments_of
+
+
+def moments_and_harmony(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return moments of samples with the recording's harmony beside each, float32 (n, 188, 96)."""
+    from embedding.harmony import beside
+
+    return beside(moments_of(samples), samples)
 
 
 def moments_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:

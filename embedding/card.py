@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from core.errors import ArtefactError
-from embedding.backbones import EFFICIENTNET_LITE0, MUSICNN_MSD, Backbone, Colours
-from embedding.image import View
+from embedding.backbones import SHIPPED, Backbone, Colours
 from embedding.media import Kind
+from embedding.view import SQUARES, View
 
 CARD: Final = "network.json"
 TOWERS: Final[Mapping[Kind, str]] = {"image": "image.onnx", "music": "music.onnx"}
-_SHIPPED: Final = {one.name: one for one in (EFFICIENTNET_LITE0, MUSICNN_MSD)}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,47}")
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -96,7 +95,7 @@ def describe_backbone(backbone: Backbone) -> str | dict[str, Any]:
 
 def is_shipped(backbone: Backbone) -> bool:
     """Say whether a backbone lies beside the shipped networks, for any network to name."""
-    return _SHIPPED.get(backbone.name) == backbone
+    return SHIPPED.get(backbone.name) == backbone
 
 
 def _backbone(folder: Path, kind: Kind, told: object) -> Backbone:
@@ -106,12 +105,12 @@ def _backbone(folder: Path, kind: Kind, told: object) -> Backbone:
         except (KeyError, TypeError, ValueError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise ArtefactError(f"{folder / CARD}: {kind}_backbone is described wrongly: {reason}") from error
-    shipped = _SHIPPED.get(told) if isinstance(told, str) else None
+    shipped = SHIPPED.get(told) if isinstance(told, str) else None
     if shipped is None or shipped.kind != kind:
-        known = next(one.name for one in _SHIPPED.values() if one.kind == kind)
+        known = ", ".join(repr(one.name) for one in SHIPPED.values() if one.kind == kind)
         raise ArtefactError(
             f"{folder}: the network was made for the {kind} backbone {told!r}, "
-            f"this version of Attune has {known!r}"
+            f"this version of Attune has {known}"
         )
     return shipped
 
@@ -132,8 +131,8 @@ def _own(folder: Path, kind: Kind, told: Mapping[str, Any]) -> Backbone:
 
 def _view(told: Mapping[str, Any]) -> View:
     fit, resample = told["fit"], told.get("resample", "bicubic")
-    if fit not in ("squash", "crop"):
-        raise ValueError(f"fit is {fit!r}, neither squash nor crop")
+    if fit not in SQUARES:
+        raise ValueError(f"fit is {fit!r}, none of {', '.join(SQUARES)}")
     if resample not in ("bicubic", "bilinear"):
         raise ValueError(f"resample is {resample!r}, neither bicubic nor bilinear")
     return View(_between(1, _LARGEST_SIDE, "size", told["size"]), fit, resample)

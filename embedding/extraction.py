@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,15 +13,12 @@ from numpy.typing import NDArray
 
 from core.artefacts import sha256_of
 from core.errors import MediaError, UnreachableMedia
-from embedding.backbones import Backbones, moments_of
-from embedding.image import MAX_PIXELS, View
+from embedding.backbones import Backbones, Listening
 from embedding.media import Kind
 from embedding.tags import Tags
+from embedding.view import MAX_PIXELS, View
 
 BATCH: Final = 128  # pictures that a GPU reads at once
-
-Spectrogram = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""From samples (mono, 16 kHz) to moments (n, 187, 96): `moments_of`, or what equals it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +51,8 @@ class Prepared(MediaFile):
     """A file as a backbone reads it.
 
     Attributes:
-        rows: Of a picture, pixels, uint8 (1, side, side, 3); of music, moments, float32 (n, 187, 96), or the
-            samples of which they are still to be made.
+        rows: Of a picture, pixels, uint8 (1, side, side, 3); of music, moments, float32 (n, 187 or 188, 96),
+            or the samples of which they are still to be made.
     """
 
     rows: NDArray[Any]
@@ -92,7 +89,7 @@ def prepare(
     path: Path,
     kind: Kind,
     view: View,
-    spectrogram: Spectrogram = moments_of,
+    listening: Listening,
     limits: Limits = NO_LIMITS,
 ) -> Prepared:
     """Decode one file.
@@ -101,20 +98,20 @@ def prepare(
         path: The file.
         kind: What it is taken for.
         view: The square that a picture becomes.
-        spectrogram: What makes moments of samples.
+        listening: What makes rows of samples.
         limits: What is larger is refused.
 
     Raises:
         MediaError: The file cannot be used, or somebody wrote it meanwhile; the reason says why.
     """
     before = _state_of(path)
-    prepared = _prepare(path, kind, view, spectrogram, limits)
+    prepared = _prepare(path, kind, view, listening, limits)
     if _state_of(path) != before:  # rows and content would be of two states of it
         raise UnreachableMedia(path, "it changed while it was read")
     return prepared
 
 
-def _prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram, limits: Limits) -> Prepared:
+def _prepare(path: Path, kind: Kind, view: View, listening: Listening, limits: Limits) -> Prepared:
     from embedding.audio import MAX_SECONDS, read_audio
     from embedding.dates import read_taken
     from embedding.image import read_image
@@ -140,7 +137,7 @@ def _prepare(path: Path, kind: Kind, view: View, spectrogram: Spectrogram, limit
         content=content_of(path),
         duration_s=sound.duration_s,
         tags=read_tags(path),
-        rows=spectrogram(sound.samples),
+        rows=listening(sound.samples),
     )
 
 
@@ -151,19 +148,19 @@ def extract(path: Path, kind: Kind, backbones: Backbones, limits: Limits = NO_LI
         MediaError: The file cannot be used; the reason says why.
         ArtefactError: The backbone's weights are missing or damaged.
     """
-    prepared = prepare(path, kind, backbones.view, limits=limits)
+    prepared = prepare(path, kind, backbones.view, backbones.listening, limits)
     return _extracted(prepared, backbones.features(kind, prepared.rows))
 
 
 def extract_in_batches(
-    outcomes: Iterable[Prepared | MediaError], backbones: Backbones, spectrogram: Spectrogram
+    outcomes: Iterable[Prepared | MediaError], backbones: Backbones, listening: Listening
 ) -> Iterator[Extracted | MediaError]:
     """Run backbones over prepared files, many pictures at once: what a GPU wants.
 
     Args:
         outcomes: Prepared files, and those that could not be; these pass through.
         backbones: What reads them.
-        spectrogram: What is still to be done to the rows of music.
+        listening: What is still to be done to the rows of music.
 
     Yields:
         As many outcomes; a picture when its batch is full or nothing more comes.
@@ -177,7 +174,7 @@ def extract_in_batches(
         if isinstance(outcome, MediaError):
             yield outcome
         elif outcome.kind == "music":  # many moments: a batch of its own
-            yield _extracted(outcome, backbones.features("music", spectrogram(outcome.rows)))
+            yield _extracted(outcome, backbones.features("music", listening(outcome.rows)))
         else:
             waiting.append(outcome)
             if len(waiting) == BATCH:

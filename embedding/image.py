@@ -2,9 +2,8 @@
 
     open → size check → decode (JPEG: at a reduced scale) → a mode of 8-bit channels → square → RGB → upright
 
-Where a backbone does not ask for more, the whole picture is squashed to the square: what lies at the edge of
-a photo belongs to its mood, and a crop would lose it. Turning comes last, on the small square, where it costs
-nothing.
+What becomes of a picture's shape is in `embedding.view`. Turning comes last, on the small square, where it
+costs nothing.
 """
 
 from __future__ import annotations
@@ -17,19 +16,18 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final, Literal
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MediaError, UnsupportedMedia
 from embedding.media import DECODER_ERRORS, RAW_SUFFIXES, damage, open_media
+from embedding.view import WHOLE, View, fitted, middle, padded, upright
 
 if TYPE_CHECKING:
     from PIL import Image
 
-SIDE: Final = 224
-MAX_PIXELS: Final = 250_000_000
 # A JPEG is decoded at 1/2, 1/4 or 1/8 as long as both sides stay above so many times the square's. Pixels
 # then differ from those of a full decode by less than 1 of 255 on average (a test holds it), and a photo of
 # 12 MP takes 30 ms for 120 ms. Just the square's would save another 7 ms and differ by half as much again.
@@ -44,26 +42,6 @@ _ORIENTATION: Final = 0x0112
 _WHITE: Final = (255, 255, 255, 255)
 _PILLOW = threading.Lock()
 _NO_LOG = logging.NullHandler()
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """How a picture of any shape becomes a small one.
-
-    Attributes:
-        side: Of the square, in pixels; the longest of a copy.
-        fit: `squash` makes a square of the whole picture, `crop` of its middle; `inside` a copy in its shape.
-        resample: How it is scaled.
-        max_pixels: A larger original is refused before it is decoded.
-    """
-
-    side: int = SIDE
-    fit: Literal["squash", "crop", "inside"] = "squash"
-    resample: Literal["bicubic", "bilinear"] = "bicubic"
-    max_pixels: int = MAX_PIXELS
-
-
-WHOLE: Final = View()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +128,16 @@ def _read_raw(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Pictu
             sizes = raw.sizes
             width, height = _check_size(path, (sizes.width, sizes.height), view)
             turned = sizes.flip in (5, 6)
-            upright = (height, width) if turned else (width, height)
+            shown = (height, width) if turned else (width, height)
             preview = _preview(path, raw, view, wide=width >= height)
             if preview is None:
                 developed = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
-                preview = _finish(path, Image.fromarray(developed), upright, 1, view)
+                preview = _finish(path, Image.fromarray(developed), shown, 1, view)
     except rawpy.LibRawError as error:
         detail = error.args[0] if error.args else ""
         text = detail.decode("ascii", "replace") if isinstance(detail, bytes) else str(detail)
         raise MediaError(path, f"damaged, or a RAW format that LibRaw does not know: {text[:80]}") from error
-    return Picture(preview.pixels, *upright)
+    return Picture(preview.pixels, *shown)
 
 
 def _preview(path: str | os.PathLike[str], raw: object, view: View, wide: bool) -> Picture | None:
@@ -189,25 +167,15 @@ def _finish(
     from PIL import Image
 
     resample = Image.Resampling[view.resample.upper()]
-    box = _middle(image.size) if view.fit == "crop" else None
-    small = eight_bit(path, image).resize(_fitted(image.size, view), resample, box, reducing_gap=2.0)
+    box = middle(image.size) if view.fit == "crop" else None
+    small = eight_bit(path, image).resize(fitted(image.size, view), resample, box, reducing_gap=2.0)
     if small.mode == "RGBA":
         small = Image.alpha_composite(Image.new("RGBA", small.size, _WHITE), small)
     pixels = np.asarray(small.convert("RGB"))
     width, height = size[::-1] if orientation in (5, 6, 7, 8) else size
-    return Picture(np.ascontiguousarray(_upright(pixels, orientation)), width, height)
-
-
-def _fitted(size: tuple[int, int], view: View) -> tuple[int, int]:
-    scale = min(1.0, view.side / max(size)) if view.fit == "inside" else 0.0
-    return (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))) if scale else (view.side,) * 2
-
-
-def _middle(size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Return the largest square in the middle of a picture: left, top, right, bottom."""
-    short = min(size)
-    left, top = ((length - short) / 2 for length in size)
-    return left, top, left + short, top + short
+    turned = upright(pixels, orientation)
+    shown = padded(turned, view.side) if view.fit == "pad" else turned
+    return Picture(np.ascontiguousarray(shown), width, height)
 
 
 def eight_bit(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
@@ -246,15 +214,6 @@ def _orientation(image: Image.Image) -> int | None:
     except DECODER_ERRORS:
         return None
     return value if isinstance(value, int) and 1 <= value <= 8 else None
-
-
-def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Apply an EXIF orientation (1 to 8) to (rows, columns, 3)."""
-    if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
-    flip_rows = orientation in (3, 4, 7, 8)
-    flip_columns = orientation in (2, 3, 6, 7)
-    return pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
 
 
 def is_heif(file: BinaryIO) -> bool:

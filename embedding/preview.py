@@ -37,7 +37,8 @@ class Thumbnail:
         """
         from PIL import Image
 
-        from embedding.image import View, read_image
+        from embedding.image import read_image
+        from embedding.view import View
 
         stream = io.BytesIO()
         picture = Image.fromarray(read_image(self.path, View(self.long_side, "inside")).pixels)

@@ -13,8 +13,9 @@ import os
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from core.errors import MediaError, UnsupportedMedia
-from embedding.image import FORMATS, MAX_PIXELS, eight_bit, is_heif, quiet_pillow
+from embedding.image import FORMATS, eight_bit, is_heif, quiet_pillow
 from embedding.media import DECODER_ERRORS, RAW_SUFFIXES, describe, open_media
+from embedding.view import MAX_PIXELS
 
 if TYPE_CHECKING:
     from PIL import Image

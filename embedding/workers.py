@@ -16,7 +16,6 @@ from embedding.extraction import (
     Extracted,
     Limits,
     Prepared,
-    Spectrogram,
     as_it_is,
     extract,
     extract_in_batches,
@@ -27,8 +26,8 @@ from embedding.worker import Held, Task, Worker, ended, go_on
 
 if TYPE_CHECKING:
     from core.settings import Settings
-    from embedding.backbones import Backbone, Backbones
-    from embedding.image import View
+    from embedding.backbones import Backbone, Backbones, Listening
+    from embedding.view import View
 
 Outcome = Extracted | MediaError
 Reader = Callable[[Iterable["Job"], "Settings", Mapping[Kind, "Backbone"]], Generator[Outcome]]
@@ -56,7 +55,7 @@ class _Decoding:
 
     job: Job
     view: View
-    spectrogram: Spectrogram
+    listening: Listening
 
     @property
     def path(self) -> Path:
@@ -70,14 +69,14 @@ class _Decoding:
 
     def run(self, _backbones: Backbones) -> Prepared:
         """Decode it."""
-        return prepare(self.path, self.kind, self.view, self.spectrogram, self.job.limits)
+        return prepare(self.path, self.kind, self.view, self.listening, self.job.limits)
 
 
 def extract_all(
     jobs: Iterable[Job],
     settings: Settings,
     backbones: Mapping[Kind, Backbone],
-    spectrogram: Spectrogram | None = None,
+    spectrogram: Listening | None = None,
 ) -> Generator[Outcome]:
     """Decode files in restartable processes, and run their backbones.
 
@@ -87,7 +86,8 @@ def extract_all(
         jobs: The files; each is taken when a worker is free for it, so any number of them is fine.
         settings: Number of workers, limits of time and memory of one file, the device.
         backbones: Of each kind, what makes the features.
-        spectrogram: On a GPU, what makes moments of samples there; None: the processes make them.
+        spectrogram: On a GPU, what makes moments of samples there; None: the processes make them, as they
+            do where the harmony comes with them.
 
     Yields:
         For each job, in the order in which they end, its features or why there are none.
@@ -96,16 +96,19 @@ def extract_all(
         ArtefactError: The backbones' weights are missing or damaged.
         NoDevice: The device cannot be used.
     """
-    from embedding.backbones import Backbones, moments_of
+    from embedding.backbones import Backbones, listening, moments_of
 
     if settings.device == "cpu":
         yield from _answers(jobs, settings, backbones)
         return
-    view, made = backbones["image"].view, moments_of if spectrogram is None else as_it_is
-    decodings = (_Decoding(job, view, made) for job in jobs)
+    there: Listening = listening(backbones["music"])
+    here: Listening = as_it_is
+    if spectrogram is not None and there is moments_of:
+        here, there = spectrogram, as_it_is
+    decodings = (_Decoding(job, backbones["image"].view, there) for job in jobs)
     with contextlib.closing(_answers(decodings, settings, backbones)) as answers:
         on_device = Backbones(backbones, device=settings.device)
-        yield from extract_in_batches(answers, on_device, spectrogram or as_it_is)
+        yield from extract_in_batches(answers, on_device, here)
 
 
 def _answers(

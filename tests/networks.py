@@ -10,8 +10,8 @@ import numpy as np
 from core.artefacts import sha256_of
 from embedding.backbones import BACKBONES, Backbone, Colours
 from embedding.card import describe_backbone
-from embedding.image import View
 from embedding.network import DIM
+from embedding.view import View
 
 
 def write_network(

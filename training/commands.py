@@ -29,6 +29,10 @@ def train_command(
     images: ImagesOption,
     music: MusicOption,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the new network.")],
+    accurate: Annotated[
+        bool,
+        typer.Option("--accurate", help="Use the encoders of the network `accurate`: dearer and better."),
+    ] = False,
     image_backbone: Annotated[
         str | None,
         typer.Option(
@@ -51,7 +55,7 @@ def train_command(
     from core.errors import AttuneError, printable
     from core.settings import default_cache, load_settings
     from core.terminal import out, shown_progress
-    from embedding.backbones import BACKBONES
+    from embedding.backbones import ACCURATE, BACKBONES
     from embedding.session import choose_device
     from training.tables import print_device, print_left_out, print_out_of_fold
 
@@ -68,7 +72,7 @@ def train_command(
         tempfile.TemporaryDirectory(prefix="attune-encoder-") as aside,
         shown_progress(quiet=quiet) as progress,
     ):
-        backbones = dict(BACKBONES)
+        backbones = dict(ACCURATE if accurate else BACKBONES)
         if image_backbone is not None:
             backbones["image"] = bring(image_backbone, Path(aside))
         skipped = train(

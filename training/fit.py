@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.losses import Targets, head_loss
+from training.losses import Targets, folded, head_loss, quadrant_loss
 
 CLIP = 6.0
 """Standard deviations beyond which a feature is cut: a picture unlike all others must not run away."""
@@ -28,23 +28,26 @@ class Recipe:
         l2: Weight of the squared norm of the heads.
         point_share: Weight of the squared error of valence and arousal beside polarity's cross-entropy;
             the smaller it is, the smoother are these two heads.
+        quadrant_share: Weight of the cross-entropy of quadrants beside that of polarity. Above 0, the heads
+            have a logit for each quadrant, from which polarity follows.
         gains: Blocks of features as (first, last, gain): a gain below 1 makes a block dearer to use.
     """
 
     l2: float
     point_share: float = 1.0
+    quadrant_share: float = 0.0
     gains: tuple[tuple[int, int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Standardisation and linear heads: raw = clip((features - mean) / scale) @ weights + bias.
+    """Standardisation and linear heads: clip((features - mean) / scale) @ weights + bias, folded where it is of quadrants.
 
     Attributes:
         mean: float32 (D,).
         scale: float32 (D,), above 0.
-        weights: float32 (D, 5): three logits of polarity, valence, arousal.
-        bias: float32 (5,).
+        weights: float32 (D, 5): three logits of polarity, valence, arousal; or (D, 6): of quadrants.
+        bias: float32 (5,) or (6,).
     """
 
     mean: NDArray[np.float32]
@@ -55,7 +58,13 @@ class Heads:
     def raw(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the raw outputs (N, 5) of features (N, D)."""
         standard = np.clip((features - self.mean) / self.scale, -CLIP, CLIP)
-        return np.asarray(standard @ self.weights + self.bias, np.float32)
+        outputs = torch.from_numpy(standard @ self.weights + self.bias)
+        return (folded(outputs) if self.of_quadrants else outputs).numpy()
+
+    @property
+    def of_quadrants(self) -> bool:
+        """Whether there is a logit for each quadrant: polarity's are folded from them."""
+        return self.weights.shape[1] == 6
 
 
 def fit_heads(
@@ -88,13 +97,17 @@ def fit_heads(
     scale = scale.astype(np.float32)
     standard = torch.from_numpy(np.clip((features - mean) / scale, -CLIP, CLIP))
     set_of = torch.from_numpy(targets.sets)
-    weights = torch.zeros(standard.shape[1], 5, requires_grad=True)
-    shifts = torch.zeros(int(targets.sets.max()) + 1, 5, requires_grad=True)
+    outputs = 6 if recipe.quadrant_share else 5
+    weights = torch.zeros(standard.shape[1], outputs, requires_grad=True)
+    shifts = torch.zeros(int(targets.sets.max()) + 1, outputs, requires_grad=True)
     solver = torch.optim.LBFGS([weights, shifts], max_iter=CHECK_EVERY, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         solver.zero_grad()
-        loss = head_loss(standard @ weights + shifts[set_of], targets, recipe.point_share)
+        raw = standard @ weights + shifts[set_of]
+        loss = head_loss(folded(raw) if recipe.quadrant_share else raw, targets, recipe.point_share)
+        if recipe.quadrant_share:
+            loss = loss + recipe.quadrant_share * quadrant_loss(raw, targets)
         loss = loss + 0.5 * recipe.l2 * (weights**2).sum() + 0.5 * _SET_SHIFT_L2 * (shifts**2).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss

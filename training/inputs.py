@@ -1,6 +1,7 @@
 """Labelled files as the systems of the comparison read them: features, pixels, descriptors, spectrograms.
 
     features      float32 (N, D)            the backbone's, widened by `training.semantics`; means over a song
+    accurate features  float32 (N, D)       the same of the network `accurate`
     pixels        uint8   (N, 64, 64, 3)    the squashed picture that the backbone sees, at a smaller size
     descriptors   float32 (N, 193)          `training.descriptors.describe`
     spectrogram   float16 (N, 64, 469)      log-mel of the first 30 s, in decibels
@@ -22,9 +23,9 @@ from numpy.typing import NDArray
 from core.artefacts import written_aside
 from core.errors import MediaError
 from core.progress import Progress, SilentProgress
-from embedding.backbones import Backbone
+from embedding.backbones import ACCURATE, Backbone
 from embedding.session import Device
-from training.features import cache_key, features_of
+from training.features import Gathered, cache_key, features_of
 from training.losses import targets_of
 from training.manifest import Row
 from training.semantics import widened
@@ -69,11 +70,18 @@ def material(
     inputs: dict[Input, NDArray[np.generic]] = {}
     for name in names:
         if name == "features":
-            means = np.stack([one.astype(np.float32).mean(axis=0) for one in gathered.features])
-            inputs[name] = widened(means, backbone)
+            inputs[name] = _means(gathered, backbone)
+        elif name == "accurate features":
+            other = ACCURATE[backbone.kind]
+            inputs[name] = _means(features_of(gathered.rows, other, cache, workers, listener, device), other)
         else:
             inputs[name] = _computed(gathered.rows, name, cache, workers, listener)
     return Material(backbone.kind, gathered.rows, targets_of(gathered.rows), inputs), gathered.skipped
+
+
+def _means(gathered: Gathered, backbone: Backbone) -> NDArray[np.float32]:
+    means = np.stack([one.astype(np.float32).mean(axis=0) for one in gathered.features])
+    return widened(means, backbone)
 
 
 def pixels(path: Path) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from training.manifest import Row, polarity_codes, reference_points
+from training.manifest import QUADRANT_POLARITY, Row, polarity_codes, reference_points
 
 POLARITY_VALENCE = (0.5, 0.0, -0.5)
 """Valence that stands for a polarity (positive, neutral, negative) where no rating or quadrant is known."""
@@ -25,15 +25,17 @@ class Targets:
         sets: int64 (N,), number of each row's data set.
         polarity: int64 (N,), 0 positive, 1 neutral, 2 negative, -1 unknown.
         points: float32 (N, 2), valence and arousal in [-1, 1], NaN where unknown.
+        quadrants: int64 (N,), 0 to 3 for Q1 to Q4, -1 unknown.
     """
 
     sets: NDArray[np.int64]
     polarity: NDArray[np.int64]
     points: NDArray[np.float32]
+    quadrants: NDArray[np.int64]
 
     def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Targets:
         """Return the targets of some rows."""
-        return Targets(self.sets[rows], self.polarity[rows], self.points[rows])
+        return Targets(self.sets[rows], self.polarity[rows], self.points[rows], self.quadrants[rows])
 
 
 def targets_of(rows: Sequence[Row]) -> Targets:
@@ -43,7 +45,9 @@ def targets_of(rows: Sequence[Row]) -> Targets:
     points = reference_points(rows)
     implied = np.array([*POLARITY_VALENCE, np.nan])[polarity]
     points[:, 0] = np.where(np.isnan(points[:, 0]), implied, points[:, 0])
-    return Targets(sets.astype(np.int64), polarity, points.astype(np.float32))
+    names = {quadrant: code for code, quadrant in enumerate(QUADRANT_POLARITY)}
+    quadrants = np.array([names[row.quadrant] if row.quadrant else -1 for row in rows], np.int64)
+    return Targets(sets.astype(np.int64), polarity, points.astype(np.float32), quadrants)
 
 
 def balanced_weights(sets: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -89,6 +93,22 @@ def head_loss(raw: Tensor, targets: Targets, point_share: float) -> Tensor:
         goal = torch.from_numpy(np.nan_to_num(targets.points[:, axis]))
         loss = loss + point_share * (weights * (points[:, axis] - goal) ** 2).sum()
     return loss
+
+
+def folded(raw: Tensor) -> Tensor:
+    """Return outputs with a logit for each polarity (N, 5) of those with one for each quadrant (N, 6).
+
+    Anger and sorrow are both negative and sound unlike: the chance of either is the sum of theirs.
+    """
+    negative = torch.logsumexp(raw[:, 1:3], dim=1, keepdim=True)
+    return torch.cat([raw[:, :1], raw[:, 3:4], negative, raw[:, 4:]], dim=1)
+
+
+def quadrant_loss(raw: Tensor, targets: Targets) -> Tensor:
+    """Return the cross-entropy of quadrants, a scalar, of outputs (N, 6): their logits first."""
+    weights = torch.from_numpy(balanced_weights(targets.sets, targets.quadrants))
+    known = torch.from_numpy(targets.quadrants.clip(min=0))
+    return (weights * functional.cross_entropy(raw[:, :4], known, reduction="none")).sum()
 
 
 def held_out_loss(raw: NDArray[np.float32], targets: Targets, point_share: float) -> float:

@@ -43,7 +43,7 @@ class Semantics(nn.Module):
         stored = _stored()
         self.register_buffer("weights", torch.from_numpy(stored["weights"].astype(np.float32)))
         self.register_buffer("bias", torch.from_numpy(stored["bias"].astype(np.float32)))
-        self.register_buffer("names", torch.from_numpy(stored["names"].astype(np.float32)))
+        self.register_buffer("names", names_of_classes())
 
     def forward(self, features: Tensor) -> Tensor:
         """Return (N, 2528 + 384) of the image backbone's features (N, 2528)."""
@@ -65,6 +65,11 @@ def widened(features: NDArray[np.float32], backbone: Backbone) -> NDArray[np.flo
     """Return float32 (N, H) of a backbone's features (N, D); the shipped pictures' 2528 become 2912."""
     with torch.no_grad():
         return np.asarray(widening(backbone)(torch.from_numpy(features)).numpy())
+
+
+def names_of_classes() -> Tensor:
+    """Return what the names of the 1000 classes mean, float32 (1000, 384)."""
+    return torch.from_numpy(_stored()["names"].astype(np.float32))
 
 
 @cache

@@ -15,8 +15,9 @@ from core.errors import ArtefactError, UsageError
 from embedding import network as networks
 from embedding.backbones import BACKBONES, WEIGHTS, Backbones, prepared
 from embedding.card import describe_backbone, read_backbones
-from embedding.image import View, read_image
+from embedding.image import read_image
 from embedding.network import SHIPPED, open_network, shipped_names
+from embedding.view import View
 from tests.media_factory import photo
 from tests.networks import write_image_backbone, write_network
 

@@ -12,9 +12,9 @@ from core.errors import AttuneError, MediaError
 from core.settings import Settings
 from embedding.backbones import BACKBONES, Backbones, moments_of
 from embedding.extraction import BATCH, Prepared, as_it_is, extract, extract_in_batches, prepare
-from embedding.image import WHOLE
 from embedding.media import Kind
 from embedding.session import choose_device
+from embedding.view import WHOLE
 from embedding.workers import Job, extract_all
 from tests.e2e.command import attune
 from tests.media_factory import damaged, photo, song
@@ -63,7 +63,7 @@ def test_batches_give_what_files_give_one_by_one(tmp_path: Path) -> None:
     files.insert(2, (song(tmp_path / "song.flac", 1, seconds=7.0), "music"))
     backbones = Backbones(BACKBONES)
     broken = MediaError(damaged(tmp_path / "broken.jpg", "text"), "damaged")
-    prepared: list[Prepared | MediaError] = [prepare(path, kind, WHOLE) for path, kind in files]
+    prepared: list[Prepared | MediaError] = [prepare(path, kind, WHOLE, moments_of) for path, kind in files]
     prepared.insert(1, broken)
     outcomes = list(extract_in_batches(prepared, backbones, as_it_is))
     assert broken in outcomes
@@ -118,7 +118,7 @@ def test_a_gpu_gives_what_the_cpu_gives(tmp_path: Path) -> None:
 
 def test_moments_are_made_where_they_are_wanted(tmp_path: Path) -> None:
     path = song(tmp_path / "song.flac", 1, seconds=7.0)
-    here = prepare(path, "music", WHOLE)
+    here = prepare(path, "music", WHOLE, moments_of)
     later = prepare(path, "music", WHOLE, as_it_is)
     assert later.rows.ndim == 1
     np.testing.assert_array_equal(moments_of(later.rows), here.rows)

@@ -17,7 +17,8 @@ from PIL import Image
 
 from core.errors import MediaError, UnsupportedMedia
 from embedding import image as decoder
-from embedding.image import SIDE, read_image
+from embedding.image import read_image
+from embedding.view import SIDE
 from tests.camera_factory import dng, heic
 from tests.media_factory import IMAGE_DAMAGE, IMAGE_SUFFIXES, bomb, damaged, photo, scene
 

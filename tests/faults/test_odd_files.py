@@ -22,10 +22,10 @@ from benchmarks.victim import read_content
 from core.errors import MediaError, UnreachableMedia
 from core.progress import SilentProgress
 from core.settings import Settings
-from embedding.backbones import BACKBONES, Backbones
+from embedding.backbones import BACKBONES, Backbones, moments_of
 from embedding.extraction import content_of, extract, prepare
-from embedding.image import WHOLE
 from embedding.network import SHIPPED, Network, open_network
+from embedding.view import WHOLE
 from embedding.workers import Job, Reader
 from indexer.build import Request, build
 from indexer.library import read_status
@@ -132,7 +132,7 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
         assert {Path(one.stamp.path).name for one in found.refused} == {"pipe.jpg", "socket.flac"}
         assert found.missing == []
     with pytest.raises(MediaError, match="not a regular file"):
-        prepare(folder / "pipe.jpg", "image", WHOLE)
+        prepare(folder / "pipe.jpg", "image", WHOLE, moments_of)
     build_quietly(tmp_path / "library", folder, SHIPPED)
     assert len(contents(tmp_path / "library")) == 1
     assert len(read_status(tmp_path / "library").skipped) == 2

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from tests.training.affect_data import material_of
 from training.calibration import fit_probability, fit_reading
 from training.fit import CHECK_EVERY, Heads, Recipe, fit_heads
 from training.folds import deal
+from training.losses import folded
 from training.systems.attune import Check, hold_out
 from training.systems.space import Shape, Space
 from training.systems.system import Material
@@ -35,10 +38,27 @@ def test_a_set_that_rates_higher_does_not_shift_the_heads() -> None:
     side = material_of("image", seed=2)
     points = side.targets.points.copy()
     points[side.targets.sets == 1, 0] += 0.4
-    shifted = type(side.targets)(side.targets.sets, side.targets.polarity, points)
+    shifted = replace(side.targets, points=points)
     plain, other = (fit_heads(_features(side), targets, RECIPE, STEPS) for targets in (side.targets, shifted))
     moved = other.raw(_features(side))[:, 3] - plain.raw(_features(side))[:, 3]
     assert moved.std() < 0.02
+
+
+def test_heads_of_quadrants_tell_polarities_and_more() -> None:
+    side, unseen = material_of("music", seed=2), material_of("music", seed=3)
+    heads = fit_heads(_features(side), side.targets, replace(RECIPE, quadrant_share=1.0), STEPS)
+    raw = heads.raw(_features(unseen))
+    assert heads.weights.shape[1] == 6
+    assert raw.shape == (len(unseen), 5)
+    assert np.mean(raw[:, :3].argmax(axis=1) == unseen.targets.polarity) > 0.8
+
+
+def test_folding_adds_the_chances_of_both_negative_quadrants() -> None:
+    given = torch.randn(7, 6)
+    shares = torch.softmax(given[:, :4], dim=1)
+    expected = torch.stack([shares[:, 0], shares[:, 3], shares[:, 1] + shares[:, 2]], dim=1)
+    assert torch.allclose(torch.softmax(folded(given)[:, :3], dim=1), expected, atol=1e-6)
+    assert torch.equal(folded(given)[:, 3:], given[:, 4:])
 
 
 def test_whoever_watches_may_stop_the_learning() -> None:

@@ -31,6 +31,7 @@ def test_the_loss_is_what_a_slow_loop_says() -> None:
         sets=np.array([0, 0, 0, 1, 1]),
         polarity=np.array([0, 1, 1, 2, -1]),
         points=np.array([[0.5, np.nan], [0, 0.2], [0.1, -0.4], [np.nan, np.nan], [-0.6, 0.9]], np.float32),
+        quadrants=np.full(5, -1),
     )
     raw = random.normal(size=(5, 5)).astype(np.float32)
     expected = 0.0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from embedding.backbones import BACKBONES, Backbones, moments_of
 from embedding.extraction import as_it_is, extract, extract_in_batches, prepare
-from embedding.image import WHOLE
+from embedding.view import WHOLE
 from tests.media_factory import song
 from training.spectrograms import TOLERANCE, TorchSpectrogram, spectrogram_on
 

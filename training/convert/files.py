@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import onnx
     import torch
 
 log = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).parents[2] / "embedding" / "weights"
 IMAGE_FILE = WEIGHTS / "efficientnet_lite0.onnx"
+IMAGE_AND_FACES_FILE = WEIGHTS / "efficientnet_lite2_faces.onnx"
+MUSIC_AND_HARMONY_FILE = WEIGHTS / "musicnn_msd_harmony.onnx"
 MUSIC_FILE = WEIGHTS / "musicnn_msd.onnx"
 TAGS_FILE = WEIGHTS / "musicnn_msd_tags.json"
 
@@ -47,6 +50,16 @@ def export(module: torch.nn.Module, example: torch.Tensor, *, input_name: str, p
         # The older exporter folds batch norms into convolutions and numbers its nodes alike every time.
         dynamo=False,
     )
+    return _tell(path)
+
+
+def write(model: onnx.ModelProto, path: Path) -> str:
+    """Write a graph that was put together by hand; return the file's SHA-256."""
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return _tell(path)
+
+
+def _tell(path: Path) -> str:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     log.info("%s  %s  %.1f MB", digest, path.name, path.stat().st_size / 1e6)
     return digest

@@ -57,8 +57,15 @@ def original() -> Any:
 
 
 def normalise(pixels: torch.Tensor) -> torch.Tensor:
-    """Turn uint8 `(N, H, W, 3)` into the float32 `(N, 3, H, W)` that the network was trained on."""
-    return (pixels.float().permute(0, 3, 1, 2) - 127.0) / 128.0
+    """Turn 0 to 255 into what the networks were trained on."""
+    return (pixels - 127.0) / 128.0
+
+
+def mean_and_spread(maps: torch.Tensor) -> list[torch.Tensor]:
+    """Return mean and standard deviation over space, each `(N, C)`, of `(N, C, H, W)`."""
+    mean = maps.mean((2, 3), keepdim=True)
+    variance = ((maps - mean) ** 2).mean((2, 3))
+    return [mean.flatten(1), variance.sqrt()]
 
 
 def build(network: Any) -> torch.nn.Module:
@@ -72,11 +79,6 @@ def build(network: Any) -> torch.nn.Module:
     """
     import torch
 
-    def mean_and_spread(maps: torch.Tensor) -> list[torch.Tensor]:
-        mean = maps.mean((2, 3), keepdim=True)
-        variance = ((maps - mean) ** 2).mean((2, 3))
-        return [mean.flatten(1), variance.sqrt()]
-
     class Features(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -84,7 +86,7 @@ def build(network: Any) -> torch.nn.Module:
 
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             net = self.network
-            x = net._swish(net._bn0(net._conv_stem(normalise(pixels))))
+            x = net._swish(net._bn0(net._conv_stem(normalise(pixels.float().permute(0, 3, 1, 2)))))
             stages: list[torch.Tensor] = []
             for index, block in enumerate(net._blocks):
                 x = block(x)

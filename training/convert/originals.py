@@ -31,7 +31,7 @@ def image_features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     for end in image.STAGE_ENDS:
         network._blocks[end].register_forward_hook(lambda _block, _args, out: stages.append(out.numpy()))
     with torch.no_grad():
-        head = network.extract_features(image.normalise(torch.tensor(pixels)))
+        head = network.extract_features(image.normalise(torch.tensor(pixels).float().permute(0, 3, 1, 2)))
         parts = [network._avg_pooling(head).flatten(1).numpy()]
     for maps in stages:
         parts += [maps.mean((2, 3)), maps.std((2, 3))]

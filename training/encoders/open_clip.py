@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from core.artefacts import sha256_of
 from core.errors import ArtefactError, AttuneError, UsageError
 from embedding.backbones import Backbone, Colours, prepared
-from embedding.image import View
 from embedding.session import Session
+from embedding.view import View
 
 SCHEME = "open_clip:"
 TOLERANCE = 1e-3

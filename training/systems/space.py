@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from embedding.media import Kind
 from embedding.network import DIM
 from training.fit import CLIP, Heads
+from training.losses import folded
 
 KNOTS = 33
 """Points of the distribution of valence and arousal that a tower remembers."""
@@ -163,6 +164,7 @@ class Tower(nn.Module):
         self.register_buffer("weights", torch.from_numpy(heads.weights))
         self.register_buffer("raw_bias", torch.from_numpy(heads.bias))
         self.space = space
+        self._of_quadrants = heads.of_quadrants
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return embeddings (N, 128), unit length, and affect (N, 5) of features (N, D)."""
@@ -171,5 +173,6 @@ class Tower(nn.Module):
     def read(self, widened: Tensor) -> tuple[Tensor, Tensor]:
         """Return the same of features that are widened already, (N, H)."""
         standard = torch.clamp((widened - self.mean) / self.scale, -CLIP, CLIP)
-        vectors, affect = self.space(standard @ self.weights + self.raw_bias)
+        raw = standard @ self.weights + self.raw_bias
+        vectors, affect = self.space(folded(raw) if self._of_quadrants else raw)
         return vectors, affect

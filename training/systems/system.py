@@ -13,7 +13,7 @@ from embedding.media import Kind
 from training.losses import Targets
 from training.manifest import Row
 
-Input = Literal["features", "pixels", "descriptors", "spectrogram"]
+Input = Literal["features", "accurate features", "pixels", "descriptors", "spectrogram"]
 """How a file may be given to a system: see `training.inputs`."""
 
 

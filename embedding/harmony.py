@@ -1,0 +1,222 @@
+"""What a recording's notes say of its mood: key and mode, chords, how they move, density, register, pulse.
+
+Major against minor, and what is like it, tells glad from sad where timbre does not. 59 numbers, all of them
+plain functions of the notes that `embedding.notes` hears; the mean over its stretches.
+
+Key profiles: Krumhansl, Kessler 1982; Temperley, Music and Probability, 2007. Tonal centroid: Harte,
+Sandler, Gasser, AMCMM 2006.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.logmel import BANDS
+from embedding.notes import FRAMES_PER_S, LOWEST, Notes, listen, stretches
+
+WIDTH = 59
+
+Profile = NDArray[np.float64]
+
+_KRUMHANSL = (
+    (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
+    (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
+)
+_TEMPERLEY = (
+    (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400),
+    (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330),
+)
+_CHORDS = (
+    (0, 4, 7),
+    (0, 3, 7),
+    (0, 3, 6),
+    (0, 4, 8),
+    (0, 5, 7),
+)  # major, minor, diminished, augmented, suspended
+_ROUGH = (0.0, 1.0, 0.7, 0.3, 0.15, 0.1, 0.9)  # of the interval classes, unison to tritone
+_PITCHES = np.arange(LOWEST, LOWEST + 88)
+_AUDIBLE, _SOUNDS, _STRIKES = 0.25, 0.4, 0.5
+_BEAT = 43  # frames of half a second
+_LAGS = (25, 110)  # frames between pulses: 207 to 47 a minute
+
+
+def describe(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the descriptors of a recording, float32 (59,), finite.
+
+    Args:
+        samples: Mono, 16 kHz, (S,), full scale 1; at least one.
+
+    Raises:
+        ArtefactError: The weights are missing or damaged.
+    """
+    said = np.stack([descriptors(listen(one)) for one in stretches(samples)])
+    return np.asarray(said.mean(axis=0), np.float32)
+
+
+def beside(moments: NDArray[np.float32], samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Put a recording's descriptors under each of its moments, as one frame more.
+
+    Args:
+        moments: float32 (n, 187, 96).
+        samples: What they were made of.
+
+    Returns:
+        float32 (n, 188, 96); the last frame holds the descriptors and zeros.
+    """
+    frame = np.zeros(BANDS, np.float32)
+    frame[:WIDTH] = describe(samples)
+    return np.concatenate([moments, np.broadcast_to(frame, (len(moments), 1, BANDS))], axis=1)
+
+
+def descriptors(notes: Notes) -> NDArray[np.float32]:
+    """Return the 59 descriptors of what was heard in one stretch."""
+    loud = np.where(notes.sounding > _AUDIBLE, notes.sounding, 0.0).astype(np.float64)
+    classes = _classes(loud)
+    parts = [
+        _key(classes),
+        _from_tonic(_shares(classes.sum(axis=0))),
+        *_harmony(_beats(classes)),
+        _texture(notes),
+        _voices(notes, loud),
+        _pulse(notes.struck.sum(axis=1, dtype=np.float64)),
+    ]
+    return np.nan_to_num(np.concatenate(parts)).astype(np.float32)
+
+
+def _classes(pitches: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum pitches (frames, 88) over octaves: (frames, 12), C first."""
+    return np.stack([pitches[:, one == _PITCHES % 12].sum(axis=1) for one in range(12)], axis=1)
+
+
+def _shares(profile: NDArray[np.float64]) -> Profile:
+    return np.asarray(profile / (profile.sum() + 1e-9))
+
+
+def _keys(profile: Profile, kind: tuple[tuple[float, ...], ...]) -> tuple[Profile, Profile]:
+    """Return how well a profile (12,) fits the twelve major and the twelve minor keys: correlations."""
+    major, minor = (_correlations(profile, _turned(np.array(one))) for one in kind)
+    return major, minor
+
+
+def _key(classes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return mode and clarity of the key, over all and over thirds."""
+    whole = _mode(_shares(classes.sum(axis=0)))
+    thirds = np.array([_mode(_shares(part.sum(axis=0))) for part in np.array_split(classes, 3)])
+    mode, _, clarity, _ = thirds.mean(axis=0)
+    return np.array([*whole, mode, thirds[:, 0].std(), thirds[:, 1].mean(), clarity])
+
+
+def _mode(profile: Profile) -> list[float]:
+    """Return major less minor by two sets of profiles, the best fit, and its lead over the next."""
+    major, minor = _keys(profile, _KRUMHANSL)
+    other_major, other_minor = _keys(profile, _TEMPERLEY)
+    fits = np.sort(np.concatenate([major, minor]))
+    return [major.max() - minor.max(), other_major.max() - other_minor.max(), fits[-1], fits[-1] - fits[-2]]
+
+
+def _from_tonic(profile: Profile) -> NDArray[np.float64]:
+    """Return the profile from the likeliest tonic on, its contrasts of mode, and its entropy."""
+    tonic = int(np.concatenate(_keys(profile, _KRUMHANSL)).argmax()) % 12
+    turned = np.roll(profile, -tonic)
+    contrasts = [turned[4] - turned[3], turned[9] - turned[8], turned[11] - turned[10]]
+    return np.array([*np.sqrt(turned), *contrasts, -(profile * np.log(profile + 1e-9)).sum()])
+
+
+def _beats(classes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum over half seconds, leaving out what is nearly silent: (beats, 12)."""
+    count = len(classes) // _BEAT
+    beats = classes[: count * _BEAT].reshape(count, _BEAT, 12).sum(axis=1)
+    loudness = beats.sum(axis=1)
+    heard = loudness[loudness > 0]
+    kept = beats[loudness > 0.1 * np.median(heard)] if len(heard) else beats[:0]
+    return kept if len(kept) >= 3 else np.full((3, 12), 1 / 12)
+
+
+def _harmony(beats: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Return chords, how they move, and how rough they are."""
+    unit = beats / np.linalg.norm(beats, axis=1, keepdims=True)
+    fits = (unit @ _chords().T).reshape(len(beats), len(_CHORDS), 12)
+    best = fits.reshape(len(beats), -1).argmax(axis=1) // 12
+    kinds = [float(np.mean(best == kind)) for kind in range(len(_CHORDS))]
+    by_kind = fits.max(axis=2)
+    glad = by_kind[:, 0] - by_kind[:, 1]
+    dark = by_kind[:, 2] - by_kind[:, :2].max(axis=1)
+    chords = np.array([*kinds, glad.mean(), glad.std(), by_kind.max(axis=1).mean(), dark.mean()])
+
+    shares = beats / beats.sum(axis=1, keepdims=True)
+    centroids = shares @ _tonal_axes().T
+    steps = np.linalg.norm(np.diff(centroids, axis=0), axis=1)
+    strayed = np.linalg.norm(centroids, axis=1)
+    movement = np.array([steps.mean(), strayed.mean(), np.linalg.norm(centroids.mean(axis=0))])
+
+    apart = np.abs(np.arange(12)[:, None] - np.arange(12))
+    apart = np.minimum(apart, 12 - apart)
+    together = (shares[:, :, None] * shares[:, None]).mean(axis=0)
+    intervals = np.array([together[apart == one].sum() for one in range(7)])
+    return [chords, movement, np.array([intervals @ np.array(_ROUGH), *intervals[1:]])]
+
+
+def _texture(notes: Notes) -> NDArray[np.float64]:
+    """Return density of notes, voices at once, and register."""
+    sounds = notes.sounding > _SOUNDS
+    voices, often = sounds.sum(axis=1), sounds.sum(axis=0)
+    total = often.sum() + 1e-9
+    centre = (often * _PITCHES).sum() / total
+    spread = np.sqrt((often * (_PITCHES - centre) ** 2).sum() / total)
+    density = np.log1p((notes.struck > _STRIKES).sum() / (len(sounds) / FRAMES_PER_S))
+    return np.array([density, voices.mean(), voices.std(), (voices == 0).mean(), centre, spread])
+
+
+def _voices(notes: Notes, loud: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the highest and the lowest voice, how they move, and how long and sure notes are."""
+    sounds = notes.sounding > _SOUNDS
+    some = sounds.any(axis=1)
+    top = np.where(some, _PITCHES[-1] - sounds[:, ::-1].argmax(axis=1), 0)[some]
+    bottom = np.where(some, _PITCHES[0] + sounds.argmax(axis=1), 0)[some]
+    if len(top) < 10:  # nearly silent: a middle voice that stands still
+        top = bottom = np.full(10, 60)
+    length = np.log1p(sounds.sum() / ((notes.struck > _STRIKES).sum() + 1))
+    sure = loud[sounds].mean() if sounds.any() else 0.0
+    leaps = np.abs(np.diff(top)).mean()
+    return np.array([top.mean(), top.std(), bottom.mean(), bottom.std(), leaps, length, sure])
+
+
+def _pulse(struck: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return strength and length of the pulse, and how unevenly notes begin."""
+    centred = struck - struck.mean()
+    alike = np.correlate(centred, centred, "full")[len(centred) - 1 :]
+    window = alike[slice(*_LAGS)] / (alike[0] + 1e-9)
+    lag = np.log(_LAGS[0] + int(window.argmax()))
+    return np.array([window.max(), lag, struck.std() / (struck.mean() + 1e-9)])
+
+
+def _turned(profile: Profile) -> NDArray[np.float64]:
+    return np.stack([np.roll(profile, steps) for steps in range(12)])
+
+
+def _correlations(profile: Profile, others: NDArray[np.float64]) -> Profile:
+    own = profile - profile.mean()
+    theirs = others - others.mean(axis=1, keepdims=True)
+    return np.asarray(theirs @ own / (np.linalg.norm(theirs, axis=1) * np.linalg.norm(own) + 1e-9))
+
+
+@cache
+def _chords() -> NDArray[np.float64]:
+    """Return unit vectors of every kind of chord on every root, (kinds x 12, 12)."""
+    kinds = []
+    for chord in _CHORDS:
+        one = np.zeros(12)
+        one[list(chord)] = 1.0
+        kinds.append(_turned(one / np.linalg.norm(one)))
+    return np.concatenate(kinds)
+
+
+@cache
+def _tonal_axes() -> NDArray[np.float64]:
+    """Return the circles of fifths, minor thirds and major thirds, (6, 12)."""
+    turns = ((7 * np.pi / 6, 1.0), (3 * np.pi / 2, 1.0), (2 * np.pi / 3, 0.5))
+    angles = np.arange(12)
+    return np.stack([size * wave(angles * turn) for turn, size in turns for wave in (np.sin, np.cos)])

@@ -1,0 +1,80 @@
+"""Which notes sound when: Basic Pitch over some stretches of a recording.
+
+R. Bittner, J. Bosch, D. Rubinstein, G. Meseguer-Brocal, S. Ewert: A Lightweight Instrument-Agnostic Model for
+Polyphonic Note Transcription and Multipitch Estimation, ICASSP 2022. The weights are Spotify's, unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding.logmel import SAMPLE_RATE
+from embedding.session import Session
+
+LOWEST = 21
+"""MIDI number of the first of 88 pitches, those of a piano."""
+
+FRAMES_PER_S = 86.13
+
+STRETCH_S = 30
+MOST_STRETCHES = 3
+
+_FILE = Path(__file__).parent / "weights" / "basic_pitch.onnx"
+_SHA256 = "2c3c1d144bfa61ad236e92e169c13535c880469a12a047d4e73451f2c059a0ec"
+_RATE = 22_050
+_WINDOW = 43_844
+_NOTES, _ONSETS = "StatefulPartitionedCall:1", "StatefulPartitionedCall:2"
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What was heard in one stretch.
+
+    Attributes:
+        sounding: float32 (frames, 88), how surely each pitch sounds, in [0, 1]; 86 frames a second.
+        struck: The same of the moment at which a note begins.
+    """
+
+    sounding: NDArray[np.float32]
+    struck: NDArray[np.float32]
+
+
+def stretches(samples: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Cut up to three stretches of 30 s, evenly spread over a recording: a long song costs no more.
+
+    Args:
+        samples: Mono, 16 kHz, (S,); at least one.
+    """
+    length = STRETCH_S * SAMPLE_RATE
+    count = min(MOST_STRETCHES, max(1, round(len(samples) / length)))
+    starts = [max(0, int((i + 0.5) / count * len(samples) - length / 2)) for i in range(count)]
+    return [samples[start : start + length] for start in starts]
+
+
+def listen(samples: NDArray[np.float32]) -> Notes:
+    """Transcribe one stretch.
+
+    Args:
+        samples: Mono, 16 kHz, (S,); at least one. What is shorter than 2 s is repeated.
+
+    Raises:
+        ArtefactError: The weights are missing or damaged.
+    """
+    import soxr
+
+    heard = soxr.resample(samples, SAMPLE_RATE, _RATE).astype(np.float32)
+    count = max(1, len(heard) // _WINDOW)
+    windows = np.resize(heard, count * _WINDOW).reshape(count, 1, _WINDOW, 1)
+    parts = [_session().run(window, _NOTES, _ONSETS) for window in windows]
+    sounding, struck = (np.concatenate([part[i][0] for part in parts]) for i in (0, 1))
+    return Notes(sounding, struck)
+
+
+@cache
+def _session() -> Session:
+    return Session(_FILE, _SHA256)

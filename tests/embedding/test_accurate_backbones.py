@@ -1,0 +1,165 @@
+"""The backbones of the network `accurate`: a picture with its faces, music with its harmony."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.settings import Settings
+from embedding.audio import read_audio
+from embedding.backbones import ACCURATE, BACKBONES, Backbones
+from embedding.extraction import Extracted, extract
+from embedding.harmony import WIDTH, describe
+from embedding.image import read_image
+from embedding.media import Kind
+from embedding.view import View, padded
+from embedding.workers import Job, extract_all
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+PHOTOS = sorted((SAMPLES / "photos").iterdir())
+SONGS = sorted((SAMPLES / "music").iterdir())
+
+LANDSCAPE = SAMPLES / "photos" / "photo-002.jpg"
+FIELDS = SAMPLES / "photos" / "photo-006.jpg"
+BAND = SAMPLES / "photos" / "photo-005.jpg"  # a man laughs among other players
+FURY = SAMPLES / "photos" / "photo-049.jpg"  # a painted sorcerer
+ITS_FACE = (slice(72, 136), slice(144, 192))  # rows and columns, on the square of 416
+
+# Columns of a picture's features.
+HEAD = slice(0, 1280)
+FACES = slice(3024, 3305)
+MEAN_OF_FACES, MOST_OF_FACES = slice(3024, 3031), slice(3031, 3038)
+ANY_FACE, LARGEST_FACE = 3024 + 21, 3024 + 22
+ANGRY = 3  # of neutral, happy, sad, angry, fearful, disgusted, surprised
+
+OF_MUSICNN = slice(0, 1756)
+
+
+@pytest.fixture(scope="module")
+def accurate() -> Backbones:
+    return Backbones(ACCURATE, threads=2)
+
+
+def pixels(path: Path) -> NDArray[np.uint8]:
+    return read_image(path, ACCURATE["image"].view).pixels[None]
+
+
+@pytest.fixture(scope="module")
+def seen(accurate: Backbones) -> dict[Path, NDArray[np.float16]]:
+    """Features of a quarter of the photos, the two with faces among them."""
+    paths = PHOTOS[::4]
+    return dict(zip(paths, accurate.features("image", np.concatenate([*map(pixels, paths)])), strict=True))
+
+
+@pytest.fixture(scope="module", params=[0, 12], ids=lambda place: SONGS[place].stem)
+def samples(request: pytest.FixtureRequest) -> NDArray[np.float32]:
+    return read_audio(SONGS[request.param], end_s=10.0).samples
+
+
+def test_a_picture_has_features_of_the_right_width(seen: dict[Path, NDArray[np.float16]]) -> None:
+    for features in seen.values():
+        assert (features.shape, features.dtype) == ((3305,), np.float16)
+        assert np.isfinite(features).all()
+
+
+def test_music_has_features_of_the_right_width(accurate: Backbones, samples: NDArray[np.float32]) -> None:
+    features = accurate.features("music", accurate.listening(samples))
+    assert (features.shape, features.dtype) == ((3, 1815), np.float16)
+
+
+def test_harmony_follows_what_musicnn_says(accurate: Backbones, samples: NDArray[np.float32]) -> None:
+    features = accurate.features("music", accurate.listening(samples))
+    plain = Backbones(BACKBONES, threads=2)
+    of_musicnn = plain.features("music", plain.listening(samples))
+    np.testing.assert_array_equal(features[:, OF_MUSICNN], of_musicnn)
+    harmony = describe(samples).astype(np.float16)
+    np.testing.assert_array_equal(features[:, -WIDTH:], np.tile(harmony, (len(features), 1)))
+
+
+def test_a_landscape_has_no_face(accurate: Backbones) -> None:
+    for path in (LANDSCAPE, FIELDS):
+        assert not accurate.features("image", pixels(path))[:, FACES].any()
+
+
+def test_a_painted_face_is_seen_and_is_angry(seen: dict[Path, NDArray[np.float16]]) -> None:
+    features = seen[FURY]
+    assert features[ANY_FACE] == 1
+    assert features[MEAN_OF_FACES].argmax() == ANGRY
+    assert 0.1 < features[LARGEST_FACE] < 0.2
+    assert features[3049:].any()
+
+
+def test_without_the_face_there_is_none(accurate: Backbones) -> None:
+    hidden = pixels(FURY).copy()
+    hidden[0, *ITS_FACE] = 128
+    assert not accurate.features("image", hidden)[:, FACES].any()
+
+
+def test_a_face_is_there_or_not(seen: dict[Path, NDArray[np.float16]]) -> None:
+    found = {path for path, features in seen.items() if features[ANY_FACE] == 1}
+    assert {BAND, FURY} <= found
+    assert len(found) < len(seen) / 2
+    for path, features in seen.items():
+        assert features[ANY_FACE] in (0, 1)
+        assert features[FACES].any() == (path in found)
+
+
+def test_expressions_of_faces_are_shares(seen: dict[Path, NDArray[np.float16]]) -> None:
+    for features in seen.values():
+        mean, most = features[MEAN_OF_FACES].astype(float), features[MOST_OF_FACES].astype(float)
+        assert mean.sum() == pytest.approx(float(features[ANY_FACE]), abs=0.01)
+        assert (mean <= most + 1e-3).all()
+        assert most.max() <= 1
+
+
+def test_the_black_beside_a_picture_is_not_looked_at(
+    accurate: Backbones, seen: dict[Path, NDArray[np.float16]]
+) -> None:
+    """A smaller copy in the same corner still looks most like the picture itself."""
+    side = ACCURATE["image"].view.side
+    paths = [*seen][:5]
+    small = np.stack([padded(read_image(path, View(300, "pad")).pixels, side) for path in paths])
+    own = np.stack([seen[path] for path in paths])[:, HEAD].astype(np.float32)
+    other = accurate.features("image", small)[:, HEAD].astype(np.float32)
+    own, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (own, other))
+    alike = own @ other.T
+    assert alike.diagonal().min() > 0.9
+    assert (alike - np.eye(len(paths))).max() < 0.7
+
+
+def test_three_pictures_at_once_are_as_one_at_a_time(accurate: Backbones) -> None:
+    """With a face first, last and nowhere between: none slips to a neighbour."""
+    rows = np.concatenate([pixels(path) for path in (FURY, LANDSCAPE, BAND)])
+    together = accurate.features("image", rows)
+    alone = np.concatenate([accurate.features("image", row[None]) for row in rows])
+    np.testing.assert_allclose(together.astype(np.float32), alone.astype(np.float32), atol=1e-3, rtol=1e-3)
+    assert together[:, ANY_FACE].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (500, 400)])
+@pytest.mark.parametrize("colour", ["black", "grey", "white"])
+def test_a_picture_of_nothing_has_finite_features_and_no_face(
+    accurate: Backbones, tmp_path: Path, size: tuple[int, int], colour: str
+) -> None:
+    Image.new("RGB", size, colour).save(tmp_path / "a.png")
+    features = accurate.features("image", pixels(tmp_path / "a.png"))
+    assert np.isfinite(features).all()
+    assert not features[:, FACES].any()
+
+
+def test_workers_give_what_one_file_at_a_time_gives() -> None:
+    kinds: dict[Path, Kind] = {FURY: "image", SONGS[0]: "music"}
+    jobs = [Job(path, kind) for path, kind in kinds.items()]
+    outcomes = {one.path: one for one in extract_all(jobs, Settings(workers=2, device="cpu"), ACCURATE)}
+    assert outcomes.keys() == kinds.keys()
+    backbones = Backbones(ACCURATE)
+    for path, kind in kinds.items():
+        alone, one = extract(path, kind, backbones), outcomes[path]
+        assert isinstance(one, Extracted)
+        assert (one.content, one.width, one.duration_s) == (alone.content, alone.width, alone.duration_s)
+        assert (one.features.shape, one.features.dtype) == (alone.features.shape, np.float16)
+        np.testing.assert_array_equal(one.features, alone.features)
