@@ -34,7 +34,11 @@ def _accuracies(axes: Any, section: dict[str, Any]) -> None:
                 xerr=[[found["value"] - found["low"]], [found["high"] - found["value"]]],
                 marker=marker,
                 capsize=3,
-                color=_OURS if row["system"] == "Attune" else _OTHERS if name == "accuracy" else _FOCUS,
+                color=_OURS
+                if row["system"].startswith("Attune")
+                else _OTHERS
+                if name == "accuracy"
+                else _FOCUS,
                 label=label if place == 0 else None,
             )
     axes.axvline(0.5, color="#cccccc", linewidth=1, zorder=0)

@@ -97,6 +97,8 @@ _PAIRS: list[_Column] = [
     ("focus (95 %)", _interval("focus")),
     ("Attune ahead", _lead("behind")),
     ("in focus", _lead("behind_focus")),
+    ("accurate ahead", _lead("behind_accurate")),
+    ("in focus", _lead("behind_accurate_focus")),
     ("AUC", _figure("auc")),
     ("ECE", _figure("ece")),
 ]

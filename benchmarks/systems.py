@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from training.systems.system import Material, System
 
 OURS = "Attune"
+ACCURATE = "Attune, accurate"
 FULL_LENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
 """Quantiles of the pictures' sureness that count as full: 0 spreads answers widest, 1 as the product does."""
 
@@ -88,11 +89,11 @@ def out_of_fold(
 
 
 def rows_of(standings: Sequence[Standing], labelled: Labelled, focus: Focus) -> list[dict[str, Any]]:
-    """Return a row of the table for each standing: figures, intervals, and how far it is behind Attune."""
+    """Return a row of the table for each standing: figures, intervals, how far it is behind Attune's."""
     from training.comparison import accuracy, lead
 
     images, music = labelled.images, labelled.music
-    ours = next((one for one in standings if one.system == OURS), None)
+    ours = {one.system: one for one in standings if one.system in (OURS, ACCURATE)}
     rows = []
     for one in standings:
         row = {
@@ -104,9 +105,10 @@ def rows_of(standings: Sequence[Standing], labelled: Labelled, focus: Focus) -> 
             "focus": asdict(accuracy(one, images, music, focus)),
             "figures": one.figures,
         }
-        if ours is not None and one is not ours:
-            row["behind"] = asdict(lead(ours, one, images, music))
-            row["behind_focus"] = asdict(lead(ours, one, images, music, focus))
+        for name, suffix in ((OURS, ""), (ACCURATE, "_accurate")):
+            if name in ours and one.system != name:
+                row[f"behind{suffix}"] = asdict(lead(ours[name], one, images, music))
+                row[f"behind{suffix}_focus"] = asdict(lead(ours[name], one, images, music, focus))
         rows.append(row)
     return rows
 

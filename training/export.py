@@ -99,7 +99,7 @@ def write_network(
             if not is_shipped(backbone):
                 shutil.copyfile(backbone.path, aside / backbone.path.name)
         card = {
-            "name": "attune",
+            "name": printable(out.resolve().name),
             **{f"{kind}_backbone": describe_backbone(backbone) for kind, backbone in backbones.items()},
             "calibration": {"slope": calibration[0], "intercept": calibration[1]},
             "sha256": {file: sha256_of(aside / file) for file in TOWERS.values()},

@@ -41,7 +41,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Standardisation and linear heads: clip((features - mean) / scale) @ weights + bias, folded where it is of quadrants.
+    """Standardisation and linear heads: clip((features - mean) / scale) @ weights + bias, then folded.
 
     Attributes:
         mean: float32 (D,).
@@ -64,7 +64,7 @@ class Heads:
     @property
     def of_quadrants(self) -> bool:
         """Whether there is a logit for each quadrant: polarity's are folded from them."""
-        return self.weights.shape[1] == 6
+        return len(self.bias) == 6
 
 
 def fit_heads(

@@ -54,7 +54,7 @@ def test_a_model_of_open_clip_becomes_a_network(
     assert len(attune_json("find-music", stranger, library=library)["results"]) == 10
     judged = attune_json("evaluate", *given, "--system", network)
     assert judged["protocol"]["images"] == 12
-    assert judged["system"].startswith("attune-")
+    assert judged["system"].startswith(f"{network.name}-")
 
 
 def test_a_wrong_checkpoint_is_one_line(folders: Path, tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ def test_another_key_is_the_same_from_its_tonic_on(third: int) -> None:
     np.testing.assert_allclose(here[SHARES_OF_CHORDS], there[SHARES_OF_CHORDS], atol=0.1)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     "samples",
     [
@@ -81,11 +82,15 @@ def test_another_key_is_the_same_from_its_tonic_on(third: int) -> None:
     ],
     ids=["silence", "constant", "noise", "100 samples", "one sample"],
 )
-def test_of_anything_something_finite_is_said(samples: NDArray[np.float32]) -> None:
+def test_of_anything_something_finite_is_said_without_a_warning(samples: NDArray[np.float32]) -> None:
     said = describe(samples)
     assert (said.shape, said.dtype) == ((WIDTH,), np.float32)
     assert WIDTH == 59
     assert np.isfinite(said).all()
+
+
+def test_silence_is_neither_major_nor_minor() -> None:
+    assert describe(np.zeros(3 * SAMPLE_RATE, np.float32))[MODE] == 0
 
 
 def bounds(samples: NDArray[np.float32]) -> list[tuple[int, int]]:

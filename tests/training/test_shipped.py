@@ -1,4 +1,4 @@
-"""The shipped network is what `attune train` writes; runs where `ATTUNE_AFFECT` names the labelled data."""
+"""The shipped networks are what `attune train` writes; runs where `ATTUNE_AFFECT` names the labelled data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from core.settings import Settings
 from embedding.network import Network, open_network
@@ -18,13 +19,16 @@ SAME = 0.999  # cosine: another processor sums in another order
 
 if AFFECT is not None:
 
-    def test_training_again_gives_the_shipped_network(tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("name", "options"), [("attune", ()), ("accurate", ("--accurate",))])
+    def test_training_again_gives_the_shipped_network(
+        name: str, options: tuple[str, ...], tmp_path: Path
+    ) -> None:
         data = Path(str(AFFECT))
         output = tmp_path / "network"
         manifests = ("--images", data / "images.csv", "--music", data / "music.csv")
-        result = attune("train", *manifests, "-o", output, "--cache", tmp_path / "cache")
+        result = attune("train", *manifests, *options, "-o", output, "--cache", tmp_path / "cache")
         assert result.returncode == 0, result.stderr
-        again, shipped = open_network(str(output)), open_network()
+        again, shipped = open_network(str(output)), open_network(name)
         assert again.card["training"] == shipped.card["training"]
         agreement(again, shipped)
 

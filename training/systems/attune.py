@@ -44,7 +44,7 @@ RECIPES: Mapping[Kind, Recipe] = {
 ACCURATE_RECIPES: Mapping[Kind, Recipe] = {
     # Pooled; meaning; what the faces express; what that was read from (`training.convert.image_and_faces`).
     "image": Recipe(l2=1.0, point_share=0.15, gains=((0, 1280, 0.5), (2640, 3024, 2.0), (3024, 3049, 3.2))),
-    "music": Recipe(l2=0.4, point_share=0.3, quadrant_share=1.0, gains=((1756, 1815, 2.0),)),
+    "music": RECIPES["music"],
 }
 """The same from those of `accurate`."""
 

@@ -57,7 +57,7 @@ class Shape:
         return self.image_full if kind == "image" else self.music_full
 
 
-SHAPE = Shape(share=0.91, image_full=0.3, music_full=0.5, width=0.05)
+SHAPE = Shape(share=0.9, image_full=0.25, music_full=0.5, width=0.02)
 
 
 @dataclass(frozen=True, slots=True)

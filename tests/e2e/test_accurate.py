@@ -1,0 +1,34 @@
+"""The second shipped network: the same commands, other encoders."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from retrieval.demo import SAMPLES
+from tests.e2e.command import attune, attune_json
+
+
+def test_a_library_is_built_by_the_accurate_network_and_goes_back(tmp_path: Path) -> None:
+    media, library = tmp_path / "media", tmp_path / "library"
+    media.mkdir()
+    for file in sorted((SAMPLES / "photos").iterdir())[:12] + sorted((SAMPLES / "music").iterdir())[:2]:
+        shutil.copy(file, media)
+    (media / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
+    song = next(media.glob("*.opus"))
+
+    built = attune("build-index", media, "--network", "accurate", library=library)
+    assert built.returncode == 0, built.stderr
+    found = attune_json("find-images", song, "-n", "5", library=library)
+    assert found["library"]["network"].startswith("accurate-")
+    assert len(found["results"]) == 5
+    assert attune_json("match", next(media.glob("photo*.jpg")), song, library=library)["score"] > 0
+
+    other = attune("build-index", media, "--network", "attune", library=library)
+    assert "read again for another backbone" in other.stdout
+    assert attune_json("find-images", song, library=library)["library"]["network"].startswith("attune-")
+    back = attune("build-index", media, "--network", "accurate", library=library)
+    assert "from kept features" in back.stdout
+    again = attune_json("find-images", song, "-n", "5", library=library)
+    assert [one["path"] for one in again["results"]] == [one["path"] for one in found["results"]]
+    assert [one["score"] for one in again["results"]] == [one["score"] for one in found["results"]]
