@@ -28,6 +28,7 @@ def print_systems(document: dict[str, Any]) -> None:
             style="bold",
         )
         _print("correspondence", rows, _PAIRS)
+        _print("points ahead", rows, _LEADS)
         for way in ("music to image", "image to music"):
             _print(way, rows, _retrieval(way))
         _print("representation and cost", rows, _COSTS)
@@ -95,12 +96,14 @@ def _retrieval(way: str) -> list[_Column]:
 _PAIRS: list[_Column] = [
     ("accuracy (95 %)", _interval("accuracy")),
     ("focus (95 %)", _interval("focus")),
+    ("AUC", _figure("auc")),
+    ("ECE", _figure("ece")),
+]
+_LEADS: list[_Column] = [
     ("Attune ahead", _lead("behind")),
     ("in focus", _lead("behind_focus")),
     ("accurate ahead", _lead("behind_accurate")),
     ("in focus", _lead("behind_accurate_focus")),
-    ("AUC", _figure("auc")),
-    ("ECE", _figure("ece")),
 ]
 _COSTS: list[_Column] = [
     ("Spearman", _figure("spearman")),
