@@ -19,7 +19,8 @@ def heard(features: NDArray[np.float16]) -> list[tuple[str, float]]:
     """Return musicnn's 50 tags with their probabilities, the most probable first.
 
     Args:
-        features: float16 (patches, 1756), of a whole song or of a part of it; at least one patch.
+        features: float16 (patches, 1756 or more), of a whole song or of a part of it; at least one patch.
+            Those of both shipped backbones begin with musicnn's.
 
     Returns:
         Tag, in small letters, and the mean of its probabilities, in [0, 1].

@@ -60,7 +60,8 @@ def listen(samples: NDArray[np.float32]) -> Notes:
     """Transcribe one stretch.
 
     Args:
-        samples: Mono, 16 kHz, (S,); at least one. What is shorter than 2 s is repeated.
+        samples: Mono, 16 kHz, (S,); at least one. What is shorter than a window of 2 s is repeated; what is
+            left after the last whole window is not heard.
 
     Raises:
         ArtefactError: The weights are missing or damaged.

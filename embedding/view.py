@@ -68,6 +68,20 @@ def padded(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return square
 
 
+def unpadded(pixels: NDArray[np.uint8], size: tuple[int, int], view: View) -> NDArray[np.uint8]:
+    """Return what of (side, side, 3) shows the picture: the reverse of `padded`.
+
+    Args:
+        pixels: Read as the view says.
+        size: Width and height of the original, upright.
+        view: The view.
+    """
+    if view.fit != "pad":
+        return pixels
+    width, height = fitted(size, view)
+    return pixels[:height, :width]
+
+
 def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Apply an EXIF orientation (1 to 8) to (rows, columns, 3)."""
     if orientation >= 5:

@@ -16,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MediaError, printable
-from embedding.backbones import MUSICNN_MSD, PATCH_S, Backbones
+from embedding.backbones import PATCH_S, Backbones
+from embedding.card import is_shipped
 from embedding.heard import heard
 from embedding.image import Picture, read_image
 from embedding.look import Look, evened, look_of
 from embedding.media import Kind
 from embedding.moments import span_of
 from embedding.network import Affect, Network
+from embedding.view import padded, unpadded
 from indexer.library import Library
 from retrieval.forms import clock
 from retrieval.query import WHOLE, Seed, Seeds, Span
@@ -96,7 +98,7 @@ class _Explainer:
         if moment is None:
             return ""
         fits = f"song fits best at {clock(moment.start_s)}–{clock(moment.end_s)} ({moment.score:.0%})"
-        if self._network.backbones["music"] != MUSICNN_MSD:
+        if not is_shipped(self._network.backbones["music"]):
             return fits  # another backbone has no words for what it hears
         first = round(moment.start_s / PATCH_S)
         tags = heard(features[first : first + span_of(len(features))])[:_TAGS]
@@ -112,9 +114,12 @@ class _Explainer:
         return self._seen[path]
 
     def _describe(self, picture: Picture) -> str:
-        look = look_of(picture.pixels)
-        tried = [picture.pixels, *(evened(picture.pixels, quality) for quality in look.unusual)]
-        features = self._backbones.features("image", np.stack(tried))
+        view = self._backbones.view
+        shown = unpadded(picture.pixels, (picture.width, picture.height), view)
+        look = look_of(shown)
+        tried = [shown, *(evened(shown, quality) for quality in look.unusual)]
+        squares = [padded(one, view.side) if view.fit == "pad" else one for one in tried]
+        features = self._backbones.features("image", np.stack(squares))
         affect = self._network.embed("image", features).affect[:, :2]
         return seen(look, affect[0] - affect[1:])
 

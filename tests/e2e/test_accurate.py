@@ -22,6 +22,8 @@ def test_a_library_is_built_by_the_accurate_network_and_goes_back(tmp_path: Path
     found = attune_json("find-images", song, "-n", "5", library=library)
     assert found["library"]["network"].startswith("accurate-")
     assert len(found["results"]) == 5
+    (why, *_) = (one["why"] for one in attune_json("find-images", song, "--why", library=library)["results"])
+    assert "musicnn hears" in why
     assert attune_json("match", next(media.glob("photo*.jpg")), song, library=library)["score"] > 0
 
     other = attune("build-index", media, "--network", "attune", library=library)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from embedding.image import read_image
-from embedding.view import View, fitted
+from embedding.view import View, fitted, padded, unpadded
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 PAD = View(64, "pad")
@@ -88,6 +88,16 @@ def test_turned_and_padded_is_the_same_as_padded_and_turned(tmp_path: Path, orie
 @given(sizes, sides)
 def test_a_squashed_or_cropped_picture_fills_the_square(size: tuple[int, int], side: int) -> None:
     assert fitted(size, View(side, "squash")) == fitted(size, View(side, "crop")) == (side, side)
+
+
+def test_padding_is_taken_away_again() -> None:
+    view = View(40, "pad")
+    for size in ((80, 30), (30, 80), (50, 50), (7, 2)):
+        width, height = fitted(size, view)
+        pixels = np.full((height, width, 3), 9, np.uint8)
+        assert np.array_equal(unpadded(padded(pixels, view.side), size, view), pixels)
+    square = np.zeros((40, 40, 3), np.uint8)
+    assert unpadded(square, (80, 30), View(40)) is square
 
 
 @given(sizes, sides)

@@ -87,7 +87,10 @@ class Features(nn.Module):
 
 
 def squashed(whole: Tensor) -> Tensor:
-    """Return (N, 3, 260, 260) of pictures that lie at the top left of black squares (N, 3, S, S)."""
+    """Return (N, 3, 260, 260) of pictures that lie at the top left of black squares (N, 3, S, S).
+
+    A picture's own black bar at the right or below is taken for the square's.
+    """
     lit = whole.amax(dim=1) > 0
     steps = torch.arange(1, whole.shape[-1] + 1, dtype=torch.float32)
     width = (lit.any(dim=1).float() * steps).amax(dim=1).clamp(min=1.0)
