@@ -52,7 +52,7 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pa
 
 
 def test_a_trained_network_opens_and_repeats_bit_by_bit(manifests: tuple[Path, Path], tmp_path: Path) -> None:
-    written = [tmp_path / "a", tmp_path / "b"]
+    written = [tmp_path / "a" / "mine", tmp_path / "b" / "mine"]
     for out in written:
         assert training.train(*manifests, out, cache=tmp_path / "cache", workers=1) == []
     for file in FILES:
