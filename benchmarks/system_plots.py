@@ -62,4 +62,4 @@ def _trade_off(axes: Any, points: list[dict[str, float]]) -> None:
         )
     axes.set_xlabel("coverage@10, as a share of random answers'")
     axes.set_ylabel("P@10, music to images")
-    axes.set_title("Distinct answers cost precision (numbers: hub lift)")
+    axes.set_title("Distinctness costs precision (beside: hub lift)")
