@@ -174,8 +174,7 @@ def _finish(
     pixels = np.asarray(small.convert("RGB"))
     width, height = size[::-1] if orientation in (5, 6, 7, 8) else size
     turned = upright(pixels, orientation)
-    shown = padded(turned, view.side) if view.fit == "pad" else turned
-    return Picture(np.ascontiguousarray(shown), width, height)
+    return Picture(np.ascontiguousarray(padded(turned, view)), width, height)
 
 
 def eight_bit(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:

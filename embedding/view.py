@@ -61,9 +61,11 @@ def middle(size: tuple[int, int]) -> tuple[float, float, float, float]:
     return left, top, left + short, top + short
 
 
-def padded(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Return (side, side, 3): pixels (rows, columns, 3) at the top left, the rest black."""
-    square = np.zeros((side, side, 3), np.uint8)
+def padded(pixels: NDArray[np.uint8], view: View) -> NDArray[np.uint8]:
+    """Return pixels (rows, columns, 3), where the view asks for it at the top left of a black square."""
+    if view.fit != "pad":
+        return pixels
+    square = np.zeros((view.side, view.side, 3), np.uint8)
     square[: pixels.shape[0], : pixels.shape[1]] = pixels
     return square
 

@@ -118,7 +118,7 @@ class _Explainer:
         shown = unpadded(picture.pixels, (picture.width, picture.height), view)
         look = look_of(shown)
         tried = [shown, *(evened(shown, quality) for quality in look.unusual)]
-        squares = [padded(one, view.side) if view.fit == "pad" else one for one in tried]
+        squares = [padded(one, view) for one in tried]
         features = self._backbones.features("image", np.stack(squares))
         affect = self._network.embed("image", features).affect[:, :2]
         return seen(look, affect[0] - affect[1:])

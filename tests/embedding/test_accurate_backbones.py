@@ -122,7 +122,7 @@ def test_the_black_beside_a_picture_is_not_looked_at(
     """A smaller copy in the same corner still looks most like the picture itself."""
     side = ACCURATE["image"].view.side
     paths = [*seen][:5]
-    small = np.stack([padded(read_image(path, View(300, "pad")).pixels, side) for path in paths])
+    small = np.stack([padded(read_image(path, View(300, "pad")).pixels, View(side, "pad")) for path in paths])
     own = np.stack([seen[path] for path in paths])[:, HEAD].astype(np.float32)
     other = accurate.features("image", small)[:, HEAD].astype(np.float32)
     own, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (own, other))

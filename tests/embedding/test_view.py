@@ -95,7 +95,7 @@ def test_padding_is_taken_away_again() -> None:
     for size in ((80, 30), (30, 80), (50, 50), (7, 2)):
         width, height = fitted(size, view)
         pixels = np.full((height, width, 3), 9, np.uint8)
-        assert np.array_equal(unpadded(padded(pixels, view.side), size, view), pixels)
+        assert np.array_equal(unpadded(padded(pixels, view), size, view), pixels)
     square = np.zeros((40, 40, 3), np.uint8)
     assert unpadded(square, (80, 30), View(40)) is square
 

@@ -50,7 +50,7 @@ ACCURATE_RECIPES: Mapping[Kind, Recipe] = {
 
 BROUGHT: Mapping[Kind, Recipe] = {
     "image": Recipe(l2=1.0, point_share=0.15),
-    "music": Recipe(l2=0.3, point_share=0.3, quadrant_share=1.0),
+    "music": RECIPES["music"],
 }
 """The same from those of any other backbone: of its features nothing is known beforehand."""
 
