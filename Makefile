@@ -11,11 +11,11 @@ demo: .venv/ready
 test: .venv-dev/ready chromium lint
 	$(DEV)/python -m pytest
 
-lint: .venv-dev/ready
+lint: .venv-dev/ready .layout/attune
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
-	$(DEV)/mypy
-	$(DEV)/bandit --quiet --recursive --configfile pyproject.toml core embedding indexer retrieval training benchmarks cli.py
+	MYPYPATH=.layout $(DEV)/mypy
+	$(DEV)/bandit --quiet --recursive --configfile pyproject.toml core embedding indexer retrieval training benchmarks cli.py __init__.py __main__.py
 	@$(MAKE) --no-print-directory audit || echo "pip-audit: see above; what became known since is no fault of this commit"
 
 # Known vulnerabilities of what is installed; fails where there are any. The service that knows them is not everywhere.
@@ -35,7 +35,12 @@ chromium:
 	else echo "No Chromium: the page's tests will be skipped. Install one (Debian: apt-get install chromium)."; fi
 
 bench: .venv-dev/ready
-	$(DEV)/python -m benchmarks.everyday
+	$(DEV)/python -m attune.benchmarks.everyday
+
+# mypy finds the package by this link: the root of the repository is `attune`, whatever the folder is called.
+.layout/attune:
+	mkdir -p .layout
+	ln -s .. $@
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -52,4 +57,4 @@ bench: .venv-dev/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-dev .audit demo.html
+	rm -rf .venv .venv-dev .audit .build .layout *.egg-info demo.html

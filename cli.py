@@ -9,15 +9,15 @@ from typing import Annotated
 
 import typer
 
-import benchmarks.commands
-import indexer.care_commands
-import indexer.commands
-import retrieval.commands
-import retrieval.story.commands
-import retrieval.web.commands
-import training.commands
-from core.errors import AttuneError, UsageError, printable
-from core.options import DebugOption, QuietOption
+import attune.benchmarks.commands
+import attune.indexer.care_commands
+import attune.indexer.commands
+import attune.retrieval.commands
+import attune.retrieval.story.commands
+import attune.retrieval.web.commands
+import attune.training.commands
+from attune.core.errors import AttuneError, UsageError, printable
+from attune.core.options import DebugOption, QuietOption
 
 INTERRUPTED = 130  # what shells expect of a command ended by Ctrl-C
 
@@ -28,22 +28,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for room in (
-    indexer.commands,
-    indexer.care_commands,
-    retrieval.commands,
-    retrieval.story.commands,
-    retrieval.web.commands,
-    training.commands,
+    attune.indexer.commands,
+    attune.indexer.care_commands,
+    attune.retrieval.commands,
+    attune.retrieval.story.commands,
+    attune.retrieval.web.commands,
+    attune.training.commands,
 ):
     app.add_typer(room.app)
-app.add_typer(benchmarks.commands.app, name="benchmark")
+app.add_typer(attune.benchmarks.commands.app, name="benchmark")
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"attune {version('attune')}")
+        typer.echo(f"attune {version('attune-affect')}")
         raise typer.Exit
 
 
@@ -65,14 +65,14 @@ def demo(
     """Build a library of the shipped samples in a temporary folder and ask it both ways."""
     import tempfile
 
-    from core.settings import load_settings
-    from core.terminal import out, shown_progress
-    from embedding.network import open_network
-    from indexer.build import Request, build
-    from indexer.library import Library
-    from retrieval.demo import SAMPLES, ask_both_ways
-    from retrieval.demo_page import write_demo_page
-    from retrieval.forms import print_answer
+    from attune.core.settings import load_settings
+    from attune.core.terminal import out, shown_progress
+    from attune.embedding.network import open_network
+    from attune.indexer.build import Request, build
+    from attune.indexer.library import Library
+    from attune.retrieval.demo import SAMPLES, ask_both_ways
+    from attune.retrieval.demo_page import write_demo_page
+    from attune.retrieval.forms import print_answer
 
     if not output.absolute().parent.is_dir():
         raise UsageError(f"--output {printable(output)}: no such folder")

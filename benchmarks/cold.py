@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.everyday import long_song
-from benchmarks.shell import timed
-from core.errors import UsageError, printable
-from embedding.media import Kind
+from attune.benchmarks.everyday import long_song
+from attune.benchmarks.shell import timed
+from attune.core.errors import UsageError, printable
+from attune.embedding.media import Kind
 
 _RUNS: Final = 7
 _WARM: Final = 200
@@ -35,7 +35,7 @@ def measure(folder: Path) -> dict[str, Any]:
     Raises:
         UsageError: The library lacks pictures or music.
     """
-    from indexer.library import Library
+    from attune.indexer.library import Library
 
     with Library(folder) as library:
         paths = {kind: [path for _, path in library.paths(kind)] for kind in _KINDS}
@@ -65,9 +65,9 @@ _KINDS: Final[tuple[Kind, Kind]] = ("image", "music")
 
 
 def _warm(folder: Path, what: str, asked: list[str]) -> Warm:
-    from retrieval.answer import find
-    from retrieval.query import Seeds, open_library
-    from retrieval.search import Filters
+    from attune.retrieval.answer import find
+    from attune.retrieval.query import Seeds, open_library
+    from attune.retrieval.search import Filters
 
     library, network = open_library(folder, None)
     with library:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmarks.diversity_commands import app as diversity
-from benchmarks.serve_commands import app as serve
-from benchmarks.soak_commands import app as soak
-from benchmarks.speed_commands import app as speed
-from benchmarks.story_commands import app as story
-from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
-from training.commands import ImagesOption, MusicOption
+from attune.benchmarks.diversity_commands import app as diversity
+from attune.benchmarks.serve_commands import app as serve
+from attune.benchmarks.soak_commands import app as soak
+from attune.benchmarks.speed_commands import app as speed
+from attune.benchmarks.story_commands import app as story
+from attune.core.options import DebugOption, JsonOption, QuietOption, WorkersOption
+from attune.training.commands import ImagesOption, MusicOption
 
 if TYPE_CHECKING:
-    from core.progress import Progress
-    from training.comparison import Focus
+    from attune.core.progress import Progress
+    from attune.training.comparison import Focus
 
 app = typer.Typer(help="Measure Attune beside its peers.", no_args_is_help=True)
 app.add_typer(speed)
@@ -61,17 +61,17 @@ def systems_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Compare Attune with the paper's networks on the same rows, out of fold and on request on test."""
-    from benchmarks.system_tables import print_systems
-    from core.errors import AttuneError, printable
-    from core.settings import default_cache, load_settings
-    from core.terminal import err, print_json, shown_progress
+    from attune.benchmarks.system_tables import print_systems
+    from attune.core.errors import AttuneError, printable
+    from attune.core.settings import default_cache, load_settings
+    from attune.core.terminal import err, print_json, shown_progress
 
     focus = (tuple(image_set or ()), tuple(music_set or ()))
     try:
         import matplotlib  # noqa: F401 - named here, where nothing is lost yet
         import torch  # noqa: F401
     except ModuleNotFoundError as error:
-        raise AttuneError(f'this benchmark needs {error.name}: pip install "attune[train]"') from error
+        raise AttuneError(f'this benchmark needs {error.name}: pip install "attune-affect[train]"') from error
     with shown_progress(quiet=quiet) as progress:
         document = _compare(
             images,
@@ -105,12 +105,12 @@ def retrieval_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Search labelled files by labelled files of the other kind: precision, ranks, distinct answers."""
-    from core.settings import load_settings
-    from core.terminal import print_json, shown_progress
-    from embedding.network import open_network
-    from training.judge import Examination, judge
-    from training.run_log import log_test_run
-    from training.tables import print_left_out, print_retrieval
+    from attune.core.settings import load_settings
+    from attune.core.terminal import print_json, shown_progress
+    from attune.embedding.network import open_network
+    from attune.training.judge import Examination, judge
+    from attune.training.run_log import log_test_run
+    from attune.training.tables import print_left_out, print_retrieval
 
     network = open_network(system)
     with shown_progress(quiet=quiet) as progress:
@@ -131,7 +131,7 @@ def retrieval_command(
 def _compare(
     images: Path, music: Path, focus: Focus, *, cache: Path, workers: int, progress: Progress, test: bool
 ) -> dict[str, Any]:
-    from benchmarks.systems import (
+    from attune.benchmarks.systems import (
         gather,
         on_test,
         out_of_fold,
@@ -141,8 +141,8 @@ def _compare(
         systems,
         trade_off,
     )
-    from benchmarks.worst_pairs import worst_pairs
-    from training.crossval import SEEDS
+    from attune.benchmarks.worst_pairs import worst_pairs
+    from attune.training.crossval import SEEDS
 
     chosen = systems()
     learnt = gather(images, music, chosen, cache, workers, progress)
@@ -166,7 +166,7 @@ def _compare(
 
 
 def _write(document: dict[str, Any], folder: Path) -> None:
-    from benchmarks.system_plots import plot_systems
+    from attune.benchmarks.system_plots import plot_systems
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "systems.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.progress import Progress
-from embedding.media import Kind
-from embedding.moments import embed_track
-from embedding.network import Affect, Network
-from indexer.records import Item
-from retrieval.curate import AS_RANKED, Curation, Ranked, curate
-from retrieval.near_duplicates import Likeness, fingerprint, likeness_of, mean_cosine
-from training.features import features_of
-from training.manifest import Row, polarity_codes
-from training.readers import read_labelled
+from attune.core.progress import Progress
+from attune.embedding.media import Kind
+from attune.embedding.moments import embed_track
+from attune.embedding.network import Affect, Network
+from attune.indexer.records import Item
+from attune.retrieval.curate import AS_RANKED, Curation, Ranked, curate
+from attune.retrieval.near_duplicates import Likeness, fingerprint, likeness_of, mean_cosine
+from attune.training.features import features_of
+from attune.training.manifest import Row, polarity_codes
+from attune.training.readers import read_labelled
 
 TOP = 10
 _RANDOM_TENS = 2000

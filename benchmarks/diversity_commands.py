@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.options import DebugOption, JsonOption, NetworkOption, QuietOption, WorkersOption
-from training.commands import ImagesOption, MusicOption
+from attune.core.options import DebugOption, JsonOption, NetworkOption, QuietOption, WorkersOption
+from attune.training.commands import ImagesOption, MusicOption
 
 if TYPE_CHECKING:
-    from benchmarks.diversity import Variety
+    from attune.benchmarks.diversity import Variety
 
 app = typer.Typer()
 
@@ -35,10 +35,10 @@ def diversity_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Measure what `--diverse` costs in precision and gains in variety."""
-    from benchmarks.diversity import measure, read_side
-    from core.settings import default_cache, load_settings
-    from core.terminal import print_json, shown_progress
-    from embedding.network import SHIPPED, open_network
+    from attune.benchmarks.diversity import measure, read_side
+    from attune.core.settings import default_cache, load_settings
+    from attune.core.terminal import print_json, shown_progress
+    from attune.embedding.network import SHIPPED, open_network
 
     net = open_network(network or SHIPPED)
     kept, processes = cache or default_cache(), load_settings(workers).workers
@@ -55,7 +55,7 @@ def diversity_command(
 def _print(rows: list[Variety]) -> None:
     from rich.table import Table
 
-    from core.terminal import out
+    from attune.core.terminal import out
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("direction", "diverse", "P@10", "kept", "likeness", "of random ten", "coverage"):

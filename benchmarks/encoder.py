@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import AttuneError, MediaError
-from core.progress import Progress
-from embedding.backbones import BACKBONES, Backbone, Backbones
+from attune.core.errors import AttuneError, MediaError
+from attune.core.progress import Progress
+from attune.embedding.backbones import BACKBONES, Backbone, Backbones
 
 
 def measure_encoder(spelled: str, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def measure_encoder(spelled: str, photos: Sequence[Path], progress: Progress) ->
     Raises:
         AttuneError: The encoder cannot be had, or none of the pictures can be read.
     """
-    from training.encoders.open_clip import image_backbone
+    from attune.training.encoders.open_clip import image_backbone
 
     with tempfile.TemporaryDirectory(prefix="attune-encoder-") as folder:
         both = (BACKBONES["image"], image_backbone(spelled, Path(folder)))
@@ -35,7 +35,7 @@ def measure_encoder(spelled: str, photos: Sequence[Path], progress: Progress) ->
 
 
 def _cost(backbone: Backbone, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:
-    from embedding.image import read_image
+    from attune.embedding.image import read_image
 
     loaded = Backbones({**BACKBONES, "image": backbone})
     decode_s, network_s, read = 0.0, 0.0, -1  # the first loads the libraries

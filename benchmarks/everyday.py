@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.shell import Timing, timed
+from attune.benchmarks.shell import Timing, timed
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import AttuneError
-from core.progress import Progress
-from core.settings import Settings
-from embedding.extraction import Extracted
-from embedding.media import Kind
-from embedding.session import Device, choose_device
-from embedding.workers import Job, extract_all
+from attune.core.errors import AttuneError
+from attune.core.progress import Progress
+from attune.core.settings import Settings
+from attune.embedding.extraction import Extracted
+from attune.embedding.media import Kind
+from attune.embedding.session import Device, choose_device
+from attune.embedding.workers import Job, extract_all
 
 if TYPE_CHECKING:
-    from embedding.network import Network
+    from attune.embedding.network import Network
 
 Features = dict[Path, NDArray[np.float16]]
 
@@ -120,7 +120,7 @@ def _read(
 
 
 def _train(labelled: Labelled, network: Network, settings: Settings, progress: Progress) -> float:
-    from training.train import train
+    from attune.training.train import train
 
     with tempfile.TemporaryDirectory(prefix="attune-gpu-") as folder:
         began = time.perf_counter()

@@ -17,13 +17,13 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Engine
 
-from benchmarks.search import Vectors, embeddings_of, grown
-from core.progress import Progress
-from embedding.network import Network, open_network
-from indexer import catalogue, changes
-from indexer.publish import publish
-from indexer.records import Stamp
-from indexer.schema import upgrade
+from attune.benchmarks.search import Vectors, embeddings_of, grown
+from attune.core.progress import Progress
+from attune.embedding.network import Network, open_network
+from attune.indexer import catalogue, changes
+from attune.indexer.publish import publish
+from attune.indexer.records import Stamp
+from attune.indexer.schema import upgrade
 
 _BATCH: Final = 10_000  # rows a transaction
 

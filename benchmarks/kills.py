@@ -17,16 +17,16 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import victim
-from benchmarks.victim import Spec, change_media, make_media, read_content
-from core.errors import AttuneError
-from core.progress import Progress, SilentProgress
-from core.settings import Settings
-from embedding.media import Kind
-from embedding.network import DIM, SHIPPED, open_network
-from indexer.build import Report, Request, build
-from indexer.library import Library, published
-from indexer.verify import verify
+from attune.benchmarks import victim
+from attune.benchmarks.victim import Spec, change_media, make_media, read_content
+from attune.core.errors import AttuneError
+from attune.core.progress import Progress, SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.media import Kind
+from attune.embedding.network import DIM, SHIPPED, open_network
+from attune.indexer.build import Report, Request, build
+from attune.indexer.library import Library, published
+from attune.indexer.verify import verify
 
 FILES: Final = 140  # more than two batches
 _PATIENCE_S: Final = 300.0
@@ -86,7 +86,7 @@ def kill_builds(count: int, folder: Path, seed: int, progress: Progress) -> list
     draw = random.Random(seed)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["benchmarks.victim", "indexer.build", "onnxruntime", "faiss", "alembic.command"]
+        ["attune.benchmarks.victim", "attune.indexer.build", "onnxruntime", "faiss", "alembic.command"]
     )
     cases = [_case(name, folder / name.replace(" ", "-"), context) for name in CASES]
     faults: dict[str, Fault] = {}

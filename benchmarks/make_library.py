@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artefacts import written_aside
-from core.errors import UsageError, printable
-from core.progress import Progress
-from embedding.media import Kind, kind_of
+from attune.core.artefacts import written_aside
+from attune.core.errors import UsageError, printable
+from attune.core.progress import Progress
+from attune.embedding.media import Kind, kind_of
 
 if TYPE_CHECKING:
     from PIL import Image

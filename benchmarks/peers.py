@@ -22,14 +22,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.make_library import media_below
-from benchmarks.pipeline import spread
-from core.errors import AttuneError
-from core.progress import Progress
-from core.settings import Settings
-from embedding.backbones import BACKBONES
-from embedding.media import Kind
-from embedding.workers import Job, extract_all
+from attune.benchmarks.make_library import media_below
+from attune.benchmarks.pipeline import spread
+from attune.core.errors import AttuneError
+from attune.core.progress import Progress
+from attune.core.settings import Settings
+from attune.embedding.backbones import BACKBONES
+from attune.embedding.media import Kind
+from attune.embedding.workers import Job, extract_all
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -178,7 +178,7 @@ def _librosa(paths: Sequence[Path], workers: int) -> float:
 def _describe(path: Path) -> None:
     import librosa
 
-    from training.descriptors import describe
+    from attune.training.descriptors import describe
 
     samples, _ = librosa.load(path, sr=_RATE)
     describe(samples)

@@ -18,13 +18,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from benchmarks.make_library import media_below
-from benchmarks.shell import ATTUNE
-from core.errors import AttuneError
-from core.progress import Progress
-from embedding.backbones import WEIGHTS
-from embedding.media import Kind
-from embedding.network import SHIPPED
+from attune.benchmarks.make_library import media_below
+from attune.benchmarks.shell import ATTUNE
+from attune.core.errors import AttuneError
+from attune.core.progress import Progress
+from attune.embedding.backbones import WEIGHTS
+from attune.embedding.media import Kind
+from attune.embedding.network import SHIPPED
 
 _LOOK_S: Final = 0.5
 
@@ -165,9 +165,9 @@ def measure_floor(kind: Kind, paths: Sequence[Path], workers: int) -> Floor:
 
 def _cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, float]:
     """Return seconds of decoding, of the network, and of music, over all files."""
-    from embedding.audio import read_audio
-    from embedding.backbones import BACKBONES, Backbones, moments_of
-    from embedding.image import read_image
+    from attune.embedding.audio import read_audio
+    from attune.embedding.backbones import BACKBONES, Backbones, moments_of
+    from attune.embedding.image import read_image
 
     backbones = Backbones(BACKBONES, threads=1)
 

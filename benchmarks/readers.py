@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks.kills import build_quietly
-from core.errors import AttuneError
-from embedding.network import DIM, SHIPPED
-from indexer.library import Library
+from attune.benchmarks.kills import build_quietly
+from attune.core.errors import AttuneError
+from attune.embedding.network import DIM, SHIPPED
+from attune.indexer.library import Library
 
 _FILES: Final = 60
 

@@ -17,9 +17,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError, printable
-from core.progress import Progress
-from embedding.network import DIM
+from attune.core.errors import UsageError, printable
+from attune.core.progress import Progress
+from attune.embedding.network import DIM
 
 TOP: Final = 10
 RECALL: Final = 0.99
@@ -140,7 +140,7 @@ def embeddings_of(path: Path) -> tuple[Vectors, Vectors]:
     Raises:
         UsageError: The library holds too little.
     """
-    from indexer.library import Library
+    from attune.indexer.library import Library
 
     with Library(path) as library:
         images, music = (
@@ -185,8 +185,8 @@ def _judged(built: Built, vectors: Vectors, queries: Vectors, floors: Sequence[f
 
 def _ours(vectors: Vectors) -> Built:
     """Build what a library of that size has; candidates of cells are scored exactly, as a library does."""
-    from indexer.cell_index import SAMPLE
-    from indexer.vectors import new_index
+    from attune.indexer.cell_index import SAMPLE
+    from attune.indexer.vectors import new_index
 
     began = time.perf_counter()
     some = np.random.default_rng(0).permutation(len(vectors))[:SAMPLE]

@@ -23,8 +23,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.shell import ATTUNE
-from core.errors import AttuneError, UsageError, printable
+from attune.benchmarks.shell import ATTUNE
+from attune.core.errors import AttuneError, UsageError, printable
 
 _HOST: Final = "127.0.0.1"
 _START_S: Final = 120.0
@@ -69,7 +69,7 @@ def measure(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
         UsageError: The library lacks music.
         AttuneError: The server did not come up.
     """
-    from benchmarks.serve_page import look
+    from attune.benchmarks.serve_page import look
 
     with TemporaryDirectory() as scratch, _serving(folder, Path(scratch)) as (process, port):
         status = _get(port, "/api/v1/status")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from core.options import DebugOption, JsonOption, LibraryOption, library_folder
+from attune.core.options import DebugOption, JsonOption, LibraryOption, library_folder
 
 app = typer.Typer()
 
@@ -20,15 +20,15 @@ def serve_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Time the page and the API of `attune serve` under load, on this machine's own address only."""
-    from benchmarks.serve import measure
-    from benchmarks.speed_tables import print_serve
-    from core.errors import AttuneError
-    from core.terminal import print_json
+    from attune.benchmarks.serve import measure
+    from attune.benchmarks.speed_tables import print_serve
+    from attune.core.errors import AttuneError
+    from attune.core.terminal import print_json
 
     try:
         import psutil  # noqa: F401 - named here, before anything is measured
     except ModuleNotFoundError as error:
-        raise AttuneError('this benchmark needs psutil: pip install "attune[bench]"') from error
+        raise AttuneError('this benchmark needs psutil: pip install "attune-affect[bench]"') from error
     document = measure(library_folder(library), rate, seconds)
     if as_json:
         print_json(document)

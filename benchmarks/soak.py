@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.hostile_media import animation, mutated, silence, special, truncated, valid_files
-from benchmarks.kills import kill_builds
-from benchmarks.pipeline import MemoryWatch
-from benchmarks.shell import ATTUNE
-from core.progress import Progress
+from attune.benchmarks.hostile_media import animation, mutated, silence, special, truncated, valid_files
+from attune.benchmarks.kills import kill_builds
+from attune.benchmarks.pipeline import MemoryWatch
+from attune.benchmarks.shell import ATTUNE
+from attune.core.progress import Progress
 
 _CHUNK: Final = 2_000  # files a library
 _LIMITS: Final = {"ATTUNE_IMAGE_TIMEOUT_S": "30", "ATTUNE_MUSIC_TIMEOUT_S": "120"}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.options import DebugOption, JsonOption, QuietOption, WorkersOption
+from attune.core.options import DebugOption, JsonOption, QuietOption, WorkersOption
 
 app = typer.Typer()
 
@@ -27,15 +27,15 @@ def soak_command(
     """Kill builds and read hostile files; say what was lost. Exit code 1 where anything was."""
     from tempfile import TemporaryDirectory
 
-    from benchmarks.soak import measure
-    from core.errors import AttuneError
-    from core.settings import load_settings
-    from core.terminal import print_json, shown_progress
+    from attune.benchmarks.soak import measure
+    from attune.core.errors import AttuneError
+    from attune.core.settings import load_settings
+    from attune.core.terminal import print_json, shown_progress
 
     try:
         import psutil  # noqa: F401 - named here, before anything is done
     except ModuleNotFoundError as error:
-        raise AttuneError('this benchmark needs psutil: pip install "attune[bench]"') from error
+        raise AttuneError('this benchmark needs psutil: pip install "attune-affect[bench]"') from error
     count = load_settings(workers).workers
     with TemporaryDirectory(prefix="attune-soak-") as folder, shown_progress(quiet=quiet) as progress:
         document = measure(kills, files, Path(folder), seed, count, progress)
@@ -51,7 +51,7 @@ def soak_command(
 def _print(document: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from core.terminal import out
+    from attune.core.terminal import out
 
     console = out()
     table = Table("fault", "tried", "survived", "lost", box=None)

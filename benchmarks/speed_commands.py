@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.options import (
+from attune.core.options import (
     DebugOption,
     JsonOption,
     LibraryOption,
@@ -19,7 +19,7 @@ from core.options import (
 )
 
 if TYPE_CHECKING:
-    from embedding.media import Kind
+    from attune.embedding.media import Kind
 
 app = typer.Typer()
 
@@ -40,10 +40,10 @@ def make_library_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Make media as many as the paper's: variations of photos, cuts of 60 s of whole pieces of music."""
-    from benchmarks.make_library import make_clips, make_pictures, media_below
-    from core.errors import printable
-    from core.settings import load_settings
-    from core.terminal import out, print_json, shown_progress
+    from attune.benchmarks.make_library import make_clips, make_pictures, media_below
+    from attune.core.errors import printable
+    from attune.core.settings import load_settings
+    from attune.core.terminal import out, print_json, shown_progress
 
     count = load_settings(workers).workers
     with shown_progress(quiet=quiet) as progress:
@@ -82,16 +82,16 @@ def pipeline_command(
     """Time a build: files a second, share of what decoding and the backbones cost at the least, memory."""
     from tempfile import TemporaryDirectory
 
-    from benchmarks.pipeline import measure
-    from benchmarks.speed_tables import print_pipeline
-    from core.errors import AttuneError, UsageError, printable
-    from core.settings import load_settings
-    from core.terminal import print_json, shown_progress
+    from attune.benchmarks.pipeline import measure
+    from attune.benchmarks.speed_tables import print_pipeline
+    from attune.core.errors import AttuneError, UsageError, printable
+    from attune.core.settings import load_settings
+    from attune.core.terminal import print_json, shown_progress
 
     try:
         import psutil  # noqa: F401 - named here, before anything is measured
     except ModuleNotFoundError as error:
-        raise AttuneError('this benchmark needs psutil: pip install "attune[bench]"') from error
+        raise AttuneError('this benchmark needs psutil: pip install "attune-affect[bench]"') from error
     if library is not None and library.exists():
         raise UsageError(f"{printable(library)}: exists; a build is measured from nothing")
     folders: dict[Kind, Path] = {"image": photos, "music": songs}
@@ -117,10 +117,10 @@ def peers_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Time embedding beside OpenCLIP, librosa and musicnn, on the same files."""
-    from benchmarks.peers import measure
-    from benchmarks.speed_tables import print_peers
-    from core.settings import load_settings
-    from core.terminal import print_json, shown_progress
+    from attune.benchmarks.peers import measure
+    from attune.benchmarks.speed_tables import print_peers
+    from attune.core.settings import load_settings
+    from attune.core.terminal import print_json, shown_progress
 
     folders: dict[Kind, Path] = {"image": photos, "music": songs}
     with shown_progress(quiet=quiet) as progress:
@@ -143,9 +143,9 @@ def growth_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Time publishing a few new pictures in a large library, grown from a library's own embeddings."""
-    from benchmarks.growth import measure
-    from benchmarks.speed_tables import print_growth
-    from core.terminal import print_json, shown_progress
+    from attune.benchmarks.growth import measure
+    from attune.benchmarks.speed_tables import print_growth
+    from attune.core.terminal import print_json, shown_progress
 
     with shown_progress(quiet=quiet) as progress:
         document = measure(library_folder(library), size, more, progress)
@@ -167,9 +167,9 @@ def search_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Time search in a library's own embeddings, and in many more like them, beside HNSW."""
-    from benchmarks.search import measure
-    from benchmarks.speed_tables import print_search
-    from core.terminal import print_json, shown_progress
+    from attune.benchmarks.search import measure
+    from attune.benchmarks.speed_tables import print_search
+    from attune.core.terminal import print_json, shown_progress
 
     with shown_progress(quiet=quiet) as progress:
         document = measure(library_folder(library), size or [85_000, 1_000_000], progress)
@@ -186,9 +186,9 @@ def cold_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Time questions to a library, from the shell to the answer and in one process."""
-    from benchmarks.cold import measure
-    from benchmarks.speed_tables import print_cold
-    from core.terminal import print_json
+    from attune.benchmarks.cold import measure
+    from attune.benchmarks.speed_tables import print_cold
+    from attune.core.terminal import print_json
 
     document = measure(library_folder(library))
     if as_json:
@@ -209,19 +209,19 @@ def encoder_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Time an encoder of pictures beside the shipped one, before training with it."""
-    from benchmarks.encoder import measure_encoder
-    from benchmarks.make_library import media_below
-    from benchmarks.pipeline import spread
-    from benchmarks.speed_tables import print_encoders
-    from core.errors import AttuneError
-    from core.terminal import print_json, shown_progress
+    from attune.benchmarks.encoder import measure_encoder
+    from attune.benchmarks.make_library import media_below
+    from attune.benchmarks.pipeline import spread
+    from attune.benchmarks.speed_tables import print_encoders
+    from attune.core.errors import AttuneError
+    from attune.core.terminal import print_json, shown_progress
 
     chosen = spread(media_below(photos, "image"), limit)
     try:
         with shown_progress(quiet=quiet) as progress:
             document = measure_encoder(encoder, chosen, progress)
     except ModuleNotFoundError as error:
-        raise AttuneError(f'this benchmark needs {error.name}: pip install "attune[train]"') from error
+        raise AttuneError(f'this benchmark needs {error.name}: pip install "attune-affect[train]"') from error
     if as_json:
         print_json(document)
     else:
@@ -249,14 +249,14 @@ def gpu_command(
     """Time reading and training on a GPU beside the CPU; the CPU alone where there is no GPU."""
     import json
 
-    from benchmarks.gpu import Labelled, measure_devices
-    from benchmarks.make_library import media_below
-    from benchmarks.pipeline import spread
-    from benchmarks.speed_tables import print_devices
-    from core.errors import UsageError
-    from core.settings import load_settings
-    from core.terminal import print_json, shown_progress
-    from embedding.network import SHIPPED, open_network
+    from attune.benchmarks.gpu import Labelled, measure_devices
+    from attune.benchmarks.make_library import media_below
+    from attune.benchmarks.pipeline import spread
+    from attune.benchmarks.speed_tables import print_devices
+    from attune.core.errors import UsageError
+    from attune.core.settings import load_settings
+    from attune.core.terminal import print_json, shown_progress
+    from attune.embedding.network import SHIPPED, open_network
 
     if (train_images is None) != (train_music is None):
         raise UsageError("a training needs both: give --train-images and --train-music")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from core.terminal import out
+from attune.core.terminal import out
 
 
 def print_pipeline(document: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ def print_search(document: dict[str, Any]) -> None:
         ],
     )
     for name in document["not_installed"]:
-        out().print(f'{name} is not installed: pip install "attune[bench]"')
+        out().print(f'{name} is not installed: pip install "attune-affect[bench]"')
 
 
 def print_cold(document: dict[str, Any]) -> None:

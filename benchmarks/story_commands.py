@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from core.options import DebugOption, JsonOption, LibraryOption, QuietOption, library_folder
+from attune.core.options import DebugOption, JsonOption, LibraryOption, QuietOption, library_folder
 
 app = typer.Typer()
 
@@ -25,9 +25,9 @@ def storyboard_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Check plans: pictures against the same ones shuffled, cuts against beats found anew; time films."""
-    from benchmarks.storyboard import measure, print_measures
-    from core.paths import absolute
-    from core.terminal import print_json, shown_progress
+    from attune.benchmarks.storyboard import measure, print_measures
+    from attune.core.paths import absolute
+    from attune.core.terminal import print_json, shown_progress
 
     folders = tuple(absolute(folder) for folder in below or [])
     with shown_progress(quiet=quiet) as progress:

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.progress import Progress
+from attune.core.progress import Progress
 
 if TYPE_CHECKING:
-    from embedding.network import Network
-    from retrieval.query import Seeds
-    from retrieval.story.plan import Plan
+    from attune.embedding.network import Network
+    from attune.retrieval.query import Seeds
+    from attune.retrieval.story.plan import Plan
 
 _SHUFFLES: Final = 10_000
 _NEAR_S: Final = 0.07
@@ -76,9 +76,9 @@ def measure(
     folder: Path, songs: Sequence[str], below: tuple[str, ...], render: bool, progress: Progress
 ) -> list[dict[str, Any]]:
     """Plan a film to each song, with the pictures of a library, and measure it."""
-    from retrieval.query import Seeds, open_library
-    from retrieval.search import Filters
-    from retrieval.story.storyboard import plan_film
+    from attune.retrieval.query import Seeds, open_library
+    from attune.retrieval.search import Filters
+    from attune.retrieval.story.storyboard import plan_film
 
     found = []
     library, network = open_library(folder, None)
@@ -122,7 +122,7 @@ def _measure(plan: Plan, seeds: Seeds, network: Network, film: Film | None) -> M
 
 def _spans(plan: Plan, seeds: Seeds) -> NDArray[np.float32]:
     """Return what each span feels like, embedded anew from the features of the seconds that it lasts."""
-    from retrieval.query import Span
+    from attune.retrieval.query import Span
 
     parts = [seeds.seed(plan.song, Span(shot.start_s, shot.end_s)) for shot in plan.shots]
     return np.array([part.vector for part in parts])
@@ -147,7 +147,7 @@ def _near(plan: Plan, beats_s: NDArray[np.float64]) -> float:
 def _render(plan: Plan, began: float, progress: Progress) -> Film:
     import av
 
-    from retrieval.story.film import Look, write_film
+    from attune.retrieval.story.film import Look, write_film
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "show.mp4"
@@ -169,7 +169,7 @@ def print_measures(found: Sequence[dict[str, Any]]) -> None:
     """Print a table of what `measure` found."""
     from rich.table import Table
 
-    from core.terminal import out
+    from attune.core.terminal import out
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("song", "lasts", "pictures", "score", "shuffled", "p", "distance", "shuffled", "p"):

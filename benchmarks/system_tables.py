@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from core.terminal import out
+from attune.core.terminal import out
 
 _Column = tuple[str, Callable[[dict[str, Any]], str]]
 

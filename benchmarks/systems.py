@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.progress import Progress
+from attune.core.progress import Progress
 
 if TYPE_CHECKING:
-    from embedding.media import Kind
-    from training.comparison import Focus, Standing
-    from training.systems.system import Material, System
+    from attune.embedding.media import Kind
+    from attune.training.comparison import Focus, Standing
+    from attune.training.systems.system import Material, System
 
 OURS = "Attune"
 ACCURATE = "Attune, accurate"
@@ -30,12 +30,12 @@ class Labelled:
 
 def systems() -> list[System]:
     """Return the three references and the systems, the weakest first."""
-    from training.systems.acp_net import ON_OUR_FEATURES, AcpNet
-    from training.systems.attune import ACCURATELY, Attune
-    from training.systems.chance import Chance
-    from training.systems.l3_net import L3Net
-    from training.systems.polarity_sum import PolaritySum
-    from training.systems.spectrogram_acp import SpectrogramAcp
+    from attune.training.systems.acp_net import ON_OUR_FEATURES, AcpNet
+    from attune.training.systems.attune import ACCURATELY, Attune
+    from attune.training.systems.chance import Chance
+    from attune.training.systems.l3_net import L3Net
+    from attune.training.systems.polarity_sum import PolaritySum
+    from attune.training.systems.spectrogram_acp import SpectrogramAcp
 
     return [
         Chance(),
@@ -59,10 +59,10 @@ def gather(
     split: str | None = None,
 ) -> Labelled:
     """Read what the chosen systems need; rows of train and val, or of one split."""
-    from embedding.backbones import BACKBONES
-    from training.inputs import material
-    from training.readers import read_labelled
-    from training.train import learnable
+    from attune.embedding.backbones import BACKBONES
+    from attune.training.inputs import material
+    from attune.training.readers import read_labelled
+    from attune.training.train import learnable
 
     sources: dict[Kind, Path] = {"image": images_from, "music": music_from}
     sides = []
@@ -78,8 +78,8 @@ def out_of_fold(
     labelled: Labelled, chosen: Sequence[System], cache: Path, progress: Progress
 ) -> list[Standing]:
     """Cross-validate every system and judge it."""
-    from training.comparison import standing
-    from training.crossval import SEEDS, cross_validate
+    from attune.training.comparison import standing
+    from attune.training.crossval import SEEDS, cross_validate
 
     images, music = labelled.images, labelled.music
     return [
@@ -90,7 +90,7 @@ def out_of_fold(
 
 def rows_of(standings: Sequence[Standing], labelled: Labelled, focus: Focus) -> list[dict[str, Any]]:
     """Return a row of the table for each standing: figures, intervals, how far it is behind Attune's."""
-    from training.comparison import accuracy, lead
+    from attune.training.comparison import accuracy, lead
 
     images, music = labelled.images, labelled.music
     ours = {one.system: one for one in standings if one.system in (OURS, ACCURATE)}
@@ -130,10 +130,10 @@ def trade_off(labelled: Labelled, progress: Progress) -> list[dict[str, float]]:
     """
     import numpy as np
 
-    from training.crossval import score
-    from training.figures import result_figures
-    from training.folds import FOLDS, deal
-    from training.systems.attune import Attune
+    from attune.training.crossval import score
+    from attune.training.figures import result_figures
+    from attune.training.folds import FOLDS, deal
+    from attune.training.systems.attune import Attune
 
     images, music = labelled.images, labelled.music
     dealt = [deal(side.rows, side.kind, 0) for side in (images, music)]
@@ -172,12 +172,12 @@ def on_test(
 
     import numpy as np
 
-    from training.calibration import fit_probability
-    from training.comparison import Standing
-    from training.crossval import labelled_pairs, probability, score
-    from training.evaluate import evaluate_scores
-    from training.figures import seed_figures
-    from training.run_log import log_test_run
+    from attune.training.calibration import fit_probability
+    from attune.training.comparison import Standing
+    from attune.training.crossval import labelled_pairs, probability, score
+    from attune.training.evaluate import evaluate_scores
+    from attune.training.figures import seed_figures
+    from attune.training.run_log import log_test_run
 
     standings = []
     every = [np.arange(len(side), dtype=np.int64) for side in (test.images, test.music)]
@@ -209,9 +209,9 @@ def raw_probes(labelled: Labelled) -> dict[str, dict[str, float]]:
     """
     import numpy as np
 
-    from training.folds import FOLDS, deal
-    from training.manifest import polarity_codes
-    from training.metrics import probe_quality
+    from attune.training.folds import FOLDS, deal
+    from attune.training.manifest import polarity_codes
+    from attune.training.metrics import probe_quality
 
     told: dict[str, dict[str, float]] = {}
     for side in (labelled.images, labelled.music):

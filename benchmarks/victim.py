@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from core.errors import MediaError, UnreachableMedia
-from core.progress import SilentProgress
-from core.settings import Settings
-from embedding.backbones import Backbone
-from embedding.extraction import Extracted, content_of
-from embedding.media import Kind
-from embedding.workers import Job
+from attune.core.errors import MediaError, UnreachableMedia
+from attune.core.progress import SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.backbones import Backbone
+from attune.embedding.extraction import Extracted, content_of
+from attune.embedding.media import Kind
+from attune.embedding.workers import Job
 
 _SONGS: Final = 10
 _FILE_STEPS: Final = {
@@ -55,8 +55,8 @@ class Spec:
 
 def run(spec: Spec) -> None:
     """Build; the process ends here, one way or another."""
-    from embedding.network import open_network
-    from indexer.build import Request, build
+    from attune.embedding.network import open_network
+    from attune.indexer.build import Request, build
 
     _Steps(spec).watch()
     build(

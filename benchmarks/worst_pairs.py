@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from training.comparison import Standing
-    from training.manifest import Row
-    from training.systems.system import Material
+    from attune.training.comparison import Standing
+    from attune.training.manifest import Row
+    from attune.training.systems.system import Material
 
 
 @dataclass(frozen=True, slots=True)

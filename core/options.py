@@ -38,6 +38,6 @@ def library_folder(given: Path | None) -> Path:
     """Return the library that was named, or the user's own; absolute."""
     if given is not None:
         return given.absolute()
-    from core.settings import default_library
+    from attune.core.settings import default_library
 
     return default_library()

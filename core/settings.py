@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from core.errors import UsageError
+from attune.core.errors import UsageError
 
 
 class Settings(BaseSettings):

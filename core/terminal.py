@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from core.progress import Progress, SilentProgress
+from attune.core.progress import Progress, SilentProgress
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import MediaError, UsageError, printable
-from embedding.media import DECODER_ERRORS, damage, open_media
+from attune.core.errors import MediaError, UsageError, printable
+from attune.embedding.media import DECODER_ERRORS, damage, open_media
 
 if TYPE_CHECKING:
     from av import AudioFrame

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ArtefactError
-from embedding.logmel import PATCH_SECONDS, logmel, patches
-from embedding.media import Kind
-from embedding.session import Device, Session
-from embedding.view import WHOLE, View
+from attune.core.errors import ArtefactError
+from attune.embedding.logmel import PATCH_SECONDS, logmel, patches
+from attune.embedding.media import Kind
+from attune.embedding.session import Device, Session
+from attune.embedding.view import WHOLE, View
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -193,7 +193,7 @@ def listening(backbone: Backbone) -> Listening:
 
 def moments_and_harmony(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return moments of samples with the recording's harmony beside each, float32 (n, 188, 96)."""
-    from embedding.harmony import beside
+    from attune.embedding.harmony import beside
 
     return beside(moments_of(samples), samples)
 

@@ -18,10 +18,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from core.errors import ArtefactError
-from embedding.backbones import SHIPPED, Backbone, Colours
-from embedding.media import Kind
-from embedding.view import SQUARES, View
+from attune.core.errors import ArtefactError
+from attune.embedding.backbones import SHIPPED, Backbone, Colours
+from attune.embedding.media import Kind
+from attune.embedding.view import SQUARES, View
 
 CARD: Final = "network.json"
 TOWERS: Final[Mapping[Kind, str]] = {"image": "image.onnx", "music": "music.onnx"}

@@ -6,9 +6,9 @@ import os
 from datetime import datetime
 from typing import Any, BinaryIO, Final
 
-from core.errors import UnreachableMedia
-from embedding.image import FORMATS, is_heif, quiet_pillow
-from embedding.media import DECODER_ERRORS, RAW_SUFFIXES, open_media
+from attune.core.errors import UnreachableMedia
+from attune.embedding.image import FORMATS, is_heif, quiet_pillow
+from attune.embedding.media import DECODER_ERRORS, RAW_SUFFIXES, open_media
 
 # The moment of exposure, then that of digitising. Not 0x0132: software sets it when it saves a file again.
 _TAKEN: Final = (0x9003, 0x9004)

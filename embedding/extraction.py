@@ -11,12 +11,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artefacts import sha256_of
-from core.errors import MediaError, UnreachableMedia
-from embedding.backbones import Backbones, Listening
-from embedding.media import Kind
-from embedding.tags import Tags
-from embedding.view import MAX_PIXELS, View
+from attune.core.artefacts import sha256_of
+from attune.core.errors import MediaError, UnreachableMedia
+from attune.embedding.backbones import Backbones, Listening
+from attune.embedding.media import Kind
+from attune.embedding.tags import Tags
+from attune.embedding.view import MAX_PIXELS, View
 
 BATCH: Final = 128  # pictures that a GPU reads at once
 
@@ -112,10 +112,10 @@ def prepare(
 
 
 def _prepare(path: Path, kind: Kind, view: View, listening: Listening, limits: Limits) -> Prepared:
-    from embedding.audio import MAX_SECONDS, read_audio
-    from embedding.dates import read_taken
-    from embedding.image import read_image
-    from embedding.tags import read_tags
+    from attune.embedding.audio import MAX_SECONDS, read_audio
+    from attune.embedding.dates import read_taken
+    from attune.embedding.image import read_image
+    from attune.embedding.tags import read_tags
 
     if kind == "image":
         picture = read_image(path, replace(view, max_pixels=limits.pixels))

@@ -14,8 +14,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.logmel import BANDS
-from embedding.notes import FRAMES_PER_S, LOWEST, Notes, listen, stretches
+from attune.embedding.logmel import BANDS
+from attune.embedding.notes import FRAMES_PER_S, LOWEST, Notes, listen, stretches
 
 WIDTH = 59
 

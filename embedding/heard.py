@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.backbones import WEIGHTS
+from attune.embedding.backbones import WEIGHTS
 
 _TAGS: Final = WEIGHTS / "musicnn_msd_tags.json"
 _TAGGRAM: Final = slice(1706, 1756)  # of musicnn's features: the probability of each tag

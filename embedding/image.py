@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import MediaError, UnsupportedMedia
-from embedding.media import DECODER_ERRORS, RAW_SUFFIXES, damage, open_media
-from embedding.view import WHOLE, View, fitted, middle, padded, upright
+from attune.core.errors import MediaError, UnsupportedMedia
+from attune.embedding.media import DECODER_ERRORS, RAW_SUFFIXES, damage, open_media
+from attune.embedding.view import WHOLE, View, fitted, middle, padded, upright
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -37,7 +37,7 @@ FORMATS: Final = (
     *("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "QOI", "TGA"),
 )
 _HEIF_BRANDS: Final = frozenset(b"heic heix heim heis hevc hevx mif1 msf1 avci avcs".split())
-_PHOTOS: Final = 'needs the extra for photos: pip install "attune[photos]"'
+_PHOTOS: Final = 'needs the extra for photos: pip install "attune-affect[photos]"'
 _ORIENTATION: Final = 0x0112
 _WHITE: Final = (255, 255, 255, 255)
 _PILLOW = threading.Lock()

@@ -8,7 +8,7 @@ import struct
 import zlib
 from typing import BinaryIO, Final, Literal
 
-from core.errors import CostlyMedia, MediaError, UnreachableMedia
+from attune.core.errors import CostlyMedia, MediaError, UnreachableMedia
 
 Kind = Literal["image", "music"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError
-from embedding.backbones import PATCH_S
-from embedding.network import Embedded, Network
+from attune.core.errors import UsageError
+from attune.embedding.backbones import PATCH_S
+from attune.embedding.network import Embedded, Network
 
 SPAN = 3  # patches in a moment: 9 s, about what a listener needs to say what a passage feels like
 

@@ -12,12 +12,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artefacts import written_aside
-from core.errors import ArtefactError, UsageError
-from embedding.backbones import WEIGHTS
-from embedding.card import CARD, TOWERS, is_shipped, read_backbones, read_calibration, read_card
-from embedding.media import Kind
-from embedding.session import Session
+from attune.core.artefacts import written_aside
+from attune.core.errors import ArtefactError, UsageError
+from attune.embedding.backbones import WEIGHTS
+from attune.embedding.card import CARD, TOWERS, is_shipped, read_backbones, read_calibration, read_card
+from attune.embedding.media import Kind
+from attune.embedding.session import Session
 
 DIM = 128
 SHIPPED = "attune"

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.logmel import SAMPLE_RATE
-from embedding.session import Session
+from attune.embedding.logmel import SAMPLE_RATE
+from attune.embedding.session import Session
 
 LOWEST = 21
 """MIDI number of the first of 88 pitches, those of a piano."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.media import Kind
+from attune.embedding.media import Kind
 
 if TYPE_CHECKING:
-    from embedding.backbones import Backbones
+    from attune.embedding.backbones import Backbones
 
 PEAKS: Final = 480
 """Bars of an outline: about as many as a wide screen shows apart."""
@@ -37,8 +37,8 @@ class Thumbnail:
         """
         from PIL import Image
 
-        from embedding.image import read_image
-        from embedding.view import View
+        from attune.embedding.image import read_image
+        from attune.embedding.view import View
 
         stream = io.BytesIO()
         picture = Image.fromarray(read_image(self.path, View(self.long_side, "inside")).pixels)
@@ -59,7 +59,7 @@ class Outline:
         Raises:
             MediaError: The song cannot be used.
         """
-        from embedding.audio import read_audio
+        from attune.embedding.audio import read_audio
 
         return outline(read_audio(self.path).samples)
 

@@ -6,13 +6,13 @@ import queue
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from core.errors import MediaError
-from embedding.media import Kind
-from embedding.worker import Held, Made_co, Task, Worker, ended, go_on
+from attune.core.errors import MediaError
+from attune.embedding.media import Kind
+from attune.embedding.worker import Held, Made_co, Task, Worker, ended, go_on
 
 if TYPE_CHECKING:
-    from core.settings import Settings
-    from embedding.backbones import Backbone
+    from attune.core.settings import Settings
+    from attune.embedding.backbones import Backbone
 
 
 class Readers:

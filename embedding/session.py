@@ -11,8 +11,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artefacts import sha256_of
-from core.errors import ArtefactError, AttuneError
+from attune.core.artefacts import sha256_of
+from attune.core.errors import ArtefactError, AttuneError
 
 Device = Literal["cpu", "cuda"]
 _PROVIDERS: Final[dict[Device, str]] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}

@@ -12,10 +12,10 @@ import io
 import os
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from core.errors import MediaError, UnsupportedMedia
-from embedding.image import FORMATS, eight_bit, is_heif, quiet_pillow
-from embedding.media import DECODER_ERRORS, RAW_SUFFIXES, describe, open_media
-from embedding.view import MAX_PIXELS
+from attune.core.errors import MediaError, UnsupportedMedia
+from attune.embedding.image import FORMATS, eight_bit, is_heif, quiet_pillow
+from attune.embedding.media import DECODER_ERRORS, RAW_SUFFIXES, describe, open_media
+from attune.embedding.view import MAX_PIXELS
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,7 +66,7 @@ def _open_heif(path: str | os.PathLike[str], file: BinaryIO) -> Image.Image:
     try:
         import pi_heif
     except ImportError:
-        raise UnsupportedMedia(path, 'HEIC needs pip install "attune[photos]"') from None
+        raise UnsupportedMedia(path, 'HEIC needs pip install "attune-affect[photos]"') from None
     image: Image.Image = pi_heif.open_heif(file).to_pillow()
     image.getexif().pop(0x0112, None)  # libheif has turned it
     return image
@@ -76,7 +76,7 @@ def _open_raw(path: str | os.PathLike[str], file: BinaryIO) -> Image.Image:
     try:
         import rawpy
     except ImportError:
-        raise UnsupportedMedia(path, 'camera RAW needs pip install "attune[photos]"') from None
+        raise UnsupportedMedia(path, 'camera RAW needs pip install "attune-affect[photos]"') from None
     from PIL import Image
 
     try:

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Any, Final
 
-from core.errors import MediaError
-from embedding.media import DECODER_ERRORS, open_media
+from attune.core.errors import MediaError
+from attune.embedding.media import DECODER_ERRORS, open_media
 
 # Vorbis comments, easy ID3 and easy MP4 share the first; then ASF, plain ID3 (WAV, AIFF) and plain MP4.
 _TITLE: Final = ("title", "Title", "TIT2", "\xa9nam")

@@ -19,12 +19,12 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from core.errors import ArtefactError, CostlyMedia, MediaError, UnreachableMedia
-from embedding.media import TOO_MUCH_MEMORY, Kind
+from attune.core.errors import ArtefactError, CostlyMedia, MediaError, UnreachableMedia
+from attune.embedding.media import TOO_MUCH_MEMORY, Kind
 
 if TYPE_CHECKING:
-    from core.settings import Settings
-    from embedding.backbones import Backbone, Backbones
+    from attune.core.settings import Settings
+    from attune.embedding.backbones import Backbone, Backbones
 
 Made_co = TypeVar("Made_co", covariant=True)
 
@@ -179,7 +179,7 @@ class Worker:
 
 def _work(connection: Connection, memory_mb: int, backbones: Mapping[Kind, Backbone]) -> None:
     """Read files until the parent hangs up."""
-    from embedding.backbones import Backbones
+    from attune.embedding.backbones import Backbones
 
     _limit(memory_mb)
     loaded = Backbones(backbones, threads=1)

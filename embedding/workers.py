@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import MediaError
-from embedding.extraction import (
+from attune.core.errors import MediaError
+from attune.embedding.extraction import (
     NO_LIMITS,
     Extracted,
     Limits,
@@ -21,13 +21,13 @@ from embedding.extraction import (
     extract_in_batches,
     prepare,
 )
-from embedding.media import Kind
-from embedding.worker import Held, Task, Worker, ended, go_on
+from attune.embedding.media import Kind
+from attune.embedding.worker import Held, Task, Worker, ended, go_on
 
 if TYPE_CHECKING:
-    from core.settings import Settings
-    from embedding.backbones import Backbone, Backbones, Listening
-    from embedding.view import View
+    from attune.core.settings import Settings
+    from attune.embedding.backbones import Backbone, Backbones, Listening
+    from attune.embedding.view import View
 
 Outcome = Extracted | MediaError
 Reader = Callable[[Iterable["Job"], "Settings", Mapping[Kind, "Backbone"]], Generator[Outcome]]
@@ -96,7 +96,7 @@ def extract_all(
         ArtefactError: The backbones' weights are missing or damaged.
         NoDevice: The device cannot be used.
     """
-    from embedding.backbones import Backbones, listening, moments_of
+    from attune.embedding.backbones import Backbones, listening, moments_of
 
     if settings.device == "cpu":
         yield from _answers(jobs, settings, backbones)

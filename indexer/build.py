@@ -12,28 +12,28 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from core.errors import LibraryError, MediaError, UsageError, printable
-from core.interrupts import interrupts_deferred
-from core.paths import absolute
-from core.progress import Progress
-from embedding.backbones import BACKBONES, Backbone
-from embedding.extraction import Extracted
-from embedding.media import Kind
-from embedding.network import Network
-from embedding.workers import Job, Reader, extract_all
-from indexer import catalogue, changes, kept
-from indexer.dates import date_pictures
-from indexer.locks import writing
-from indexer.plan import Plan, compare
-from indexer.publish import generation_folder, publish
-from indexer.records import Generation, Root, Skipped
-from indexer.scan import Candidate, scan
-from indexer.schema import has_catalogue, open_catalogue, upgrade
-from indexer.skips import read_known_skips
-from indexer.writer import BatchWriter, reader_version, reader_within_limits
+from attune.core.errors import LibraryError, MediaError, UsageError, printable
+from attune.core.interrupts import interrupts_deferred
+from attune.core.paths import absolute
+from attune.core.progress import Progress
+from attune.embedding.backbones import BACKBONES, Backbone
+from attune.embedding.extraction import Extracted
+from attune.embedding.media import Kind
+from attune.embedding.network import Network
+from attune.embedding.workers import Job, Reader, extract_all
+from attune.indexer import catalogue, changes, kept
+from attune.indexer.dates import date_pictures
+from attune.indexer.locks import writing
+from attune.indexer.plan import Plan, compare
+from attune.indexer.publish import generation_folder, publish
+from attune.indexer.records import Generation, Root, Skipped
+from attune.indexer.scan import Candidate, scan
+from attune.indexer.schema import has_catalogue, open_catalogue, upgrade
+from attune.indexer.skips import read_known_skips
+from attune.indexer.writer import BatchWriter, reader_version, reader_within_limits
 
 if TYPE_CHECKING:
-    from core.settings import Settings
+    from attune.core.settings import Settings
 
 _BATCH = 64  # files a transaction: what a kill may cost
 _BATCH_S = 10.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from core.options import (
+from attune.core.options import (
     DebugOption,
     JsonOption,
     LibraryOption,
@@ -19,8 +19,8 @@ from core.options import (
 )
 
 if TYPE_CHECKING:
-    from indexer.repair import Repaired
-    from indexer.verify import Damage, Findings
+    from attune.indexer.repair import Repaired
+    from attune.indexer.verify import Damage, Findings
 
 app = typer.Typer()
 
@@ -35,8 +35,8 @@ def verify_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Check every byte of the library; exit code 1 where anything is damaged."""
-    from core.terminal import out, print_json, shown_progress
-    from indexer.verify import verify
+    from attune.core.terminal import out, print_json, shown_progress
+    from attune.indexer.verify import verify
 
     folder = library_folder(library)
     with shown_progress(quiet=quiet or as_json) as progress:
@@ -62,9 +62,9 @@ def repair_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Mend a damaged library: keep what can be read, make the rest again from the media."""
-    from core.settings import load_settings
-    from core.terminal import print_json, shown_progress
-    from indexer.repair import repair
+    from attune.core.settings import load_settings
+    from attune.core.terminal import print_json, shown_progress
+    from attune.indexer.repair import repair
 
     folder = library_folder(library)
     settings = load_settings(workers)
@@ -94,8 +94,8 @@ def _document(folder: Path, findings: Findings) -> dict[str, object]:
 
 
 def _print_damage(damage: list[Damage]) -> None:
-    from core.errors import printable, printable_text
-    from core.terminal import out
+    from attune.core.errors import printable, printable_text
+    from attune.core.terminal import out
 
     console = out()
     for one in damage[:_LISTED]:
@@ -106,8 +106,8 @@ def _print_damage(damage: list[Damage]) -> None:
 
 
 def _print_repaired(repaired: Repaired) -> None:
-    from core.errors import printable
-    from core.terminal import out
+    from attune.core.errors import printable
+    from attune.core.terminal import out
 
     console = out()
     if not repaired.before.damage:

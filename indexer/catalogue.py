@@ -29,11 +29,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import QueuePool
 
-from core.errors import DamagedLibrary
-from embedding.media import Kind
-from embedding.network import DIM, Affect
-from indexer.records import Generation, Item, Root, Skipped, Stamp
-from indexer.tables import NO_DATE, embeddings, generations, items, roots, skipped, state
+from attune.core.errors import DamagedLibrary
+from attune.embedding.media import Kind
+from attune.embedding.network import DIM, Affect
+from attune.indexer.records import Generation, Item, Root, Skipped, Stamp
+from attune.indexer.tables import NO_DATE, embeddings, generations, items, roots, skipped, state
 
 FILE = "catalogue.db"
 _SIGNS = ("Could not decode", "no such table", "no such column", "unsupported file format")

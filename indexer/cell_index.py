@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.network import DIM
+from attune.embedding.network import DIM
 
 CELLS: Final = 1024
 SAMPLE: Final = 64 * CELLS

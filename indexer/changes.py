@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from embedding.media import Kind
-from indexer.catalogue import chunks, seen_by
-from indexer.records import Root, Stamp
-from indexer.seals import seal_embedding, seal_item
-from indexer.tables import embeddings, generations, items, roots, state
+from attune.embedding.media import Kind
+from attune.indexer.catalogue import chunks, seen_by
+from attune.indexer.records import Root, Stamp
+from attune.indexer.seals import seal_embedding, seal_item
+from attune.indexer.tables import embeddings, generations, items, roots, state
 
 
 @dataclass(frozen=True, slots=True)

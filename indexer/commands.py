@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.options import (
+from attune.core.options import (
     DebugOption,
     DeviceOption,
     JsonOption,
@@ -19,11 +19,11 @@ from core.options import (
 )
 
 if TYPE_CHECKING:
-    from embedding.network import Network
-    from indexer.build import Report
-    from indexer.library import Status
-    from indexer.plan import Plan
-    from indexer.records import Generation
+    from attune.embedding.network import Network
+    from attune.indexer.build import Report
+    from attune.indexer.library import Status
+    from attune.indexer.plan import Plan
+    from attune.indexer.records import Generation
 
 app = typer.Typer()
 
@@ -53,13 +53,13 @@ def build_index(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Make a library of folders with photos and music, or bring it up to date."""
-    from core.settings import load_settings
-    from core.terminal import shown_progress
-    from embedding.network import SHIPPED, open_network
-    from embedding.session import choose_device
-    from indexer.build import Request, build, plan_build, refuse_wrong_paths
-    from indexer.library import lacking_features, published
-    from indexer.schema import modernise
+    from attune.core.settings import load_settings
+    from attune.core.terminal import shown_progress
+    from attune.embedding.network import SHIPPED, open_network
+    from attune.embedding.session import choose_device
+    from attune.indexer.build import Request, build, plan_build, refuse_wrong_paths
+    from attune.indexer.library import lacking_features, published
+    from attune.indexer.schema import modernise
 
     folder = library_folder(library)
     names = tuple(str(path) for path in paths or [])
@@ -95,8 +95,8 @@ def status_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Say what the library holds and how good its network is."""
-    from core.terminal import print_json
-    from indexer.library import read_status
+    from attune.core.terminal import print_json
+    from attune.indexer.library import read_status
 
     folder = library_folder(library)
     status = read_status(folder)
@@ -112,8 +112,8 @@ def _network_in_use(generation: Generation | None, asked: str | None) -> tuple[s
 
     Figures belong to the library only if its network is still where it was, unchanged.
     """
-    from core.errors import AttuneError
-    from embedding.network import SHIPPED, open_network
+    from attune.core.errors import AttuneError
+    from attune.embedding.network import SHIPPED, open_network
 
     if generation is None:
         network = open_network(asked or SHIPPED)
@@ -131,7 +131,7 @@ def _network_in_use(generation: Generation | None, asked: str | None) -> tuple[s
 
 
 def _print_reading(network: Network, lacking: int, where: str) -> None:
-    from core.terminal import err
+    from attune.core.terminal import err
 
     console = err()
     console.print(f"Backbones run on {where}", soft_wrap=True)
@@ -145,7 +145,7 @@ def _print_reading(network: Network, lacking: int, where: str) -> None:
 
 
 def _print_plan(plan: Plan) -> None:
-    from core.terminal import out
+    from attune.core.terminal import out
 
     again = len(plan.other) - len(plan.kept)
     changed = len(plan.read) - plan.added - len(plan.other)
@@ -159,8 +159,8 @@ def _print_plan(plan: Plan) -> None:
 
 
 def _print_report(report: Report, folder: Path) -> None:
-    from core.errors import printable
-    from core.terminal import err, out
+    from attune.core.errors import printable
+    from attune.core.terminal import err, out
 
     generation = report.generation
     assert generation is not None
@@ -213,8 +213,8 @@ def _status_json(
 def _print_status(
     folder: Path, status: Status, network: str, figures: dict[str, Any] | None, *, skipped: bool
 ) -> None:
-    from core.errors import printable
-    from core.terminal import out
+    from attune.core.errors import printable
+    from attune.core.terminal import out
 
     console = out()
     generation = status.generation

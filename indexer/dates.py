@@ -6,11 +6,11 @@ import os
 
 from sqlalchemy import Connection, Engine, bindparam, select, update
 
-from core.errors import MediaError
-from core.progress import Progress
-from embedding.dates import read_taken
-from indexer.catalogue import chunks, seen_by
-from indexer.tables import NO_DATE, items
+from attune.core.errors import MediaError
+from attune.core.progress import Progress
+from attune.embedding.dates import read_taken
+from attune.indexer.catalogue import chunks, seen_by
+from attune.indexer.tables import NO_DATE, items
 
 _KNOWN = update(items).where(items.c.id == bindparam("item")).values(taken=bindparam("date"))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.network import DIM
+from attune.embedding.network import DIM
 
 
 class ExactIndex:

@@ -13,8 +13,8 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artefacts import fsync, make_folder
-from embedding.backbones import BACKBONES, Backbone
+from attune.core.artefacts import fsync, make_folder
+from attune.embedding.backbones import BACKBONES, Backbone
 
 FOLDER = "features"
 _PART: Final = 1 << 10  # rows in memory

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from embedding.backbones import Backbone
-from embedding.media import Kind
-from indexer.catalogue import chunks, seen_by
-from indexer.seals import are_whole
-from indexer.tables import embeddings, items
+from attune.embedding.backbones import Backbone
+from attune.embedding.media import Kind
+from attune.indexer.catalogue import chunks, seen_by
+from attune.indexer.seals import are_whole
+from attune.indexer.tables import embeddings, items
 
 _SAID = (
     *(column for column in embeddings.c if column.name != "seal"),

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from core.errors import DamagedLibrary, LibraryError
-from embedding.backbones import Backbone
-from embedding.media import Kind
-from indexer import catalogue, kept
-from indexer.feature_store import FeatureStore
-from indexer.locks import lease
-from indexer.publish import KINDS, derive_index, read_index, write_indexes
-from indexer.records import Generation, Item, Root, Skipped, Stamp
-from indexer.schema import open_catalogue
-from indexer.vectors import VectorIndex
+from attune.core.errors import DamagedLibrary, LibraryError
+from attune.embedding.backbones import Backbone
+from attune.embedding.media import Kind
+from attune.indexer import catalogue, kept
+from attune.indexer.feature_store import FeatureStore
+from attune.indexer.locks import lease
+from attune.indexer.publish import KINDS, derive_index, read_index, write_indexes
+from attune.indexer.records import Generation, Item, Root, Skipped, Stamp
+from attune.indexer.schema import open_catalogue
+from attune.indexer.vectors import VectorIndex
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from core.artefacts import make_folder
-from core.errors import LibraryError
+from attune.core.artefacts import make_folder
+from attune.core.errors import LibraryError
 
 LOCK = "lock"
 LEASES = "leases"

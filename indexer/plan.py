@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from core.paths import is_below_any
-from embedding.backbones import Backbone
-from embedding.media import Kind
-from indexer.changes import Known
-from indexer.records import Skipped, Stamp
-from indexer.scan import Candidate, Refused, Scan
+from attune.core.paths import is_below_any
+from attune.embedding.backbones import Backbone
+from attune.embedding.media import Kind
+from attune.indexer.changes import Known
+from attune.indexer.records import Skipped, Stamp
+from attune.indexer.scan import Candidate, Refused, Scan
 
 
 @dataclass(slots=True)

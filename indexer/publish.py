@@ -13,13 +13,13 @@ from typing import get_args
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from core.artefacts import fsync, make_folder, sha256_of, written_aside
-from embedding.media import Kind
-from embedding.network import Network
-from indexer import catalogue, changes
-from indexer.cell_index import SAMPLE
-from indexer.locks import is_leased
-from indexer.vectors import CELLS_FROM, VectorIndex, new_index, read_file, suits, write_file
+from attune.core.artefacts import fsync, make_folder, sha256_of, written_aside
+from attune.embedding.media import Kind
+from attune.embedding.network import Network
+from attune.indexer import catalogue, changes
+from attune.indexer.cell_index import SAMPLE
+from attune.indexer.locks import is_leased
+from attune.indexer.vectors import CELLS_FROM, VectorIndex, new_index, read_file, suits, write_file
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FOLDER = "index"

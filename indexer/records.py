@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.errors import with_reason
-from embedding.media import Kind
-from embedding.network import Affect
+from attune.core.errors import with_reason
+from attune.embedding.media import Kind
+from attune.embedding.network import Affect
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Engine, insert, inspect
 
-from core.artefacts import fsync, make_folder
-from core.errors import LibraryError
-from core.paths import is_below_any
-from core.progress import Progress
-from embedding.network import SHIPPED, open_network
-from indexer import catalogue
-from indexer.build import Report, Request, build
-from indexer.library import published
-from indexer.locks import writing
-from indexer.publish import FOLDER, publish
-from indexer.salvage import Row, Salvaged, salvage
-from indexer.schema import open_catalogue, upgrade
-from indexer.tables import embeddings, items, metadata, roots, skipped
-from indexer.verify import Findings, verify
-from indexer.writer import BatchWriter
+from attune.core.artefacts import fsync, make_folder
+from attune.core.errors import LibraryError
+from attune.core.paths import is_below_any
+from attune.core.progress import Progress
+from attune.embedding.network import SHIPPED, open_network
+from attune.indexer import catalogue
+from attune.indexer.build import Report, Request, build
+from attune.indexer.library import published
+from attune.indexer.locks import writing
+from attune.indexer.publish import FOLDER, publish
+from attune.indexer.salvage import Row, Salvaged, salvage
+from attune.indexer.schema import open_catalogue, upgrade
+from attune.indexer.tables import embeddings, items, metadata, roots, skipped
+from attune.indexer.verify import Findings, verify
+from attune.indexer.writer import BatchWriter
 
 if TYPE_CHECKING:
-    from core.settings import Settings
+    from attune.core.settings import Settings
 
 _ASIDE: Final = "catalogue.new"
 _DAMAGED: Final = "damaged"

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from sqlalchemy import Boolean, Float, Integer, LargeBinary, Table
 
-from indexer.seals import seal_embedding, seal_item
-from indexer.tables import embeddings, generations, items, roots, skipped
+from attune.indexer.seals import seal_embedding, seal_item
+from attune.indexer.tables import embeddings, generations, items, roots, skipped
 
 Row = dict[str, Any]
 _LEAF: Final = 0x0D  # a page of a table's rows

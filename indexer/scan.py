@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.paths import is_below, matches_any
-from embedding.media import Kind, kind_of, refusal
-from indexer.records import Root, Stamp
+from attune.core.paths import is_below, matches_any
+from attune.embedding.media import Kind, kind_of, refusal
+from attune.indexer.records import Root, Stamp
 
 
 @dataclass(frozen=True, slots=True)

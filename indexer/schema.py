@@ -8,11 +8,11 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from core.errors import DamagedLibrary, LibraryError
-from indexer.catalogue import FILE, connect
-from indexer.feature_store import stores_of
-from indexer.locks import writing
-from indexer.seals import seal_old_rows
+from attune.core.errors import DamagedLibrary, LibraryError
+from attune.indexer.catalogue import FILE, connect
+from attune.indexer.feature_store import stores_of
+from attune.indexer.locks import writing
+from attune.indexer.seals import seal_old_rows
 
 HEAD = "0003"
 

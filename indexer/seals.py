@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from indexer.feature_store import FeatureStore
-from indexer.tables import embeddings, items
+from attune.indexer.feature_store import FeatureStore
+from attune.indexer.tables import embeddings, items
 
 _MANY: Final = 1_000  # rows in memory
 ITEM_FIELDS: Final = (

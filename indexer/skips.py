@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, insert, select
 
-from core.paths import is_below_any
-from indexer.records import Stamp
-from indexer.tables import skipped
+from attune.core.paths import is_below_any
+from attune.indexer.records import Stamp
+from attune.indexer.tables import skipped
 
 
 def read_known_skips(connection: Connection, readers: Sequence[str]) -> dict[Stamp, str]:

@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artefacts import sha256_of, written_aside
-from indexer.cell_index import CellIndex
-from indexer.exact_index import ExactIndex
+from attune.core.artefacts import sha256_of, written_aside
+from attune.indexer.cell_index import CellIndex
+from attune.indexer.exact_index import ExactIndex
 
 CELLS_FROM: Final = 250_000
 """From so many vectors on, an exact scan takes more than about 15 ms and cells take over; see

@@ -12,18 +12,18 @@ import numpy as np
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
-from core.errors import AttuneError, DamagedLibrary, LibraryError
-from core.progress import Progress
-from embedding.backbones import Backbone
-from embedding.network import DIM, open_network
-from indexer import catalogue
-from indexer.catalogue import seen_by
-from indexer.feature_store import stores_of
-from indexer.publish import KINDS, generation_folder, read_index, read_manifest
-from indexer.records import Generation
-from indexer.schema import open_catalogue
-from indexer.seals import seal_embedding, seal_item
-from indexer.tables import embeddings, generations, items
+from attune.core.errors import AttuneError, DamagedLibrary, LibraryError
+from attune.core.progress import Progress
+from attune.embedding.backbones import Backbone
+from attune.embedding.network import DIM, open_network
+from attune.indexer import catalogue
+from attune.indexer.catalogue import seen_by
+from attune.indexer.feature_store import stores_of
+from attune.indexer.publish import KINDS, generation_folder, read_index, read_manifest
+from attune.indexer.records import Generation
+from attune.indexer.schema import open_catalogue
+from attune.indexer.seals import seal_embedding, seal_item
+from attune.indexer.tables import embeddings, generations, items
 
 Part = Literal["catalogue", "features", "index"]
 _MANY: Final = 1_000  # rows in memory

@@ -13,23 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine, Row, RowMapping
 
-from core.errors import CostlyMedia, MediaError, UnreachableMedia
-from core.progress import Progress
-from embedding.extraction import Extracted, content_of
-from embedding.media import Kind
-from embedding.moments import embed_moments, embed_track
-from embedding.network import Network
-from indexer import changes, kept
-from indexer.changes import NewItem, Said
-from indexer.feature_store import FeatureStore
-from indexer.plan import Plan
-from indexer.records import Stamp
-from indexer.scan import Candidate
-from indexer.skips import keep_skips, write_skip
-from indexer.tables import NO_DATE
+from attune.core.errors import CostlyMedia, MediaError, UnreachableMedia
+from attune.core.progress import Progress
+from attune.embedding.extraction import Extracted, content_of
+from attune.embedding.media import Kind
+from attune.embedding.moments import embed_moments, embed_track
+from attune.embedding.network import Network
+from attune.indexer import changes, kept
+from attune.indexer.changes import NewItem, Said
+from attune.indexer.feature_store import FeatureStore
+from attune.indexer.plan import Plan
+from attune.indexer.records import Stamp
+from attune.indexer.scan import Candidate
+from attune.indexer.skips import keep_skips, write_skip
+from attune.indexer.tables import NO_DATE
 
 if TYPE_CHECKING:
-    from core.settings import Settings
+    from attune.core.settings import Settings
 
 PASSING = "passing"  # in place of a reader's version: the reason may be gone next time
 _PICTURES = 512  # pictures a run of the network
@@ -39,12 +39,12 @@ _PICTURES = 512  # pictures a run of the network
 def reader_version() -> str:
     """Return what decides which files can be read: files that another reader gave up are tried again."""
     extras = [name for name in ("pi_heif", "rawpy") if find_spec(name)]
-    return "+".join([version("attune"), *extras])
+    return "+".join([version("attune-affect"), *extras])
 
 
 def reader_within_limits(settings: Settings | None) -> str:
     """Return what decides which files can be read with so much time and memory; None: the environment's."""
-    from core.settings import load_settings
+    from attune.core.settings import load_settings
 
     settings = settings or load_settings()
     limits = settings.image_timeout_s, settings.music_timeout_s, settings.memory_mb

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from embedding.media import Kind
-from embedding.network import Network
-from indexer.library import Library
-from retrieval.plane import MOODS, nearest_on_plane, nearest_toward
-from retrieval.query import WHOLE, SeedSource, Span, mean_vector
-from retrieval.results import Answer, Asked, Result, Source
-from retrieval.search import Filters, nearest
+from attune.embedding.media import Kind
+from attune.embedding.network import Network
+from attune.indexer.library import Library
+from attune.retrieval.plane import MOODS, nearest_on_plane, nearest_toward
+from attune.retrieval.query import WHOLE, SeedSource, Span, mean_vector
+from attune.retrieval.results import Answer, Asked, Result, Source
+from attune.retrieval.search import Filters, nearest
 
 
 def find(

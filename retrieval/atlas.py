@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.media import Kind
-from indexer.library import Library
+from attune.embedding.media import Kind
+from attune.indexer.library import Library
 
 
 @dataclass(frozen=True, slots=True)

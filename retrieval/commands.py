@@ -7,9 +7,16 @@ from typing import Annotated
 
 import typer
 
-from core.options import DebugOption, JsonOption, LibraryOption, NetworkOption, QuietOption, library_folder
-from retrieval.find_commands import app as finding
-from retrieval.map_commands import app as mapping
+from attune.core.options import (
+    DebugOption,
+    JsonOption,
+    LibraryOption,
+    NetworkOption,
+    QuietOption,
+    library_folder,
+)
+from attune.retrieval.find_commands import app as finding
+from attune.retrieval.map_commands import app as mapping
 
 app = typer.Typer()
 app.add_typer(finding)
@@ -27,10 +34,10 @@ def match_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Say whether a picture and a song carry the same emotion."""
-    from core.terminal import print_json
-    from retrieval.forms import accuracy_line, print_match
-    from retrieval.match import match
-    from retrieval.query import Seeds, open_any, require_kind
+    from attune.core.terminal import print_json
+    from attune.retrieval.forms import accuracy_line, print_match
+    from attune.retrieval.match import match
+    from attune.retrieval.query import Seeds, open_any, require_kind
 
     require_kind([str(image)], "image", "match IMAGE SONG")
     require_kind([str(song)], "music", "match IMAGE SONG")
@@ -52,10 +59,10 @@ def mood_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Say what files feel like: valence, arousal, polarity; for songs the curve too."""
-    from core.terminal import print_json
-    from retrieval.forms import print_moods
-    from retrieval.mood import moods
-    from retrieval.query import Seeds, open_any
+    from attune.core.terminal import print_json
+    from attune.retrieval.forms import print_moods
+    from attune.retrieval.mood import moods
+    from attune.retrieval.query import Seeds, open_any
 
     opened, net = open_any(library_folder(library), network)
     found = moods(Seeds(opened, net), [str(path) for path in files])

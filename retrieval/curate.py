@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.records import Item
-from retrieval.near_duplicates import Prints
+from attune.indexer.records import Item
+from attune.retrieval.near_duplicates import Prints
 
 _POOL = 3  # candidates for each answer that is wanted, where answers are varied
 _POOL_LEAST = 30

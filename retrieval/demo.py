@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import printable
-from embedding.media import Kind
-from embedding.network import Network
-from indexer.library import Library
-from retrieval.answer import find
-from retrieval.mood import Mood, moods
-from retrieval.plane import MOODS, nearest_on_plane
-from retrieval.query import Seeds
-from retrieval.results import Answer
-from retrieval.search import Filters
+from attune.core.errors import printable
+from attune.embedding.media import Kind
+from attune.embedding.network import Network
+from attune.indexer.library import Library
+from attune.retrieval.answer import find
+from attune.retrieval.mood import Mood, moods
+from attune.retrieval.plane import MOODS, nearest_on_plane
+from attune.retrieval.query import Seeds
+from attune.retrieval.results import Answer
+from attune.retrieval.search import Filters
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from retrieval.demo import Scene
-from retrieval.page import Section, write_page
+from attune.retrieval.demo import Scene
+from attune.retrieval.page import Section, write_page
 
 _TITLE = "Music and pictures by the emotion they share"
 _LEAD = "Made by attune demo from the shipped samples. Percentages are correspondence probabilities."

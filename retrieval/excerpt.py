@@ -6,8 +6,8 @@ import io
 import os
 from typing import Any
 
-from core.errors import MediaError
-from embedding.media import DECODER_ERRORS, describe, open_media
+from attune.core.errors import MediaError
+from attune.embedding.media import DECODER_ERRORS, describe, open_media
 
 _RATE = 44_100
 _BIT_RATE = 64_000  # mono: 8 KB a second

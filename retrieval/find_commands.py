@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.errors import UsageError
-from core.options import DebugOption, JsonOption, LibraryOption, NetworkOption, QuietOption, library_folder
-from retrieval import options
-from retrieval.options import (
+from attune.core.errors import UsageError
+from attune.core.options import (
+    DebugOption,
+    JsonOption,
+    LibraryOption,
+    NetworkOption,
+    QuietOption,
+    library_folder,
+)
+from attune.retrieval import options
+from attune.retrieval.options import (
     ArtistOption,
     DiverseOption,
     ExcludeOption,
@@ -36,9 +43,9 @@ from retrieval.options import (
 )
 
 if TYPE_CHECKING:
-    from embedding.media import Kind
-    from retrieval.query import Span
-    from retrieval.search import Filters
+    from attune.embedding.media import Kind
+    from attune.retrieval.query import Span
+    from attune.retrieval.search import Filters
 
 app = typer.Typer()
 
@@ -85,7 +92,7 @@ def find_images(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Find the pictures that feel like a song."""
-    from retrieval.query import Span
+    from attune.retrieval.query import Span
 
     form = Form(as_json, paths, nul, html, show, preview=preview)
     span = Span(options.seconds("--from", start), options.seconds("--to", end))
@@ -123,7 +130,7 @@ def find_music(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Find the songs that feel like a picture, each with its best moment."""
-    from retrieval.query import WHOLE
+    from attune.retrieval.query import WHOLE
 
     form = Form(as_json, paths, nul, html, show, m3u)
     question = _Question(images, "image", WHOLE, against or [], mood, why)
@@ -162,10 +169,10 @@ def browse_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """List what lies near a point of the valence–arousal plane."""
-    from retrieval.answer import browse
-    from retrieval.query import open_library
-    from retrieval.results import Asked
-    from retrieval.show import show_answer
+    from attune.retrieval.answer import browse
+    from attune.retrieval.query import open_library
+    from attune.retrieval.results import Asked
+    from attune.retrieval.show import show_answer
 
     wanted = options.kind_named(kind)
     if wanted == "music" and taken is not None:
@@ -185,11 +192,11 @@ def browse_command(
 def _find(
     question: _Question, filters: Filters, form: Form, library: Path | None, network: str | None
 ) -> None:
-    from retrieval.answer import find
-    from retrieval.mood import moods
-    from retrieval.query import Seeds, open_library, require_kind
-    from retrieval.show import show_answer
-    from retrieval.why import explained
+    from attune.retrieval.answer import find
+    from attune.retrieval.mood import moods
+    from attune.retrieval.query import Seeds, open_library, require_kind
+    from attune.retrieval.show import show_answer
+    from attune.retrieval.why import explained
 
     names = [str(path) for path in question.files]
     require_kind(names, question.kind, "find-images" if question.kind == "image" else "find-music")

@@ -6,13 +6,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from core.errors import printable, printable_text
-from core.terminal import out
-from retrieval.match import Match
-from retrieval.mood import Mood
-from retrieval.plane import mood_word
-from retrieval.preview import half_blocks
-from retrieval.results import Answer, Asked, Result
+from attune.core.errors import printable, printable_text
+from attune.core.terminal import out
+from attune.retrieval.match import Match
+from attune.retrieval.mood import Mood
+from attune.retrieval.plane import mood_word
+from attune.retrieval.preview import half_blocks
+from attune.retrieval.results import Answer, Asked, Result
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.artefacts import written_aside
-from core.errors import AttuneError, printable, printable_text
-from core.paths import absolute
-from retrieval.results import Result
+from attune.core.artefacts import written_aside
+from attune.core.errors import AttuneError, printable, printable_text
+from attune.core.paths import absolute
+from attune.retrieval.results import Result
 
 
 @dataclass(frozen=True, slots=True)

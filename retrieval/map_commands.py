@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from core.errors import UsageError, printable
-from core.options import DebugOption, LibraryOption, NetworkOption, QuietOption, library_folder
-from retrieval.options import OpenOption, require_writable
+from attune.core.errors import UsageError, printable
+from attune.core.options import DebugOption, LibraryOption, NetworkOption, QuietOption, library_folder
+from attune.retrieval.options import OpenOption, require_writable
 
 app = typer.Typer()
 
@@ -28,12 +28,12 @@ def map_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Draw the whole library on the valence–arousal plane."""
-    from core.terminal import err, shown_progress
-    from retrieval.atlas import layers
-    from retrieval.map_page import write_map_page
-    from retrieval.map_plot import write_map_plot
-    from retrieval.query import open_library
-    from retrieval.show import open_page
+    from attune.core.terminal import err, shown_progress
+    from attune.retrieval.atlas import layers
+    from attune.retrieval.map_page import write_map_page
+    from attune.retrieval.map_plot import write_map_plot
+    from attune.retrieval.query import open_library
+    from attune.retrieval.show import open_page
 
     suffix = output.suffix.lower()
     if suffix not in (".html", *_PLOTS):

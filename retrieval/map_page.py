@@ -16,14 +16,14 @@ from urllib.parse import quote
 
 import numpy as np
 
-from core.errors import MediaError
-from core.progress import Progress
-from embedding.backbones import PATCH_S
-from indexer.library import Library
-from retrieval.atlas import Layer
-from retrieval.excerpt import mp3_excerpt
-from retrieval.page_parts import data_uri, thumbnail, write_filled
-from retrieval.plane import MOODS
+from attune.core.errors import MediaError
+from attune.core.progress import Progress
+from attune.embedding.backbones import PATCH_S
+from attune.indexer.library import Library
+from attune.retrieval.atlas import Layer
+from attune.retrieval.excerpt import mp3_excerpt
+from attune.retrieval.page_parts import data_uri, thumbnail, write_filled
+from attune.retrieval.plane import MOODS
 
 PICTURES_INSIDE = 500
 """Up to so many pictures, their thumbnails are part of the page."""

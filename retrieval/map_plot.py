@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.artefacts import written_aside
-from core.errors import AttuneError, printable
-from retrieval.atlas import Layer
-from retrieval.plane import MOODS
+from attune.core.artefacts import written_aside
+from attune.core.errors import AttuneError, printable
+from attune.retrieval.atlas import Layer
+from attune.retrieval.plane import MOODS
 
 _DOTS = 3000  # beyond, single pictures cannot be told apart: their density is drawn
 _FEW = 300  # songs that large marks leave room for
@@ -28,7 +28,9 @@ def write_map_plot(path: Path, layers: list[Layer]) -> None:
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise AttuneError('a map as a picture needs matplotlib: pip install "attune[story]"') from error
+        raise AttuneError(
+            'a map as a picture needs matplotlib: pip install "attune-affect[story]"'
+        ) from error
     figure = Figure(figsize=(9, 8), layout="constrained")
     axes = figure.add_subplot()
     _draw(figure, axes, *layers)

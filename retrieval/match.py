@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from embedding.network import Affect, Network
-from retrieval.plane import mood_word
-from retrieval.query import Seed, SeedSource
-from retrieval.results import Asked, Moment
+from attune.embedding.network import Affect, Network
+from attune.retrieval.plane import mood_word
+from attune.retrieval.query import Seed, SeedSource
+from attune.retrieval.results import Asked, Moment
 
 _ALIKE = 0.25  # valence or arousal this close feels the same: about the spread of raters on one picture
 

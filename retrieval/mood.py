@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from retrieval.plane import mood_word
-from retrieval.query import SeedSource
-from retrieval.results import Asked
+from attune.retrieval.plane import mood_word
+from attune.retrieval.query import SeedSource
+from attune.retrieval.results import Asked
 
 
 @dataclass(frozen=True, slots=True)

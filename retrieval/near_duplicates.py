@@ -10,15 +10,15 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.backbones import (
+from attune.embedding.backbones import (
     EFFICIENTNET_LITE0,
     EFFICIENTNET_LITE2_FACES,
     MUSICNN_HARMONY,
     MUSICNN_MSD,
     Backbone,
 )
-from indexer.library import Library
-from indexer.records import Item
+from attune.indexer.library import Library
+from attune.indexer.records import Item
 
 _SAME: Final = 0.875  # of the way from random files to identical ones
 _SAMPLE: Final = 200  # items that the likeness of random ones is measured on

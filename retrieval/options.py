@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.errors import UsageError, printable
+from attune.core.errors import UsageError, printable
 
 if TYPE_CHECKING:
-    from embedding.media import Kind
-    from retrieval.curate import Curation
-    from retrieval.search import Filters
+    from attune.embedding.media import Kind
+    from attune.retrieval.curate import Curation
+    from attune.retrieval.search import Filters
 
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many answers.")]
 ScoreOption = Annotated[
@@ -134,8 +134,8 @@ def filters(
     Raises:
         UsageError: A folder does not exist, or dates make no sense.
     """
-    from retrieval.search import Filters
-    from retrieval.taken import parse_period
+    from attune.retrieval.search import Filters
+    from attune.retrieval.taken import parse_period
 
     for folder in below or []:
         if not folder.is_dir():
@@ -146,14 +146,14 @@ def filters(
 
 def curation(diverse: float, fold: bool, per_folder: int | None, per_artist: int | None = None) -> Curation:
     """Return how answers are chosen; a burst is no variety, so whoever wants variety gets it folded."""
-    from retrieval.curate import Curation
+    from attune.retrieval.curate import Curation
 
     return Curation(fold or diverse > 0, diverse, per_artist, per_folder)
 
 
 def _folders(given: list[Path]) -> tuple[str, ...]:
     """Return folders as they are named and as they really lie: a link to a folder means that folder."""
-    from core.paths import absolute
+    from attune.core.paths import absolute
 
     return tuple(name for folder in given for name in (absolute(folder), str(folder.resolve())))
 
@@ -184,7 +184,7 @@ def mood_named(name: str) -> str:
     Raises:
         UsageError: There is none of that name.
     """
-    from retrieval.plane import MOODS
+    from attune.retrieval.plane import MOODS
 
     if name not in MOODS:
         raise UsageError(f"--mood {name}: unknown; there are {', '.join(MOODS)}")
@@ -197,7 +197,7 @@ def point_named(valence: float | None, arousal: float | None, mood: str | None) 
     Raises:
         UsageError: Both or neither are given, or only half of the numbers.
     """
-    from retrieval.plane import MOODS
+    from attune.retrieval.plane import MOODS
 
     if mood is not None:
         if valence is not None or arousal is not None:

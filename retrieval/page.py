@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import printable
-from retrieval.forms import clock
-from retrieval.mood import Mood
-from retrieval.page_parts import (
+from attune.core.errors import printable
+from attune.retrieval.forms import clock
+from attune.retrieval.mood import Mood
+from attune.retrieval.page_parts import (
     STYLE,
     curve_svg,
     name_of,
@@ -19,8 +19,8 @@ from retrieval.page_parts import (
     player_tag,
     write_filled,
 )
-from retrieval.plane import mood_word
-from retrieval.results import Answer, Asked, Result
+from attune.retrieval.plane import mood_word
+from attune.retrieval.results import Answer, Asked, Result
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 _LONG_SIDE = 420

@@ -9,14 +9,14 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.artefacts import written_aside
-from core.errors import AttuneError, MediaError, printable
-from embedding.showing import read_for_showing
-from retrieval.excerpt import mp3_excerpt
-from retrieval.forms import clock
-from retrieval.mood import CurvePoint
-from retrieval.plane import MOODS
-from retrieval.results import Asked, Result
+from attune.core.artefacts import written_aside
+from attune.core.errors import AttuneError, MediaError, printable
+from attune.embedding.showing import read_for_showing
+from attune.retrieval.excerpt import mp3_excerpt
+from attune.retrieval.forms import clock
+from attune.retrieval.mood import CurvePoint
+from attune.retrieval.plane import MOODS
+from attune.retrieval.results import Asked, Result
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _QUALITY = 82

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.media import Kind
-from embedding.network import Affect, Network
-from indexer.library import Library
-from retrieval.curate import Ranked
-from retrieval.results import Result
-from retrieval.search import Filters, chosen, exclusion, inside, result_of, with_moments
+from attune.embedding.media import Kind
+from attune.embedding.network import Affect, Network
+from attune.indexer.library import Library
+from attune.retrieval.curate import Ranked
+from attune.retrieval.results import Result
+from attune.retrieval.search import Filters, chosen, exclusion, inside, result_of, with_moments
 
 # Places of everyday words on Russell's circumplex (A circumplex model of affect, 1980), on our scale.
 MOODS: dict[str, tuple[float, float]] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.errors import MediaError
-from embedding.image import read_image
+from attune.core.errors import MediaError
+from attune.embedding.image import read_image
 
 if TYPE_CHECKING:
     from rich.text import Text

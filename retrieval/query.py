@@ -12,16 +12,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import LibraryError, UnreachableMedia, UsageError, printable
-from core.paths import absolute
-from embedding.backbones import Backbones
-from embedding.extraction import content_of, extract
-from embedding.media import Kind, kind_of, refusal
-from embedding.moments import Moments, embed_moments, embed_track, part
-from embedding.network import SHIPPED, Affect, Network, open_network
-from indexer.library import Library, published
-from indexer.records import Item, Stamp
-from retrieval.results import Asked
+from attune.core.errors import LibraryError, UnreachableMedia, UsageError, printable
+from attune.core.paths import absolute
+from attune.embedding.backbones import Backbones
+from attune.embedding.extraction import content_of, extract
+from attune.embedding.media import Kind, kind_of, refusal
+from attune.embedding.moments import Moments, embed_moments, embed_track, part
+from attune.embedding.network import SHIPPED, Affect, Network, open_network
+from attune.indexer.library import Library, published
+from attune.indexer.records import Item, Stamp
+from attune.retrieval.results import Asked
 
 _COUNTER_WEIGHT = 0.5
 _NAMES: dict[Kind, str] = {"image": "a picture", "music": "music"}

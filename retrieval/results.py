@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from embedding.media import Kind
-from embedding.network import Affect
+from attune.embedding.media import Kind
+from attune.embedding.network import Affect
 
 
 @dataclass(frozen=True, slots=True)

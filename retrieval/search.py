@@ -9,17 +9,17 @@ from itertools import takewhile
 import numpy as np
 from numpy.typing import NDArray
 
-from core.paths import is_below, matches_any
-from embedding.backbones import PATCH_S
-from embedding.media import Kind
-from embedding.moments import SPAN
-from embedding.network import Network
-from indexer.library import Library
-from indexer.records import Item
-from retrieval.curate import AS_RANKED, Choice, Curation, Ranked, curate
-from retrieval.near_duplicates import Fingerprints
-from retrieval.results import Moment, Result
-from retrieval.taken import Period
+from attune.core.paths import is_below, matches_any
+from attune.embedding.backbones import PATCH_S
+from attune.embedding.media import Kind
+from attune.embedding.moments import SPAN
+from attune.embedding.network import Network
+from attune.indexer.library import Library
+from attune.indexer.records import Item
+from attune.retrieval.curate import AS_RANKED, Choice, Curation, Ranked, curate
+from attune.retrieval.near_duplicates import Fingerprints
+from attune.retrieval.results import Moment, Result
+from attune.retrieval.taken import Period
 
 
 @dataclass(frozen=True, slots=True)

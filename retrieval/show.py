@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import printable
-from core.terminal import err, print_json
-from retrieval.forms import print_answer, print_paths
-from retrieval.mood import Mood
-from retrieval.results import Answer
+from attune.core.errors import printable
+from attune.core.terminal import err, print_json
+from attune.retrieval.forms import print_answer, print_paths
+from attune.retrieval.mood import Mood
+from attune.retrieval.results import Answer
 
 if TYPE_CHECKING:
-    from retrieval.options import Form
+    from attune.retrieval.options import Form
 
 
 def show_answer(answer: Answer, moods: Sequence[Mood], form: Form) -> None:
@@ -41,14 +41,14 @@ def show_answer(answer: Answer, moods: Sequence[Mood], form: Form) -> None:
 
 
 def _write_m3u(answer: Answer, path: Path) -> None:
-    from retrieval.m3u import Track, write_m3u
+    from attune.retrieval.m3u import Track, write_m3u
 
     for name in write_m3u(path, (Track(song, song.duration_s) for song in answer.results)):
         err().print(f"{printable(name)}: left out of the playlist; its name has a line break")
 
 
 def _write_page(answer: Answer, moods: Sequence[Mood], form: Form) -> None:
-    from retrieval.page import Section, write_page
+    from attune.retrieval.page import Section, write_page
 
     page = form.html
     if page is None:

@@ -15,20 +15,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import MediaError, printable
-from embedding.backbones import PATCH_S, Backbones
-from embedding.card import is_shipped
-from embedding.heard import heard
-from embedding.image import Picture, read_image
-from embedding.look import Look, evened, look_of
-from embedding.media import Kind
-from embedding.moments import span_of
-from embedding.network import Affect, Network
-from embedding.view import padded, unpadded
-from indexer.library import Library
-from retrieval.forms import clock
-from retrieval.query import WHOLE, Seed, Seeds, Span
-from retrieval.results import Answer, Moment, Result
+from attune.core.errors import MediaError, printable
+from attune.embedding.backbones import PATCH_S, Backbones
+from attune.embedding.card import is_shipped
+from attune.embedding.heard import heard
+from attune.embedding.image import Picture, read_image
+from attune.embedding.look import Look, evened, look_of
+from attune.embedding.media import Kind
+from attune.embedding.moments import span_of
+from attune.embedding.network import Affect, Network
+from attune.embedding.view import padded, unpadded
+from attune.indexer.library import Library
+from attune.retrieval.forms import clock
+from attune.retrieval.query import WHOLE, Seed, Seeds, Span
+from attune.retrieval.results import Answer, Moment, Result
 
 _TAGS = 3
 _TAG_LEAST = 0.1  # below, a tag is a guess

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core.progress import SilentProgress
-from core.settings import Settings
-from embedding.network import Network, open_network
-from indexer.build import Report, Request, build
-from tests.media_factory import photo, song
-from tests.networks import write_network
+from attune.core.progress import SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.network import Network, open_network
+from attune.indexer.build import Report, Request, build
+from attune.tests.media_factory import photo, song
+from attune.tests.networks import write_network
 
 PHOTOS = 14
 SONGS = 4

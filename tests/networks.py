@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.artefacts import sha256_of
-from embedding.backbones import BACKBONES, Backbone, Colours
-from embedding.card import describe_backbone
-from embedding.network import DIM
-from embedding.view import View
+from attune.core.artefacts import sha256_of
+from attune.embedding.backbones import BACKBONES, Backbone, Colours
+from attune.embedding.card import describe_backbone
+from attune.embedding.network import DIM
+from attune.embedding.view import View
 
 
 def write_network(

@@ -1,10 +1,12 @@
-"""The house plan as a test: imports run one way, heavy libraries load late and in one place."""
+"""The house plan as a test: one package, imports run one way, heavy libraries load late and in one place."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -20,7 +22,9 @@ MAY_IMPORT = {
     "training": {"core", "embedding", "training"},
     "benchmarks": {"core", "embedding", "indexer", "retrieval", "training", "benchmarks"},
 }
-READ_SIDE = {"indexer.library", "indexer.records"}  # what retrieval may know of the indexer
+EVERYTHING = {*MAY_IMPORT, "cli", "tests"}
+READ_SIDE = {"attune.indexer.library", "attune.indexer.records"}  # what retrieval may know of the indexer
+FAULT_INJECTION = "attune.tests.faults"  # the soak benchmark runs it, late, from a checkout
 HEAVY = {
     "torch",
     "torchaudio",
@@ -43,17 +47,28 @@ HOMES = {
     "faiss": {"indexer/vectors.py", "indexer/exact_index.py", "indexer/cell_index.py"},
 }
 WEB = {"fastapi", "starlette", "uvicorn"}  # known below retrieval/web/ only, and by its commands late
-
+TYPER = {"cli.py", "core/options.py", "retrieval/options.py"}  # beside the modules called …commands.py
 
 MODULES = [path for room in MAY_IMPORT for path in sorted((ROOT / room).rglob("*.py"))]
+FRONT = [ROOT / "__init__.py", ROOT / "__main__.py", ROOT / "cli.py"]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
+    """The modules that a tree imports; of `from attune import cli` also `attune.cli`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module is not None
             yield node.module
+            if node.module == "attune":
+                yield from (f"attune.{alias.name}" for alias in node.names)
 
 
 def module_level(tree: ast.Module) -> Iterator[str]:
@@ -62,61 +77,87 @@ def module_level(tree: ast.Module) -> Iterator[str]:
             yield from imported(node)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def wrong_imports(source: str, room: str) -> list[str]:
+    """What a module of a room imports against the plan: upward, or one of our rooms without `attune.`."""
+    return [name for name in imported(ast.parse(source)) if not may_import(room, name)]
+
+
+def may_import(room: str, name: str) -> bool:
+    first, _, rest = name.partition(".")
+    if first != "attune":
+        return first not in EVERYTHING  # would load a second copy of the module, with classes of its own
+    target = rest.split(".")[0]
+    if room == "retrieval" and target == "indexer":
+        return name in READ_SIDE
+    if room == "benchmarks" and name.startswith(FAULT_INJECTION):
+        return True
+    return target in {"", *MAY_IMPORT[room]}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_imports_run_one_way(path: Path) -> None:
-    room = path.relative_to(ROOT).parts[0]
-    names = set(imported(ast.parse(path.read_text())))
-    ours = {name for name in names if name.split(".")[0] in {*MAY_IMPORT, "cli", "tests"}}
-    assert {name.split(".")[0] for name in ours} <= MAY_IMPORT[room]
-    if room == "retrieval":
-        assert {name for name in ours if name.startswith("indexer")} <= READ_SIDE
+    assert wrong_imports(path.read_text(), relative(path).split("/")[0]) == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*FRONT, *TESTS], ids=relative)
+def test_no_import_without_the_name_of_the_package(path: Path) -> None:
+    firsts = {name.split(".")[0] for name in imported(ast.parse(path.read_text()))}
+    assert firsts.isdisjoint(EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("room", "planted"),
+    [
+        ("core", "from attune.retrieval import search"),
+        ("core", "from attune.retrieval.search import nearest"),
+        ("core", "import attune.retrieval.search"),
+        ("core", "import core"),
+        ("retrieval", "from core.errors import AttuneError"),
+        ("retrieval", "from attune.indexer.build import build"),
+        ("training", "from attune import cli"),
+        ("embedding", "def late():\n    from attune.indexer import library"),
+        ("indexer", "from attune.tests.faults import kill_rounds"),
+    ],
+)
+def test_a_planted_import_is_found(room: str, planted: str) -> None:
+    assert wrong_imports(planted, room)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_heavy_libraries_load_late_and_in_one_place(path: Path) -> None:
-    relative = str(path.relative_to(ROOT))
+    name_of_file = relative(path)
     tree = ast.parse(path.read_text())
     at_once = {name.split(".")[0] for name in module_level(tree)}
-    in_web = relative.startswith("retrieval/web/")
-    if not relative.startswith("training/"):
-        late = HEAVY - WEB if in_web and not relative.endswith("commands.py") else HEAVY
+    in_web = name_of_file.startswith("retrieval/web/")
+    if not name_of_file.startswith("training/"):
+        late = HEAVY - WEB if in_web and not name_of_file.endswith("commands.py") else HEAVY
         assert late.isdisjoint(at_once)
     for name in imported(tree):
-        assert in_web or relative.startswith("benchmarks/") or name.split(".")[0] not in WEB
+        assert in_web or name_of_file.startswith("benchmarks/") or name.split(".")[0] not in WEB
         homes = HOMES.get(name.split(".")[0])
-        if homes is not None and not relative.startswith("training/convert/"):
-            assert relative in homes or relative.startswith(("training/export", "benchmarks/"))
+        if homes is not None and not name_of_file.startswith("training/convert/"):
+            assert name_of_file in homes or name_of_file.startswith(("training/export", "benchmarks/"))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_stay_small(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300
+def test_no_name_means_two_things() -> None:
+    """Each module stem and each class name occurs once, so that a search for it finds one place."""
+    stems = Counter(path.stem for path in MODULES if path.stem not in {"__init__", "commands"})
+    classes = Counter(
+        node.name
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in (stems + classes).items() if count > 1] == []
 
 
 def test_only_commands_know_typer() -> None:
     knowing = {
-        str(path.relative_to(ROOT))
-        for path in MODULES
+        relative(path)
+        for path in [*MODULES, *FRONT]
         if any(name.split(".")[0] == "typer" for name in imported(ast.parse(path.read_text())))
     }
-    assert knowing == {
-        "benchmarks/commands.py",
-        "benchmarks/serve_commands.py",
-        "benchmarks/soak_commands.py",
-        "benchmarks/diversity_commands.py",
-        "benchmarks/speed_commands.py",
-        "benchmarks/story_commands.py",
-        "core/options.py",
-        "indexer/care_commands.py",
-        "indexer/commands.py",
-        "retrieval/commands.py",
-        "retrieval/find_commands.py",
-        "retrieval/map_commands.py",
-        "retrieval/options.py",
-        "retrieval/story/commands.py",
-        "retrieval/web/commands.py",
-        "training/commands.py",
-    }
+    assert {name for name in knowing if not name.endswith("commands.py")} == TYPER
 
 
 @pytest.mark.parametrize(
@@ -125,7 +166,7 @@ def test_only_commands_know_typer() -> None:
 def test_help_loads_no_heavy_library(command: str) -> None:
     heavy = sorted(HEAVY | {"numpy", "sqlalchemy", "alembic"})
     code = (
-        "import sys, cli\n"
+        "import sys\nfrom attune import cli\n"
         f"assert cli.run({command.split()!r}) == 0\n"
         f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
     )
@@ -134,7 +175,19 @@ def test_help_loads_no_heavy_library(command: str) -> None:
     assert result.stderr.strip() == "[]"
 
 
-def test_no_dependency_brings_a_package_of_our_names() -> None:
-    owners = packages_distributions()
-    for name in [*MAY_IMPORT, "samples", "cli"]:
-        assert set(owners.get(name, [])) <= {"attune"}
+def test_importing_the_package_loads_nothing_of_others() -> None:
+    code = "import sys; before = set(sys.modules); import attune; print(sorted(set(sys.modules) - before))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.stdout.strip() == "['attune']", result.stderr
+
+
+def test_every_package_is_listed() -> None:
+    """pyproject lists the packages of the wheel by hand, since the root itself is one of them."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {path.parent for path in MODULES}
+    found = {"attune", *(f"attune.{relative(folder).replace('/', '.')}" for folder in folders)}
+    assert sorted(listed) == sorted(found)
+
+
+def test_no_dependency_brings_a_package_of_our_name() -> None:
+    assert set(packages_distributions().get("attune", [])) <= {"attune-affect"}

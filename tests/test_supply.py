@@ -15,12 +15,12 @@ import pytest
 from onnx import TensorProto, helper
 from packaging.requirements import Requirement
 
-from core.artefacts import sha256_of
-from core.errors import ArtefactError
-from embedding.backbones import BACKBONES
-from embedding.network import DIM, Network
-from embedding.session import Session
-from tests.networks import write_network
+from attune.core.artefacts import sha256_of
+from attune.core.errors import ArtefactError
+from attune.embedding.backbones import BACKBONES
+from attune.embedding.network import DIM, Network
+from attune.embedding.session import Session
+from attune.tests.networks import write_network
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNTIME = ("core", "embedding", "indexer", "retrieval")

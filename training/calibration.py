@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from training.losses import Targets, balanced_weights
-from training.systems.space import KNOTS, Reading
+from attune.training.losses import Targets, balanced_weights
+from attune.training.systems.space import KNOTS, Reading
 
 
 def fit_reading(raw: NDArray[np.float32], targets: Targets) -> Reading:

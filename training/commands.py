@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from core.errors import UsageError
-from core.options import DebugOption, DeviceOption, JsonOption, QuietOption, WorkersOption
+from attune.core.errors import UsageError
+from attune.core.options import DebugOption, DeviceOption, JsonOption, QuietOption, WorkersOption
 
 app = typer.Typer()
 
@@ -52,18 +52,18 @@ def train_command(
     """Train a network on labelled images and music (splits train and val)."""
     import tempfile
 
-    from core.errors import AttuneError, printable
-    from core.settings import default_cache, load_settings
-    from core.terminal import out, shown_progress
-    from embedding.backbones import ACCURATE, BACKBONES
-    from embedding.session import choose_device
-    from training.tables import print_device, print_left_out, print_out_of_fold
+    from attune.core.errors import AttuneError, printable
+    from attune.core.settings import default_cache, load_settings
+    from attune.core.terminal import out, shown_progress
+    from attune.embedding.backbones import ACCURATE, BACKBONES
+    from attune.embedding.session import choose_device
+    from attune.training.tables import print_device, print_left_out, print_out_of_fold
 
     try:
-        from training.encoders.open_clip import image_backbone as bring
-        from training.train import train
+        from attune.training.encoders.open_clip import image_backbone as bring
+        from attune.training.train import train
     except ModuleNotFoundError as error:
-        raise AttuneError(f'training needs {error.name}: pip install "attune[train]"') from error
+        raise AttuneError(f'training needs {error.name}: pip install "attune-affect[train]"') from error
 
     folder = default_cache() if cache is None else cache
     processes = load_settings(workers).workers
@@ -116,14 +116,14 @@ def evaluate_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Judge a network on labelled files: correspondence, retrieval, affect, distinctness."""
-    from core.settings import load_settings
-    from core.terminal import err, print_json, shown_progress
-    from embedding.network import open_network
-    from embedding.session import choose_device
-    from training.judge import Examination, judge
-    from training.manifest import LEARNT_FROM
-    from training.run_log import log_test_run
-    from training.tables import print_device, print_left_out, print_report
+    from attune.core.settings import load_settings
+    from attune.core.terminal import err, print_json, shown_progress
+    from attune.embedding.network import open_network
+    from attune.embedding.session import choose_device
+    from attune.training.judge import Examination, judge
+    from attune.training.manifest import LEARNT_FROM
+    from attune.training.run_log import log_test_run
+    from attune.training.tables import print_device, print_left_out, print_report
 
     if store and (split != "test" or image_set or music_set):
         raise UsageError("--store keeps a report of the whole test split: give --split test and no set")

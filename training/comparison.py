@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.crossval import Result, calibrated
-from training.figures import of_sets, seed_figures, summary
-from training.manifest import Row
-from training.metrics import CORRESPONDS, accuracy_replicates, pair_accuracy
-from training.systems.system import Material
+from attune.training.crossval import Result, calibrated
+from attune.training.figures import of_sets, seed_figures, summary
+from attune.training.manifest import Row
+from attune.training.metrics import CORRESPONDS, accuracy_replicates, pair_accuracy
+from attune.training.systems.system import Material
 
 Focus = tuple[Collection[str], Collection[str]]
 """Image sets and music sets of the pairs that count; none: all."""

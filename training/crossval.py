@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artefacts import written_aside
-from core.progress import Progress
-from training.calibration import fit_probability
-from training.folds import FOLDS, deal
-from training.metrics.pairs import pair_truth, pair_weights
-from training.systems.system import Fitted, Material, Projected, System
+from attune.core.artefacts import written_aside
+from attune.core.progress import Progress
+from attune.training.calibration import fit_probability
+from attune.training.folds import FOLDS, deal
+from attune.training.metrics.pairs import pair_truth, pair_weights
+from attune.training.systems.system import Fitted, Material, Projected, System
 
 SEEDS = (0, 1, 2)
 """Seeds of the folds: every out-of-fold figure is a mean over these."""

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.network import Embedded
-from training.manifest import Row, polarity_codes, ratings, reference_points
-from training.metrics import (
+from attune.embedding.network import Embedded
+from attune.training.manifest import Row, polarity_codes, ratings, reference_points
+from attune.training.metrics import (
     calibration_error,
     called_true,
     distinctness,
@@ -25,7 +25,7 @@ from training.metrics import (
     retrieval_quality,
     sign_accuracy,
 )
-from training.report import Correspondence, Direction, ImageAlone, MusicAlone, Protocol, Report
+from attune.training.report import Correspondence, Direction, ImageAlone, MusicAlone, Protocol, Report
 
 Probability = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 """From inner products to correspondence probabilities, rising."""

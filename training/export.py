@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.artefacts import fsync, sha256_of
-from core.errors import ArtefactError, UsageError, printable
-from embedding.backbones import Backbone
-from embedding.card import CARD, TOWERS, describe_backbone, is_shipped
-from embedding.media import Kind
-from embedding.session import Session
-from training.systems.space import Tower
+from attune.core.artefacts import fsync, sha256_of
+from attune.core.errors import ArtefactError, UsageError, printable
+from attune.embedding.backbones import Backbone
+from attune.embedding.card import CARD, TOWERS, describe_backbone, is_shipped
+from attune.embedding.media import Kind
+from attune.embedding.session import Session
+from attune.training.systems.space import Tower
 
 TOLERANCE = 1e-4
 """Largest difference between a tower and its ONNX file that is taken for rounding."""

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artefacts import written_aside
-from core.errors import MediaError
-from core.progress import Progress, SilentProgress
-from core.settings import Settings
-from embedding.backbones import BACKBONES, Backbone
-from embedding.session import Device
-from embedding.workers import Job, extract_all
-from training.manifest import Row
-from training.spectrograms import spectrogram_on
+from attune.core.artefacts import written_aside
+from attune.core.errors import MediaError
+from attune.core.progress import Progress, SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.backbones import BACKBONES, Backbone
+from attune.embedding.session import Device
+from attune.embedding.workers import Job, extract_all
+from attune.training.manifest import Row
+from attune.training.spectrograms import spectrogram_on
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from training.crossval import Result
-from training.manifest import Row, polarity_codes, ratings, reference_points
-from training.metrics import (
+from attune.training.crossval import Result
+from attune.training.manifest import Row, polarity_codes, ratings, reference_points
+from attune.training.metrics import (
     calibration_error,
     distinctness,
     graded_affect,

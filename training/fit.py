@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training.losses import Targets, folded, head_loss, quadrant_loss
+from attune.training.losses import Targets, folded, head_loss, quadrant_loss
 
 CLIP = 6.0
 """Standard deviations beyond which a feature is cut: a picture unlike all others must not run away."""

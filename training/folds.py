@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError
-from embedding.media import Kind
-from training.manifest import Row
+from attune.core.errors import UsageError
+from attune.embedding.media import Kind
+from attune.training.manifest import Row
 
 FOLDS = 5
 

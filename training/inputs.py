@@ -20,16 +20,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.artefacts import written_aside
-from core.errors import MediaError
-from core.progress import Progress, SilentProgress
-from embedding.backbones import ACCURATE, Backbone
-from embedding.session import Device
-from training.features import Gathered, cache_key, features_of
-from training.losses import targets_of
-from training.manifest import Row
-from training.semantics import widened
-from training.systems.system import Input, Material
+from attune.core.artefacts import written_aside
+from attune.core.errors import MediaError
+from attune.core.progress import Progress, SilentProgress
+from attune.embedding.backbones import ACCURATE, Backbone
+from attune.embedding.session import Device
+from attune.training.features import Gathered, cache_key, features_of
+from attune.training.losses import targets_of
+from attune.training.manifest import Row
+from attune.training.semantics import widened
+from attune.training.systems.system import Input, Material
 
 PIXELS = 64
 MELS = 64
@@ -88,7 +88,7 @@ def pixels(path: Path) -> NDArray[np.uint8]:
     """Return a picture as uint8 (64, 64, 3)."""
     from PIL import Image
 
-    from embedding.image import read_image
+    from attune.embedding.image import read_image
 
     small = Image.fromarray(read_image(path).pixels).resize((PIXELS, PIXELS), Image.Resampling.BOX)
     return np.asarray(small)
@@ -96,8 +96,8 @@ def pixels(path: Path) -> NDArray[np.uint8]:
 
 def descriptors(path: Path) -> NDArray[np.float32]:
     """Return ACP-Net's music vector of a file's first 30 s, float32 (193,)."""
-    from embedding.audio import read_audio
-    from training.descriptors import describe
+    from attune.embedding.audio import read_audio
+    from attune.training.descriptors import describe
 
     return describe(read_audio(path, 0.0, EXCERPT_S).samples)
 
@@ -107,7 +107,7 @@ def spectrogram(path: Path) -> NDArray[np.float16]:
     import torch
     from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 
-    from embedding.audio import read_audio
+    from attune.embedding.audio import read_audio
 
     samples = torch.from_numpy(read_audio(path, 0.0, EXCERPT_S).samples)
     power = MelSpectrogram(_RATE, n_fft=_WINDOW, hop_length=_HOP, n_mels=MELS)(samples)

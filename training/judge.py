@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import MediaError, UsageError
-from core.progress import Progress
-from embedding.extraction import Extracted
-from embedding.media import Kind
-from embedding.moments import embed_track
-from embedding.network import Embedded, Network
-from embedding.workers import Job, extract_all
-from training.evaluate import evaluate
-from training.manifest import Row
-from training.readers import read_labelled
-from training.report import Report
+from attune.core.errors import MediaError, UsageError
+from attune.core.progress import Progress
+from attune.embedding.extraction import Extracted
+from attune.embedding.media import Kind
+from attune.embedding.moments import embed_track
+from attune.embedding.network import Embedded, Network
+from attune.embedding.workers import Job, extract_all
+from attune.training.evaluate import evaluate
+from attune.training.manifest import Row
+from attune.training.readers import read_labelled
+from attune.training.report import Report
 
 if TYPE_CHECKING:
-    from core.settings import Settings
+    from attune.core.settings import Settings
 
 
 _Known = dict[tuple[Path, Kind], Extracted]

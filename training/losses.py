@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from training.manifest import QUADRANT_POLARITY, Row, polarity_codes, reference_points
+from attune.training.manifest import QUADRANT_POLARITY, Row, polarity_codes, reference_points
 
 POLARITY_VALENCE = (0.5, 0.0, -0.5)
 """Valence that stands for a polarity (positive, neutral, negative) where no rating or quadrant is known."""

@@ -11,8 +11,8 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError, printable
-from embedding.network import POLARITIES
+from attune.core.errors import UsageError, printable
+from attune.embedding.network import POLARITIES
 
 QUADRANT_POLARITY = {"Q1": "positive", "Q2": "negative", "Q3": "negative", "Q4": "neutral"}
 """Polarity of a quadrant of Russell's plane, after IMAC's tags (arXiv 1904.00150)."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.media import Kind
+from attune.embedding.media import Kind
 
 if TYPE_CHECKING:
-    from training.systems.attune import Check
+    from attune.training.systems.attune import Check
 
 _COLOURS: dict[Kind, str] = {"image": "#1f6fb4", "music": "#b4431f"}
 _DPI = 120

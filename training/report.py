@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.network import POLARITIES
-from training.metrics import Distinctness, GradedAffect, PairIntervals, RetrievalQuality
+from attune.embedding.network import POLARITIES
+from attune.training.metrics import Distinctness, GradedAffect, PairIntervals, RetrievalQuality
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics import reliability
-from training.systems.attune import Check
-from training.systems.system import Material
+from attune.training.metrics import reliability
+from attune.training.systems.attune import Check
+from attune.training.systems.system import Material
 
 _LIBRARIES = ("attune", "numpy", "torch", "onnxruntime", "pillow", "av", "soundfile", "soxr")
 
@@ -35,7 +35,7 @@ def write_run(
         curve: How learning went on the inner folds.
         told: (3, bins) of `held_out_reliability`.
     """
-    from training.plots import plot_curves, plot_reliability
+    from attune.training.plots import plot_curves, plot_reliability
 
     folder.mkdir()
     _write_json(folder / "config.json", {**config, "libraries": _libraries()})

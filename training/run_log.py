@@ -7,7 +7,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from training.report import Report
+from attune.training.report import Report
 
 LOG = Path(__file__).parent.parent / "docs" / "test-log.csv"
 

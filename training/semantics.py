@@ -7,7 +7,7 @@ together, so that what is learnt of a puppy holds for a kitten. The idea is ConS
 Learning by Convex Combination of Semantic Embeddings, ICLR 2014). The backbone's pooled features decide
 everything, so a library's kept features serve.
 
-`semantics.npz` is written by `python -m training.convert.semantics`.
+`semantics.npz` is written by `python -m attune.training.convert.semantics`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from embedding.backbones import EFFICIENTNET_LITE0, Backbone
+from attune.embedding.backbones import EFFICIENTNET_LITE0, Backbone
 
 FILE = Path(__file__).parent / "semantics.npz"
 LENGTH = 384

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from embedding.logmel import BANDS, HOP, SAMPLE_RATE, WINDOW, patches
+from attune.embedding.logmel import BANDS, HOP, SAMPLE_RATE, WINDOW, patches
 
 TOLERANCE = 2e-3
 """Largest difference of a value; values lie in 0 … 6."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.errors import MediaError
-from core.terminal import err, out
+from attune.core.errors import MediaError
+from attune.core.terminal import err, out
 
 
 def print_report(document: dict[str, Any]) -> None:

@@ -12,23 +12,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.errors import MediaError, UsageError, printable
-from core.progress import Progress, SilentProgress
-from embedding.backbones import BACKBONES, Backbone
-from embedding.media import Kind
-from embedding.session import Device
-from training.calibration import fit_probability
-from training.crossval import SEEDS, Result, calibrated, cross_validate, labelled_pairs
-from training.export import refuse_foreign, write_network
-from training.figures import seed_figures, summary
-from training.folds import FOLDS
-from training.inputs import material
-from training.manifest import LEARNT_FROM, Row
-from training.readers import read_labelled
-from training.run_folder import held_out_reliability, write_run
-from training.semantics import widening
-from training.systems.attune import Attune, attune_for
-from training.systems.system import Input, Material
+from attune.core.errors import MediaError, UsageError, printable
+from attune.core.progress import Progress, SilentProgress
+from attune.embedding.backbones import BACKBONES, Backbone
+from attune.embedding.media import Kind
+from attune.embedding.session import Device
+from attune.training.calibration import fit_probability
+from attune.training.crossval import SEEDS, Result, calibrated, cross_validate, labelled_pairs
+from attune.training.export import refuse_foreign, write_network
+from attune.training.figures import seed_figures, summary
+from attune.training.folds import FOLDS
+from attune.training.inputs import material
+from attune.training.manifest import LEARNT_FROM, Row
+from attune.training.readers import read_labelled
+from attune.training.run_folder import held_out_reliability, write_run
+from attune.training.semantics import widening
+from attune.training.systems.attune import Attune, attune_for
+from attune.training.systems.system import Input, Material
 
 _EXAMPLES = 64
 _READ: tuple[Input, ...] = ("features",)

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from indexer.tables import metadata
+from attune.indexer.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.showing import read_for_showing
+from attune.embedding.showing import read_for_showing
 
 if TYPE_CHECKING:
     from PIL import Image

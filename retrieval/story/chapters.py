@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.story.photos import Photo
+from attune.retrieval.story.photos import Photo
 
 _PRICE: Final = 0.12  # share of the whole variety that a break in the middle of a burst must explain
 _AT_PAUSE: Final = 0.2  # of that price, at the longest pause

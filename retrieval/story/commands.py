@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from core.errors import AttuneError, UsageError, printable
-from core.options import (
+from attune.core.errors import AttuneError, UsageError, printable
+from attune.core.options import (
     DebugOption,
     JsonOption,
     LibraryOption,
@@ -17,14 +17,14 @@ from core.options import (
     WorkersOption,
     library_folder,
 )
-from retrieval.options import ExcludeOption, InOption, curation, filters, require_writable
+from attune.retrieval.options import ExcludeOption, InOption, curation, filters, require_writable
 
 if TYPE_CHECKING:
-    from core.errors import MediaError
-    from core.progress import Progress
-    from retrieval.search import Filters
-    from retrieval.story.film import Look
-    from retrieval.story.plan import Order, Plan
+    from attune.core.errors import MediaError
+    from attune.core.progress import Progress
+    from attune.retrieval.search import Filters
+    from attune.retrieval.story.film import Look
+    from attune.retrieval.story.plan import Order, Plan
 
 app = typer.Typer()
 
@@ -60,10 +60,10 @@ def storyboard_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Cut a film of your pictures to a song: each passage with what it feels like, changing on the beat."""
-    from core.terminal import err, print_json, shown_progress
-    from retrieval.story.film import SIZES, Look
-    from retrieval.story.forms import print_plan
-    from retrieval.story.plan_file import read_plan
+    from attune.core.terminal import err, print_json, shown_progress
+    from attune.retrieval.story.film import SIZES, Look
+    from attune.retrieval.story.forms import print_plan
+    from attune.retrieval.story.plan_file import read_plan
 
     outputs = _outputs(output or [])
     with shown_progress(quiet=quiet) as progress:
@@ -96,14 +96,14 @@ def soundtrack_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Find music for a folder of photos: chapters by time and mood, songs of your library for each."""
-    from core.settings import load_settings
-    from core.terminal import err, print_json, shown_progress
-    from retrieval.m3u import write_m3u
-    from retrieval.query import Seeds, open_library
-    from retrieval.story.forms import print_soundtrack
-    from retrieval.story.photos import read_photos
-    from retrieval.story.playlist import playlist
-    from retrieval.story.soundtrack import compose_soundtrack
+    from attune.core.settings import load_settings
+    from attune.core.terminal import err, print_json, shown_progress
+    from attune.retrieval.m3u import write_m3u
+    from attune.retrieval.query import Seeds, open_library
+    from attune.retrieval.story.forms import print_soundtrack
+    from attune.retrieval.story.photos import read_photos
+    from attune.retrieval.story.playlist import playlist
+    from attune.retrieval.story.soundtrack import compose_soundtrack
 
     if not folder.is_dir():
         raise UsageError(f"{printable(folder)}: no such folder")
@@ -137,9 +137,9 @@ def _planned(
     order: Order,
     progress: Progress,
 ) -> Plan:
-    from retrieval.query import Seeds, open_library, require_kind
-    from retrieval.story.rhythm import require_librosa
-    from retrieval.story.storyboard import plan_film
+    from attune.retrieval.query import Seeds, open_library, require_kind
+    from attune.retrieval.story.rhythm import require_librosa
+    from attune.retrieval.story.storyboard import plan_film
 
     require_kind([str(song)], "music", "storyboard SONG")
     require_librosa()
@@ -154,9 +154,9 @@ def _planned(
 
 def _write(plan: Plan, outputs: list[Path], look: Look, progress: Progress) -> list[MediaError]:
     """Write what is asked for, the quickest first."""
-    from retrieval.story.film import write_film
-    from retrieval.story.page import write_page
-    from retrieval.story.plan_file import write_plan
+    from attune.retrieval.story.film import write_film
+    from attune.retrieval.story.page import write_page
+    from attune.retrieval.story.plan_file import write_plan
 
     lost: list[MediaError] = []
     for path in sorted(outputs, key=lambda path: _FORMS.index(path.suffix.lower()), reverse=True):

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from retrieval.story.rhythm import Rhythm
+from attune.retrieval.story.rhythm import Rhythm
 
 _ACROSS: Final = 0.5  # price of a span that runs over the beginning of a section
 _LIVELY: Final = 2.0  # a moment livelier than the song by 0.5 has spans half as long

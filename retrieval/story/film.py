@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from core.artefacts import written_aside
-from core.errors import AttuneError, MediaError, printable
-from core.progress import Progress
-from retrieval.story.canvas import ZOOM, Canvas, compose
-from retrieval.story.plan import Plan, Shot
-from retrieval.story.sound import aac_packets
+from attune.core.artefacts import written_aside
+from attune.core.errors import AttuneError, MediaError, printable
+from attune.core.progress import Progress
+from attune.retrieval.story.canvas import ZOOM, Canvas, compose
+from attune.retrieval.story.plan import Plan, Shot
+from attune.retrieval.story.sound import aac_packets
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import OutputContainer
 
-    from retrieval.story.canvas import Planes
+    from attune.retrieval.story.canvas import Planes
 
 SIZES: Final = {"720p": (1280, 720), "1080p": (1920, 1080)}
 _QUALITY: Final = "20"

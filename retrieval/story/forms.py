@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import printable, printable_text
-from core.terminal import out
-from retrieval.forms import clock
-from retrieval.plane import mood_word
-from retrieval.story.plan import Plan
-from retrieval.story.soundtrack import Soundtrack
+from attune.core.errors import printable, printable_text
+from attune.core.terminal import out
+from attune.retrieval.forms import clock
+from attune.retrieval.plane import mood_word
+from attune.retrieval.story.plan import Plan
+from attune.retrieval.story.soundtrack import Soundtrack
 
 if TYPE_CHECKING:
     from rich.table import Table

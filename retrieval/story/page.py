@@ -9,12 +9,12 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from core.artefacts import written_aside
-from core.errors import AttuneError, MediaError, printable, printable_text
-from core.progress import Progress
-from embedding.showing import read_for_showing
-from retrieval.story.plan import Plan, Shot
-from retrieval.story.sound import as_m4a
+from attune.core.artefacts import written_aside
+from attune.core.errors import AttuneError, MediaError, printable, printable_text
+from attune.core.progress import Progress
+from attune.embedding.showing import read_for_showing
+from attune.retrieval.story.plan import Plan, Shot
+from attune.retrieval.story.sound import as_m4a
 
 _TEMPLATE: Final = Path(__file__).with_name("show.html")
 _BOX: Final = (1280, 720)

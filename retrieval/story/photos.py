@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import MediaError
-from core.paths import absolute
-from core.progress import Progress
-from core.settings import Settings
-from embedding.media import kind_of
-from embedding.network import Affect, Network
-from embedding.workers import Job, extract_all
-from retrieval.query import Seeds
-from retrieval.story.pool import taken_at
+from attune.core.errors import MediaError
+from attune.core.paths import absolute
+from attune.core.progress import Progress
+from attune.core.settings import Settings
+from attune.embedding.media import kind_of
+from attune.embedding.network import Affect, Network
+from attune.embedding.workers import Job, extract_all
+from attune.retrieval.query import Seeds
+from attune.retrieval.story.pool import taken_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from embedding.network import Affect
-from retrieval.plane import mood_word
+from attune.embedding.network import Affect
+from attune.retrieval.plane import mood_word
 
 Order = Literal["mood", "time"]
 ORDERS: tuple[Order, ...] = get_args(Order)

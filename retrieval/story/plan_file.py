@@ -7,11 +7,11 @@ import math
 from pathlib import Path
 from typing import Any, Final
 
-from core.artefacts import written_aside
-from core.errors import UsageError, printable
-from core.paths import absolute
-from retrieval.query import media_kind
-from retrieval.story.plan import Plan, Shot
+from attune.core.artefacts import written_aside
+from attune.core.errors import UsageError, printable
+from attune.core.paths import absolute
+from attune.retrieval.query import media_kind
+from attune.retrieval.story.plan import Plan, Shot
 
 _BIGGEST: Final = 50_000_000  # bytes; a plan of half an hour has 300 KB
 _TOLERANCE_S: Final = 0.002  # times are written to the millisecond

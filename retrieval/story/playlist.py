@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retrieval.m3u import Track
-from retrieval.story.soundtrack import Soundtrack
+from attune.retrieval.m3u import Track
+from attune.retrieval.story.soundtrack import Soundtrack
 
 
 def playlist(soundtrack: Soundtrack) -> Iterator[Track]:

@@ -12,12 +12,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import LibraryError, MediaError
-from embedding.backbones import Backbone
-from embedding.dates import read_taken
-from indexer.library import Library
-from indexer.records import Item
-from retrieval.search import Filters, exclusion, inside
+from attune.core.errors import LibraryError, MediaError
+from attune.embedding.backbones import Backbone
+from attune.embedding.dates import read_taken
+from attune.indexer.library import Library
+from attune.indexer.records import Item
+from attune.retrieval.search import Filters, exclusion, inside
 
 # Cosines of backbone features. Two crops, encodings or exposures of one photo lie above 0.97, nine in ten
 # above 0.98; of 580,000 pairs of different pictures none did.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import AttuneError
-from retrieval.story.sound import mono
+from attune.core.errors import AttuneError
+from attune.retrieval.story.sound import mono
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -45,7 +45,7 @@ def require_librosa() -> None:
         AttuneError: librosa is not installed.
     """
     if importlib.util.find_spec("librosa") is None:
-        raise AttuneError('a storyboard needs librosa: pip install "attune[story]"')
+        raise AttuneError('a storyboard needs librosa: pip install "attune-affect[story]"')
 
 
 def hear(path: str) -> Rhythm:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import MediaError, UsageError, printable
-from embedding.audio import DEMUXERS, MAX_SECONDS
-from embedding.media import DECODER_ERRORS, describe, open_media
+from attune.core.errors import MediaError, UsageError, printable
+from attune.embedding.audio import DEMUXERS, MAX_SECONDS
+from attune.embedding.media import DECODER_ERRORS, describe, open_media
 
 if TYPE_CHECKING:
     from av import AudioFrame

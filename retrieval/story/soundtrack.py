@@ -10,15 +10,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import AttuneError
-from embedding.network import Affect, Network
-from indexer.library import Library
-from indexer.records import Item
-from retrieval.plane import mood_word
-from retrieval.results import Result, Source
-from retrieval.search import best_moment, result_of
-from retrieval.story.chapters import split
-from retrieval.story.photos import Photo
+from attune.core.errors import AttuneError
+from attune.embedding.network import Affect, Network
+from attune.indexer.library import Library
+from attune.indexer.records import Item
+from attune.retrieval.plane import mood_word
+from attune.retrieval.results import Result, Source
+from attune.retrieval.search import best_moment, result_of
+from attune.retrieval.story.chapters import split
+from attune.retrieval.story.photos import Photo
 
 # In probability, as in a storyboard: one unit of the plane costs 0.05, so does a delay of one song's length.
 _SMOOTH: Final = 0.05

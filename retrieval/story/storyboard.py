@@ -11,19 +11,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError
-from embedding.moments import Moments
-from embedding.network import Affect, Network
-from embedding.tags import read_tags
-from indexer.library import Library
-from retrieval.match import explain
-from retrieval.query import Seed, Seeds
-from retrieval.search import Filters
-from retrieval.story.choice import Problem, by_mood, in_order
-from retrieval.story.cuts import cut_times
-from retrieval.story.plan import Order, Plan, Shot
-from retrieval.story.pool import ALIKE, Pool, gather, taken_at
-from retrieval.story.rhythm import Rhythm, hear
+from attune.core.errors import UsageError
+from attune.embedding.moments import Moments
+from attune.embedding.network import Affect, Network
+from attune.embedding.tags import read_tags
+from attune.indexer.library import Library
+from attune.retrieval.match import explain
+from attune.retrieval.query import Seed, Seeds
+from attune.retrieval.search import Filters
+from attune.retrieval.story.choice import Problem, by_mood, in_order
+from attune.retrieval.story.cuts import cut_times
+from attune.retrieval.story.plan import Order, Plan, Shot
+from attune.retrieval.story.pool import ALIKE, Pool, gather, taken_at
+from attune.retrieval.story.rhythm import Rhythm, hear
 
 # Worth is counted in probability. A step of one unit of the plane costs 0.05 of it; where a section of the
 # song begins, a third of that. Pictures that look alike do not follow one another if it can be helped.

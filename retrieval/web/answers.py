@@ -9,15 +9,15 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from core.errors import printable
-from indexer.records import Item
-from retrieval.match import Match
-from retrieval.mood import Mood
-from retrieval.plane import mood_word
-from retrieval.results import Answer, Asked, polarity_json
-from retrieval.web.seeds import Known
-from retrieval.web.shelf import Opened
-from retrieval.web.uploads import Upload
+from attune.core.errors import printable
+from attune.indexer.records import Item
+from attune.retrieval.match import Match
+from attune.retrieval.mood import Mood
+from attune.retrieval.plane import mood_word
+from attune.retrieval.results import Answer, Asked, polarity_json
+from attune.retrieval.web.seeds import Known
+from attune.retrieval.web.shelf import Opened
+from attune.retrieval.web.uploads import Upload
 
 API = "/api/v1"
 
@@ -136,6 +136,6 @@ def _affect_json(asked: Asked) -> dict[str, Any]:
 
 def mood_at(valence: float, arousal: float) -> str:
     """Return the named mood nearest to a point."""
-    from embedding.network import Affect
+    from attune.embedding.network import Affect
 
     return mood_word(Affect(valence, arousal, 0.0, 1.0, 0.0))

@@ -9,16 +9,16 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from retrieval.web import errors
-from retrieval.web.access import Policy
-from retrieval.web.answers import API
-from retrieval.web.config import Config
-from retrieval.web.guard import Guard
-from retrieval.web.media_routes import media_routes
-from retrieval.web.page_routes import STATIC, page_routes, status_routes
-from retrieval.web.question_routes import question_routes
-from retrieval.web.schemas import ErrorShape
-from retrieval.web.service import Service
+from attune.retrieval.web import errors
+from attune.retrieval.web.access import Policy
+from attune.retrieval.web.answers import API
+from attune.retrieval.web.config import Config
+from attune.retrieval.web.guard import Guard
+from attune.retrieval.web.media_routes import media_routes
+from attune.retrieval.web.page_routes import STATIC, page_routes, status_routes
+from attune.retrieval.web.question_routes import question_routes
+from attune.retrieval.web.schemas import ErrorShape
+from attune.retrieval.web.service import Service
 
 
 def create_app(config: Config) -> FastAPI:
@@ -37,7 +37,7 @@ def create_app(config: Config) -> FastAPI:
     app = FastAPI(
         title="Attune",
         description="Music and pictures by the emotion they share.",
-        version=version("attune"),
+        version=version("attune-affect"),
         openapi_url=f"{API}/openapi.json",
         docs_url=None,  # FastAPI's own pages load scripts from other hosts
         redoc_url=None,

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from fastapi import Query
 
-from core.errors import UsageError
-from embedding.media import Kind
-from retrieval.plane import MOODS
-from retrieval.query import Span
-from retrieval.results import Asked
-from retrieval.search import Filters
+from attune.core.errors import UsageError
+from attune.embedding.media import Kind
+from attune.retrieval.plane import MOODS
+from attune.retrieval.query import Span
+from attune.retrieval.results import Asked
+from attune.retrieval.search import Filters
 
 MOST_SEEDS = 16
 

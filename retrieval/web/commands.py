@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.errors import AttuneError, UsageError, printable
-from core.options import DebugOption, LibraryOption, NetworkOption, QuietOption, library_folder
+from attune.core.errors import AttuneError, UsageError, printable
+from attune.core.options import DebugOption, LibraryOption, NetworkOption, QuietOption, library_folder
 
 if TYPE_CHECKING:
     import socket
@@ -48,12 +48,12 @@ def serve(
     try:
         import uvicorn
 
-        from retrieval.web.app import create_app
+        from attune.retrieval.web.app import create_app
     except ModuleNotFoundError as error:
-        raise AttuneError('the page needs its extra: pip install "attune[web]"') from error
-    from core.settings import default_cache
-    from core.terminal import err
-    from retrieval.web.config import Config
+        raise AttuneError('the page needs its extra: pip install "attune-affect[web]"') from error
+    from attune.core.settings import default_cache
+    from attune.core.terminal import err
+    from attune.retrieval.web.config import Config
 
     made = token is None and not (_is_loopback(host) and not allow_host)
     token = _token(token, needed=made)

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.settings import Settings
-from embedding.extraction import Limits
+from attune.core.settings import Settings
+from attune.embedding.extraction import Limits
 
 _MB = 1_000_000
 

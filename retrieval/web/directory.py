@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from pathlib import PurePath
 
-from embedding.media import Kind
-from indexer.library import Library
-from indexer.records import Item
+from attune.embedding.media import Kind
+from attune.indexer.library import Library
+from attune.indexer.records import Item
 
 
 class Directory:

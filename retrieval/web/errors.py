@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from core.errors import AttuneError, LibraryError, MediaError, UsageError, printable_text
+from attune.core.errors import AttuneError, LibraryError, MediaError, UsageError, printable_text
 
 
 class UnknownItem(UsageError):  # noqa: N818 - reads as what it is

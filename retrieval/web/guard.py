@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from retrieval.web.access import Policy, from_elsewhere
-from retrieval.web.errors import error_json
+from attune.retrieval.web.access import Policy, from_elsewhere
+from attune.retrieval.web.errors import error_json
 
 _CSP: Final = "; ".join(
     (

@@ -10,17 +10,17 @@ from fastapi import APIRouter, File, Query, Request, UploadFile
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.responses import Response
 
-from core.errors import UsageError
-from embedding.media import Kind
-from indexer.records import Item
-from retrieval.mood import moods
-from retrieval.web.answers import item_json, mood_json, version_of
-from retrieval.web.errors import UnknownItem
-from retrieval.web.previews import SIDES, Preview, status_of
-from retrieval.web.receiving import taken
-from retrieval.web.schemas import ItemsShape, OutlineShape, UploadsShape
-from retrieval.web.seeds import ClientSeeds, item_of
-from retrieval.web.service import Service
+from attune.core.errors import UsageError
+from attune.embedding.media import Kind
+from attune.indexer.records import Item
+from attune.retrieval.mood import moods
+from attune.retrieval.web.answers import item_json, mood_json, version_of
+from attune.retrieval.web.errors import UnknownItem
+from attune.retrieval.web.previews import SIDES, Preview, status_of
+from attune.retrieval.web.receiving import taken
+from attune.retrieval.web.schemas import ItemsShape, OutlineShape, UploadsShape
+from attune.retrieval.web.seeds import ClientSeeds, item_of
+from attune.retrieval.web.service import Service
 
 _FOREVER: Final = "private, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "private, no-cache"

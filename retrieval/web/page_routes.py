@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from starlette.responses import Response
 
-from core.errors import AttuneError
-from indexer.library import read_status
-from retrieval.plane import MOODS
-from retrieval.web.access import COOKIE, same_secret, session_of
-from retrieval.web.schemas import HealthShape, StatusShape
-from retrieval.web.service import Service
+from attune.core.errors import AttuneError
+from attune.indexer.library import read_status
+from attune.retrieval.plane import MOODS
+from attune.retrieval.web.access import COOKIE, same_secret, session_of
+from attune.retrieval.web.schemas import HealthShape, StatusShape
+from attune.retrieval.web.service import Service
 
 STATIC: Final = Path(__file__).with_name("static")
 _MONTH_S: Final = 30 * 24 * 3600

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from retrieval.web.errors import Busy
+from attune.retrieval.web.errors import Busy
 
 _Result = TypeVar("_Result")
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.artefacts import written_aside
-from core.errors import UnreachableMedia
-from embedding.backbones import BACKBONES
-from embedding.preview import Outline, Thumbnail
-from embedding.readers import Readers
-from embedding.worker import Task
-from indexer.records import Item
-from retrieval.web.pool import Pool
+from attune.core.artefacts import written_aside
+from attune.core.errors import UnreachableMedia
+from attune.embedding.backbones import BACKBONES
+from attune.embedding.preview import Outline, Thumbnail
+from attune.embedding.readers import Readers
+from attune.embedding.worker import Task
+from attune.indexer.records import Item
+from attune.retrieval.web.pool import Pool
 
 SIDES = (480, 1600)
 """Long sides of thumbnails: one for a gallery, one that fills a screen."""

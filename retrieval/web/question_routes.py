@@ -8,19 +8,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, File, Query, UploadFile
 from fastapi.responses import JSONResponse
 
-from core.errors import UsageError
-from embedding.media import Kind
-from retrieval.answer import browse, find
-from retrieval.match import match
-from retrieval.mood import moods
-from retrieval.query import Span
-from retrieval.results import Asked
-from retrieval.web.answers import answer_json, match_json, mood_json
-from retrieval.web.asking import Likes, Narrowed, Unlikes, narrowed, point, span
-from retrieval.web.receiving import received
-from retrieval.web.schemas import AnswerShape, MatchShape, MoodsShape
-from retrieval.web.seeds import ClientSeeds
-from retrieval.web.service import Service
+from attune.core.errors import UsageError
+from attune.embedding.media import Kind
+from attune.retrieval.answer import browse, find
+from attune.retrieval.match import match
+from attune.retrieval.mood import moods
+from attune.retrieval.query import Span
+from attune.retrieval.results import Asked
+from attune.retrieval.web.answers import answer_json, match_json, mood_json
+from attune.retrieval.web.asking import Likes, Narrowed, Unlikes, narrowed, point, span
+from attune.retrieval.web.receiving import received
+from attune.retrieval.web.schemas import AnswerShape, MatchShape, MoodsShape
+from attune.retrieval.web.seeds import ClientSeeds
+from attune.retrieval.web.service import Service
 
 Files = Annotated[list[UploadFile], File(description="Media files to ask with; they are not kept.")]
 

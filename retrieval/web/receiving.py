@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 
 from fastapi import UploadFile
 
-from retrieval.web.errors import TooLarge
-from retrieval.web.service import Service
-from retrieval.web.uploads import Upload
+from attune.retrieval.web.errors import TooLarge
+from attune.retrieval.web.service import Service
+from attune.retrieval.web.uploads import Upload
 
 
 async def taken(service: Service, files: Sequence[UploadFile]) -> list[Upload]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from embedding.media import Kind
+from attune.embedding.media import Kind
 
 
 class _Shape(BaseModel):

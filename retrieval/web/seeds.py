@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import LibraryError, UnreachableMedia, UsageError
-from embedding.media import Kind
-from embedding.moments import Moments, embed_moments, embed_track, part
-from embedding.network import Affect
-from indexer.records import Item
-from retrieval.query import WHOLE, Seed, Span
-from retrieval.web.errors import Forgotten, UnknownItem
-from retrieval.web.shelf import Opened
-from retrieval.web.uploads import PREFIX, Upload, Uploads
+from attune.core.errors import LibraryError, UnreachableMedia, UsageError
+from attune.embedding.media import Kind
+from attune.embedding.moments import Moments, embed_moments, embed_track, part
+from attune.embedding.network import Affect
+from attune.indexer.records import Item
+from attune.retrieval.query import WHOLE, Seed, Span
+from attune.retrieval.web.errors import Forgotten, UnknownItem
+from attune.retrieval.web.shelf import Opened
+from attune.retrieval.web.uploads import PREFIX, Upload, Uploads
 
 _ID = re.compile(r"[1-9][0-9]{0,17}")
 

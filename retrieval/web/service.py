@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 
 from anyio import to_thread
 
-from embedding.readers import Readers
-from retrieval.web.config import Config
-from retrieval.web.pool import Pool
-from retrieval.web.previews import Previews, cut_back
-from retrieval.web.shelf import Shelf
-from retrieval.web.uploads import Uploads
+from attune.embedding.readers import Readers
+from attune.retrieval.web.config import Config
+from attune.retrieval.web.pool import Pool
+from attune.retrieval.web.previews import Previews, cut_back
+from attune.retrieval.web.shelf import Shelf
+from attune.retrieval.web.uploads import Uploads
 
 _WAITING_UPLOADS = 8
 _WAITING_PREVIEWS = 256

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from core.errors import AttuneError, LibraryError
-from embedding.media import Kind
-from embedding.network import Network
-from indexer.library import Library, published
-from indexer.records import Generation
-from retrieval.query import open_library
-from retrieval.web.directory import Directory
+from attune.core.errors import AttuneError, LibraryError
+from attune.embedding.media import Kind
+from attune.embedding.network import Network
+from attune.indexer.library import Library, published
+from attune.indexer.records import Generation
+from attune.retrieval.query import open_library
+from attune.retrieval.web.directory import Directory
 
 _KINDS: tuple[Kind, Kind] = ("image", "music")
 

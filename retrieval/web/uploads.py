@@ -18,14 +18,14 @@ from typing import BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import UsageError, printable
-from embedding.backbones import Backbone
-from embedding.media import Kind, kind_of, refusal
-from embedding.preview import Outline, Thumbnail
-from embedding.readers import Readers
-from embedding.workers import Job
-from retrieval.web.config import UploadLimits
-from retrieval.web.errors import Forgotten
+from attune.core.errors import UsageError, printable
+from attune.embedding.backbones import Backbone
+from attune.embedding.media import Kind, kind_of, refusal
+from attune.embedding.preview import Outline, Thumbnail
+from attune.embedding.readers import Readers
+from attune.embedding.workers import Job
+from attune.retrieval.web.config import UploadLimits
+from attune.retrieval.web.errors import Forgotten
 
 PREFIX: Final = "up-"
 _SIDE: Final = 480

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.diversity import Side, measure
-from embedding.network import Network
-from retrieval.near_duplicates import Likeness
+from attune.benchmarks.diversity import Side, measure
+from attune.embedding.network import Network
+from attune.retrieval.near_duplicates import Likeness
 
 
 def test_precision_and_likeness(network: Network) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from benchmarks.gpu import _apart
-from tests.e2e.command import attune, attune_json
-from tests.open_clip_factory import write_model
+from attune.benchmarks.gpu import _apart
+from attune.tests.e2e.command import attune, attune_json
+from attune.tests.open_clip_factory import write_model
 
 HAS_GPU = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 

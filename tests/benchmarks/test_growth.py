@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import cli
-from benchmarks import search
+from attune import cli
+from attune.benchmarks import search
 
 
 def test_publishing_is_timed_as_a_library_grows(

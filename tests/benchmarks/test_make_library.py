@@ -10,10 +10,10 @@ import pytest
 import soundfile
 from PIL import Image
 
-import cli
-from benchmarks.make_library import CLIP_S, SIDE
-from core.artefacts import sha256_of
-from embedding.audio import read_audio
+from attune import cli
+from attune.benchmarks.make_library import CLIP_S, SIDE
+from attune.core.artefacts import sha256_of
+from attune.embedding.audio import read_audio
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import cli
-from tests.media_factory import photo, song
+from attune import cli
+from attune.tests.media_factory import photo, song
 
 
 @pytest.fixture

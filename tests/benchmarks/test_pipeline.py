@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import cli
-from embedding.network import SHIPPED
-from indexer.library import read_status
-from tests.media_factory import photo, song
+from attune import cli
+from attune.embedding.network import SHIPPED
+from attune.indexer.library import read_status
+from attune.tests.media_factory import photo, song
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cli
-from benchmarks import search
-from benchmarks.search import grown
+from attune import cli
+from attune.benchmarks import search
+from attune.benchmarks.search import grown
 
 
 def _unit(count: int, width: int = 128) -> np.ndarray:

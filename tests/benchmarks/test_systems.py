@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import cli
-from benchmarks import systems as comparison
-from core.errors import MediaError
-from embedding.backbones import Backbone
-from tests.training.affect_data import material_of
-from training import inputs, run_log
-from training.manifest import Row
-from training.systems.attune import Attune
-from training.systems.chance import Chance
-from training.systems.polarity_sum import PolaritySum
-from training.systems.system import Material
+from attune import cli
+from attune.benchmarks import systems as comparison
+from attune.core.errors import MediaError
+from attune.embedding.backbones import Backbone
+from attune.tests.training.affect_data import material_of
+from attune.training import inputs, run_log
+from attune.training.manifest import Row
+from attune.training.systems.attune import Attune
+from attune.training.systems.chance import Chance
+from attune.training.systems.polarity_sum import PolaritySum
+from attune.training.systems.system import Material
 
 
 @pytest.fixture

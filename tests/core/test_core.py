@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.artefacts import sha256_of, written_aside
-from core.errors import printable
-from core.interrupts import interrupts_deferred
-from core.paths import is_below, matches_any
+from attune.core.artefacts import sha256_of, written_aside
+from attune.core.errors import printable
+from attune.core.interrupts import interrupts_deferred
+from attune.core.paths import is_below, matches_any
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from retrieval.demo import SAMPLES
-from tests.e2e.command import attune, attune_json
+from attune.retrieval.demo import SAMPLES
+from attune.tests.e2e.command import attune, attune_json
 
 
 def test_a_library_is_built_by_the_accurate_network_and_goes_back(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.command import ATTUNE, attune, attune_json
-from tests.media_factory import (
+from attune.tests.e2e.command import ATTUNE, attune, attune_json
+from attune.tests.media_factory import (
     IMAGE_DAMAGE,
     MUSIC_DAMAGE,
     damaged,

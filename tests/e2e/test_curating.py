@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import ATTUNE, attune, attune_json
+from attune.tests.e2e.command import ATTUNE, attune, attune_json
 
 
 def test_everything_at_once_is_still_one_document(built: Path, media: Path, tmp_path: Path) -> None:

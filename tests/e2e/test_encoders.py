@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import attune, attune_json
-from tests.media_factory import photo, song
-from tests.open_clip_factory import write_model
+from attune.tests.e2e.command import attune, attune_json
+from attune.tests.media_factory import photo, song
+from attune.tests.open_clip_factory import write_model
 
 
 @pytest.fixture(scope="module")

@@ -79,4 +79,4 @@ def test_make_demo_then_the_wheel_alone(checkout: Path, tmp_path: Path) -> None:
     static = ROOT / "retrieval" / "web" / "static"
     assert shipped == {str(path.relative_to(ROOT)) for path in static.rglob("*") if path.is_file()}
     serve = subprocess.run([checkout / ".venv/bin/attune", "serve"], capture_output=True, text=True)
-    assert (serve.returncode, "attune[web]" in serve.stderr) == (1, True)
+    assert (serve.returncode, "attune-affect[web]" in serve.stderr) == (1, True)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PHOTOS, SONGS
-from tests.e2e.command import ATTUNE, attune, attune_json
-from tests.media_factory import damaged
+from attune.tests.conftest import PHOTOS, SONGS
+from attune.tests.e2e.command import ATTUNE, attune, attune_json
+from attune.tests.media_factory import damaged
 
 SHARES = {"positive", "neutral", "negative"}
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from core.progress import SilentProgress
-from core.settings import Settings
-from embedding.network import open_network
-from indexer.build import Request, build
-from retrieval.demo import SAMPLES
-from tests.e2e.command import attune_json
+from attune.core.progress import SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.network import open_network
+from attune.indexer.build import Request, build
+from attune.retrieval.demo import SAMPLES
+from attune.tests.e2e.command import attune_json
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.e2e.command import ATTUNE, attune, attune_json
+from attune.tests.e2e.command import ATTUNE, attune, attune_json
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import attune, attune_json
-from tests.media_factory import photo, song
+from attune.tests.e2e.command import attune, attune_json
+from attune.tests.media_factory import photo, song
 
 
 @pytest.fixture(scope="module")

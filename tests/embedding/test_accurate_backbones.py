@@ -9,15 +9,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.settings import Settings
-from embedding.audio import read_audio
-from embedding.backbones import ACCURATE, BACKBONES, Backbones
-from embedding.extraction import Extracted, extract
-from embedding.harmony import WIDTH, describe
-from embedding.image import read_image
-from embedding.media import Kind
-from embedding.view import View, padded
-from embedding.workers import Job, extract_all
+from attune.core.settings import Settings
+from attune.embedding.audio import read_audio
+from attune.embedding.backbones import ACCURATE, BACKBONES, Backbones
+from attune.embedding.extraction import Extracted, extract
+from attune.embedding.harmony import WIDTH, describe
+from attune.embedding.image import read_image
+from attune.embedding.media import Kind
+from attune.embedding.view import View, padded
+from attune.embedding.workers import Job, extract_all
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 PHOTOS = sorted((SAMPLES / "photos").iterdir())

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from core.errors import MediaError, UsageError
-from embedding import audio as decoder
-from embedding.audio import RATE, read_audio
-from tests.media_factory import MUSIC_DAMAGE, MUSIC_SUFFIXES, damaged, encode, photo, song, tune
+from attune.core.errors import MediaError, UsageError
+from attune.embedding import audio as decoder
+from attune.embedding.audio import RATE, read_audio
+from attune.tests.media_factory import MUSIC_DAMAGE, MUSIC_SUFFIXES, damaged, encode, photo, song, tune
 
 OTHER_SUFFIXES = ("m4b", "mka", "caf", "wv", "au")
 LOSSLESS = ("wav", "flac", "aiff", "m4b", "mka", "caf", "wv", "au")

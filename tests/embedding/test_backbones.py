@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import ArtefactError, UsageError
-from embedding import network as networks
-from embedding.backbones import BACKBONES, WEIGHTS, Backbones, prepared
-from embedding.card import describe_backbone, read_backbones
-from embedding.image import read_image
-from embedding.network import SHIPPED, open_network, shipped_names
-from embedding.view import View
-from tests.media_factory import photo
-from tests.networks import write_image_backbone, write_network
+from attune.core.errors import ArtefactError, UsageError
+from attune.embedding import network as networks
+from attune.embedding.backbones import BACKBONES, WEIGHTS, Backbones, prepared
+from attune.embedding.card import describe_backbone, read_backbones
+from attune.embedding.image import read_image
+from attune.embedding.network import SHIPPED, open_network, shipped_names
+from attune.embedding.view import View
+from attune.tests.media_factory import photo
+from attune.tests.networks import write_image_backbone, write_network
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import MediaError, UnsupportedMedia
-from embedding.image import read_image
-from tests.camera_factory import dng, heic
-from tests.embedding.test_image import assert_quarters, quarters
+from attune.core.errors import MediaError, UnsupportedMedia
+from attune.embedding.image import read_image
+from attune.tests.camera_factory import dng, heic
+from attune.tests.embedding.test_image import assert_quarters, quarters
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -48,7 +48,7 @@ def test_camera_formats_without_the_extra_name_it(
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UnsupportedMedia) as caught:
         read_image(path)
-    assert 'pip install "attune[photos]"' in caught.value.reason
+    assert 'pip install "attune-affect[photos]"' in caught.value.reason
 
 
 @pytest.mark.parametrize("name", ["a.heic", "a.dng", "a.nef"])

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.errors import MediaError
-from embedding.backbones import BACKBONES, Backbones
-from embedding.dates import read_taken
-from embedding.extraction import extract
-from tests import camera_factory
-from tests.media_factory import IMAGE_DAMAGE, damaged, dated_photo, photo, scene
+from attune.core.errors import MediaError
+from attune.embedding.backbones import BACKBONES, Backbones
+from attune.embedding.dates import read_taken
+from attune.embedding.extraction import extract
+from attune.tests import camera_factory
+from attune.tests.media_factory import IMAGE_DAMAGE, damaged, dated_photo, photo, scene
 
 SUMMER = "2023:07:14 18:20:05"
 

@@ -8,16 +8,16 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from core.errors import AttuneError, MediaError
-from core.settings import Settings
-from embedding.backbones import BACKBONES, Backbones, moments_of
-from embedding.extraction import BATCH, Prepared, as_it_is, extract, extract_in_batches, prepare
-from embedding.media import Kind
-from embedding.session import choose_device
-from embedding.view import WHOLE
-from embedding.workers import Job, extract_all
-from tests.e2e.command import attune
-from tests.media_factory import damaged, photo, song
+from attune.core.errors import AttuneError, MediaError
+from attune.core.settings import Settings
+from attune.embedding.backbones import BACKBONES, Backbones, moments_of
+from attune.embedding.extraction import BATCH, Prepared, as_it_is, extract, extract_in_batches, prepare
+from attune.embedding.media import Kind
+from attune.embedding.session import choose_device
+from attune.embedding.view import WHOLE
+from attune.embedding.workers import Job, extract_all
+from attune.tests.e2e.command import attune
+from attune.tests.media_factory import damaged, photo, song
 
 NO_GPU = "CUDAExecutionProvider" not in onnxruntime.get_available_providers()
 SAME = 0.02  # float16 features of one picture in two batches, or on two devices

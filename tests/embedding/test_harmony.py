@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from core.errors import ArtefactError
-from embedding import notes
-from embedding.harmony import WIDTH, beside, describe
-from embedding.logmel import BANDS, PATCH_FRAMES, SAMPLE_RATE
-from embedding.notes import MOST_STRETCHES, STRETCH_S, stretches
+from attune.core.errors import ArtefactError
+from attune.embedding import notes
+from attune.embedding.harmony import WIDTH, beside, describe
+from attune.embedding.logmel import BANDS, PATCH_FRAMES, SAMPLE_RATE
+from attune.embedding.notes import MOST_STRETCHES, STRETCH_S, stretches
 
 MODE = 0
 FROM_TONIC = slice(8, 23)

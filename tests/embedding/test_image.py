@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import MediaError, UnsupportedMedia
-from embedding import image as decoder
-from embedding.image import read_image
-from embedding.view import SIDE
-from tests.camera_factory import dng, heic
-from tests.media_factory import IMAGE_DAMAGE, IMAGE_SUFFIXES, bomb, damaged, photo, scene
+from attune.core.errors import MediaError, UnsupportedMedia
+from attune.embedding import image as decoder
+from attune.embedding.image import read_image
+from attune.embedding.view import SIDE
+from attune.tests.camera_factory import dng, heic
+from attune.tests.media_factory import IMAGE_DAMAGE, IMAGE_SUFFIXES, bomb, damaged, photo, scene
 
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
 

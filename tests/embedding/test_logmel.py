@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from embedding.logmel import BANDS, PATCH_FRAMES, logmel, patches
-from training.convert.golden import synthetic_samples
+from attune.embedding.logmel import BANDS, PATCH_FRAMES, logmel, patches
+from attune.training.convert.golden import synthetic_samples
 
 
 def librosa_logmel(samples):
@@ -42,7 +42,7 @@ def test_equals_librosa(samples):
 def test_blocks_leave_no_seam(monkeypatch):
     samples = noise(40_000)
     whole = logmel(samples)
-    monkeypatch.setattr("embedding.logmel._BLOCK_FRAMES", 7)
+    monkeypatch.setattr("attune.embedding.logmel._BLOCK_FRAMES", 7)
     np.testing.assert_allclose(logmel(samples), whole, atol=1e-6)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import MediaError
-from embedding.media import describe, kind_of, open_media, refusal
+from attune.core.errors import MediaError
+from attune.embedding.media import describe, kind_of, open_media, refusal
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.errors import MediaError
-from core.settings import Settings
-from embedding.audio import read_audio
-from embedding.backbones import BACKBONES, Backbones
-from embedding.extraction import Limits, extract
-from embedding.preview import PEAKS, Outline, Thumbnail, outline
-from embedding.readers import Readers
-from embedding.workers import Job
-from tests.media_factory import damaged, photo, scene, song
+from attune.core.errors import MediaError
+from attune.core.settings import Settings
+from attune.embedding.audio import read_audio
+from attune.embedding.backbones import BACKBONES, Backbones
+from attune.embedding.extraction import Limits, extract
+from attune.embedding.preview import PEAKS, Outline, Thumbnail, outline
+from attune.embedding.readers import Readers
+from attune.embedding.workers import Job
+from attune.tests.media_factory import damaged, photo, scene, song
 
 LOADED = Backbones(BACKBONES)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from core.errors import MediaError
-from embedding.showing import read_for_showing
-from tests.media_factory import IMAGE_DAMAGE, bomb, damaged, scene
+from attune.core.errors import MediaError
+from attune.embedding.showing import read_for_showing
+from attune.tests.media_factory import IMAGE_DAMAGE, bomb, damaged, scene
 
 MODES = ("rgb.jpg", "rgba.png", "l.png", "palette.gif", "cmyk.jpg", "deep.png", "one.avif")
 

@@ -8,8 +8,8 @@ import mutagen
 import pytest
 from mutagen.id3 import TIT2, TPE1
 
-from embedding.tags import Tags, read_tags
-from tests.media_factory import MUSIC_DAMAGE, MUSIC_SUFFIXES, damaged, song
+from attune.embedding.tags import Tags, read_tags
+from attune.tests.media_factory import MUSIC_DAMAGE, MUSIC_SUFFIXES, damaged, song
 
 
 @pytest.mark.parametrize("suffix", ["flac", "ogg", "opus", "mp3", "m4a", "wma", "wav", "aiff"])

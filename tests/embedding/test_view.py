@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from embedding.image import read_image
-from embedding.view import View, fitted, padded, unpadded
+from attune.embedding.image import read_image
+from attune.embedding.view import View, fitted, padded, unpadded
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 PAD = View(64, "pad")

@@ -11,12 +11,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from core.errors import MediaError
-from core.settings import Settings
-from embedding.backbones import BACKBONES
-from embedding.extraction import Extracted
-from embedding.workers import Job, extract_all
-from tests.media_factory import damaged, photo
+from attune.core.errors import MediaError
+from attune.core.settings import Settings
+from attune.embedding.backbones import BACKBONES
+from attune.embedding.extraction import Extracted
+from attune.embedding.workers import Job, extract_all
+from attune.tests.media_factory import damaged, photo
 
 
 def workers() -> list[psutil.Process]:

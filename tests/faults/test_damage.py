@@ -14,20 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.kills import contents, examine
-from core.errors import DamagedLibrary, LibraryError
-from core.progress import SilentProgress
-from core.settings import Settings
-from embedding.network import Network, open_network
-from indexer.build import Request, build
-from indexer.library import Library, published
-from indexer.repair import Repaired, repair
-from indexer.salvage import salvage
-from indexer.tables import metadata
-from indexer.verify import verify
-from tests.conftest import run_build
-from tests.e2e.command import attune, attune_json
-from tests.media_factory import photo, song
+from attune.benchmarks.kills import contents, examine
+from attune.core.errors import DamagedLibrary, LibraryError
+from attune.core.progress import SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.network import Network, open_network
+from attune.indexer.build import Request, build
+from attune.indexer.library import Library, published
+from attune.indexer.repair import Repaired, repair
+from attune.indexer.salvage import salvage
+from attune.indexer.tables import metadata
+from attune.indexer.verify import verify
+from attune.tests.conftest import run_build
+from attune.tests.e2e.command import attune, attune_json
+from attune.tests.media_factory import photo, song
 
 PARTS = ("catalogue.db", "index/1/images.faiss", "index/1/music.faiss", "index/1/manifest.json", "features")
 PHOTOS = 40
@@ -269,7 +269,7 @@ def test_a_broken_catalogue_names_the_way_out(library: Path, network: Network) -
 
 
 def test_values_that_are_no_numbers_do_not_enter_a_library(network: Network) -> None:
-    from core.errors import ArtefactError
+    from attune.core.errors import ArtefactError
 
     features = np.full((1, 2528), np.nan, np.float32)
     with pytest.raises(ArtefactError, match="not a number"):

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.kills import build_quietly, contents, make_media
-from core.artefacts import written_aside
-from core.errors import LibraryError
-from embedding.backbones import BACKBONES
-from embedding.network import SHIPPED
-from indexer.feature_store import FeatureStore
-from indexer.library import Library
-from tests.e2e.command import ATTUNE
-from tests.faults.mounts import grow, read_only, small_disk
+from attune.benchmarks.kills import build_quietly, contents, make_media
+from attune.core.artefacts import written_aside
+from attune.core.errors import LibraryError
+from attune.embedding.backbones import BACKBONES
+from attune.embedding.network import SHIPPED
+from attune.indexer.feature_store import FeatureStore
+from attune.indexer.library import Library
+from attune.tests.e2e.command import ATTUNE
+from attune.tests.faults.mounts import grow, read_only, small_disk
 
 
 @pytest.fixture(scope="module")
@@ -166,8 +166,8 @@ def watch(event, arguments):
         assert not set(str(arguments[1] or "")) & set("wax+"), arguments
         assert not (arguments[2] or 0) & 3, arguments  # O_WRONLY, O_RDWR
 sys.addaudithook(watch)
-from embedding.extraction import extract
-from embedding.backbones import BACKBONES, Backbones
+from attune.embedding.extraction import extract
+from attune.embedding.backbones import BACKBONES, Backbones
 backbones = Backbones(BACKBONES)
 for path in sorted(Path(media).iterdir()):
     if path.suffix in (".jpg", ".png", ".webp"):

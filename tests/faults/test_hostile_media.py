@@ -12,23 +12,23 @@ from typing import Any
 
 import pytest
 
-import embedding.worker
-import embedding.workers
-from benchmarks.hostile_media import animation, mutated, silence, special, truncated, valid_files
-from benchmarks.soak import MediaSoak, read_hostile, write
-from core.errors import CostlyMedia, MediaError, UnreachableMedia
-from core.progress import SilentProgress
-from core.settings import Settings
-from embedding.audio import read_audio
-from embedding.backbones import BACKBONES, Backbones
-from embedding.extraction import Extracted, Limits
-from embedding.image import read_image
-from embedding.media import kind_of
-from embedding.network import Network
-from embedding.tags import read_tags
-from embedding.workers import Job, extract_all
-from indexer.build import Request, build, plan_build
-from tests.media_factory import photo
+import attune.embedding.worker
+import attune.embedding.workers
+from attune.benchmarks.hostile_media import animation, mutated, silence, special, truncated, valid_files
+from attune.benchmarks.soak import MediaSoak, read_hostile, write
+from attune.core.errors import CostlyMedia, MediaError, UnreachableMedia
+from attune.core.progress import SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.audio import read_audio
+from attune.embedding.backbones import BACKBONES, Backbones
+from attune.embedding.extraction import Extracted, Limits
+from attune.embedding.image import read_image
+from attune.embedding.media import kind_of
+from attune.embedding.network import Network
+from attune.embedding.tags import read_tags
+from attune.embedding.workers import Job, extract_all
+from attune.indexer.build import Request, build, plan_build
+from attune.tests.media_factory import photo
 
 
 @pytest.fixture(scope="module")
@@ -120,21 +120,21 @@ def crash_hang_or_hog(path: Path, kind: Any, backbones: Backbones, limits: Limit
     return _extract(path, kind, backbones, limits)
 
 
-_extract = embedding.workers.extract
+_extract = attune.embedding.workers.extract
 
 
 def buggy_work(connection: Any, memory_mb: int, backbones: Any) -> None:
-    embedding.workers.extract = crash_hang_or_hog
+    attune.embedding.workers.extract = crash_hang_or_hog
     _work(connection, memory_mb, backbones)
 
 
-_work = embedding.worker._work
+_work = attune.embedding.worker._work
 
 
 @pytest.fixture
 def buggy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with files on which the decoders have bugs, among good ones."""
-    monkeypatch.setattr(embedding.worker, "_work", buggy_work)
+    monkeypatch.setattr(attune.embedding.worker, "_work", buggy_work)
     for number, name in enumerate(("a", "segfault", "b", "abort", "c", "hang", "d", "hog", "killed", "e")):
         photo(tmp_path / f"{name}.jpg", number, (40, 30))
     return tmp_path

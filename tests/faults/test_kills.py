@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import victim
-from benchmarks.kills import build_quietly, change_media, contents, kill_builds, make_media
-from benchmarks.victim import Spec
-from core.errors import LibraryError
-from core.progress import SilentProgress
-from embedding.network import SHIPPED
-from indexer.library import Library
-from indexer.locks import writing
+from attune.benchmarks import victim
+from attune.benchmarks.kills import build_quietly, change_media, contents, kill_builds, make_media
+from attune.benchmarks.victim import Spec
+from attune.core.errors import LibraryError
+from attune.core.progress import SilentProgress
+from attune.embedding.network import SHIPPED
+from attune.indexer.library import Library
+from attune.indexer.locks import writing
 
 
 def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:

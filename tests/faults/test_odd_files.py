@@ -16,24 +16,24 @@ from typing import Any
 
 import pytest
 
-import embedding.image
-from benchmarks.kills import build_quietly, contents
-from benchmarks.victim import read_content
-from core.errors import MediaError, UnreachableMedia
-from core.progress import SilentProgress
-from core.settings import Settings
-from embedding.backbones import BACKBONES, Backbones, moments_of
-from embedding.extraction import content_of, extract, prepare
-from embedding.network import SHIPPED, Network, open_network
-from embedding.view import WHOLE
-from embedding.workers import Job, Reader
-from indexer.build import Request, build
-from indexer.library import read_status
-from indexer.records import Root
-from indexer.scan import scan
-from tests.conftest import run_build
-from tests.e2e.command import ATTUNE, attune, attune_json
-from tests.media_factory import photo, song
+import attune.embedding.image
+from attune.benchmarks.kills import build_quietly, contents
+from attune.benchmarks.victim import read_content
+from attune.core.errors import MediaError, UnreachableMedia
+from attune.core.progress import SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.backbones import BACKBONES, Backbones, moments_of
+from attune.embedding.extraction import content_of, extract, prepare
+from attune.embedding.network import SHIPPED, Network, open_network
+from attune.embedding.view import WHOLE
+from attune.embedding.workers import Job, Reader
+from attune.indexer.build import Request, build
+from attune.indexer.library import read_status
+from attune.indexer.records import Root
+from attune.indexer.scan import scan
+from attune.tests.conftest import run_build
+from attune.tests.e2e.command import ATTUNE, attune, attune_json
+from attune.tests.media_factory import photo, song
 
 ODD_NAMES = (
     b"\xff\xfe.jpg",
@@ -174,14 +174,14 @@ def test_a_file_that_changes_while_it_is_read_is_read_another_time(
 ) -> None:
     """Else the features of the old picture would be kept under the hash of the new one, for good."""
     path = photo(tmp_path / "photo.jpg", 1)
-    real = embedding.image.read_image
+    real = attune.embedding.image.read_image
 
     def changed(*arguments: Any) -> Any:
         picture = real(*arguments)
         photo(path, 2, (300, 200))
         return picture
 
-    monkeypatch.setattr(embedding.image, "read_image", changed)
+    monkeypatch.setattr(attune.embedding.image, "read_image", changed)
     with pytest.raises(UnreachableMedia, match="changed while it was read"):
         extract(path, "image", Backbones(BACKBONES))
 
@@ -255,9 +255,9 @@ def for_all() -> Iterator[Path]:
 _AS_NOBODY = """
 import json, sys
 from pathlib import Path
-from benchmarks.kills import build_quietly
-from core.errors import AttuneError
-from indexer.library import Library
+from attune.benchmarks.kills import build_quietly
+from attune.core.errors import AttuneError
+from attune.indexer.library import Library
 library, media, home = map(Path, sys.argv[1:])
 with Library(library) as opened:
     answered = len(opened.index("image").ids)
@@ -281,7 +281,7 @@ def run_unprivileged(code: str, *arguments: Path) -> subprocess.CompletedProcess
     if os.getuid() == 0:
         rights = {"user": 65534, "group": 65534, "extra_groups": []}
         try:
-            seen = subprocess.run([*python, "import cli"], **options, **rights).returncode == 0
+            seen = subprocess.run([*python, "import attune.cli"], **options, **rights).returncode == 0
         except PermissionError:
             seen = False
         if seen:

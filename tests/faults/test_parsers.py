@@ -12,15 +12,15 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.errors import ArtefactError, printable, printable_text
-from core.paths import is_below, matches_any
-from embedding.card import read_backbones, read_calibration, read_card
-from embedding.media import kind_of, refusal
-from embedding.tags import read_tags
-from indexer.feature_store import FeatureStore
-from indexer.publish import INDEX_FILES, MANIFEST, generation_folder, read_index, read_manifest
-from indexer.salvage import _committed, _records, _values, _varint
-from tests.networks import write_network
+from attune.core.errors import ArtefactError, printable, printable_text
+from attune.core.paths import is_below, matches_any
+from attune.embedding.card import read_backbones, read_calibration, read_card
+from attune.embedding.media import kind_of, refusal
+from attune.embedding.tags import read_tags
+from attune.indexer.feature_store import FeatureStore
+from attune.indexer.publish import INDEX_FILES, MANIFEST, generation_folder, read_index, read_manifest
+from attune.indexer.salvage import _committed, _records, _values, _varint
+from attune.tests.networks import write_network
 
 ANY_BYTES = st.binary(max_size=400)
 NAMES = st.binary(min_size=1, max_size=80).filter(lambda name: b"\0" not in name).map(os.fsdecode)
@@ -144,7 +144,7 @@ def test_tags_of_noise_are_no_tags(tmp_path_factory: object, noise: bytes) -> No
 def test_a_store_of_noise_gives_what_the_checksum_says_or_nothing(
     tmp_path_factory: object, first: int, count: int, noise: bytes
 ) -> None:
-    from embedding.backbones import BACKBONES
+    from attune.embedding.backbones import BACKBONES
 
     library = Path(tmp_path_factory.mktemp("store"))  # type: ignore[attr-defined]
     store = FeatureStore(library, BACKBONES["music"])

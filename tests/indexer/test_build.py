@@ -13,16 +13,16 @@ import alembic.op
 import numpy as np
 import pytest
 
-from core.errors import LibraryError, MediaError, UnreachableMedia, UsageError
-from embedding import workers
-from embedding.backbones import BACKBONES
-from embedding.network import Network, open_network
-from indexer import build as build_module
-from indexer.build import Request, plan_build
-from indexer.library import Library, published, read_status
-from indexer.locks import writing
-from tests.conftest import PHOTOS, SONGS, run_build
-from tests.media_factory import damaged, photo
+from attune.core.errors import LibraryError, MediaError, UnreachableMedia, UsageError
+from attune.embedding import workers
+from attune.embedding.backbones import BACKBONES
+from attune.embedding.network import Network, open_network
+from attune.indexer import build as build_module
+from attune.indexer.build import Request, plan_build
+from attune.indexer.library import Library, published, read_status
+from attune.indexer.locks import writing
+from attune.tests.conftest import PHOTOS, SONGS, run_build
+from attune.tests.media_factory import damaged, photo
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from embedding.network import Network
-from indexer.library import Library
-from tests.conftest import run_build
-from tests.e2e.command import attune
-from tests.media_factory import dated_photo, photo, song
+from attune.embedding.network import Network
+from attune.indexer.library import Library
+from attune.tests.conftest import run_build
+from attune.tests.e2e.command import attune
+from attune.tests.media_factory import dated_photo, photo, song
 
 TAKEN = {
     "old.jpg": "1999-12-31T23:59:59",

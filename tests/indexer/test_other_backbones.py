@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import MediaError
-from embedding import workers
-from embedding.network import Network, open_network
-from indexer import build as build_module
-from indexer.build import Request, plan_build
-from indexer.library import Library, lacking_features
-from retrieval.query import Seeds
-from tests.conftest import PHOTOS, SONGS, run_build
-from tests.e2e.command import attune
-from tests.media_factory import photo
-from tests.networks import write_image_backbone, write_network
+from attune.core.errors import MediaError
+from attune.embedding import workers
+from attune.embedding.network import Network, open_network
+from attune.indexer import build as build_module
+from attune.indexer.build import Request, plan_build
+from attune.indexer.library import Library, lacking_features
+from attune.retrieval.query import Seeds
+from attune.tests.conftest import PHOTOS, SONGS, run_build
+from attune.tests.e2e.command import attune
+from attune.tests.media_factory import photo
+from attune.tests.networks import write_image_backbone, write_network
 
 
 @pytest.fixture(scope="module")

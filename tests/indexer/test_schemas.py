@@ -15,15 +15,15 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from core.errors import LibraryError
-from core.progress import SilentProgress
-from core.settings import Settings
-from embedding.network import Network
-from indexer import catalogue, schema
-from indexer.build import Request, build
-from indexer.library import Library, read_status
-from indexer.tables import metadata
-from indexer.verify import verify
+from attune.core.errors import LibraryError
+from attune.core.progress import SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.network import Network
+from attune.indexer import catalogue, schema
+from attune.indexer.build import Request, build
+from attune.indexer.library import Library, read_status
+from attune.indexer.tables import metadata
+from attune.indexer.verify import verify
 
 RELEASED = Path(__file__).parent / "schemas"
 """A library of each released schema, with its media, as that release made it."""

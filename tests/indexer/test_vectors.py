@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.artefacts import sha256_of
-from embedding.network import Network
-from indexer import publish, vectors
-from indexer.cell_index import CellIndex
-from indexer.exact_index import ExactIndex
-from indexer.library import Library
-from indexer.vectors import new_index, read_file, suits, write_file
-from tests.conftest import run_build
-from tests.media_factory import photo
+from attune.core.artefacts import sha256_of
+from attune.embedding.network import Network
+from attune.indexer import publish, vectors
+from attune.indexer.cell_index import CellIndex
+from attune.indexer.exact_index import ExactIndex
+from attune.indexer.library import Library
+from attune.indexer.vectors import new_index, read_file, suits, write_file
+from attune.tests.conftest import run_build
+from attune.tests.media_factory import photo
 
 COUNT = 20_000
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedding.network import Affect
-from indexer.records import Item
-from retrieval.curate import AS_RANKED, Curation, Ranked, curate, varied
-from retrieval.near_duplicates import Likeness
+from attune.embedding.network import Affect
+from attune.indexer.records import Item
+from attune.retrieval.curate import AS_RANKED, Curation, Ranked, curate, varied
+from attune.retrieval.near_duplicates import Likeness
 
 NOWHERE = Affect(0.0, 0.0, 0.0, 0.0, 0.0)
 SAME = 0.97

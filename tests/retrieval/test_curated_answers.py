@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from embedding.network import Network
-from indexer.library import Library
-from retrieval import near_duplicates
-from retrieval.answer import browse, find
-from retrieval.curate import Curation
-from retrieval.near_duplicates import Fingerprints
-from retrieval.plane import MOODS
-from retrieval.query import Seeds
-from retrieval.results import Answer, Asked
-from retrieval.search import Filters
-from retrieval.taken import parse_period
-from tests.conftest import run_build
-from tests.media_factory import dated_photo, photo, song
+from attune.embedding.network import Network
+from attune.indexer.library import Library
+from attune.retrieval import near_duplicates
+from attune.retrieval.answer import browse, find
+from attune.retrieval.curate import Curation
+from attune.retrieval.near_duplicates import Fingerprints
+from attune.retrieval.plane import MOODS
+from attune.retrieval.query import Seeds
+from attune.retrieval.results import Answer, Asked
+from attune.retrieval.search import Filters
+from attune.retrieval.taken import parse_period
+from attune.tests.conftest import run_build
+from attune.tests.media_factory import dated_photo, photo, song
 
 DIAGONAL = math.sqrt(8)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embedding.media import Kind
-from embedding.network import Affect
-from retrieval.match import explain
-from retrieval.plane import MOODS, mood_word
-from retrieval.query import Seed
+from attune.embedding.media import Kind
+from attune.embedding.network import Affect
+from attune.retrieval.match import explain
+from attune.retrieval.plane import MOODS, mood_word
+from attune.retrieval.query import Seed
 
 
 def seed(kind: Kind, affect: Affect) -> Seed:

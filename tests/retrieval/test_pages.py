@@ -15,27 +15,27 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import MediaError
-from core.progress import SilentProgress
-from embedding.audio import read_audio
-from embedding.network import Network
-from indexer.library import Library
-from retrieval import map_page
-from retrieval.answer import find
-from retrieval.atlas import layers
-from retrieval.excerpt import mp3_excerpt
-from retrieval.m3u import Track, write_m3u
-from retrieval.map_page import write_map_page
-from retrieval.map_plot import write_map_plot
-from retrieval.mood import moods
-from retrieval.page import Section, write_page
-from retrieval.page_parts import thumbnail
-from retrieval.preview import COLUMNS, LINES, half_blocks
-from retrieval.query import Seeds
-from retrieval.search import Filters
-from tests import camera_factory
-from tests.conftest import run_build
-from tests.media_factory import photo, scene, song
+from attune.core.errors import MediaError
+from attune.core.progress import SilentProgress
+from attune.embedding.audio import read_audio
+from attune.embedding.network import Network
+from attune.indexer.library import Library
+from attune.retrieval import map_page
+from attune.retrieval.answer import find
+from attune.retrieval.atlas import layers
+from attune.retrieval.excerpt import mp3_excerpt
+from attune.retrieval.m3u import Track, write_m3u
+from attune.retrieval.map_page import write_map_page
+from attune.retrieval.map_plot import write_map_plot
+from attune.retrieval.mood import moods
+from attune.retrieval.page import Section, write_page
+from attune.retrieval.page_parts import thumbnail
+from attune.retrieval.preview import COLUMNS, LINES, half_blocks
+from attune.retrieval.query import Seeds
+from attune.retrieval.search import Filters
+from attune.tests import camera_factory
+from attune.tests.conftest import run_build
+from attune.tests.media_factory import photo, scene, song
 
 NASTY = '<b>{data} & {sections} "it\'s" <script>alert(1)'
 

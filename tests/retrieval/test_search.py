@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.paths import is_below, matches_any
-from embedding.media import Kind
-from embedding.moments import embed_moments, embed_track
-from embedding.network import Network
-from indexer.exact_index import ExactIndex
-from indexer.library import Library
-from retrieval.answer import browse, find
-from retrieval.query import Seeds, Span, mean_vector
-from retrieval.results import Asked
-from retrieval.search import Filters
+from attune.core.paths import is_below, matches_any
+from attune.embedding.media import Kind
+from attune.embedding.moments import embed_moments, embed_track
+from attune.embedding.network import Network
+from attune.indexer.exact_index import ExactIndex
+from attune.indexer.library import Library
+from attune.retrieval.answer import browse, find
+from attune.retrieval.query import Seeds, Span, mean_vector
+from attune.retrieval.results import Asked
+from attune.retrieval.search import Filters
 
 
 @pytest.fixture

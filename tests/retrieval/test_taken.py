@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import UsageError
-from retrieval.taken import parse_period
+from attune.core.errors import UsageError
+from attune.retrieval.taken import parse_period
 
 DAYS = st.dates(date(1900, 1, 1), date(2100, 12, 31))
 

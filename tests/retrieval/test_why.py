@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
-from embedding.backbones import BACKBONES, PATCH_S, WEIGHTS, Backbones
-from embedding.extraction import extract
-from embedding.heard import heard
-from embedding.image import read_image
-from embedding.look import Quality, evened, look_of
-from embedding.network import Network
-from indexer.library import Library
-from retrieval.answer import find
-from retrieval.query import Seeds, Span
-from retrieval.search import Filters
-from retrieval.why import explained
-from tests.conftest import run_build
-from tests.media_factory import photo, song
+from attune.embedding.backbones import BACKBONES, PATCH_S, WEIGHTS, Backbones
+from attune.embedding.extraction import extract
+from attune.embedding.heard import heard
+from attune.embedding.image import read_image
+from attune.embedding.look import Quality, evened, look_of
+from attune.embedding.network import Network
+from attune.indexer.library import Library
+from attune.retrieval.answer import find
+from attune.retrieval.query import Seeds, Span
+from attune.retrieval.search import Filters
+from attune.retrieval.why import explained
+from attune.tests.conftest import run_build
+from attune.tests.media_factory import photo, song
 
 QUALITIES: tuple[Quality, ...] = ("brightness", "warmth", "saturation")
 PIXELS = arrays(np.uint8, (8, 8, 3))

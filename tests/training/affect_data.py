@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.media import Kind
-from training.losses import targets_of
-from training.manifest import Row
-from training.systems.system import Input, Material
+from attune.embedding.media import Kind
+from attune.training.losses import targets_of
+from attune.training.manifest import Row
+from attune.training.systems.system import Input, Material
 
 POLARITIES = ("positive", "neutral", "negative")
 QUADRANTS = ("Q1", "Q4", "Q2")

@@ -9,10 +9,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from training.convert import image, music
-from training.convert.check import near
-from training.convert.files import IMAGE_FILE, MUSIC_FILE, TAGS_FILE
-from training.convert.golden import GOLDEN_FILE, synthetic_moments, synthetic_pixels
+from attune.training.convert import image, music
+from attune.training.convert.check import near
+from attune.training.convert.files import IMAGE_FILE, MUSIC_FILE, TAGS_FILE
+from attune.training.convert.golden import GOLDEN_FILE, synthetic_moments, synthetic_pixels
 
 NOTICE = Path(__file__).parents[2] / "NOTICE.md"
 

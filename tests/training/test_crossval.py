@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.progress import SilentProgress
-from tests.training.affect_data import material_of
-from training.comparison import accuracy, lead, standing
-from training.crossval import Result, calibrated, cross_validate, labelled_pairs
-from training.figures import summary
-from training.folds import FOLDS, deal
-from training.metrics import spearman
-from training.systems.polarity_sum import PolaritySum
-from training.systems.system import Fitted, Material, Projected
+from attune.core.progress import SilentProgress
+from attune.tests.training.affect_data import material_of
+from attune.training.comparison import accuracy, lead, standing
+from attune.training.crossval import Result, calibrated, cross_validate, labelled_pairs
+from attune.training.figures import summary
+from attune.training.folds import FOLDS, deal
+from attune.training.metrics import spearman
+from attune.training.systems.polarity_sum import PolaritySum
+from attune.training.systems.system import Fitted, Material, Projected
 
 IMAGES, MUSIC = material_of("image", 7), material_of("music", 8)
 

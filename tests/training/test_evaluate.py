@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedding.network import Embedded
-from training.evaluate import evaluate, evaluate_scores
-from training.manifest import Row, read_manifest
+from attune.embedding.network import Embedded
+from attune.training.evaluate import evaluate, evaluate_scores
+from attune.training.manifest import Row, read_manifest
 
 IMAGES = """path,split,set,group,polarity,quadrant,valence,arousal,label
 sun.jpg,test,holiday,sun,positive,,0.5,0.5,

@@ -10,18 +10,18 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import ArtefactError, UsageError
-from embedding.backbones import BACKBONES
-from embedding.network import open_network
-from tests.training.affect_data import rows_and_features
-from training import inputs
-from training import train as training
-from training.crossval import SEEDS
-from training.export import export_tower
-from training.features import Gathered
-from training.folds import FOLDS
-from training.manifest import Row
-from training.systems.attune import Attune
+from attune.core.errors import ArtefactError, UsageError
+from attune.embedding.backbones import BACKBONES
+from attune.embedding.network import open_network
+from attune.tests.training.affect_data import rows_and_features
+from attune.training import inputs
+from attune.training import train as training
+from attune.training.crossval import SEEDS
+from attune.training.export import export_tower
+from attune.training.features import Gathered
+from attune.training.folds import FOLDS
+from attune.training.manifest import Row
+from attune.training.systems.attune import Attune
 
 FILES = ["image.onnx", "music.onnx", "network.json"]
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.convert.faces import EXPRESSIONS, FACE_WIDTH, _summed
-from training.convert.image_and_faces import BLOCKS, LITE2_SIDE, SIDE, squashed
+from attune.training.convert.faces import EXPRESSIONS, FACE_WIDTH, _summed
+from attune.training.convert.image_and_faces import BLOCKS, LITE2_SIDE, SIDE, squashed
 
 PICTURES = 3
 READ_FROM = 256

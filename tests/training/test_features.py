@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedding.backbones import BACKBONES
-from training import features
-from training.features import features_of
-from training.manifest import Row
+from attune.embedding.backbones import BACKBONES
+from attune.training import features
+from attune.training.features import features_of
+from attune.training.manifest import Row
 
 
 def _row(path: Path) -> Row:

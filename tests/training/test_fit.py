@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.affect_data import material_of
-from training.calibration import fit_probability, fit_reading
-from training.fit import CHECK_EVERY, Heads, Recipe, fit_heads
-from training.folds import deal
-from training.losses import folded
-from training.systems.attune import Check, hold_out
-from training.systems.space import Shape, Space
-from training.systems.system import Material
+from attune.tests.training.affect_data import material_of
+from attune.training.calibration import fit_probability, fit_reading
+from attune.training.fit import CHECK_EVERY, Heads, Recipe, fit_heads
+from attune.training.folds import deal
+from attune.training.losses import folded
+from attune.training.systems.attune import Check, hold_out
+from attune.training.systems.space import Shape, Space
+from attune.training.systems.system import Material
 
 RECIPE = Recipe(l2=0.05)
 STEPS = 40

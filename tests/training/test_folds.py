@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import UsageError
-from training.folds import grouped_folds
+from attune.core.errors import UsageError
+from attune.training.folds import grouped_folds
 
 
 def test_a_group_stays_whole_and_strata_are_spread() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from embedding.backbones import MUSICNN_HARMONY, MUSICNN_MSD
-from training.convert import music_and_harmony
+from attune.embedding.backbones import MUSICNN_HARMONY, MUSICNN_MSD
+from attune.training.convert import music_and_harmony
 
 
 def test_the_conversion_writes_the_shipped_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

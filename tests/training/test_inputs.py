@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from embedding.backbones import BACKBONES
-from tests.media_factory import photo, song
-from training.descriptors import PARTS, RATE, describe
-from training.inputs import material
-from training.manifest import Row
-from training.semantics import LENGTH, Semantics, widened
+from attune.embedding.backbones import BACKBONES
+from attune.tests.media_factory import photo, song
+from attune.training.descriptors import PARTS, RATE, describe
+from attune.training.inputs import material
+from attune.training.manifest import Row
+from attune.training.semantics import LENGTH, Semantics, widened
 
 
 def _row(path: Path) -> Row:

@@ -8,21 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import UsageError
-from core.progress import SilentProgress
-from core.settings import Settings
-from embedding.network import Network
-from indexer.library import Library
-from retrieval.answer import find
-from retrieval.query import Seeds
-from retrieval.search import Filters
-from tests.conftest import PHOTOS, SONGS, run_build
-from tests.e2e.command import attune, attune_json
-from tests.media_factory import damaged
-from training import run_log
-from training.judge import Examination, judge
-from training.manifest import polarity_codes, read_manifest
-from training.metrics import precision_at
+from attune.core.errors import UsageError
+from attune.core.progress import SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.network import Network
+from attune.indexer.library import Library
+from attune.retrieval.answer import find
+from attune.retrieval.query import Seeds
+from attune.retrieval.search import Filters
+from attune.tests.conftest import PHOTOS, SONGS, run_build
+from attune.tests.e2e.command import attune, attune_json
+from attune.tests.media_factory import damaged
+from attune.training import run_log
+from attune.training.judge import Examination, judge
+from attune.training.manifest import polarity_codes, read_manifest
+from attune.training.metrics import precision_at
 
 POLARITIES = ("positive", "neutral", "negative")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.affect_data import rows_and_features
-from training.losses import Targets, balanced_weights, head_loss, targets_of
+from attune.tests.training.affect_data import rows_and_features
+from attune.training.losses import Targets, balanced_weights, head_loss, targets_of
 
 
 def test_classes_of_a_set_weigh_alike_and_sets_by_their_size() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import UsageError
-from training.manifest import polarity_codes, ratings, read_manifest, reference_points
+from attune.core.errors import UsageError
+from attune.training.manifest import polarity_codes, ratings, read_manifest, reference_points
 
 HEADER = "path,split,set,group,polarity,quadrant,valence,arousal,label\n"
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from training import metrics
-from training.metrics.bootstrap import _draw
+from attune.training import metrics
+from attune.training.metrics.bootstrap import _draw
 
 SEEDS = st.integers(0, 10_000)
 

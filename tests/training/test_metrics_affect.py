@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training import metrics
+from attune.training import metrics
 
 
 @given(st.integers(0, 10_000))

@@ -11,14 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from core.errors import AttuneError, UsageError
-from embedding.backbones import BACKBONES, Backbone, Backbones, prepared
-from embedding.card import describe_backbone, read_backbones
-from embedding.image import read_image
-from tests.media_factory import photo
-from tests.open_clip_factory import CONFIG, write_model
-from training.encoders import open_clip as encoder
-from training.encoders.open_clip import TOLERANCE, Source, image_backbone, read_source
+from attune.core.errors import AttuneError, UsageError
+from attune.embedding.backbones import BACKBONES, Backbone, Backbones, prepared
+from attune.embedding.card import describe_backbone, read_backbones
+from attune.embedding.image import read_image
+from attune.tests.media_factory import photo
+from attune.tests.open_clip_factory import CONFIG, write_model
+from attune.training.encoders import open_clip as encoder
+from attune.training.encoders.open_clip import TOLERANCE, Source, image_backbone, read_source
 
 
 @pytest.fixture(scope="module")

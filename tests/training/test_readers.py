@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from mutagen.flac import FLAC
 
-from core.errors import UsageError
-from tests.media_factory import photo, song
-from training.manifest import Row
-from training.readers import read_labelled
+from attune.core.errors import UsageError
+from attune.tests.media_factory import photo, song
+from attune.training.manifest import Row
+from attune.training.readers import read_labelled
 
 MIKELS = ("amusement", "awe", "contentment", "excitement", "anger", "disgust", "fear", "sadness")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.settings import Settings
-from embedding.network import Network, open_network
-from embedding.workers import Job, extract_all
-from retrieval.demo import SAMPLES
-from tests.e2e.command import attune
+from attune.core.settings import Settings
+from attune.embedding.network import Network, open_network
+from attune.embedding.workers import Job, extract_all
+from attune.retrieval.demo import SAMPLES
+from attune.tests.e2e.command import attune
 
 AFFECT = os.environ.get("ATTUNE_AFFECT")
 SAME = 0.999  # cosine: another processor sums in another order

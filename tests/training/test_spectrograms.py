@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embedding.backbones import BACKBONES, Backbones, moments_of
-from embedding.extraction import as_it_is, extract, extract_in_batches, prepare
-from embedding.view import WHOLE
-from tests.media_factory import song
-from training.spectrograms import TOLERANCE, TorchSpectrogram, spectrogram_on
+from attune.embedding.backbones import BACKBONES, Backbones, moments_of
+from attune.embedding.extraction import as_it_is, extract, extract_in_batches, prepare
+from attune.embedding.view import WHOLE
+from attune.tests.media_factory import song
+from attune.training.spectrograms import TOLERANCE, TorchSpectrogram, spectrogram_on
 
 SECOND = 16_000
 

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.affect_data import material_of
-from training.metrics import pair_auc
-from training.systems import acp_net, l3_net, spectrogram_acp
-from training.systems.acp_net import ON_OUR_FEATURES, AcpNet
-from training.systems.attune import Attune
-from training.systems.chance import Chance
-from training.systems.convolutions import CROP_FRAMES, pixel_input, spectrogram_input, vgg
-from training.systems.l3_net import L3Net
-from training.systems.pair_learning import PairNetwork, draw_balanced
-from training.systems.polarity_sum import PolaritySum
-from training.systems.spectrogram_acp import SpectrogramAcp
-from training.systems.system import Fitted, Material, System
+from attune.tests.training.affect_data import material_of
+from attune.training.metrics import pair_auc
+from attune.training.systems import acp_net, l3_net, spectrogram_acp
+from attune.training.systems.acp_net import ON_OUR_FEATURES, AcpNet
+from attune.training.systems.attune import Attune
+from attune.training.systems.chance import Chance
+from attune.training.systems.convolutions import CROP_FRAMES, pixel_input, spectrogram_input, vgg
+from attune.training.systems.l3_net import L3Net
+from attune.training.systems.pair_learning import PairNetwork, draw_balanced
+from attune.training.systems.polarity_sum import PolaritySum
+from attune.training.systems.spectrogram_acp import SpectrogramAcp
+from attune.training.systems.system import Fitted, Material, System
 
 QUICK = {"learning_rate": 3e-4, "steps": 60, "check_every": 20}
 SYSTEMS: list[System] = [

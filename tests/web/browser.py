@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
-from benchmarks.serve_page import ARGUMENTS, chromium
-from tests.e2e.command import ATTUNE
+from attune.benchmarks.serve_page import ARGUMENTS, chromium
+from attune.tests.e2e.command import ATTUNE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

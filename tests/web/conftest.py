@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.testclient import TestClient
 
-from benchmarks.serve_page import chromium
-from embedding.network import open_network
-from retrieval.web.app import create_app
-from retrieval.web.config import Config
-from tests.conftest import run_build
-from tests.web.browser import NO_CHROMIUM, PATIENCE_MS, ROOT, Server, launched
+from attune.benchmarks.serve_page import chromium
+from attune.embedding.network import open_network
+from attune.retrieval.web.app import create_app
+from attune.retrieval.web.config import Config
+from attune.tests.conftest import run_build
+from attune.tests.web.browser import NO_CHROMIUM, PATIENCE_MS, ROOT, Server, launched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

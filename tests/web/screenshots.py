@@ -1,4 +1,4 @@
-"""The pictures of docs/web, from the shipped samples: `python -m tests.web.screenshots -o docs/web`."""
+"""The pictures of docs/web, from the shipped samples: `python -m attune.tests.web.screenshots`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from embedding.network import open_network
-from tests.conftest import run_build
-from tests.web.browser import PATIENCE_MS, ROOT, Server, holds, launched
+from attune.embedding.network import open_network
+from attune.tests.conftest import run_build
+from attune.tests.web.browser import PATIENCE_MS, ROOT, Server, holds, launched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.web.access import COOKIE, Policy, from_elsewhere, host_name, session_of
+from attune.retrieval.web.access import COOKIE, Policy, from_elsewhere, host_name, session_of
 
 ALONE = Policy(frozenset({"localhost", "127.0.0.1", "::1"}), addresses=False, token=None)
 OPEN = Policy(frozenset({"music.example"}), addresses=True, token="a token that nobody guesses")

@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.browser import PATIENCE_MS, Server
-from tests.web.test_page import open_song
+from attune.tests.web.browser import PATIENCE_MS, Server
+from attune.tests.web.test_page import open_song
 
 MOST_BYTES = 200_000
 

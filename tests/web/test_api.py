@@ -10,14 +10,14 @@ from PIL import Image
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from embedding.network import Network
-from indexer.library import Library
-from retrieval.answer import find
-from retrieval.query import Seeds
-from retrieval.search import Filters
-from retrieval.web import schemas
-from tests.conftest import PHOTOS, SONGS
-from tests.media_factory import photo, song
+from attune.embedding.network import Network
+from attune.indexer.library import Library
+from attune.retrieval.answer import find
+from attune.retrieval.query import Seeds
+from attune.retrieval.search import Filters
+from attune.retrieval.web import schemas
+from attune.tests.conftest import PHOTOS, SONGS
+from attune.tests.media_factory import photo, song
 
 API = "/api/v1"
 

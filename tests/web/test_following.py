@@ -9,11 +9,11 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from embedding.network import Network
-from retrieval.web.shelf import Shelf
-from tests.conftest import PHOTOS, run_build
-from tests.media_factory import photo
-from tests.web.test_api import API, get, items
+from attune.embedding.network import Network
+from attune.retrieval.web.shelf import Shelf
+from attune.tests.conftest import PHOTOS, run_build
+from attune.tests.media_factory import photo
+from attune.tests.web.test_api import API, get, items
 
 
 def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -11,10 +11,10 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import run_build
-from tests.media_factory import bomb, photo
-from tests.web.browser import PATIENCE_MS, ROOT, Server, holds
-from tests.web.conftest import PICTURES, SONGS
+from attune.tests.conftest import run_build
+from attune.tests.media_factory import bomb, photo
+from attune.tests.web.browser import PATIENCE_MS, ROOT, Server, holds
+from attune.tests.web.conftest import PICTURES, SONGS
 
 expect.set_options(timeout=PATIENCE_MS)
 SAMPLES = ROOT / "samples"
@@ -259,7 +259,7 @@ def test_the_gate_asks_for_the_token(visitor: Page, sample_library: Path, tmp_pa
 
 
 def test_the_page_notices_the_first_build(visitor: Page, tmp_path: Path) -> None:
-    from embedding.network import open_network
+    from attune.embedding.network import open_network
 
     media = tmp_path / "media"
     media.mkdir()

@@ -13,20 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from core.errors import MediaError, UsageError
-from core.settings import Settings
-from embedding.backbones import BACKBONES
-from embedding.extraction import Limits
-from embedding.readers import Readers
-from embedding.worker import Task
-from retrieval.web.config import UploadLimits
-from retrieval.web.errors import Busy
-from retrieval.web.pool import Pool
-from retrieval.web.uploads import Uploads
-from tests.e2e.command import attune
-from tests.media_factory import IMAGE_DAMAGE, MUSIC_DAMAGE, bomb, damaged, photo, song
-from tests.web.browser import Server
-from tests.web.test_api import API, get, items, refused
+from attune.core.errors import MediaError, UsageError
+from attune.core.settings import Settings
+from attune.embedding.backbones import BACKBONES
+from attune.embedding.extraction import Limits
+from attune.embedding.readers import Readers
+from attune.embedding.worker import Task
+from attune.retrieval.web.config import UploadLimits
+from attune.retrieval.web.errors import Busy
+from attune.retrieval.web.pool import Pool
+from attune.retrieval.web.uploads import Uploads
+from attune.tests.e2e.command import attune
+from attune.tests.media_factory import IMAGE_DAMAGE, MUSIC_DAMAGE, bomb, damaged, photo, song
+from attune.tests.web.browser import Server
+from attune.tests.web.test_api import API, get, items, refused
 
 TOKEN = "correct horse battery"
 
@@ -154,7 +154,7 @@ def test_static_files_stay_in_their_folder(client: TestClient) -> None:
 def test_an_item_that_was_excluded_is_served_no_longer(
     serve: Callable[..., TestClient], own_media: Path, tmp_path: Path, network: object
 ) -> None:
-    from tests.conftest import run_build
+    from attune.tests.conftest import run_build
 
     library = tmp_path / "library"
     run_build(library, network, own_media)  # type: ignore[arg-type]
@@ -170,7 +170,7 @@ def test_an_item_that_was_excluded_is_served_no_longer(
 def test_a_file_that_has_gone_is_told_in_words(
     serve: Callable[..., TestClient], own_media: Path, tmp_path: Path, network: object
 ) -> None:
-    from tests.conftest import run_build
+    from attune.tests.conftest import run_build
 
     library = tmp_path / "library"
     run_build(library, network, own_media)  # type: ignore[arg-type]
@@ -291,7 +291,7 @@ def test_an_error_of_ours_shows_nothing_of_the_inside(
     def broken(*_: object) -> None:
         raise RuntimeError("/home/ann/secret")
 
-    monkeypatch.setattr("retrieval.web.question_routes.moods", broken)
+    monkeypatch.setattr("attune.retrieval.web.question_routes.moods", broken)
     answer = client.get(f"{API}/mood?like={items(client, 'image')[0]['id']}")
     assert "secret" not in refused(answer, 500, "failed")
 

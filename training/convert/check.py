@@ -1,6 +1,6 @@
 """Compare the converted backbones with the original implementations, on real files.
 
-    python -m training.convert.check --images PHOTO… --music SONG…
+    python -m attune.training.convert.check --images PHOTO… --music SONG…
 
 For each part of the features: the largest absolute difference, the largest absolute value, and one over the
 other. Ends with code 1 unless every part differs by less than 1e-4, or by less than 1e-5 of its largest
@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.logmel import logmel, patches
-from training.convert import image, music, originals
-from training.convert.files import IMAGE_FILE, MUSIC_FILE
+from attune.embedding.logmel import logmel, patches
+from attune.training.convert import image, music, originals
+from attune.training.convert.files import IMAGE_FILE, MUSIC_FILE
 
 log = logging.getLogger(__name__)
 

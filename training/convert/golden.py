@@ -1,6 +1,6 @@
 """Inputs that arithmetic alone defines, and what the original implementations make of them: for the tests.
 
-    python -m training.convert.golden
+    python -m attune.training.convert.golden
 
 writes `tests/training/golden_backbones.npz`. The tests need neither the original packages nor TensorFlow.
 What to install: `requirements.txt`.
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.logmel import SAMPLE_RATE, logmel, patches
+from attune.embedding.logmel import SAMPLE_RATE, logmel, patches
 
 GOLDEN_FILE = Path(__file__).parents[2] / "tests" / "training" / "golden_backbones.npz"
 
@@ -52,7 +52,7 @@ def synthetic_moments() -> NDArray[np.float32]:
 
 def main() -> None:
     """Compute both with the original implementations and write them."""
-    from training.convert import originals
+    from attune.training.convert import originals
 
     np.savez_compressed(
         GOLDEN_FILE,

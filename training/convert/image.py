@@ -1,6 +1,6 @@
 """EfficientNet-Lite0, as the package efficientnet-lite-pytorch ships it, becomes `efficientnet_lite0.onnx`.
 
-    python -m training.convert.image
+    python -m attune.training.convert.image
 
 Input `pixels`: uint8 `(N, 224, 224, 3)`, RGB. Output `features`: float32 `(N, 2528)`:
 
@@ -26,7 +26,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from training.convert.files import IMAGE_FILE, export
+from attune.training.convert.files import IMAGE_FILE, export
 
 if TYPE_CHECKING:
     import torch

@@ -1,6 +1,6 @@
 """EfficientNet-Lite2, its meaning and a picture's faces become `efficientnet_lite2_faces.onnx`.
 
-    python -m training.convert.image_and_faces --faces package/model
+    python -m attune.training.convert.image_and_faces --faces package/model
 
 `package` is what `npm pack @vladmandic/face-api@1.7.15` unpacks to. Input `pixels`: uint8
 `(N, 416, 416, 3)`, RGB: a picture in its shape, so that faces keep theirs, at the top left of a black square.
@@ -27,10 +27,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
-from training.convert.faces import FACE_WIDTH, Faces
-from training.convert.files import IMAGE_AND_FACES_FILE, export
-from training.convert.image import mean_and_spread, normalise
-from training.semantics import TEMPERATURE, names_of_classes
+from attune.training.convert.faces import FACE_WIDTH, Faces
+from attune.training.convert.files import IMAGE_AND_FACES_FILE, export
+from attune.training.convert.image import mean_and_spread, normalise
+from attune.training.semantics import TEMPERATURE, names_of_classes
 
 SIDE = 416
 LITE2_SIDE = 260

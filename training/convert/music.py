@@ -1,6 +1,6 @@
 """musicnn, trained on the Million Song Dataset, becomes `musicnn_msd.onnx` and `musicnn_msd_tags.json`.
 
-    python -m training.convert.music
+    python -m attune.training.convert.music
 
 Input `logmel`: float32 `(N, 187, 96)`, made by `embedding.logmel`. Output `features`: float32 `(N, 1756)`:
 
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.convert.files import MUSIC_FILE, TAGS_FILE, export
+from attune.training.convert.files import MUSIC_FILE, TAGS_FILE, export
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ def main() -> None:
     import torch
     from musicnn.configuration import MSD_LABELS
 
-    from training.convert.musicnn_torch import Musicnn
+    from attune.training.convert.musicnn_torch import Musicnn
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     export(Musicnn(read_variables()), torch.zeros(2, 187, 96), input_name="logmel", path=MUSIC_FILE)

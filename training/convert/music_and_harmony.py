@@ -1,6 +1,6 @@
 """`musicnn_msd.onnx` with a place for the harmony becomes `musicnn_msd_harmony.onnx`.
 
-    python -m training.convert.music_and_harmony
+    python -m attune.training.convert.music_and_harmony
 
 Input `moments`: float32 `(N, 188, 96)`: 187 frames of log-mel, and a frame with 59 descriptors
 (`embedding.harmony.beside`). Output `features`: float32 `(N, 1815)`: musicnn's 1756, then the descriptors.
@@ -12,9 +12,9 @@ import logging
 
 import numpy as np
 
-from embedding.harmony import WIDTH
-from embedding.logmel import BANDS, PATCH_FRAMES
-from training.convert.files import MUSIC_AND_HARMONY_FILE, MUSIC_FILE, write
+from attune.embedding.harmony import WIDTH
+from attune.embedding.logmel import BANDS, PATCH_FRAMES
+from attune.training.convert.files import MUSIC_AND_HARMONY_FILE, MUSIC_FILE, write
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.convert import image, music
+from attune.training.convert import image, music
 
 
 def image_features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """The image backbone's classifier and the meaning of its classes become `training/semantics.npz`.
 
-    python -m training.convert.semantics
+    python -m attune.training.convert.semantics
 
 float16 arrays: `weights` (1280, 1000) and `bias` (1000,), the last layer of EfficientNet-Lite0; `names`
 (1000, 384), embeddings of the classes' names by MiniLM (Wang et al. 2020; all-MiniLM-L6-v2), unit length.
@@ -14,8 +14,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from training.convert.image import original
-from training.semantics import FILE
+from attune.training.convert.image import original
+from attune.training.semantics import FILE
 
 _BATCH = 50
 

@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.artefacts import sha256_of
-from core.errors import ArtefactError, AttuneError, UsageError
-from embedding.backbones import Backbone, Colours, prepared
-from embedding.session import Session
-from embedding.view import View
+from attune.core.artefacts import sha256_of
+from attune.core.errors import ArtefactError, AttuneError, UsageError
+from attune.embedding.backbones import Backbone, Colours, prepared
+from attune.embedding.session import Session
+from attune.embedding.view import View
 
 SCHEME = "open_clip:"
 TOLERANCE = 1e-3

@@ -3,10 +3,17 @@
 A figure that is not defined (no labels, a constant column) is NaN, never an error.
 """
 
-from training.metrics.affinity import GradedAffect, graded_affect, pearson, r_squared, sign_accuracy, spearman
-from training.metrics.bootstrap import PairIntervals, accuracy_replicates, pair_intervals
-from training.metrics.hubs import Distinctness, distinctness
-from training.metrics.pairs import (
+from attune.training.metrics.affinity import (
+    GradedAffect,
+    graded_affect,
+    pearson,
+    r_squared,
+    sign_accuracy,
+    spearman,
+)
+from attune.training.metrics.bootstrap import PairIntervals, accuracy_replicates, pair_intervals
+from attune.training.metrics.hubs import Distinctness, distinctness
+from attune.training.metrics.pairs import (
     CORRESPONDS,
     calibration_error,
     called_true,
@@ -15,8 +22,8 @@ from training.metrics.pairs import (
     pair_weights,
     reliability,
 )
-from training.metrics.probe import ProbeQuality, majority_share, probe_quality
-from training.metrics.ranking import RetrievalQuality, precision_at, ranking, retrieval_quality
+from attune.training.metrics.probe import ProbeQuality, majority_share, probe_quality
+from attune.training.metrics.ranking import RetrievalQuality, precision_at, ranking, retrieval_quality
 
 __all__ = [
     "CORRESPONDS",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics.pairs import CORRESPONDS, auc_of_ranked_mass, cell_mass, pair_truth
+from attune.training.metrics.pairs import CORRESPONDS, auc_of_ranked_mass, cell_mass, pair_truth
 
 _CLASSES = 3
 # Scores are ranked in at most so many steps: moves an AUC by some 0.00001 and halves the time.

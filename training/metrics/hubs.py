@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics.ranking import ranking
+from attune.training.metrics.ranking import ranking
 
 
 @dataclass(frozen=True, slots=True)

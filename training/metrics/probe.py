@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.folds import grouped_folds
+from attune.training.folds import grouped_folds
 
 _CLASSES = 3
 _FOLDS = 5

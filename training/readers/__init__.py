@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.errors import UsageError, printable
-from embedding.media import Kind
-from training.manifest import Row, read_manifest, select
-from training.readers.class_folders import has_class_folders, read_class_folders
-from training.readers.emid import emid_table, read_emid
-from training.readers.emoset import is_emoset, read_emoset
-from training.readers.imac_lists import has_lists, read_lists
+from attune.core.errors import UsageError, printable
+from attune.embedding.media import Kind
+from attune.training.manifest import Row, read_manifest, select
+from attune.training.readers.class_folders import has_class_folders, read_class_folders
+from attune.training.readers.emid import emid_table, read_emid
+from attune.training.readers.emoset import is_emoset, read_emoset
+from attune.training.readers.imac_lists import has_lists, read_lists
 
 
 def read_labelled(

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from embedding.media import Kind, kind_of
-from embedding.tags import read_tags
-from training.manifest import Row
-from training.readers.feelings import KNOWN, labelled
+from attune.embedding.media import Kind, kind_of
+from attune.embedding.tags import read_tags
+from attune.training.manifest import Row
+from attune.training.readers.feelings import KNOWN, labelled
 
 _SPLITS = ("train", "val", "test")
 

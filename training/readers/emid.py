@@ -10,10 +10,10 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from core.errors import UsageError, printable
-from embedding.media import Kind, kind_of
-from training.manifest import Row
-from training.readers.feelings import labelled
+from attune.core.errors import UsageError, printable
+from attune.embedding.media import Kind, kind_of
+from attune.training.manifest import Row
+from attune.training.readers.feelings import labelled
 
 _QUADRANT = {
     "A": "Q1",  # amusing

@@ -10,10 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from core.errors import UsageError, printable
-from embedding.media import Kind
-from training.manifest import Row
-from training.readers.feelings import labelled
+from attune.core.errors import UsageError, printable
+from attune.embedding.media import Kind
+from attune.training.manifest import Row
+from attune.training.readers.feelings import labelled
 
 _SPLITS = ("train", "val", "test")
 

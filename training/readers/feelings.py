@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.errors import UsageError, printable
-from training.manifest import QUADRANT_POLARITY, Row
+from attune.core.errors import UsageError, printable
+from attune.training.manifest import QUADRANT_POLARITY, Row
 
 _POLARITY = {"positive": None, "neutral": None, "negative": None}
 

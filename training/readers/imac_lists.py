@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.errors import UsageError, printable
-from embedding.network import POLARITIES
-from training.manifest import Row
-from training.readers.feelings import labelled
+from attune.core.errors import UsageError, printable
+from attune.embedding.network import POLARITIES
+from attune.training.manifest import Row
+from attune.training.readers.feelings import labelled
 
 
 def has_lists(folder: Path) -> bool:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from embedding.media import Kind
-from training.systems.pair_learning import (
+from attune.embedding.media import Kind
+from attune.training.systems.pair_learning import (
     FittedPairs,
     PairNetwork,
     PairRecipe,
@@ -23,7 +23,7 @@ from training.systems.pair_learning import (
     learn_pairs,
     standardiser,
 )
-from training.systems.system import Input, Material
+from attune.training.systems.system import Input, Material
 
 WIDTH = 1024
 JOINT = (512, 32)

@@ -14,17 +14,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from embedding.backbones import ACCURATE, BACKBONES, Backbone
-from embedding.card import is_shipped
-from embedding.media import Kind
-from training.calibration import fit_reading
-from training.fit import CHECK_EVERY, Heads, Recipe, fit_heads
-from training.folds import deal
-from training.losses import held_out_loss
-from training.semantics import LENGTH
-from training.systems.pair_learning import digest
-from training.systems.space import SHAPE, Reading, Shape, Space, Tower
-from training.systems.system import Input, Material, Projected
+from attune.embedding.backbones import ACCURATE, BACKBONES, Backbone
+from attune.embedding.card import is_shipped
+from attune.embedding.media import Kind
+from attune.training.calibration import fit_reading
+from attune.training.fit import CHECK_EVERY, Heads, Recipe, fit_heads
+from attune.training.folds import deal
+from attune.training.losses import held_out_loss
+from attune.training.semantics import LENGTH
+from attune.training.systems.pair_learning import digest
+from attune.training.systems.space import SHAPE, Reading, Shape, Space, Tower
+from attune.training.systems.system import Input, Material, Projected
 
 INNER_FOLDS = 3
 MOST_STEPS = 80

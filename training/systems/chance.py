@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.media import Kind
-from training.systems.pair_learning import digest
-from training.systems.system import Input, Material
+from attune.embedding.media import Kind
+from attune.training.systems.pair_learning import digest
+from attune.training.systems.system import Input, Material
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.systems.system import Material
+from attune.training.systems.system import Material
 
 CHANNELS = (64, 128, 256, 512)
 CROP_FRAMES = 128

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from embedding.media import Kind
-from training.systems.convolutions import pixel_input, spectrogram_input, vgg
-from training.systems.pair_learning import (
+from attune.embedding.media import Kind
+from attune.training.systems.convolutions import pixel_input, spectrogram_input, vgg
+from attune.training.systems.pair_learning import (
     FittedPairs,
     PairNetwork,
     PairRecipe,
@@ -23,7 +23,7 @@ from training.systems.pair_learning import (
     digest,
     learn_pairs,
 )
-from training.systems.system import Input, Material
+from attune.training.systems.system import Input, Material
 
 OUT = 512
 JOINT = (128,)

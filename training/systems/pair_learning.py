@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embedding.media import Kind
-from training.folds import deal
-from training.metrics import pair_auc
-from training.metrics.pairs import pair_truth, pair_weights
-from training.systems.system import Material, Projected
+from attune.embedding.media import Kind
+from attune.training.folds import deal
+from attune.training.metrics import pair_auc
+from attune.training.metrics.pairs import pair_truth, pair_weights
+from attune.training.systems.system import Material, Projected
 
 _CHUNK = 64
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.media import Kind
-from training.fit import Heads, Recipe, fit_heads
-from training.systems.pair_learning import digest
-from training.systems.system import Input, Material, Projected
+from attune.embedding.media import Kind
+from attune.training.fit import Heads, Recipe, fit_heads
+from attune.training.systems.pair_learning import digest
+from attune.training.systems.system import Input, Material, Projected
 
 
 @dataclass(frozen=True, slots=True)

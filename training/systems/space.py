@@ -22,10 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from embedding.media import Kind
-from embedding.network import DIM
-from training.fit import CLIP, Heads
-from training.losses import folded
+from attune.embedding.media import Kind
+from attune.embedding.network import DIM
+from attune.training.fit import CLIP, Heads
+from attune.training.losses import folded
 
 KNOTS = 33
 """Points of the distribution of valence and arousal that a tower remembers."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from embedding.media import Kind
-from training.systems.acp_net import JOINT, POOLED, WIDTH, image_tower
-from training.systems.convolutions import spectrogram_input, vgg
-from training.systems.pair_learning import (
+from attune.embedding.media import Kind
+from attune.training.systems.acp_net import JOINT, POOLED, WIDTH, image_tower
+from attune.training.systems.convolutions import spectrogram_input, vgg
+from attune.training.systems.pair_learning import (
     FittedPairs,
     PairNetwork,
     PairRecipe,
@@ -24,7 +24,7 @@ from training.systems.pair_learning import (
     learn_pairs,
     standardiser,
 )
-from training.systems.system import Input, Material
+from attune.training.systems.system import Input, Material
 
 RECIPE = PairRecipe(
     learning_rate=3e-4, weight_decay=0.01, dropout=0.2, batch=24, steps=600, patience=5, check_every=40

@@ -9,9 +9,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding.media import Kind
-from training.losses import Targets
-from training.manifest import Row
+from attune.embedding.media import Kind
+from attune.training.losses import Targets
+from attune.training.manifest import Row
 
 Input = Literal["features", "accurate features", "pixels", "descriptors", "spectrogram"]
 """How a file may be given to a system: see `training.inputs`."""

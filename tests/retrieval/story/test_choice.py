@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from retrieval.story.choice import Problem, by_mood, in_order
+from attune.retrieval.story.choice import Problem, by_mood, in_order
 
 
 def problem(seed: int, spans: int, pictures: int, weight: float) -> Problem:

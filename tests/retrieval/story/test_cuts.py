@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.story.cuts import cut_times
-from retrieval.story.rhythm import Rhythm
+from attune.retrieval.story.cuts import cut_times
+from attune.retrieval.story.rhythm import Rhythm
 
 STEADY = (np.array([0.0, 1000.0]), np.zeros(2))
 

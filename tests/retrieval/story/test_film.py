@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.errors import AttuneError
-from core.progress import SilentProgress
-from retrieval.story.canvas import compose
-from retrieval.story.film import Look, write_film
-from retrieval.story.plan import Plan, Shot
-from tests.media_factory import damaged, song
+from attune.core.errors import AttuneError
+from attune.core.progress import SilentProgress
+from attune.retrieval.story.canvas import compose
+from attune.retrieval.story.film import Look, write_film
+from attune.retrieval.story.plan import Plan, Shot
+from attune.tests.media_factory import damaged, song
 
 SMALL = Look((192, 108), 25)
 COLOURS = {"red": (200, 30, 40), "green": (30, 160, 60), "blue": (40, 60, 190), "grey": (128, 128, 128)}

@@ -10,11 +10,11 @@ from pathlib import Path
 import av
 import pytest
 
-from core.errors import AttuneError
-from core.progress import SilentProgress
-from retrieval.story.page import write_page
-from retrieval.story.plan import Plan, Shot
-from tests.media_factory import photo, song
+from attune.core.errors import AttuneError
+from attune.core.progress import SilentProgress
+from attune.retrieval.story.page import write_page
+from attune.retrieval.story.plan import Plan, Shot
+from attune.tests.media_factory import photo, song
 
 
 def test_everything_is_inside_and_names_stay_names(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from core.errors import UsageError
-from retrieval.story.plan import Plan, Shot
-from retrieval.story.plan_file import read_plan, write_plan
-from tests.media_factory import photo, song
+from attune.core.errors import UsageError
+from attune.retrieval.story.plan import Plan, Shot
+from attune.retrieval.story.plan_file import read_plan, write_plan
+from attune.tests.media_factory import photo, song
 
 
 @pytest.fixture

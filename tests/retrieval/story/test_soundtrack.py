@@ -13,18 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.progress import SilentProgress
-from core.settings import Settings
-from embedding.network import Affect, Network
-from indexer.library import Library
-from retrieval.m3u import write_m3u
-from retrieval.query import Seeds
-from retrieval.story.chapters import split
-from retrieval.story.photos import Photo, pictures_below, read_photos
-from retrieval.story.playlist import playlist
-from retrieval.story.soundtrack import compose_soundtrack
-from tests.conftest import run_build
-from tests.media_factory import damaged, photo, song
+from attune.core.progress import SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.network import Affect, Network
+from attune.indexer.library import Library
+from attune.retrieval.m3u import write_m3u
+from attune.retrieval.query import Seeds
+from attune.retrieval.story.chapters import split
+from attune.retrieval.story.photos import Photo, pictures_below, read_photos
+from attune.retrieval.story.playlist import playlist
+from attune.retrieval.story.soundtrack import compose_soundtrack
+from attune.tests.conftest import run_build
+from attune.tests.media_factory import damaged, photo, song
 
 DAY = datetime(2024, 7, 1, 9)
 

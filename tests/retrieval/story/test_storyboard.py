@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import AttuneError, UsageError
-from embedding.network import Network
-from indexer.library import Library
-from retrieval.query import Seeds
-from retrieval.search import Filters
-from retrieval.story.plan import Plan
-from retrieval.story.pool import gather, taken_at
-from retrieval.story.rhythm import hear, require_librosa
-from retrieval.story.storyboard import plan_film
-from tests.conftest import run_build
-from tests.media_factory import encode, scene
+from attune.core.errors import AttuneError, UsageError
+from attune.embedding.network import Network
+from attune.indexer.library import Library
+from attune.retrieval.query import Seeds
+from attune.retrieval.search import Filters
+from attune.retrieval.story.plan import Plan
+from attune.retrieval.story.pool import gather, taken_at
+from attune.retrieval.story.rhythm import hear, require_librosa
+from attune.retrieval.story.storyboard import plan_film
+from attune.tests.conftest import run_build
+from attune.tests.media_factory import encode, scene
 
 
 @pytest.fixture(scope="module")
