@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 
 import attune.benchmarks.commands
-import attune.indexer.care_commands
 import attune.indexer.commands
+import attune.indexer.maintenance_commands
 import attune.retrieval.commands
 import attune.retrieval.story.commands
 import attune.retrieval.web.commands
 import attune.training.commands
-from attune.core.errors import AttuneError, UsageError, printable
-from attune.core.options import DebugOption, QuietOption
+from attune.core.common_options import DebugOption, QuietOption
+from attune.core.errors import AttuneError, UsageError, escape_path
 
 INTERRUPTED = 130  # what shells expect of a command ended by Ctrl-C
 
@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 for room in (
     attune.indexer.commands,
-    attune.indexer.care_commands,
+    attune.indexer.maintenance_commands,
     attune.retrieval.commands,
     attune.retrieval.story.commands,
     attune.retrieval.web.commands,
@@ -48,7 +48,7 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def _options(
+def _declare_global_options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -65,36 +65,36 @@ def demo(
     """Build a library of the shipped samples in a temporary folder and ask it both ways."""
     import tempfile
 
+    from attune.core.console import show_progress, stdout_console
     from attune.core.settings import load_settings
-    from attune.core.terminal import out, shown_progress
     from attune.embedding.network import open_network
-    from attune.indexer.build import Request, build
+    from attune.indexer.build import BuildRequest, build
     from attune.indexer.library import Library
-    from attune.retrieval.demo import SAMPLES, ask_both_ways
+    from attune.retrieval.demo import SAMPLES, run_demo_queries
     from attune.retrieval.demo_page import write_demo_page
-    from attune.retrieval.forms import print_answer
+    from attune.retrieval.render_text import print_answer
 
     if not output.absolute().parent.is_dir():
-        raise UsageError(f"--output {printable(output)}: no such folder")
+        raise UsageError(f"--output {escape_path(output)}: no such folder")
     if output.is_dir():
-        raise UsageError(f"--output {printable(output)}: a folder; name a file in it")
-    console = out()
+        raise UsageError(f"--output {escape_path(output)}: a folder; name a file in it")
+    console = stdout_console()
     network = open_network()
     with tempfile.TemporaryDirectory(prefix="attune-demo-") as folder:
-        with shown_progress(quiet=quiet) as progress:
-            report = build(Request(Path(folder), (str(SAMPLES),)), network, load_settings(), progress)
+        with show_progress(quiet=quiet) as progress:
+            report = build(BuildRequest(Path(folder), (str(SAMPLES),)), network, load_settings(), progress)
         assert report.generation is not None
         if not quiet:
             console.print(f"Read {report.added} sample files, {report.generation.images} of them pictures.")
         with Library(Path(folder)) as library:
-            scenes = ask_both_ways(library, network)
+            scenes = run_demo_queries(library, network)
     for scene in scenes:
         if not quiet:
             console.print(f"\n{scene.title}", style="bold")
             print_answer(scene.answer)
     write_demo_page(output, scenes)
     if not quiet:
-        console.print(f"\nLook and listen: {printable(output.absolute())}")
+        console.print(f"\nLook and listen: {escape_path(output.absolute())}")
 
 
 def main() -> None:
@@ -114,36 +114,40 @@ def run(arguments: list[str]) -> int:
     try:
         result = app(arguments or ["--help"], prog_name="attune", standalone_mode=False)
         exit_code = result if isinstance(result, int) else 0
-        return _interrupted() if exit_code == INTERRUPTED else exit_code
+        return _report_interrupt() if exit_code == INTERRUPTED else exit_code
     except typer.TyperException as error:
-        return _say(_usage(error), error.exit_code)
+        return _print_error(_format_usage_error(error), error.exit_code)
     except AttuneError as error:
         if debug:
             raise
-        return _say(str(error), error.exit_code)
+        return _print_error(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return _interrupted()
+        return _report_interrupt()
     except BrokenPipeError:
         _discard_stdout()
         return 0
     except Exception as error:
         if debug:
             raise
-        return _say(f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where", 1)
+        return _print_error(
+            f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where", 1
+        )
 
 
-def _interrupted() -> int:
-    return _say("interrupted; a build keeps what was finished: the same command continues it", INTERRUPTED)
+def _report_interrupt() -> int:
+    return _print_error(
+        "interrupted; a build keeps what was finished: the same command continues it", INTERRUPTED
+    )
 
 
-def _usage(error: typer.TyperException) -> str:
+def _format_usage_error(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "attune"
     return f"{error.format_message().rstrip('.')}; see `{command} --help`"
 
 
-def _say(text: str, exit_code: int) -> int:
-    sys.stderr.write(f"attune: {printable(text)}\n")
+def _print_error(text: str, exit_code: int) -> int:
+    sys.stderr.write(f"attune: {escape_path(text)}\n")
     return exit_code
 
 

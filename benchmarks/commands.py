@@ -14,12 +14,12 @@ from attune.benchmarks.serve_commands import app as serve
 from attune.benchmarks.soak_commands import app as soak
 from attune.benchmarks.speed_commands import app as speed
 from attune.benchmarks.story_commands import app as story
-from attune.core.options import DebugOption, JsonOption, QuietOption, WorkersOption
+from attune.core.common_options import DebugOption, JsonOption, QuietOption, WorkersOption
 from attune.training.commands import ImagesOption, MusicOption
 
 if TYPE_CHECKING:
     from attune.core.progress import Progress
-    from attune.training.comparison import Focus
+    from attune.training.comparison import SetFilter
 
 app = typer.Typer(help="Measure Attune beside its peers.", no_args_is_help=True)
 app.add_typer(speed)
@@ -62,9 +62,9 @@ def systems_command(
 ) -> None:
     """Compare Attune with the paper's networks on the same rows, out of fold and on request on test."""
     from attune.benchmarks.system_tables import print_systems
-    from attune.core.errors import AttuneError, printable
+    from attune.core.console import print_json, show_progress, stderr_console
+    from attune.core.errors import AttuneError, escape_path
     from attune.core.settings import default_cache, load_settings
-    from attune.core.terminal import err, print_json, shown_progress
 
     focus = (tuple(image_set or ()), tuple(music_set or ()))
     try:
@@ -72,7 +72,7 @@ def systems_command(
         import torch  # noqa: F401
     except ModuleNotFoundError as error:
         raise AttuneError(f'this benchmark needs {error.name}: pip install "attune-affect[train]"') from error
-    with shown_progress(quiet=quiet) as progress:
+    with show_progress(quiet=quiet) as progress:
         document = _compare(
             images,
             music,
@@ -88,7 +88,9 @@ def systems_command(
     else:
         print_systems(document)
     if not quiet:
-        err().print(f"Written: {printable(output / 'systems.json')}, {printable(output / 'systems.png')}")
+        stderr_console().print(
+            f"Written: {escape_path(output / 'systems.json')}, {escape_path(output / 'systems.png')}"
+        )
 
 
 @app.command("retrieval")
@@ -105,62 +107,67 @@ def retrieval_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Search labelled files by labelled files of the other kind: precision, ranks, distinct answers."""
+    from attune.core.console import print_json, show_progress
     from attune.core.settings import load_settings
-    from attune.core.terminal import print_json, shown_progress
     from attune.embedding.network import open_network
-    from attune.training.judge import Examination, judge
-    from attune.training.run_log import log_test_run
-    from attune.training.tables import print_left_out, print_retrieval
+    from attune.training.evaluate import EvaluationRequest, evaluate_network
+    from attune.training.metric_tables import print_retrieval, print_skipped
+    from attune.training.test_log import log_test_run
 
     network = open_network(system)
-    with shown_progress(quiet=quiet) as progress:
-        told = judge(
-            Examination(images, music, split), network, network.name, load_settings(workers), progress
+    with show_progress(quiet=quiet) as progress:
+        evaluation = evaluate_network(
+            EvaluationRequest(images, music, split), network, network.name, load_settings(workers), progress
         )
-    if told.saw_test:
-        log_test_run(told.report, network.id)
-    document = told.report.to_json()
+    if evaluation.saw_test:
+        log_test_run(evaluation.report, network.id)
+    document = evaluation.report.to_json()
     if as_json:
         print_json({key: document[key] for key in ("system", "protocol", "retrieval")})
     else:
         print_retrieval(document["retrieval"])
     if not quiet:
-        print_left_out(told.skipped)
+        print_skipped(evaluation.skipped)
 
 
 def _compare(
-    images: Path, music: Path, focus: Focus, *, cache: Path, workers: int, progress: Progress, test: bool
+    images: Path, music: Path, focus: SetFilter, *, cache: Path, workers: int, progress: Progress, test: bool
 ) -> dict[str, Any]:
     from attune.benchmarks.systems import (
-        gather,
-        on_test,
-        out_of_fold,
-        protocol,
-        raw_probes,
-        rows_of,
-        systems,
-        trade_off,
+        create_systems,
+        describe_protocol,
+        evaluate_on_test,
+        evaluate_out_of_fold,
+        make_table_rows,
+        measure_trade_off,
+        probe_raw_inputs,
+        read_comparison_data,
     )
-    from attune.benchmarks.worst_pairs import worst_pairs
-    from attune.training.crossval import SEEDS
+    from attune.benchmarks.worst_pairs import find_worst_pairs
+    from attune.training.cross_validation import SEEDS
 
-    chosen = systems()
-    learnt = gather(images, music, chosen, cache, workers, progress)
-    standings = out_of_fold(learnt, chosen, cache, progress)
+    chosen = create_systems()
+    training_data = read_comparison_data(images, music, chosen, cache, workers, progress)
+    system_results = evaluate_out_of_fold(training_data, chosen, cache, progress)
     document = {
         "out_of_fold": {
-            "protocol": protocol(learnt, _LEARNABLE, focus) | {"fold_seeds": list(SEEDS)},
-            "systems": rows_of(standings, learnt, focus),
+            "protocol": describe_protocol(training_data, _LEARNABLE, focus) | {"fold_seeds": list(SEEDS)},
+            "systems": make_table_rows(system_results, training_data, focus),
         },
-        "raw": raw_probes(learnt),
-        "trade_off": trade_off(learnt, progress),
-        "worst_pairs": [asdict(pair) for pair in worst_pairs(standings[-1], learnt.images, learnt.music)],
+        "raw": probe_raw_inputs(training_data),
+        "trade_off": measure_trade_off(training_data, progress),
+        "worst_pairs": [
+            asdict(pair)
+            for pair in find_worst_pairs(system_results[-1], training_data.images, training_data.music)
+        ],
     }
     if test:
-        unseen = gather(images, music, chosen, cache, workers, progress, split="test")
+        test_data = read_comparison_data(images, music, chosen, cache, workers, progress, split="test")
         document["test"] = {
-            "protocol": protocol(unseen, "test", focus),
-            "systems": rows_of(on_test(learnt, unseen, chosen, standings, progress), unseen, focus),
+            "protocol": describe_protocol(test_data, "test", focus),
+            "systems": make_table_rows(
+                evaluate_on_test(training_data, test_data, chosen, system_results, progress), test_data, focus
+            ),
         }
     return document
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attune.core.options import DebugOption, JsonOption, NetworkOption, QuietOption, WorkersOption
+from attune.core.common_options import DebugOption, JsonOption, NetworkOption, QuietOption, WorkersOption
 from attune.training.commands import ImagesOption, MusicOption
 
 if TYPE_CHECKING:
-    from attune.benchmarks.diversity import Variety
+    from attune.benchmarks.diversity import DiversityMeasurement
 
 app = typer.Typer()
 
@@ -35,16 +35,16 @@ def diversity_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Measure what `--diverse` costs in precision and gains in variety."""
-    from attune.benchmarks.diversity import measure, read_side
+    from attune.benchmarks.diversity import measure, read_gallery
+    from attune.core.console import print_json, show_progress
     from attune.core.settings import default_cache, load_settings
-    from attune.core.terminal import print_json, shown_progress
-    from attune.embedding.network import SHIPPED, open_network
+    from attune.embedding.network import DEFAULT_NETWORK, open_network
 
-    net = open_network(network or SHIPPED)
+    net = open_network(network or DEFAULT_NETWORK)
     kept, processes = cache or default_cache(), load_settings(workers).workers
-    with shown_progress(quiet=quiet) as progress:
-        pictures = read_side(images, "image", split, net, kept, processes, progress)
-        songs = read_side(music, "music", split, net, kept, processes, progress)
+    with show_progress(quiet=quiet) as progress:
+        pictures = read_gallery(images, "image", split, net, kept, processes, progress)
+        songs = read_gallery(music, "music", split, net, kept, processes, progress)
     rows = measure(pictures, songs, net, weight or [0.5])
     if as_json:
         print_json({"network": net.name, "split": split, "rows": [asdict(row) for row in rows]})
@@ -52,10 +52,10 @@ def diversity_command(
         _print(rows)
 
 
-def _print(rows: list[Variety]) -> None:
+def _print(rows: list[DiversityMeasurement]) -> None:
     from rich.table import Table
 
-    from attune.core.terminal import out
+    from attune.core.console import stdout_console
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("direction", "diverse", "P@10", "kept", "likeness", "of random ten", "coverage"):
@@ -63,4 +63,4 @@ def _print(rows: list[Variety]) -> None:
     for row in rows:
         figures = (row.p_at_10, row.kept, row.likeness, row.random_likeness, row.coverage)
         table.add_row(row.direction, f"{row.diverse:g}", *(f"{figure:.3f}" for figure in figures))
-    out().print(table)
+    stdout_console().print(table)

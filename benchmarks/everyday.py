@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from attune.benchmarks.shell import Timing, timed
+from attune.benchmarks.command_timing import Timing, time_command
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -20,25 +20,25 @@ def measure() -> list[Timing]:
     photo = sorted((SAMPLES / "photos").iterdir())[0]
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "library"
-        unheard = long_song(other_song, Path(folder) / "four minutes.mp3")
+        unheard = write_long_song(other_song, Path(folder) / "four minutes.mp3")
         ask = ("--library", library, "--json")
         return [
-            timed("attune --help", 7, 0.3, ("--help",)),
-            timed(
+            time_command("attune --help", 7, 0.3, ("--help",)),
+            time_command(
                 "build-index samples (84 photos, 24 songs)",
                 1,
                 None,
                 ("build-index", SAMPLES, "--library", library),
             ),
-            timed("build-index, nothing changed", 5, None, ("build-index", "--library", library)),
-            timed("find-images, song in the library", 7, 1.0, ("find-images", song, *ask)),
-            timed("find-music, photo in the library", 7, 1.0, ("find-music", photo, *ask)),
-            timed("find-images, 4-minute MP3 outside it", 3, 5.0, ("find-images", unheard, *ask)),
-            timed("match, both in the library", 5, None, ("match", photo, song, *ask)),
+            time_command("build-index, nothing changed", 5, None, ("build-index", "--library", library)),
+            time_command("find-images, song in the library", 7, 1.0, ("find-images", song, *ask)),
+            time_command("find-music, photo in the library", 7, 1.0, ("find-music", photo, *ask)),
+            time_command("find-images, 4-minute MP3 outside it", 3, 5.0, ("find-images", unheard, *ask)),
+            time_command("match, both in the library", 5, None, ("match", photo, song, *ask)),
         ]
 
 
-def long_song(excerpt: Path, target: Path) -> Path:
+def write_long_song(excerpt: Path, target: Path) -> Path:
     """Write four minutes of a piece, repeated, as a stereo MP3 of its rate."""
     import numpy as np
     import soundfile

@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 from attune.core.errors import AttuneError
 from attune.core.progress import Progress
 from attune.core.settings import Settings
-from attune.embedding.extraction import Extracted
-from attune.embedding.media import Kind
-from attune.embedding.session import Device, choose_device
-from attune.embedding.workers import Job, extract_all
+from attune.embedding.decode_pool import ExtractionJob, extract_all
+from attune.embedding.feature_extraction import FileFeatures
+from attune.embedding.media_files import Kind
+from attune.embedding.onnx_session import Device, choose_device
 
 if TYPE_CHECKING:
     from attune.embedding.network import Network
 
-Features = dict[Path, NDArray[np.float16]]
+FeaturesByPath = dict[Path, NDArray[np.float16]]
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class TrainingSources:
     """What a training is timed on: two manifests, or data sets' folders."""
 
     images: Path
@@ -38,7 +38,7 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
+class DeviceSpeed:
     """What one device does.
 
     Attributes:
@@ -59,7 +59,7 @@ class Speed:
 def measure_devices(
     media: Mapping[Kind, Sequence[Path]],
     network: Network,
-    labelled: Labelled | None,
+    labelled: TrainingSources | None,
     workers: int,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -80,18 +80,22 @@ def measure_devices(
     """
     best, why = choose_device("auto")
     devices: list[Device] = ["cpu"] if best == "cpu" else ["cpu", "cuda"]
-    speeds: list[Speed] = []
-    reference: Features = {}
+    speeds: list[DeviceSpeed] = []
+    reference: FeaturesByPath = {}
     for device in devices:
         settings = Settings(workers=workers, device=device)
         rates: dict[Kind, float] = {}
-        found: Features = {}
+        found: FeaturesByPath = {}
         for kind in get_args(Kind):
             rates[kind], read = _read(media[kind], kind, network, settings, progress)
             found |= read
         reference = reference or found
         train_s = None if labelled is None else _train(labelled, network, settings, progress)
-        speeds.append(Speed(device, rates["image"], rates["music"], train_s, _apart(reference, found)))
+        speeds.append(
+            DeviceSpeed(
+                device, rates["image"], rates["music"], train_s, _compute_largest_difference(reference, found)
+            )
+        )
     return {
         "devices": [asdict(speed) for speed in speeds],
         "no_gpu": why if best == "cpu" else None,
@@ -103,14 +107,14 @@ def measure_devices(
 
 def _read(
     paths: Sequence[Path], kind: Kind, network: Network, settings: Settings, progress: Progress
-) -> tuple[float, Features]:
+) -> tuple[float, FeaturesByPath]:
     """Return files a second, and the features of those that could be read."""
     progress.start(f"{settings.device}: {kind}", len(paths))
-    found: Features = {}
+    found: FeaturesByPath = {}
     began = time.perf_counter()
-    for outcome in extract_all((Job(path, kind) for path in paths), settings, network.backbones):
+    for outcome in extract_all((ExtractionJob(path, kind) for path in paths), settings, network.backbones):
         progress.advance()
-        if isinstance(outcome, Extracted):
+        if isinstance(outcome, FileFeatures):
             found[outcome.path] = outcome.features
     seconds = time.perf_counter() - began
     progress.finish()
@@ -119,7 +123,7 @@ def _read(
     return len(found) / seconds, found
 
 
-def _train(labelled: Labelled, network: Network, settings: Settings, progress: Progress) -> float:
+def _train(labelled: TrainingSources, network: Network, settings: Settings, progress: Progress) -> float:
     from attune.training.train import train
 
     with tempfile.TemporaryDirectory(prefix="attune-gpu-") as folder:
@@ -137,7 +141,7 @@ def _train(labelled: Labelled, network: Network, settings: Settings, progress: P
         return time.perf_counter() - began
 
 
-def _apart(reference: Features, found: Features) -> float:
+def _compute_largest_difference(reference: FeaturesByPath, found: FeaturesByPath) -> float:
     """Return the largest difference of two readings of the same files, kind of file by kind."""
     worst = 0.0
     for path in reference.keys() & found.keys():

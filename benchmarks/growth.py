@@ -1,7 +1,7 @@
 """How long a few new pictures take to be found in a very large library, once they are embedded.
 
 The large library has a real catalogue and real FAISS files. Its embeddings are grown from those of a real
-library (`benchmarks.search.grown`); its paths name no files, and it keeps no features.
+library (`attune.benchmarks.vector_search.grown`); its paths name no files, and it keeps no features.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Engine
 
-from attune.benchmarks.search import Vectors, embeddings_of, grown
+from attune.benchmarks.vector_search import Vectors, grow_vectors, read_embeddings
 from attune.core.progress import Progress
 from attune.embedding.network import Network, open_network
-from attune.indexer import catalogue, changes
-from attune.indexer.publish import publish
+from attune.indexer import catalogue, catalogue_updates
+from attune.indexer.generations import publish
+from attune.indexer.migrate import upgrade
 from attune.indexer.records import Stamp
-from attune.indexer.schema import upgrade
 
 _BATCH: Final = 10_000  # rows a transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
+class PublishTiming:
     """One publishing: what was new, how many pictures, seconds until readers see them."""
 
     what: str
@@ -50,45 +50,45 @@ def measure(source: Path, size: int, more: int, progress: Progress) -> dict[str,
         The JSON document of `attune benchmark growth`.
     """
     network = open_network()
-    vectors = grown(embeddings_of(source)[0], size + more)
+    vectors = grow_vectors(read_embeddings(source)[0], size + more)
     with TemporaryDirectory() as scratch:
         library = Path(scratch)
         engine = catalogue.connect(library / catalogue.FILE, writable=True)
         try:
             upgrade(engine, library)
             phases = [
-                _publish(engine, library, network, vectors[:size], 0, progress),
-                _publish(engine, library, network, vectors[size:], size, progress),
+                _time_publish(engine, library, network, vectors[:size], 0, progress),
+                _time_publish(engine, library, network, vectors[size:], size, progress),
             ]
         finally:
             engine.dispose()
     return {"phases": [asdict(phase) for phase in phases]}
 
 
-def _publish(
+def _time_publish(
     engine: Engine, library: Path, network: Network, new: Vectors, first: int, progress: Progress
-) -> Phase:
+) -> PublishTiming:
     """Write rows as a build does, then time the publishing alone."""
     generation = 1 if first == 0 else 2
     progress.start("rows", len(new))
     for begin in range(0, len(new), _BATCH):
         with engine.begin() as connection:
-            items = list(_items(network, new[begin : begin + _BATCH], first + begin))
-            changes.write_items(connection, items, network.id, generation)
+            items = list(_iter_items(network, new[begin : begin + _BATCH], first + begin))
+            catalogue_updates.write_items(connection, items, network.id, generation)
         progress.advance(len(items))
     progress.finish()
     began = time.perf_counter()
     publish(engine, library, generation, network)
     what = "a library, from nothing" if first == 0 else "new pictures in it"
-    return Phase(what, len(new), time.perf_counter() - began)
+    return PublishTiming(what, len(new), time.perf_counter() - began)
 
 
-def _items(network: Network, vectors: Vectors, first: int) -> Iterator[changes.NewItem]:
+def _iter_items(network: Network, vectors: Vectors, first: int) -> Iterator[catalogue_updates.NewItem]:
     affect = np.array([0.0, 0.0, 1 / 3, 1 / 3, 1 / 3], np.float32)
     for place, vector in enumerate(vectors, start=first):
         path = f"/pictures/{place // 1000:06d}/{place:09d}.jpg"
         content = hashlib.sha256(path.encode()).digest()
-        yield changes.NewItem(
+        yield catalogue_updates.NewItem(
             kind="image",
             stamp=Stamp(path, 100_000 + place, place),
             content=content,
@@ -96,5 +96,5 @@ def _items(network: Network, vectors: Vectors, first: int) -> Iterator[changes.N
             feature_row=place,
             feature_rows=1,
             features_crc=None,
-            said=changes.Said(vector, affect, None),
+            network_output=catalogue_updates.NetworkOutput(vector, affect, None),
         )

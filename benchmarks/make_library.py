@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.artefacts import written_aside
-from attune.core.errors import UsageError, printable
+from attune.core.atomic_files import atomic_write
+from attune.core.errors import UsageError, escape_path
 from attune.core.progress import Progress
-from attune.embedding.media import Kind, kind_of
+from attune.embedding.media_files import Kind, kind_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,12 +32,12 @@ CLIP_S: Final = 60.0
 _QUALITY: Final = 92
 _GRAIN: Final = 5.0  # standard deviation, of 255
 _BIT_RATE: Final = 128_000
-_A_FOLDER: Final = 1000  # files a folder
-_A_TASK: Final = 100  # pictures a task
+_FILES_PER_FOLDER: Final = 1000  # files a folder
+_PICTURES_PER_TASK: Final = 100  # pictures a task
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MediaMakeReport:
     """What became of an order.
 
     Attributes:
@@ -52,7 +52,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cuts:
+class _ClipPlan:
     """The clips that come from one piece."""
 
     song: Path
@@ -60,7 +60,7 @@ class _Cuts:
     targets: list[Path]
 
 
-def media_below(folder: Path, kind: Kind) -> list[Path]:
+def list_media(folder: Path, kind: Kind) -> list[Path]:
     """Return the files of one kind below a folder, in path order.
 
     Raises:
@@ -68,13 +68,13 @@ def media_below(folder: Path, kind: Kind) -> list[Path]:
     """
     found = sorted(path for path in folder.rglob("*") if path.is_file() and kind_of(path) == kind)
     if not found:
-        raise UsageError(f"{printable(folder)}: no {'pictures' if kind == 'image' else 'music'} in it")
+        raise UsageError(f"{escape_path(folder)}: no {'pictures' if kind == 'image' else 'music'} in it")
     return found
 
 
 def make_pictures(
     photos: Sequence[Path], folder: Path, count: int, workers: int, progress: Progress, seed: int = 0
-) -> Made:
+) -> MediaMakeReport:
     """Write JPEGs whose long side is 500 pixels; what is there already is kept.
 
     Args:
@@ -85,11 +85,13 @@ def make_pictures(
         progress: Told of every hundred.
         seed: Another one gives other pictures.
     """
-    targets = [folder / f"{place // _A_FOLDER:03d}" / f"{place:06d}.jpg" for place in range(count)]
+    targets = [folder / f"{place // _FILES_PER_FOLDER:03d}" / f"{place:06d}.jpg" for place in range(count)]
     missing = [place for place, target in enumerate(targets) if not target.exists()]
-    tasks = [missing[first : first + _A_TASK] for first in range(0, len(missing), _A_TASK)]
+    tasks = [
+        missing[first : first + _PICTURES_PER_TASK] for first in range(0, len(missing), _PICTURES_PER_TASK)
+    ]
     progress.start("pictures", len(missing))
-    with _pool(workers) as pool:
+    with _create_pool(workers) as pool:
         waited = {}
         for places in tasks:
             some = [(photos[place % len(photos)], targets[place], (seed, place)) for place in places]
@@ -98,12 +100,12 @@ def make_pictures(
             done.result()
             progress.advance(waited[done])
     progress.finish()
-    return _made(targets, len(missing))
+    return _summarize(targets, len(missing))
 
 
 def make_clips(
     songs: Sequence[Path], folder: Path, count: int, workers: int, progress: Progress, seed: int = 0
-) -> Made:
+) -> MediaMakeReport:
     """Write MP3s of 60 s, cut from pieces at random moments; what is there already is kept.
 
     Args:
@@ -122,29 +124,29 @@ def make_clips(
     missing = [cuts for cuts in planned if not all(target.exists() for target in cuts.targets)]
     fresh = sum(not target.exists() for target in targets)
     progress.start("clips", sum(len(cuts.targets) for cuts in missing))
-    with _pool(workers) as pool:
+    with _create_pool(workers) as pool:
         waited = {pool.submit(_write_clips, cuts): len(cuts.targets) for cuts in missing}
         for done in as_completed(waited):
             done.result()
             progress.advance(waited[done])
     progress.finish()
-    return _made(targets, fresh)
+    return _summarize(targets, fresh)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+def _create_pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
 
 
-def _made(targets: Sequence[Path], fresh: int) -> Made:
-    return Made(fresh, len(targets) - fresh, sum(target.stat().st_size for target in targets))
+def _summarize(targets: Sequence[Path], fresh: int) -> MediaMakeReport:
+    return MediaMakeReport(fresh, len(targets) - fresh, sum(target.stat().st_size for target in targets))
 
 
 def _write_pictures(orders: Sequence[tuple[Path, Path, tuple[int, int]]]) -> None:
     for photo, target, seed in orders:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with written_aside(target) as aside:
+        with atomic_write(target) as temporary:
             picture = _vary(photo, np.random.default_rng(seed))
-            picture.save(aside, "JPEG", quality=_QUALITY)
+            picture.save(temporary, "JPEG", quality=_QUALITY)
 
 
 def _vary(photo: Path, random: np.random.Generator) -> Image.Image:
@@ -167,39 +169,39 @@ def _vary(photo: Path, random: np.random.Generator) -> Image.Image:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
         image = change(image).enhance(float(random.uniform(0.7, 1.3)))
-    return Image.fromarray(_grainy(np.asarray(image), random))
+    return Image.fromarray(_add_grain(np.asarray(image), random))
 
 
-def _grainy(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+def _add_grain(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
     grain = random.standard_normal(pixels.shape[:2], np.float32)[..., None] * np.float32(_GRAIN)
     return np.clip(pixels + grain, 0, 255).astype(np.uint8)
 
 
-def _plan_cuts(songs: Sequence[Path], folder: Path, count: int, seed: int) -> Iterator[_Cuts]:
+def _plan_cuts(songs: Sequence[Path], folder: Path, count: int, seed: int) -> Iterator[_ClipPlan]:
     """Deal clips to pieces by the room that each has for a start."""
     import soundfile
 
     rooms = np.array([soundfile.info(song).duration - CLIP_S - 1.0 for song in songs]).clip(min=0.0)
     if not rooms.any():
-        raise UsageError(f"{printable(songs[0].parent)}: no piece is longer than a minute")
+        raise UsageError(f"{escape_path(songs[0].parent)}: no piece is longer than a minute")
     random = np.random.default_rng(seed)
     owners = np.sort(random.choice(len(songs), count, p=rooms / rooms.sum()))
     starts = random.random(count) * rooms[owners]
     for owner in np.unique(owners):
         places = np.flatnonzero(owners == owner)
-        targets = [folder / f"{place // _A_FOLDER:03d}" / f"{place:06d}.mp3" for place in places]
-        yield _Cuts(songs[owner], starts[places].tolist(), targets)
+        targets = [folder / f"{place // _FILES_PER_FOLDER:03d}" / f"{place:06d}.mp3" for place in places]
+        yield _ClipPlan(songs[owner], starts[places].tolist(), targets)
 
 
-def _write_clips(cuts: _Cuts) -> None:
+def _write_clips(cuts: _ClipPlan) -> None:
     """Encode a piece once and cut its packets: 3,500 encoded clips would take an hour."""
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.mp3"
         _encode(cuts.song, whole)
         for start_s, target in zip(cuts.starts_s, cuts.targets, strict=True):
             target.parent.mkdir(parents=True, exist_ok=True)
-            with written_aside(target) as aside:
-                _cut(whole, start_s, aside)
+            with atomic_write(target) as temporary:
+                _cut(whole, start_s, temporary)
 
 
 def _encode(song: Path, target: Path) -> None:
@@ -221,13 +223,13 @@ def _cut(whole: Path, start_s: float, target: Path) -> None:
     import av
 
     with av.open(str(whole)) as source, av.open(str(target), "w", format="mp3") as output:
-        theirs = source.streams.audio[0]
-        stream = output.add_stream_from_template(theirs)
-        assert theirs.time_base is not None
-        tick: Fraction = theirs.time_base
-        source.seek(int(start_s / tick), stream=theirs)
+        source_stream = source.streams.audio[0]
+        stream = output.add_stream_from_template(source_stream)
+        assert source_stream.time_base is not None
+        tick: Fraction = source_stream.time_base
+        source.seek(int(start_s / tick), stream=source_stream)
         first: int | None = None
-        for packet in source.demux(theirs):
+        for packet in source.demux(source_stream):
             if packet.pts is None:
                 continue
             first = packet.pts if first is None else first

@@ -22,14 +22,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from attune.benchmarks.make_library import media_below
-from attune.benchmarks.pipeline import spread
+from attune.benchmarks.make_library import list_media
+from attune.benchmarks.pipeline import sample_evenly
 from attune.core.errors import AttuneError
 from attune.core.progress import Progress
 from attune.core.settings import Settings
-from attune.embedding.backbones import BACKBONES
-from attune.embedding.media import Kind
-from attune.embedding.workers import Job, extract_all
+from attune.embedding.backbones import DEFAULT_BACKBONES
+from attune.embedding.decode_pool import ExtractionJob, extract_all
+from attune.embedding.media_files import Kind
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +41,7 @@ _RATE: Final = 16_000
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class EmbeddingThroughput:
     """How one way of embedding did.
 
     Attributes:
@@ -76,29 +76,31 @@ def measure(folders: dict[Kind, Path], sample: int, workers: int, progress: Prog
         The JSON document of `attune benchmark peers`.
     """
     progress.start("peers", sum(len(ways) + 1 for ways in _PEERS.values()))
-    rows: list[Way] = []
-    missing = sorted({need for ways in _PEERS.values() for need, _, _ in ways if not find_spec(need)})
+    rows: list[EmbeddingThroughput] = []
+    missing = sorted(
+        {package for ways in _PEERS.values() for package, _, _ in ways if not find_spec(package)}
+    )
     for kind, folder in folders.items():
         count = sample if kind == "image" else max(2, sample // 20)
-        paths = spread(media_below(folder, kind), count)
-        ours = len(paths) / _attune(kind, paths, workers)
-        rows.append(Way(kind, "Attune", len(paths), ours, 1.0))
+        paths = sample_evenly(list_media(folder, kind), count)
+        attune_rate = len(paths) / _time_attune(kind, paths, workers)
+        rows.append(EmbeddingThroughput(kind, "Attune", len(paths), attune_rate, 1.0))
         progress.advance()
-        for need, name, run in _PEERS[kind]:
-            if need not in missing:
-                theirs = len(paths) / run(paths, workers)
-                rows.append(Way(kind, name, len(paths), theirs, ours / theirs))
+        for package, name, run in _PEERS[kind]:
+            if package not in missing:
+                peer_rate = len(paths) / run(paths, workers)
+                rows.append(EmbeddingThroughput(kind, name, len(paths), peer_rate, attune_rate / peer_rate))
             progress.advance()
     progress.finish()
     return {"workers": workers, "rows": [asdict(row) for row in rows], "not_installed": missing}
 
 
-def _attune(kind: Kind, paths: Sequence[Path], workers: int) -> float:
+def _time_attune(kind: Kind, paths: Sequence[Path], workers: int) -> float:
     """Read files as a build does; the clock starts when every worker has loaded its libraries."""
     warm = list(paths[:1]) * workers
     began = 0.0
-    jobs = (Job(path, kind) for path in [*warm, *paths])
-    for place, outcome in enumerate(extract_all(jobs, Settings(workers=workers), BACKBONES)):
+    jobs = (ExtractionJob(path, kind) for path in [*warm, *paths])
+    for place, outcome in enumerate(extract_all(jobs, Settings(workers=workers), DEFAULT_BACKBONES)):
         if isinstance(outcome, Exception):
             raise AttuneError(f"a file that is timed cannot be read: {outcome}") from outcome
         if place + 1 == workers:
@@ -106,7 +108,7 @@ def _attune(kind: Kind, paths: Sequence[Path], workers: int) -> float:
     return time.perf_counter() - began
 
 
-def _clip(workers: int) -> tuple[Callable[[Tensor], Tensor], Callable[[Path], Tensor]]:
+def _load_clip(workers: int) -> tuple[Callable[[Tensor], Tensor], Callable[[Path], Tensor]]:
     """Return what embeds a batch of pictures, and what reads one."""
     import open_clip
     import torch
@@ -117,8 +119,8 @@ def _clip(workers: int) -> tuple[Callable[[Tensor], Tensor], Callable[[Path], Te
 
     def embed(batch: Tensor) -> Tensor:
         with torch.inference_mode():
-            said: Tensor = model.encode_image(batch)
-            return said
+            encoded: Tensor = model.encode_image(batch)
+            return encoded
 
     return embed, partial(_read, prepare)
 
@@ -130,10 +132,10 @@ def _read(prepare: Callable[[Any], Tensor], path: Path) -> Tensor:
         return prepare(image.convert("RGB"))
 
 
-def _rclip(paths: Sequence[Path], workers: int) -> float:
+def _time_rclip(paths: Sequence[Path], workers: int) -> float:
     import torch
 
-    embed, read = _clip(workers)
+    embed, read = _load_clip(workers)
     embed(read(paths[0])[None])
     began = time.perf_counter()
     for first in range(0, len(paths), _RCLIP_BATCH):
@@ -141,7 +143,7 @@ def _rclip(paths: Sequence[Path], workers: int) -> float:
     return time.perf_counter() - began
 
 
-class _Pictures:
+class _PictureDataset:
     """What a DataLoader asks: how many, and each of them."""
 
     def __init__(self, paths: Sequence[Path], read: Callable[[Path], Tensor]) -> None:
@@ -154,11 +156,11 @@ class _Pictures:
         return self._read(self._paths[place])
 
 
-def _loader(paths: Sequence[Path], workers: int) -> float:
+def _time_data_loader(paths: Sequence[Path], workers: int) -> float:
     from torch.utils.data import DataLoader
 
-    embed, read = _clip(workers)
-    pictures: Any = _Pictures(paths, read)
+    embed, read = _load_clip(workers)
+    pictures: Any = _PictureDataset(paths, read)
     batches = DataLoader(pictures, batch_size=_LOADER_BATCH, num_workers=workers)
     embed(read(paths[0])[None])
     began = time.perf_counter()
@@ -167,7 +169,7 @@ def _loader(paths: Sequence[Path], workers: int) -> float:
     return time.perf_counter() - began
 
 
-def _librosa(paths: Sequence[Path], workers: int) -> float:
+def _time_librosa(paths: Sequence[Path], workers: int) -> float:
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         list(pool.map(_describe, [paths[0]] * workers))
         began = time.perf_counter()
@@ -178,13 +180,13 @@ def _librosa(paths: Sequence[Path], workers: int) -> float:
 def _describe(path: Path) -> None:
     import librosa
 
-    from attune.training.descriptors import describe
+    from attune.training.acp_descriptors import describe
 
     samples, _ = librosa.load(path, sr=_RATE)
     describe(samples)
 
 
-def _musicnn(paths: Sequence[Path], workers: int) -> float:
+def _time_musicnn(paths: Sequence[Path], workers: int) -> float:
     # musicnn builds its graph with tf.layers, which TensorFlow has kept only behind the older Keras.
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
@@ -203,11 +205,11 @@ def _tag(path: Path) -> None:
 
 _PEERS: Final[dict[Kind, list[tuple[str, str, Run]]]] = {
     "image": [
-        ("open_clip", "rclip's way: OpenCLIP ViT-B-32", _rclip),
-        ("open_clip", "OpenCLIP ViT-B-32 behind a DataLoader", _loader),
+        ("open_clip", "rclip's way: OpenCLIP ViT-B-32", _time_rclip),
+        ("open_clip", "OpenCLIP ViT-B-32 behind a DataLoader", _time_data_loader),
     ],
     "music": [
-        ("librosa", "librosa, 193 descriptors", _librosa),
-        ("musicnn", "musicnn's own extractor", _musicnn),
+        ("librosa", "librosa, 193 descriptors", _time_librosa),
+        ("musicnn", "musicnn's own extractor", _time_musicnn),
     ],
 }

@@ -18,15 +18,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from attune.benchmarks.make_library import media_below
-from attune.benchmarks.shell import ATTUNE
+from attune.benchmarks.command_timing import ATTUNE
+from attune.benchmarks.make_library import list_media
 from attune.core.errors import AttuneError
 from attune.core.progress import Progress
 from attune.embedding.backbones import WEIGHTS
-from attune.embedding.media import Kind
-from attune.embedding.network import SHIPPED
+from attune.embedding.media_files import Kind
+from attune.embedding.network import DEFAULT_NETWORK
 
-_LOOK_S: Final = 0.5
+_POLL_INTERVAL_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Floor:
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
+class BuildTiming:
     """One run of `attune build-index`, as a process of its own.
 
     Attributes:
@@ -94,11 +94,11 @@ def measure(
     Raises:
         AttuneError: A build failed.
     """
-    files = {kind: media_below(folder, kind) for kind, folder in folders.items()}
+    files = {kind: list_media(folder, kind) for kind, folder in folders.items()}
     progress.start("floor", len(files))
     floors: dict[Kind, Floor] = {}
     for kind, paths in files.items():
-        floors[kind] = measure_floor(kind, spread(paths, sample), workers)
+        floors[kind] = measure_floor(kind, sample_evenly(paths, sample), workers)
         progress.advance()
     progress.finish()
     progress.start("build-index", len(files) + 2)
@@ -109,7 +109,7 @@ def measure(
         count = len(files[kind])
         at_least = count * floor.item_s / workers
         phases.append(
-            Phase(
+            BuildTiming(
                 "images" if kind == "image" else "music",
                 count,
                 seconds,
@@ -120,29 +120,31 @@ def measure(
             )
         )
         progress.advance()
-    taken = sum(file.stat().st_size for file in library.rglob("*") if file.is_file())
+    library_bytes = sum(file.stat().st_size for file in library.rglob("*") if file.is_file())
     count = sum(len(paths) for paths in files.values())
     with TemporaryDirectory() as scratch:
         for name, options in (
             ("refresh, nothing changed", []),
-            ("another network", ["--network", str(another_network(Path(scratch) / "other"))]),
+            ("another network", ["--network", str(write_another_network(Path(scratch) / "other"))]),
         ):
             seconds, peak = _run(["build-index", *options], library, workers)
-            phases.append(Phase(name, count, seconds, count / seconds, None, None, peak))
+            phases.append(BuildTiming(name, count, seconds, count / seconds, None, None, peak))
             progress.advance()
-    _run(["build-index", "--network", SHIPPED], library, workers)  # what is left is an everyday library
+    _run(
+        ["build-index", "--network", DEFAULT_NETWORK], library, workers
+    )  # what is left is an everyday library
     progress.finish()
     return {
         "workers": workers,
         "floor": [asdict(floor) for floor in floors.values()],
         "phases": [asdict(phase) for phase in phases],
-        "library_bytes": taken,
+        "library_bytes": library_bytes,
     }
 
 
-def another_network(folder: Path) -> Path:
+def write_another_network(folder: Path) -> Path:
     """Write a network that differs from the shipped one in its calibration alone: another id, equal cost."""
-    shutil.copytree(WEIGHTS / SHIPPED, folder)
+    shutil.copytree(WEIGHTS / DEFAULT_NETWORK, folder)
     card = folder / "network.json"
     described = json.loads(card.read_text())
     described["calibration"]["intercept"] += 1e-3
@@ -150,7 +152,7 @@ def another_network(folder: Path) -> Path:
     return folder
 
 
-def spread(paths: Sequence[Path], count: int) -> list[Path]:
+def sample_evenly(paths: Sequence[Path], count: int) -> list[Path]:
     """Return about so many of the paths, evenly spread."""
     return list(paths[:: max(1, len(paths) // max(count, 1))])[:count]
 
@@ -158,18 +160,18 @@ def spread(paths: Sequence[Path], count: int) -> list[Path]:
 def measure_floor(kind: Kind, paths: Sequence[Path], workers: int) -> Floor:
     """Decode files and run their backbone, in as many processes at once as a build has."""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        told = list(pool.map(_cost, [kind] * workers, [list(paths)] * workers))
-    decode, network, seconds = (sum(parts) / len(told) / len(paths) for parts in zip(*told, strict=True))
+        costs = list(pool.map(_measure_cost, [kind] * workers, [list(paths)] * workers))
+    decode, network, seconds = (sum(parts) / len(costs) / len(paths) for parts in zip(*costs, strict=True))
     return Floor(kind, len(paths), 1000 * decode, 1000 * network, seconds)
 
 
-def _cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, float]:
+def _measure_cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, float]:
     """Return seconds of decoding, of the network, and of music, over all files."""
-    from attune.embedding.audio import read_audio
-    from attune.embedding.backbones import BACKBONES, Backbones, moments_of
-    from attune.embedding.image import read_image
+    from attune.embedding.audio_decoding import read_audio
+    from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_patches
+    from attune.embedding.image_decoding import read_image
 
-    backbones = Backbones(BACKBONES, threads=1)
+    backbones = Backbones(DEFAULT_BACKBONES, threads=1)
 
     def cost(path: Path) -> tuple[float, float, float]:
         began = time.perf_counter()
@@ -180,7 +182,7 @@ def _cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, float]:
         else:
             sound = read_audio(path)
             decoded, seconds = time.perf_counter(), sound.duration_s
-            backbones.features("music", moments_of(sound.samples))
+            backbones.features("music", compute_patches(sound.samples))
         return decoded - began, time.perf_counter() - decoded, seconds
 
     cost(paths[0])  # loads the libraries
@@ -195,11 +197,11 @@ def _run(arguments: Sequence[str], library: Path, workers: int) -> tuple[float, 
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     watch = MemoryWatch(process.pid)
     watch.start()
-    _, said = process.communicate()
+    _, error_output = process.communicate()
     seconds = time.perf_counter() - began
     watch.stop()
     if process.returncode:
-        raise AttuneError(f"the build that was measured failed: {said.strip()[-300:]}")
+        raise AttuneError(f"the build that was measured failed: {error_output.strip()[-300:]}")
     return seconds, watch.peak_mb
 
 
@@ -216,7 +218,7 @@ class MemoryWatch(threading.Thread):
         """Sum the proportional set sizes until it is over."""
         import psutil
 
-        while not self._over.wait(_LOOK_S):
+        while not self._over.wait(_POLL_INTERVAL_S):
             total = 0
             try:
                 root = psutil.Process(self._pid)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from attune.core.options import DebugOption, JsonOption, LibraryOption, library_folder
+from attune.core.common_options import DebugOption, JsonOption, LibraryOption, library_folder
 
 app = typer.Typer()
 
@@ -20,10 +20,10 @@ def serve_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Time the page and the API of `attune serve` under load, on this machine's own address only."""
-    from attune.benchmarks.serve import measure
+    from attune.benchmarks.server_load import measure
     from attune.benchmarks.speed_tables import print_serve
+    from attune.core.console import print_json
     from attune.core.errors import AttuneError
-    from attune.core.terminal import print_json
 
     try:
         import psutil  # noqa: F401 - named here, before anything is measured

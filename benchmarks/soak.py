@@ -13,11 +13,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from attune.benchmarks.hostile_media import animation, mutated, silence, special, truncated, valid_files
-from attune.benchmarks.kills import kill_builds
+from attune.benchmarks.command_timing import ATTUNE
 from attune.benchmarks.pipeline import MemoryWatch
-from attune.benchmarks.shell import ATTUNE
 from attune.core.progress import Progress
+from attune.tests.faults.hostile_media import (
+    iter_truncated_files,
+    make_animation,
+    make_special_files,
+    make_valid_files,
+    mutate_file,
+    write_silence,
+)
+from attune.tests.faults.kill_rounds import kill_builds
 
 _CHUNK: Final = 2_000  # files a library
 _LIMITS: Final = {"ATTUNE_IMAGE_TIMEOUT_S": "30", "ATTUNE_MUSIC_TIMEOUT_S": "120"}
@@ -29,7 +36,7 @@ _OUTCOMES: Final = {
 
 
 @dataclass(slots=True)
-class MediaSoak:
+class HostileMediaReport:
     """What became of hostile files.
 
     Attributes:
@@ -80,7 +87,7 @@ def measure(
 
 def read_hostile(
     files: int, folder: Path, seed: int, workers: int, progress: Progress, *, corpus: bool = True
-) -> MediaSoak:
+) -> HostileMediaReport:
     """Build libraries of mutated files, some thousand at a time.
 
     Args:
@@ -91,18 +98,18 @@ def read_hostile(
         progress: Told of each library.
         corpus: Whether the first library also has every format cut at each hundredth and the special files.
     """
-    soak = MediaSoak()
-    valid = valid_files()
+    soak = HostileMediaReport()
+    valid = make_valid_files()
     progress.start("reading hostile files", files)
     for first in range(0, files, _CHUNK):
         count = min(_CHUNK, files - first)
         media = folder / f"{first:06d}"
         media.mkdir(parents=True)
-        names = (mutated(valid, seed * 10_000_000 + first + number) for number in range(count))
-        write(media, names)
+        names = (mutate_file(valid, seed * 10_000_000 + first + number) for number in range(count))
+        write_files(media, names)
         if corpus and first == 0:
-            write(media, ((name.encode(), data) for name, data in _whole_corpus(valid)))
-            silence(media / "twelve-hours.wav", hours=12)
+            write_files(media, ((name.encode(), data) for name, data in _iter_corpus(valid)))
+            write_silence(media / "twelve-hours.wav", hours=12)
         _build(media, soak, workers)
         shutil.rmtree(media)
         progress.advance(count)
@@ -110,19 +117,19 @@ def read_hostile(
     return soak
 
 
-def _whole_corpus(valid: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    yield from truncated(valid)
-    yield from special(valid).items()
-    yield "five-thousand-frames.gif", animation(5_000)
+def _iter_corpus(valid: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    yield from iter_truncated_files(valid)
+    yield from make_special_files(valid).items()
+    yield "five-thousand-frames.gif", make_animation(5_000)
 
 
-def write(folder: Path, files: Iterator[tuple[bytes, bytes]]) -> None:
+def write_files(folder: Path, files: Iterator[tuple[bytes, bytes]]) -> None:
     """Write files, whatever their names are."""
     for name, data in files:
         (folder / os.fsdecode(name)).write_bytes(data)
 
 
-def _build(media: Path, soak: MediaSoak, workers: int) -> None:
+def _build(media: Path, soak: HostileMediaReport, workers: int) -> None:
     """Build a library of a folder, and account for every file of it."""
     library = media.with_name(f"{media.name}-library")
     count = sum(1 for _ in media.iterdir())
@@ -134,13 +141,13 @@ def _build(media: Path, soak: MediaSoak, workers: int) -> None:
     )
     watch = MemoryWatch(process.pid)
     watch.start()
-    _, said = process.communicate()
+    _, error_output = process.communicate()
     watch.stop()
     soak.peak_mb = max(soak.peak_mb, watch.peak_mb)
-    if process.returncode or said:
-        soak.failures.append(f"build-index left with {process.returncode}: {said[-300:]!r}")
+    if process.returncode or error_output:
+        soak.failures.append(f"build-index left with {process.returncode}: {error_output[-300:]!r}")
         return
-    status = _asked(["status", "--skipped"], library)
+    status = _run_json_command(["status", "--skipped"], library)
     soak.read += status["images"] + status["music"]
     soak.skipped += status["skipped"]
     if status["images"] + status["music"] + status["skipped"] != count:
@@ -151,11 +158,11 @@ def _build(media: Path, soak: MediaSoak, workers: int) -> None:
             if part in skip["reason"]:
                 attribute = name.replace(" ", "_")
                 setattr(soak, attribute, getattr(soak, attribute) + 1)
-    if damage := _asked(["verify"], library)["damage"]:
+    if damage := _run_json_command(["verify"], library)["damage"]:
         soak.failures.append(f"damaged: {damage}")
     shutil.rmtree(library)
 
 
-def _asked(arguments: list[str], library: Path) -> Any:
+def _run_json_command(arguments: list[str], library: Path) -> Any:
     command = [str(ATTUNE), *arguments, "--json", "--library", str(library)]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attune.core.options import DebugOption, JsonOption, QuietOption, WorkersOption
+from attune.core.common_options import DebugOption, JsonOption, QuietOption, WorkersOption
 
 app = typer.Typer()
 
@@ -28,16 +28,16 @@ def soak_command(
     from tempfile import TemporaryDirectory
 
     from attune.benchmarks.soak import measure
+    from attune.core.console import print_json, show_progress
     from attune.core.errors import AttuneError
     from attune.core.settings import load_settings
-    from attune.core.terminal import print_json, shown_progress
 
     try:
         import psutil  # noqa: F401 - named here, before anything is done
     except ModuleNotFoundError as error:
         raise AttuneError('this benchmark needs psutil: pip install "attune-affect[bench]"') from error
     count = load_settings(workers).workers
-    with TemporaryDirectory(prefix="attune-soak-") as folder, shown_progress(quiet=quiet) as progress:
+    with TemporaryDirectory(prefix="attune-soak-") as folder, show_progress(quiet=quiet) as progress:
         document = measure(kills, files, Path(folder), seed, count, progress)
     if as_json:
         print_json(document)
@@ -51,9 +51,9 @@ def soak_command(
 def _print(document: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from attune.core.terminal import out
+    from attune.core.console import stdout_console
 
-    console = out()
+    console = stdout_console()
     table = Table("fault", "tried", "survived", "lost", box=None)
     for fault in document["faults"]:
         lost = "; ".join(fault["lost"]) or "nothing"

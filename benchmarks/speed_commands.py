@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attune.core.options import (
+from attune.core.common_options import (
     DebugOption,
     JsonOption,
     LibraryOption,
@@ -19,7 +19,7 @@ from attune.core.options import (
 )
 
 if TYPE_CHECKING:
-    from attune.embedding.media import Kind
+    from attune.embedding.media_files import Kind
 
 app = typer.Typer()
 
@@ -40,26 +40,26 @@ def make_library_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Make media as many as the paper's: variations of photos, cuts of 60 s of whole pieces of music."""
-    from attune.benchmarks.make_library import make_clips, make_pictures, media_below
-    from attune.core.errors import printable
+    from attune.benchmarks.make_library import list_media, make_clips, make_pictures
+    from attune.core.console import print_json, show_progress, stdout_console
+    from attune.core.errors import escape_path
     from attune.core.settings import load_settings
-    from attune.core.terminal import out, print_json, shown_progress
 
     count = load_settings(workers).workers
-    with shown_progress(quiet=quiet) as progress:
+    with show_progress(quiet=quiet) as progress:
         made = {
             "images": make_pictures(
-                media_below(photos, "image"), output / "images", pictures, count, progress
+                list_media(photos, "image"), output / "images", pictures, count, progress
             ),
-            "music": make_clips(media_below(songs, "music"), output / "music", clips, count, progress),
+            "music": make_clips(list_media(songs, "music"), output / "music", clips, count, progress),
         }
     if as_json:
         print_json({kind: asdict(one) for kind, one in made.items()})
         return
     for kind, one in made.items():
-        out().print(
+        stdout_console().print(
             f"{kind}: {one.made} made, {one.kept} there already, {one.bytes / 1e9:.2f} GB in "
-            f"{printable(output / kind)}"
+            f"{escape_path(output / kind)}"
         )
 
 
@@ -84,19 +84,19 @@ def pipeline_command(
 
     from attune.benchmarks.pipeline import measure
     from attune.benchmarks.speed_tables import print_pipeline
-    from attune.core.errors import AttuneError, UsageError, printable
+    from attune.core.console import print_json, show_progress
+    from attune.core.errors import AttuneError, UsageError, escape_path
     from attune.core.settings import load_settings
-    from attune.core.terminal import print_json, shown_progress
 
     try:
         import psutil  # noqa: F401 - named here, before anything is measured
     except ModuleNotFoundError as error:
         raise AttuneError('this benchmark needs psutil: pip install "attune-affect[bench]"') from error
     if library is not None and library.exists():
-        raise UsageError(f"{printable(library)}: exists; a build is measured from nothing")
+        raise UsageError(f"{escape_path(library)}: exists; a build is measured from nothing")
     folders: dict[Kind, Path] = {"image": photos, "music": songs}
     count = load_settings(workers).workers
-    with TemporaryDirectory() as scratch, shown_progress(quiet=quiet) as progress:
+    with TemporaryDirectory() as scratch, show_progress(quiet=quiet) as progress:
         document = measure(folders, library or Path(scratch) / "library", count, sample, progress)
     if as_json:
         print_json(document)
@@ -119,11 +119,11 @@ def peers_command(
     """Time embedding beside OpenCLIP, librosa and musicnn, on the same files."""
     from attune.benchmarks.peers import measure
     from attune.benchmarks.speed_tables import print_peers
+    from attune.core.console import print_json, show_progress
     from attune.core.settings import load_settings
-    from attune.core.terminal import print_json, shown_progress
 
     folders: dict[Kind, Path] = {"image": photos, "music": songs}
-    with shown_progress(quiet=quiet) as progress:
+    with show_progress(quiet=quiet) as progress:
         document = measure(folders, sample, load_settings(workers).workers, progress)
     if as_json:
         print_json(document)
@@ -145,9 +145,9 @@ def growth_command(
     """Time publishing a few new pictures in a large library, grown from a library's own embeddings."""
     from attune.benchmarks.growth import measure
     from attune.benchmarks.speed_tables import print_growth
-    from attune.core.terminal import print_json, shown_progress
+    from attune.core.console import print_json, show_progress
 
-    with shown_progress(quiet=quiet) as progress:
+    with show_progress(quiet=quiet) as progress:
         document = measure(library_folder(library), size, more, progress)
     if as_json:
         print_json(document)
@@ -167,11 +167,11 @@ def search_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Time search in a library's own embeddings, and in many more like them, beside HNSW."""
-    from attune.benchmarks.search import measure
     from attune.benchmarks.speed_tables import print_search
-    from attune.core.terminal import print_json, shown_progress
+    from attune.benchmarks.vector_search import measure
+    from attune.core.console import print_json, show_progress
 
-    with shown_progress(quiet=quiet) as progress:
+    with show_progress(quiet=quiet) as progress:
         document = measure(library_folder(library), size or [85_000, 1_000_000], progress)
     if as_json:
         print_json(document)
@@ -186,9 +186,9 @@ def cold_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Time questions to a library, from the shell to the answer and in one process."""
-    from attune.benchmarks.cold import measure
+    from attune.benchmarks.cold_start import measure
     from attune.benchmarks.speed_tables import print_cold
-    from attune.core.terminal import print_json
+    from attune.core.console import print_json
 
     document = measure(library_folder(library))
     if as_json:
@@ -209,16 +209,16 @@ def encoder_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Time an encoder of pictures beside the shipped one, before training with it."""
-    from attune.benchmarks.encoder import measure_encoder
-    from attune.benchmarks.make_library import media_below
-    from attune.benchmarks.pipeline import spread
+    from attune.benchmarks.encoder_cost import measure_encoder
+    from attune.benchmarks.make_library import list_media
+    from attune.benchmarks.pipeline import sample_evenly
     from attune.benchmarks.speed_tables import print_encoders
+    from attune.core.console import print_json, show_progress
     from attune.core.errors import AttuneError
-    from attune.core.terminal import print_json, shown_progress
 
-    chosen = spread(media_below(photos, "image"), limit)
+    chosen = sample_evenly(list_media(photos, "image"), limit)
     try:
-        with shown_progress(quiet=quiet) as progress:
+        with show_progress(quiet=quiet) as progress:
             document = measure_encoder(encoder, chosen, progress)
     except ModuleNotFoundError as error:
         raise AttuneError(f'this benchmark needs {error.name}: pip install "attune-affect[train]"') from error
@@ -249,25 +249,31 @@ def gpu_command(
     """Time reading and training on a GPU beside the CPU; the CPU alone where there is no GPU."""
     import json
 
-    from attune.benchmarks.gpu import Labelled, measure_devices
-    from attune.benchmarks.make_library import media_below
-    from attune.benchmarks.pipeline import spread
+    from attune.benchmarks.gpu import TrainingSources, measure_devices
+    from attune.benchmarks.make_library import list_media
+    from attune.benchmarks.pipeline import sample_evenly
     from attune.benchmarks.speed_tables import print_devices
+    from attune.core.console import print_json, show_progress
     from attune.core.errors import UsageError
     from attune.core.settings import load_settings
-    from attune.core.terminal import print_json, shown_progress
-    from attune.embedding.network import SHIPPED, open_network
+    from attune.embedding.network import DEFAULT_NETWORK, open_network
 
     if (train_images is None) != (train_music is None):
         raise UsageError("a training needs both: give --train-images and --train-music")
     media: dict[Kind, list[Path]] = {
-        "image": spread(media_below(photos, "image"), limit),
-        "music": spread(media_below(songs, "music"), limit),
+        "image": sample_evenly(list_media(photos, "image"), limit),
+        "music": sample_evenly(list_media(songs, "music"), limit),
     }
-    labelled = None if train_images is None or train_music is None else Labelled(train_images, train_music)
-    with shown_progress(quiet=quiet) as progress:
+    labelled = (
+        None if train_images is None or train_music is None else TrainingSources(train_images, train_music)
+    )
+    with show_progress(quiet=quiet) as progress:
         document = measure_devices(
-            media, open_network(network or SHIPPED), labelled, load_settings(workers).workers, progress
+            media,
+            open_network(network or DEFAULT_NETWORK),
+            labelled,
+            load_settings(workers).workers,
+            progress,
         )
     if output is not None:
         output.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from attune.core.terminal import out
+from attune.core.console import stdout_console
 
 
 def print_pipeline(document: dict[str, Any]) -> None:
@@ -39,7 +39,7 @@ def print_pipeline(document: dict[str, Any]) -> None:
             for phase in document["phases"]
         ],
     )
-    out().print(f"library on disk, once built: {document['library_bytes'] / 1e6:.1f} MB")
+    stdout_console().print(f"library on disk, once built: {document['library_bytes'] / 1e6:.1f} MB")
 
 
 def print_peers(document: dict[str, Any]) -> None:
@@ -59,7 +59,7 @@ def print_peers(document: dict[str, Any]) -> None:
         ],
     )
     for name in document["not_installed"]:
-        out().print(f"{name} is not installed")
+        stdout_console().print(f"{name} is not installed")
 
 
 def print_growth(document: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ def print_search(document: dict[str, Any]) -> None:
         ],
     )
     for name in document["not_installed"]:
-        out().print(f'{name} is not installed: pip install "attune-affect[bench]"')
+        stdout_console().print(f'{name} is not installed: pip install "attune-affect[bench]"')
 
 
 def print_cold(document: dict[str, Any]) -> None:
@@ -158,7 +158,7 @@ def print_devices(document: dict[str, Any]) -> None:
         ],
     )
     if document["no_gpu"] is not None:
-        out().print(f"No GPU: {document['no_gpu']}")
+        stdout_console().print(f"No GPU: {document['no_gpu']}")
 
 
 def print_serve(document: dict[str, Any]) -> None:
@@ -179,7 +179,7 @@ def print_serve(document: dict[str, Any]) -> None:
         ],
     )
     if page is None:
-        out().print("The page was not looked at: that needs Chromium and playwright.")
+        stdout_console().print("The page was not looked at: that needs Chromium and playwright.")
         return
     _print(
         "the page in Chromium, 1440 × 900",
@@ -213,5 +213,5 @@ def _print(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    out().print(table)
-    out().print()
+    stdout_console().print(table)
+    stdout_console().print()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from attune.core.options import DebugOption, JsonOption, LibraryOption, QuietOption, library_folder
+from attune.core.common_options import DebugOption, JsonOption, LibraryOption, QuietOption, library_folder
 
 app = typer.Typer()
 
@@ -25,12 +25,12 @@ def storyboard_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Check plans: pictures against the same ones shuffled, cuts against beats found anew; time films."""
-    from attune.benchmarks.storyboard import measure, print_measures
-    from attune.core.paths import absolute
-    from attune.core.terminal import print_json, shown_progress
+    from attune.benchmarks.film_quality import measure, print_measures
+    from attune.core.console import print_json, show_progress
+    from attune.core.paths import absolute_path
 
-    folders = tuple(absolute(folder) for folder in below or [])
-    with shown_progress(quiet=quiet) as progress:
+    folders = tuple(absolute_path(folder) for folder in below or [])
+    with show_progress(quiet=quiet) as progress:
         found = measure(library_folder(library), [str(song) for song in songs], folders, film, progress)
     if as_json:
         print_json({"films": found})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-_OURS, _OTHERS, _FOCUS = "#b4431f", "#4a5560", "#9aa5b1"
+_ATTUNE_COLOR, _OTHER_COLOR, _FOCUS_COLOR = "#b4431f", "#4a5560", "#9aa5b1"
 
 
 def plot_systems(document: dict[str, Any], file: Path) -> None:
@@ -14,12 +14,12 @@ def plot_systems(document: dict[str, Any], file: Path) -> None:
 
     figure = Figure(figsize=(12, 4.8), layout="constrained")
     pairs, trade = figure.subplots(1, 2, width_ratios=(3, 2))
-    _accuracies(pairs, document["out_of_fold"])
-    _trade_off(trade, document["trade_off"])
+    _plot_accuracies(pairs, document["out_of_fold"])
+    _plot_trade_off(trade, document["trade_off"])
     figure.savefig(file, dpi=120)
 
 
-def _accuracies(axes: Any, section: dict[str, Any]) -> None:
+def _plot_accuracies(axes: Any, section: dict[str, Any]) -> None:
     rows = section["systems"]
     focus = section["protocol"]["focus"]
     drawn = [("accuracy", "all pairs", 0.12, "o")]
@@ -34,11 +34,11 @@ def _accuracies(axes: Any, section: dict[str, Any]) -> None:
                 xerr=[[found["value"] - found["low"]], [found["high"] - found["value"]]],
                 marker=marker,
                 capsize=3,
-                color=_OURS
+                color=_ATTUNE_COLOR
                 if row["system"].startswith("Attune")
-                else _OTHERS
+                else _OTHER_COLOR
                 if name == "accuracy"
-                else _FOCUS,
+                else _FOCUS_COLOR,
                 label=label if place == 0 else None,
             )
     axes.axvline(0.5, color="#cccccc", linewidth=1, zorder=0)
@@ -50,8 +50,8 @@ def _accuracies(axes: Any, section: dict[str, Any]) -> None:
     axes.legend(loc="lower right", frameon=False)
 
 
-def _trade_off(axes: Any, points: list[dict[str, float]]) -> None:
-    axes.plot([one["coverage"] for one in points], [one["p@10"] for one in points], "o-", color=_OURS)
+def _plot_trade_off(axes: Any, points: list[dict[str, float]]) -> None:
+    axes.plot([one["coverage"] for one in points], [one["p@10"] for one in points], "o-", color=_ATTUNE_COLOR)
     for one in points:
         axes.annotate(
             f"{one['hub lift']:.0f}",

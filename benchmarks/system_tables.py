@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attune.core.terminal import out
+from attune.core.console import stdout_console
 
 _Column = tuple[str, Callable[[dict[str, Any]], str]]
 
 
 def print_systems(document: dict[str, Any]) -> None:
     """Print the comparison's JSON document: pairs, retrieval both ways, spaces and costs."""
-    console = out()
+    console = stdout_console()
     for name in ("out_of_fold", "test"):
         if name not in document:
             continue
@@ -30,11 +30,11 @@ def print_systems(document: dict[str, Any]) -> None:
         _print("correspondence", rows, _PAIRS)
         _print("points ahead", rows, _LEADS)
         for way in ("music to image", "image to music"):
-            _print(way, rows, _retrieval(way))
+            _print(way, rows, _retrieval_columns(way))
         _print("representation and cost", rows, _COSTS)
     _print("raw inputs, linear probe", [{"system": k} | v for k, v in document["raw"].items()], _RAW)
-    _print("trade-off, music to image", document["trade_off"], _TRADE)
-    _print_worst(document["worst_pairs"])
+    _print("trade-off, music to image", document["trade_off"], _TRADE_OFF)
+    _print_worst_pairs(document["worst_pairs"])
 
 
 def _print(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[_Column]) -> None:
@@ -47,12 +47,12 @@ def _print(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[_Column
     for row in rows:
         label = row["system"] if "system" in row else f"full above quantile {row['image_full']:.2f}"
         table.add_row(label, *(cell(row) for _, cell in columns))
-    out().print()
-    out().print(table)
+    stdout_console().print()
+    stdout_console().print(table)
 
 
-def _print_worst(pairs: Sequence[dict[str, Any]]) -> None:
-    console = out()
+def _print_worst_pairs(pairs: Sequence[dict[str, Any]]) -> None:
+    console = stdout_console()
     console.print("\nAttune's ten worst pairs, out of fold", style="bold")
     for one in pairs:
         truth = "true" if one["corresponds"] else "false"
@@ -62,7 +62,7 @@ def _print_worst(pairs: Sequence[dict[str, Any]]) -> None:
         )
 
 
-def _figure(name: str, digits: int = 3) -> Callable[[dict[str, Any]], str]:
+def _figure_formatter(name: str, digits: int = 3) -> Callable[[dict[str, Any]], str]:
     def cell(row: dict[str, Any]) -> str:
         value = row.get("figures", row).get(name)
         return "–" if value is None else f"{value:.{digits}f}"
@@ -70,7 +70,7 @@ def _figure(name: str, digits: int = 3) -> Callable[[dict[str, Any]], str]:
     return cell
 
 
-def _interval(name: str) -> Callable[[dict[str, Any]], str]:
+def _interval_formatter(name: str) -> Callable[[dict[str, Any]], str]:
     def cell(row: dict[str, Any]) -> str:
         found = row[name]
         return f"{found['value']:.3f} ({found['low']:.3f}–{found['high']:.3f})"
@@ -78,7 +78,7 @@ def _interval(name: str) -> Callable[[dict[str, Any]], str]:
     return cell
 
 
-def _lead(name: str) -> Callable[[dict[str, Any]], str]:
+def _lead_formatter(name: str) -> Callable[[dict[str, Any]], str]:
     def cell(row: dict[str, Any]) -> str:
         if name not in row:
             return "–"
@@ -88,35 +88,38 @@ def _lead(name: str) -> Callable[[dict[str, Any]], str]:
     return cell
 
 
-def _retrieval(way: str) -> list[_Column]:
+def _retrieval_columns(way: str) -> list[_Column]:
     wanted = ("p@1", "p@10", "mrr", "ndcg@10", "coverage", "hub lift")
-    return [(name, _figure(f"{way} {name}", 1 if name == "hub lift" else 3)) for name in wanted]
+    return [(name, _figure_formatter(f"{way} {name}", 1 if name == "hub lift" else 3)) for name in wanted]
 
 
 _PAIRS: list[_Column] = [
-    ("accuracy (95 %)", _interval("accuracy")),
-    ("focus (95 %)", _interval("focus")),
-    ("AUC", _figure("auc")),
-    ("ECE", _figure("ece")),
+    ("accuracy (95 %)", _interval_formatter("accuracy")),
+    ("focus (95 %)", _interval_formatter("focus")),
+    ("AUC", _figure_formatter("auc")),
+    ("ECE", _figure_formatter("ece")),
 ]
 _LEADS: list[_Column] = [
-    ("Attune ahead", _lead("behind")),
-    ("in focus", _lead("behind_focus")),
-    ("accurate ahead", _lead("behind_accurate")),
-    ("in focus", _lead("behind_accurate_focus")),
+    ("Attune ahead", _lead_formatter("behind")),
+    ("in focus", _lead_formatter("behind_focus")),
+    ("accurate ahead", _lead_formatter("behind_accurate")),
+    ("in focus", _lead_formatter("behind_accurate_focus")),
 ]
 _COSTS: list[_Column] = [
-    ("Spearman", _figure("spearman")),
-    ("inside polarity", _figure("spearman within")),
-    ("image probe", _figure("image probe")),
-    ("music probe", _figure("music probe")),
+    ("Spearman", _figure_formatter("spearman")),
+    ("inside polarity", _figure_formatter("spearman within")),
+    ("image probe", _figure_formatter("image probe")),
+    ("music probe", _figure_formatter("music probe")),
     ("parameters", lambda row: f"{row['parameters']:,}"),
     ("training s", lambda row: f"{row['fit_s']:.1f}"),
     ("µs a pair", lambda row: f"{1000 * row['pair_ms']:.2f}"),
 ]
-_RAW: list[_Column] = [("accuracy", _figure("accuracy")), ("balanced", _figure("balanced"))]
-_TRADE: list[_Column] = [
-    ("p@10", _figure("p@10")),
-    ("coverage", _figure("coverage")),
-    ("hub lift", _figure("hub lift", 1)),
+_RAW: list[_Column] = [
+    ("accuracy", _figure_formatter("accuracy")),
+    ("balanced", _figure_formatter("balanced")),
+]
+_TRADE_OFF: list[_Column] = [
+    ("p@10", _figure_formatter("p@10")),
+    ("coverage", _figure_formatter("coverage")),
+    ("hub lift", _figure_formatter("hub lift", 1)),
 ]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from attune.training.comparison import Standing
-    from attune.training.manifest import Row
-    from attune.training.systems.system import Material
+    from attune.training.comparison import SystemResult
+    from attune.training.manifest import LabelledRow
+    from attune.training.systems.base import LabelledFeatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +24,28 @@ class WorstPair:
     corresponds: bool
 
 
-def worst_pairs(of: Standing, images: Material, music: Material, count: int = 10) -> list[WorstPair]:
+def find_worst_pairs(
+    system_result: SystemResult, images: LabelledFeatures, music: LabelledFeatures, count: int = 10
+) -> list[WorstPair]:
     """Return the pairs of the first fold seed that were judged worst, out of fold.
 
     Half are true pairs that were denied, half false ones that were asserted; no file comes twice in a half.
     """
     found: list[WorstPair] = []
     for truth in (True, False):
-        taken: set[str] = set()
-        for seen, heard, probability in _wrong(of, images, music, truth):
-            if len(taken) // 2 == count // 2:
+        used_names: set[str] = set()
+        for image_row, music_row, probability in _iter_worst_pairs(system_result, images, music, truth):
+            if len(used_names) // 2 == count // 2:
                 break
-            if _name(seen) in taken or _name(heard) in taken:
+            if _format_name(image_row) in used_names or _format_name(music_row) in used_names:
                 continue
-            taken |= {_name(seen), _name(heard)}
+            used_names |= {_format_name(image_row), _format_name(music_row)}
             found.append(
                 WorstPair(
-                    _name(seen),
-                    str(seen.polarity),
-                    _name(heard),
-                    str(heard.polarity),
+                    _format_name(image_row),
+                    str(image_row.polarity),
+                    _format_name(music_row),
+                    str(music_row.polarity),
                     round(probability, 3),
                     truth,
                 )
@@ -51,22 +53,27 @@ def worst_pairs(of: Standing, images: Material, music: Material, count: int = 10
     return found
 
 
-def _wrong(of: Standing, images: Material, music: Material, truth: bool) -> Iterator[tuple[Row, Row, float]]:
+def _iter_worst_pairs(
+    system_result: SystemResult, images: LabelledFeatures, music: LabelledFeatures, truth: bool
+) -> Iterator[tuple[LabelledRow, LabelledRow, float]]:
     """Yield the pairs of one truth from the worst judged on."""
     import numpy as np
 
     pairs = []
-    for one, told in zip(of.results[0], of.told[0], strict=True):
-        felt, heard = images.targets.polarity[one.images], music.targets.polarity[one.music]
-        labelled = (felt[:, None] >= 0) & (heard[None] >= 0)
-        rows, columns = np.nonzero(labelled & ((felt[:, None] == heard[None]) == truth))
-        pairs.append(np.stack([one.images[rows], one.music[columns], told[rows, columns]], axis=1))
+    for one, probabilities in zip(system_result.results[0], system_result.probabilities[0], strict=True):
+        image_polarity, music_polarity = (
+            images.targets.polarity[one.images],
+            music.targets.polarity[one.music],
+        )
+        labelled = (image_polarity[:, None] >= 0) & (music_polarity[None] >= 0)
+        rows, columns = np.nonzero(labelled & ((image_polarity[:, None] == music_polarity[None]) == truth))
+        pairs.append(np.stack([one.images[rows], one.music[columns], probabilities[rows, columns]], axis=1))
     gathered = np.concatenate(pairs)
     order = np.argsort(gathered[:, 2] if truth else -gathered[:, 2], kind="stable")
     for image, piece, probability in gathered[order]:
         yield images.rows[int(image)], music.rows[int(piece)], float(probability)
 
 
-def _name(row: Row) -> str:
-    told = f" ({row.label})" if row.label else ""
-    return f"{row.set}/{row.path.name}{told}"
+def _format_name(row: LabelledRow) -> str:
+    label = f" ({row.label})" if row.label else ""
+    return f"{row.set}/{row.path.name}{label}"

@@ -63,7 +63,7 @@ class MediaError(AttuneError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return with_reason(self.path, self.reason)
+        return format_reason(self.path, self.reason)
 
 
 class UnsupportedMedia(MediaError):  # noqa: N818 - reads as what it is
@@ -78,7 +78,7 @@ class UnreachableMedia(MediaError):  # noqa: N818
     """The file could not be read this time, for a reason that may be gone the next: it is tried again."""
 
 
-def printable(path: str | os.PathLike[str]) -> str:
+def escape_path(path: str | os.PathLike[str]) -> str:
     """Return a path as text that is safe to print: undecodable bytes and control characters are escaped.
 
     Args:
@@ -87,15 +87,15 @@ def printable(path: str | os.PathLike[str]) -> str:
     Returns:
         Text without control characters and without lone surrogates.
     """
-    return printable_text(os.fsencode(path).decode("utf-8", "backslashreplace"))
+    return escape_text(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
-def with_reason(path: str | os.PathLike[str], reason: str) -> str:
+def format_reason(path: str | os.PathLike[str], reason: str) -> str:
     """Return how a person is told why a file cannot be used."""
-    return f"{printable(path)}: {printable_text(reason)}"
+    return f"{escape_path(path)}: {escape_text(reason)}"
 
 
-def printable_text(text: str) -> str:
+def escape_text(text: str) -> str:
     """Return any text, a tag for example, without control characters and lone surrogates: escaped."""
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(

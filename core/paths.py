@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
-def absolute(path: str | os.PathLike[str]) -> str:
+def absolute_path(path: str | os.PathLike[str]) -> str:
     """Return the absolute, normalised path; symbolic links stay as they are."""
     return os.path.abspath(os.fspath(path))  # noqa: PTH100 - pathlib resolves links or keeps `..`
 

@@ -1,7 +1,7 @@
 """The frozen, general networks that turn pixels and samples into features.
 
 A network names the backbones that it was trained on: one of those below, which lie beside the shipped
-networks, or one of its own, which lies in the network's folder (`embedding.card`).
+networks, or one of its own, which lies in the network's folder (`attune.embedding.network_config`).
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import ArtefactError
-from attune.embedding.logmel import PATCH_SECONDS, logmel, patches
-from attune.embedding.media import Kind
-from attune.embedding.session import Device, Session
-from attune.embedding.view import WHOLE, View
+from attune.embedding.image_geometry import DEFAULT_VIEW, View
+from attune.embedding.logmel import PATCH_SECONDS, compute_logmel, split_patches
+from attune.embedding.media_files import Kind
+from attune.embedding.onnx_session import Device, OnnxSession
 
 WEIGHTS = Path(__file__).parent / "weights"
 
 PATCH_S = PATCH_SECONDS  # one row of music features: 187 frames, 256 samples apart, at 16 kHz
 
-Listening = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""From samples (mono, 16 kHz) to the rows of a music backbone: `moments_of`, or what equals it."""
+MusicFrontend = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""From samples (mono, 16 kHz) to the rows of a music backbone: `compute_patches`, or what equals it."""
 
 # Rows a run: on a CPU activations of more leave the cache, a GPU wants many at once.
-_BATCH: Mapping[Device, int] = {"cpu": 16, "cuda": 128}
+_BATCH_SIZES: Mapping[Device, int] = {"cpu": 16, "cuda": 128}
 
 
 @dataclass(frozen=True, slots=True)
-class Colours:
+class ColorNormalization:
     """How pixels in [0, 1] are standardised, channel by channel, before a graph sees them.
 
     Attributes:
@@ -61,7 +61,7 @@ class Backbone:
         licence: SPDX identifier; the full record of the shipped ones is in NOTICE.md.
         view: The square that a picture becomes; means nothing for music.
         colours: How its colours are standardised; None: the graph takes them as they are.
-        harmony: Of music: whether moments come with what the notes say (`embedding.harmony`).
+        harmony: Of music: whether patches come with `attune.embedding.harmonic_features`.
     """
 
     name: str
@@ -70,8 +70,8 @@ class Backbone:
     sha256: str
     width: int
     licence: str
-    view: View = WHOLE
-    colours: Colours | None = None
+    view: View = DEFAULT_VIEW
+    colours: ColorNormalization | None = None
     harmony: bool = False
 
     @property
@@ -114,13 +114,15 @@ MUSICNN_HARMONY = Backbone(
     licence="ISC AND Apache-2.0",
     harmony=True,
 )
-BACKBONES: dict[Kind, Backbone] = {"image": EFFICIENTNET_LITE0, "music": MUSICNN_MSD}
+DEFAULT_BACKBONES: dict[Kind, Backbone] = {"image": EFFICIENTNET_LITE0, "music": MUSICNN_MSD}
 """Those of the network `attune`, and of every network that brings none of its own."""
 
-ACCURATE: dict[Kind, Backbone] = {"image": EFFICIENTNET_LITE2_FACES, "music": MUSICNN_HARMONY}
+ACCURATE_BACKBONES: dict[Kind, Backbone] = {"image": EFFICIENTNET_LITE2_FACES, "music": MUSICNN_HARMONY}
 """Those of the network `accurate`: dearer, and worth it."""
 
-SHIPPED: Mapping[str, Backbone] = {one.name: one for one in (*BACKBONES.values(), *ACCURATE.values())}
+SHIPPED_BACKBONES: Mapping[str, Backbone] = {
+    one.name: one for one in (*DEFAULT_BACKBONES.values(), *ACCURATE_BACKBONES.values())
+}
 """All that any network may name."""
 
 
@@ -137,7 +139,7 @@ class Backbones:
         self._backbones = backbones
         self._threads = threads
         self._device = device
-        self._sessions: dict[Kind, Session] = {}
+        self._sessions: dict[Kind, OnnxSession] = {}
 
     @property
     def view(self) -> View:
@@ -145,9 +147,9 @@ class Backbones:
         return self._backbones["image"].view
 
     @property
-    def listening(self) -> Listening:
+    def music_frontend(self) -> MusicFrontend:
         """What makes the rows of music."""
-        return listening(self._backbones["music"])
+        return choose_music_frontend(self._backbones["music"])
 
     def features(self, kind: Kind, rows: NDArray[Any]) -> NDArray[np.float16]:
         """Return the features of prepared rows: pictures, or moments of music.
@@ -158,7 +160,7 @@ class Backbones:
         Args:
             kind: What they are.
             rows: Pixels, uint8 (n, side, side, 3), read as the backbone's `view` says; or moments, float32
-                (n, 187, 96), made by `listening`.
+                (n, 187, 96), made by `choose_music_frontend`.
 
         Returns:
             float16, shape (n, width); a moment lasts `PATCH_S` seconds.
@@ -167,7 +169,7 @@ class Backbones:
             ArtefactError: The weights are missing, damaged, or not what their description says.
             NoDevice: The device cannot be used.
         """
-        step = _BATCH[self._device]
+        step = _BATCH_SIZES[self._device]
         return np.concatenate(
             [self._run(kind, rows[first : first + step]) for first in range(0, len(rows), step)]
         )
@@ -175,9 +177,9 @@ class Backbones:
     def _run(self, kind: Kind, rows: NDArray[Any]) -> NDArray[np.float16]:
         backbone = self._backbones[kind]
         if kind not in self._sessions:
-            self._sessions[kind] = Session(backbone.path, backbone.sha256, self._threads, self._device)
-        given = prepared(rows, backbone.colours) if kind == "image" else rows
-        (features,) = self._sessions[kind].run(given, "features")
+            self._sessions[kind] = OnnxSession(backbone.path, backbone.sha256, self._threads, self._device)
+        inputs = normalize_pixels(rows, backbone.colours) if kind == "image" else rows
+        (features,) = self._sessions[kind].run(inputs, "features")
         if features.shape[1:] != (backbone.width,):
             raise ArtefactError(
                 f"{backbone.path}: gives features of shape {features.shape[1:]}, not ({backbone.width},)"
@@ -186,24 +188,26 @@ class Backbones:
         return np.clip(features, -limit, limit).astype(np.float16)
 
 
-def listening(backbone: Backbone) -> Listening:
+def choose_music_frontend(backbone: Backbone) -> MusicFrontend:
     """Return what makes a music backbone's rows of samples."""
-    return moments_and_harmony if backbone.harmony else moments_of
+    return compute_patches_with_harmony if backbone.harmony else compute_patches
 
 
-def moments_and_harmony(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def compute_patches_with_harmony(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return moments of samples with the recording's harmony beside each, float32 (n, 188, 96)."""
-    from attune.embedding.harmony import beside
+    from attune.embedding.harmonic_features import append_harmonic_features
 
-    return beside(moments_of(samples), samples)
+    return append_harmonic_features(compute_patches(samples), samples)
 
 
-def moments_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def compute_patches(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what a music backbone reads of samples (mono, 16 kHz): float32 (n, 187, 96)."""
-    return patches(logmel(samples))
+    return split_patches(compute_logmel(samples))
 
 
-def prepared(pixels: NDArray[np.uint8], colours: Colours | None) -> NDArray[np.uint8] | NDArray[np.float32]:
+def normalize_pixels(
+    pixels: NDArray[np.uint8], colours: ColorNormalization | None
+) -> NDArray[np.uint8] | NDArray[np.float32]:
     """Return pixels (n, side, side, 3) as a graph takes them: see `Backbone`."""
     if colours is None:
         return pixels

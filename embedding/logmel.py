@@ -26,7 +26,7 @@ _BLOCK_FRAMES = 1024
 """Frames transformed at a time: some 15 MB of intermediate results, whatever the length of the song."""
 
 
-def logmel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def compute_logmel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Compute the log-mel spectrogram of a recording.
 
     Args:
@@ -45,15 +45,15 @@ def logmel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     for first in range(0, len(result), _BLOCK_FRAMES):
         block = result[first : first + _BLOCK_FRAMES]
         start = first * HOP - WINDOW // 2
-        stretch = _stretch(samples, start, start + (len(block) - 1) * HOP + WINDOW)
+        stretch = _slice_mirrored(samples, start, start + (len(block) - 1) * HOP + WINDOW)
         frames = np.lib.stride_tricks.sliding_window_view(stretch, WINDOW)[::HOP]
-        spectrum = np.fft.rfft(frames * _window())
+        spectrum = np.fft.rfft(frames * _hann_window())
         power = spectrum.real**2 + spectrum.imag**2
-        block[:] = np.log10(power @ _filters() * np.float32(10_000) + np.float32(1))
+        block[:] = np.log10(power @ _mel_filters() * np.float32(10_000) + np.float32(1))
     return result
 
 
-def _stretch(samples: NDArray[np.float32], start: int, stop: int) -> NDArray[np.float32]:
+def _slice_mirrored(samples: NDArray[np.float32], start: int, stop: int) -> NDArray[np.float32]:
     """Return samples `start` to `stop`, mirrored at the ends of the recording, without a padded copy."""
     if start >= 0 and stop <= len(samples):
         return samples[start:stop]
@@ -62,7 +62,7 @@ def _stretch(samples: NDArray[np.float32], start: int, stop: int) -> NDArray[np.
     return mirrored
 
 
-def patches(spectrogram: NDArray[np.float32]) -> NDArray[np.float32]:
+def split_patches(spectrogram: NDArray[np.float32]) -> NDArray[np.float32]:
     """Cut a spectrogram into moments, one after the other.
 
     What is left over at the end is dropped. A recording shorter than one moment is repeated until it fills
@@ -81,12 +81,12 @@ def patches(spectrogram: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @cache
-def _window() -> NDArray[np.float32]:
+def _hann_window() -> NDArray[np.float32]:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
 
 
 @cache
-def _filters() -> NDArray[np.float32]:
+def _mel_filters() -> NDArray[np.float32]:
     """Return float32 `(257, 96)`: triangles on Slaney's mel scale, each of unit area over hertz."""
     edges = _mel_to_hertz(np.linspace(0.0, _hertz_to_mel(SAMPLE_RATE / 2), BANDS + 2))
     bins = np.linspace(0.0, SAMPLE_RATE / 2, WINDOW // 2 + 1)[:, None]

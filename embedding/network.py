@@ -12,15 +12,22 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.artefacts import written_aside
+from attune.core.atomic_files import atomic_write
 from attune.core.errors import ArtefactError, UsageError
 from attune.embedding.backbones import WEIGHTS
-from attune.embedding.card import CARD, TOWERS, is_shipped, read_backbones, read_calibration, read_card
-from attune.embedding.media import Kind
-from attune.embedding.session import Session
+from attune.embedding.media_files import Kind
+from attune.embedding.network_config import (
+    CONFIG_FILE,
+    TOWER_FILES,
+    is_shipped,
+    read_backbones,
+    read_calibration,
+    read_network_config,
+)
+from attune.embedding.onnx_session import OnnxSession
 
-DIM = 128
-SHIPPED = "attune"
+EMBEDDING_DIM = 128
+DEFAULT_NETWORK = "attune"
 _FIGURES = "figures.json"
 Polarity = Literal["positive", "neutral", "negative"]
 POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
@@ -45,7 +52,7 @@ class Affect:
     negative: float
 
     @classmethod
-    def of(cls, row: NDArray[np.float32]) -> Affect:
+    def from_row(cls, row: NDArray[np.float32]) -> Affect:
         """Read a row (5,) of a network's `affect` output."""
         return cls(*(float(value) for value in row))
 
@@ -59,7 +66,7 @@ class Affect:
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class NetworkEmbeddings:
     """What the network says of n feature vectors.
 
     Attributes:
@@ -88,14 +95,14 @@ class Network:
     def __init__(self, folder: Path, source: str) -> None:
         self.folder = folder
         self.source = source
-        self.card = read_card(folder)
+        self.card = read_network_config(folder)
         self._slope, self._intercept = read_calibration(folder, self.card)
         self.backbones = read_backbones(folder, self.card)
 
     @cached_property
     def id(self) -> str:
         """Hash of weights, its own backbones' too, and calibration: 16 hexadecimal digits."""
-        parts = [self.card["sha256"][file] for file in TOWERS.values()]
+        parts = [self.card["sha256"][file] for file in TOWER_FILES.values()]
         parts += [repr(self._slope), repr(self._intercept)]
         parts += [one.sha256 for one in self.backbones.values() if not is_shipped(one)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
@@ -112,7 +119,7 @@ class Network:
             ArtefactError: The folder cannot be written.
         """
         try:
-            with written_aside(self.folder / _FIGURES) as aside:
+            with atomic_write(self.folder / _FIGURES) as aside:
                 aside.write_text(json.dumps({"network": self.id} | report, indent=1) + "\n")
         except OSError as error:
             raise ArtefactError(f"{self.folder}: cannot be written ({error.strerror})") from error
@@ -126,7 +133,7 @@ class Network:
             return None  # none were stored, or they are damaged
         return figures if figures.get("network") == self.id else None
 
-    def embed(self, kind: Kind, features: NDArray[np.floating[Any]]) -> Embedded:
+    def embed(self, kind: Kind, features: NDArray[np.floating[Any]]) -> NetworkEmbeddings:
         """Project features to the affective space.
 
         Args:
@@ -143,7 +150,7 @@ class Network:
         vectors, affect = session.run(features.astype(np.float32), "embedding", "affect")
         if not (np.isfinite(vectors).all() and np.isfinite(affect).all()):
             raise ArtefactError(f"{self.folder}: the network says what is not a number; train it again")
-        return Embedded(vectors, affect)
+        return NetworkEmbeddings(vectors, affect)
 
     def probability(self, inner: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Return the correspondence probability of inner products: monotone, in [0, 1]."""
@@ -151,23 +158,23 @@ class Network:
         return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)))
 
     @cached_property
-    def _image(self) -> Session:
-        return self._tower("image")
+    def _image(self) -> OnnxSession:
+        return self._open_tower("image")
 
     @cached_property
-    def _music(self) -> Session:
-        return self._tower("music")
+    def _music(self) -> OnnxSession:
+        return self._open_tower("music")
 
-    def _tower(self, kind: Kind) -> Session:
-        path, width = self.folder / TOWERS[kind], self.backbones[kind].width
-        session = Session(path, self.card["sha256"][path.name])
+    def _open_tower(self, kind: Kind) -> OnnxSession:
+        path, width = self.folder / TOWER_FILES[kind], self.backbones[kind].width
+        session = OnnxSession(path, self.card["sha256"][path.name])
         if session.width != width:
             raise ArtefactError(f"{path}: takes {session.width} features, not {width}")
-        session.require({"embedding": DIM, "affect": 2 + len(POLARITIES)})
+        session.require({"embedding": EMBEDDING_DIM, "affect": 2 + len(POLARITIES)})
         return session
 
 
-def open_network(source: str = SHIPPED) -> Network:
+def open_network(source: str = DEFAULT_NETWORK) -> Network:
     """Open a shipped network by its name, or any other by its folder.
 
     Raises:
@@ -188,5 +195,5 @@ def open_network(source: str = SHIPPED) -> Network:
 
 def shipped_names() -> list[str]:
     """Return the names of the shipped networks, the first the one that is used where none is named."""
-    found = {path.parent.name for path in WEIGHTS.glob(f"*/{CARD}")}
-    return [SHIPPED, *sorted(found - {SHIPPED})]
+    found = {path.parent.name for path in WEIGHTS.glob(f"*/{CONFIG_FILE}")}
+    return [DEFAULT_NETWORK, *sorted(found - {DEFAULT_NETWORK})]

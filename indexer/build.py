@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from attune.core.errors import LibraryError, MediaError, UsageError, printable
-from attune.core.interrupts import interrupts_deferred
-from attune.core.paths import absolute
+from attune.core.errors import LibraryError, MediaError, UsageError, escape_path
+from attune.core.paths import absolute_path
 from attune.core.progress import Progress
-from attune.embedding.backbones import BACKBONES, Backbone
-from attune.embedding.extraction import Extracted
-from attune.embedding.media import Kind
+from attune.core.signals import defer_interrupts
+from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone
+from attune.embedding.decode_pool import ExtractionJob, FeatureExtractor, extract_all
+from attune.embedding.feature_extraction import FileFeatures
+from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
-from attune.embedding.workers import Job, Reader, extract_all
-from attune.indexer import catalogue, changes, kept
-from attune.indexer.dates import date_pictures
-from attune.indexer.locks import writing
-from attune.indexer.plan import Plan, compare
-from attune.indexer.publish import generation_folder, publish
-from attune.indexer.records import Generation, Root, Skipped
+from attune.indexer import catalogue, catalogue_updates, stored_features
+from attune.indexer.batch_writer import BatchWriter, reader_version, reader_version_with_limits
+from attune.indexer.build_diff import BuildDiff, compare
+from attune.indexer.date_backfill import backfill_capture_dates
+from attune.indexer.generations import generation_folder, publish
+from attune.indexer.locks import acquire_write_lock
+from attune.indexer.migrate import has_catalogue, open_catalogue, upgrade
+from attune.indexer.records import Generation, Root, SkippedFile
 from attune.indexer.scan import Candidate, scan
-from attune.indexer.schema import has_catalogue, open_catalogue, upgrade
-from attune.indexer.skips import read_known_skips
-from attune.indexer.writer import BatchWriter, reader_version, reader_within_limits
+from attune.indexer.skipped_files import read_known_skips
 
 if TYPE_CHECKING:
     from attune.core.settings import Settings
@@ -40,7 +40,7 @@ _BATCH_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class BuildRequest:
     """What a build is asked to do.
 
     Attributes:
@@ -61,7 +61,7 @@ class Request:
 
 
 @dataclass(slots=True)
-class Report:
+class BuildReport:
     """What a build did.
 
     Attributes:
@@ -86,14 +86,18 @@ class Report:
     removed: int = 0
     unchanged: int = 0
     re_embedded: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
+    skipped: list[SkippedFile] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     generation: Generation | None = None
 
 
 def build(
-    request: Request, network: Network, settings: Settings, progress: Progress, reader: Reader | None = None
-) -> Report:
+    request: BuildRequest,
+    network: Network,
+    settings: Settings,
+    progress: Progress,
+    reader: FeatureExtractor | None = None,
+) -> BuildReport:
     """Bring a library up to date and publish it.
 
     Work is committed in batches under a generation that no reader sees yet. Whatever ends the build
@@ -110,9 +114,9 @@ def build(
         UsageError: A path does not exist, or there is none to refresh.
         LibraryError: The library cannot be written, or somebody else is writing it.
     """
-    refuse_wrong_paths(request)
+    check_paths(request)
     try:
-        with writing(request.library):
+        with acquire_write_lock(request.library):
             engine = catalogue.connect(request.library / catalogue.FILE, writable=True)
             try:
                 upgrade(engine, request.library)
@@ -126,47 +130,49 @@ def build(
 
 
 def plan_build(
-    request: Request, backbones: Mapping[Kind, Backbone] = BACKBONES, settings: Settings | None = None
-) -> Plan:
+    request: BuildRequest,
+    backbones: Mapping[Kind, Backbone] = DEFAULT_BACKBONES,
+    settings: Settings | None = None,
+) -> BuildDiff:
     """Say what a build with a network of these backbones would do, and write nothing.
 
     Raises:
         UsageError: A path does not exist, or there is none to refresh.
         LibraryError: The library cannot be read.
     """
-    refuse_wrong_paths(request)
+    check_paths(request)
     engine = open_catalogue(request.library)
     if engine is None:
-        return compare(scan(_roots_of(request, []), request.library), [], {}, backbones)
+        return compare(scan(_merge_roots(request, []), request.library), [], {}, backbones)
     try:
         with engine.connect() as connection:
-            roots = _roots_of(request, catalogue.read_roots(connection))
+            roots = _merge_roots(request, catalogue.read_roots(connection))
             before = catalogue.current_generation(connection)
-        return _plan(engine, request, roots, _after(before), backbones, settings)
+        return _compute_diff(engine, request, roots, _next_generation(before), backbones, settings)
     except DBAPIError as error:
         raise LibraryError(f"{request.library}: its catalogue cannot be read ({error.orig})") from error
     finally:
         engine.dispose()
 
 
-def refuse_wrong_paths(request: Request) -> None:
+def check_paths(request: BuildRequest) -> None:
     """Raise UsageError where a path does not exist, or there is none to refresh."""
     for path in request.paths:
         if not Path(path).exists():
-            raise UsageError(f"{printable(path)}: no such file or folder")
+            raise UsageError(f"{escape_path(path)}: no such file or folder")
     if not request.paths and not has_catalogue(request.library):
         raise UsageError("name a folder with photos or music: there is no library yet to refresh")
 
 
-def _after(before: Generation | None) -> int:
+def _next_generation(before: Generation | None) -> int:
     """Return the generation that a build writes."""
     return 1 if before is None else before.id + 1
 
 
-def _roots_of(request: Request, known: Sequence[Root]) -> list[Root]:
+def _merge_roots(request: BuildRequest, known: Sequence[Root]) -> list[Root]:
     """Return all roots to follow: the known ones and those of the request, with the request's wishes."""
     roots = {root.path: root for root in known}
-    for path in [absolute(path) for path in request.paths] or list(roots):
+    for path in [absolute_path(path) for path in request.paths] or list(roots):
         before = roots.get(path, Root(path))
         exclude = before.exclude if request.exclude is None else request.exclude
         roots[path] = Root(path, exclude, before.follow_links or request.follow_links)
@@ -174,35 +180,40 @@ def _roots_of(request: Request, known: Sequence[Root]) -> list[Root]:
 
 
 def _build(
-    engine: Engine, request: Request, network: Network, settings: Settings, progress: Progress, reader: Reader
-) -> Report:
+    engine: Engine,
+    request: BuildRequest,
+    network: Network,
+    settings: Settings,
+    progress: Progress,
+    reader: FeatureExtractor,
+) -> BuildReport:
     with engine.begin() as connection:
-        roots = _roots_of(request, catalogue.read_roots(connection))
+        roots = _merge_roots(request, catalogue.read_roots(connection))
         for root in roots:
-            changes.write_root(connection, root)
+            catalogue_updates.write_root(connection, root)
         before = catalogue.current_generation(connection)
-    pending = _after(before)
+    pending = _next_generation(before)
     writer = BatchWriter(engine, request.library, network, pending, settings)
 
     progress.start("looking for files", None)
-    plan = _plan(engine, request, roots, pending, network.backbones, settings)
+    diff = _compute_diff(engine, request, roots, pending, network.backbones, settings)
     progress.finish()
 
-    report = Report(unchanged=plan.unchanged, missing=plan.missing, removed=len(plan.gone))
-    writer.retire(plan)
-    to_read = plan.read if request.rebuild else _without_copies(plan, writer, progress, report)
-    _read(to_read, plan, writer, network, reader, settings, progress, report)
+    report = BuildReport(unchanged=diff.unchanged, missing=diff.missing, removed=len(diff.removed_ids))
+    writer.remove_missing(diff)
+    to_read = diff.read if request.rebuild else _copy_known_files(diff, writer, progress, report)
+    _read_files(to_read, diff, writer, network, reader, settings, progress, report)
     report.re_embedded, damaged = writer.re_embed(progress)
     if damaged:
         request = replace(request, rebuild=False, suspect=frozenset(damaged))
-        plan = _plan(engine, request, roots, pending, network.backbones, settings)
-        _read(plan.read, plan, writer, network, reader, settings, progress, report)
-    date_pictures(engine, pending, progress)
+        diff = _compute_diff(engine, request, roots, pending, network.backbones, settings)
+        _read_files(diff.read, diff, writer, network, reader, settings, progress, report)
+    backfill_capture_dates(engine, pending, progress)
     writer.complete()
 
     if before is None or _differs(engine, request.library, before, network, pending):
         progress.start("publishing", None)
-        with interrupts_deferred():
+        with defer_interrupts():
             publish(engine, request.library, pending, network)
         progress.finish()
     with engine.connect() as connection:
@@ -216,35 +227,45 @@ def _differs(engine: Engine, library: Path, before: Generation, network: Network
     if (before.network, before.network_source) != (network.id, network.source):
         return True
     with engine.connect() as connection:
-        return changes.has_changes(connection, pending) or not generation_folder(library, before.id).is_dir()
+        return (
+            catalogue_updates.has_changes(connection, pending)
+            or not generation_folder(library, before.id).is_dir()
+        )
 
 
-def _plan(
+def _compute_diff(
     engine: Engine,
-    request: Request,
+    request: BuildRequest,
     roots: Sequence[Root],
     pending: int,
     backbones: Mapping[Kind, Backbone],
     settings: Settings | None,
-) -> Plan:
+) -> BuildDiff:
     found = scan(roots, request.library)
     with engine.connect() as connection:
-        known = changes.read_known(connection, pending)
-        skips = read_known_skips(connection, (reader_version(), reader_within_limits(settings)))
-        plan = compare(found, known, skips, backbones, rebuild=request.rebuild, suspect=request.suspect)
-        if plan.other:
-            contents = {kind: kept.kept_contents(connection, one.id) for kind, one in backbones.items()}
-            plan.kept = {one for one, content in plan.other.items() if content in contents[one.kind]}
-        return plan
+        known = catalogue_updates.read_entries(connection, pending)
+        skips = read_known_skips(connection, (reader_version(), reader_version_with_limits(settings)))
+        diff = compare(found, known, skips, backbones, rebuild=request.rebuild, suspect=request.suspect)
+        if diff.other_backbone:
+            contents = {
+                kind: stored_features.read_kept_contents(connection, one.id)
+                for kind, one in backbones.items()
+            }
+            diff.kept = {one for one, content in diff.other_backbone.items() if content in contents[one.kind]}
+        return diff
 
 
-def _without_copies(plan: Plan, writer: BatchWriter, progress: Progress, report: Report) -> list[Candidate]:
+def _copy_known_files(
+    diff: BuildDiff, writer: BatchWriter, progress: Progress, report: BuildReport
+) -> list[Candidate]:
     """Write the files whose content is known already; return those that must be read."""
     rest: list[Candidate] = []
-    progress.start("looking for what is known", len(plan.read))
-    for some in catalogue.chunks(plan.read):
-        unknown = writer.copy_known(some, plan)
-        others = sum(one in plan.other for one in some) - sum(one in plan.other for one in unknown)
+    progress.start("looking for what is known", len(diff.read))
+    for some in catalogue.split_into_chunks(diff.read):
+        unknown = writer.copy_known(some, diff)
+        others = sum(one in diff.other_backbone for one in some) - sum(
+            one in diff.other_backbone for one in unknown
+        )
         report.kept += others
         report.moved += len(some) - len(unknown) - others
         rest += unknown
@@ -253,21 +274,21 @@ def _without_copies(plan: Plan, writer: BatchWriter, progress: Progress, report:
     return rest
 
 
-def _read(
+def _read_files(
     candidates: list[Candidate],
-    plan: Plan,
+    diff: BuildDiff,
     writer: BatchWriter,
     network: Network,
-    reader: Reader,
+    reader: FeatureExtractor,
     settings: Settings,
     progress: Progress,
-    report: Report,
+    report: BuildReport,
 ) -> None:
     """Read files in the workers and commit them batch by batch; also what is done when interrupted."""
-    unchanged = {candidate.stamp.path for candidate in plan.other}
+    unchanged = {candidate.stamp.path for candidate in diff.other_backbone}
     stamps = {candidate.stamp.path: candidate.stamp for candidate in candidates}
-    jobs = (Job(Path(candidate.stamp.path), candidate.kind) for candidate in candidates)
-    batch: list[Extracted | MediaError] = []
+    jobs = (ExtractionJob(Path(candidate.stamp.path), candidate.kind) for candidate in candidates)
+    batch: list[FileFeatures | MediaError] = []
     committed = time.monotonic()
     progress.start("reading files", len(candidates))
     try:
@@ -275,18 +296,18 @@ def _read(
             for outcome in outcomes:
                 batch.append(outcome)
                 progress.advance()
-                if isinstance(outcome, Extracted):
+                if isinstance(outcome, FileFeatures):
                     path = str(outcome.path)
-                    report.added += path not in plan.replaced
+                    report.added += path not in diff.replaced
                     report.read_again += path in unchanged
-                    report.changed += path in plan.replaced and path not in unchanged
+                    report.changed += path in diff.replaced and path not in unchanged
                 if len(batch) >= _BATCH or time.monotonic() - committed > _BATCH_S:
                     # Out of our hands before it is written: an interrupt here must not write it twice.
                     full, batch = batch, []
-                    with interrupts_deferred():
-                        writer.commit(full, stamps, plan.replaced)
+                    with defer_interrupts():
+                        writer.commit(full, stamps, diff.replaced)
                     committed = time.monotonic()
     finally:
-        with interrupts_deferred():
-            writer.commit(batch, stamps, plan.replaced)
+        with defer_interrupts():
+            writer.commit(batch, stamps, diff.replaced)
         progress.finish()

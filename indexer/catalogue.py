@@ -30,15 +30,15 @@ from sqlalchemy import (
 from sqlalchemy.pool import QueuePool
 
 from attune.core.errors import DamagedLibrary
-from attune.embedding.media import Kind
-from attune.embedding.network import DIM, Affect
-from attune.indexer.records import Generation, Item, Root, Skipped, Stamp
-from attune.indexer.tables import NO_DATE, embeddings, generations, items, roots, skipped, state
+from attune.embedding.media_files import Kind
+from attune.embedding.network import EMBEDDING_DIM, Affect
+from attune.indexer.catalogue_tables import NO_DATE, embeddings, generations, items, roots, skipped, state
+from attune.indexer.records import Generation, Item, Root, SkippedFile, Stamp
 
 FILE = "catalogue.db"
-_SIGNS = ("Could not decode", "no such table", "no such column", "unsupported file format")
+_DAMAGE_MESSAGES = ("Could not decode", "no such table", "no such column", "unsupported file format")
 _Key = TypeVar("_Key")
-_MANY = 500  # bound parameters of one statement; SQLite's floor is 999
+_MAX_PARAMETERS = 500  # bound parameters of one statement; SQLite's floor is 999
 
 
 def connect(path: Path, *, writable: bool) -> Engine:
@@ -73,7 +73,7 @@ def connect(path: Path, *, writable: bool) -> Engine:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.DatabaseError as error:
-            raise _explained(path.parent, error) from error
+            raise _translate_error(path.parent, error) from error
         connection.execute("PRAGMA synchronous = FULL")
 
     @event.listens_for(engine, "handle_error")
@@ -81,21 +81,21 @@ def connect(path: Path, *, writable: bool) -> Engine:
         error = context.original_exception
         if (
             isinstance(error, sqlite3.DatabaseError)
-            and (explained := _explained(path.parent, error)) != error
+            and (translated := _translate_error(path.parent, error)) != error
         ):
-            raise explained from error
+            raise translated from error
 
     return engine
 
 
-def _explained(library: Path, error: sqlite3.DatabaseError) -> Exception:
+def _translate_error(library: Path, error: sqlite3.DatabaseError) -> Exception:
     """Return what a person is told: SQLite has no class of its own for a broken file."""
-    if type(error) is sqlite3.DatabaseError or str(error).startswith(_SIGNS):
+    if type(error) is sqlite3.DatabaseError or str(error).startswith(_DAMAGE_MESSAGES):
         return DamagedLibrary(library, error)
     return error
 
 
-def seen_by(generation: int | BindParameter[int]) -> ColumnElement[bool]:
+def is_visible_in(generation: int | BindParameter[int]) -> ColumnElement[bool]:
     """Condition: the row belongs to that generation."""
     return (items.c.added <= generation) & or_(items.c.removed.is_(None), items.c.removed > generation)
 
@@ -103,7 +103,7 @@ def seen_by(generation: int | BindParameter[int]) -> ColumnElement[bool]:
 # Built once: what a query needs again and again costs more to build than to run.
 _NETWORK = bindparam("network", type_=String)
 _OF_NETWORK = (embeddings.c.item == items.c.id) & (embeddings.c.network == _NETWORK)
-_SEEN = seen_by(bindparam("generation", type_=Integer))
+_VISIBLE = is_visible_in(bindparam("generation", type_=Integer))
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _AFFECT = ("valence", "arousal", "positive", "neutral", "negative")
 _ITEM = select(
@@ -114,11 +114,11 @@ _ITEM = select(
 ).select_from(items.join(embeddings, _OF_NETWORK))
 _ITEMS = _ITEM.where(items.c.id.in_(_IDS))
 _ITEM_OF_STAMP = _ITEM.where(
-    _SEEN, *(getattr(items.c, name) == bindparam(name) for name in ("path", "size", "mtime_ns"))
+    _VISIBLE, *(getattr(items.c, name) == bindparam(name) for name in ("path", "size", "mtime_ns"))
 )
-_ITEM_OF_ID = _ITEM.where(_SEEN, items.c.id == bindparam("id"))
+_ITEM_OF_ID = _ITEM.where(_VISIBLE, items.c.id == bindparam("id"))
 _ITEM_OF_CONTENT = _ITEM.where(
-    _SEEN, items.c.content == bindparam("content"), items.c.kind == bindparam("kind")
+    _VISIBLE, items.c.content == bindparam("content"), items.c.kind == bindparam("kind")
 ).limit(1)
 _VECTORS = select(embeddings.c.item, embeddings.c.vector).where(
     embeddings.c.network == _NETWORK, embeddings.c.item.in_(_IDS)
@@ -137,28 +137,28 @@ def read_roots(connection: Connection) -> list[Root]:
     return [Root(os.fsdecode(path), tuple(json.loads(exclude)), links) for path, exclude, links in rows]
 
 
-def read_skipped(connection: Connection) -> list[Skipped]:
+def read_skipped(connection: Connection) -> list[SkippedFile]:
     """Return the files that could not be used, in path order."""
     rows = connection.execute(select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path))
-    return [Skipped(os.fsdecode(path), reason) for path, reason in rows]
+    return [SkippedFile(os.fsdecode(path), reason) for path, reason in rows]
 
 
 def read_ids(connection: Connection, generation: int, kind: Kind) -> NDArray[np.int64]:
     """Return the ids of a generation's items of one kind, ascending."""
-    query = select(items.c.id).where(seen_by(generation), items.c.kind == kind).order_by(items.c.id)
+    query = select(items.c.id).where(is_visible_in(generation), items.c.kind == kind).order_by(items.c.id)
     return np.fromiter(connection.execute(query).scalars(), np.int64)
 
 
 def read_ids_below(connection: Connection, generation: int, kind: Kind, folders: Sequence[str]) -> list[int]:
     """Return the ids of a generation's items of one kind in some absolute folders, ascending."""
-    inside: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     for folder in folders:
         prefix = os.fsencode(folder.rstrip(os.sep) + os.sep)
         # Bytes compare as they sort: all that begins with `a/` lies between it and `a0`, the byte after `/`.
         after = prefix[:-1] + bytes([prefix[-1] + 1])
-        inside.append((items.c.path >= prefix) & (items.c.path < after))
-        inside.append(items.c.path == os.fsencode(folder))
-    query = select(items.c.id).where(seen_by(generation), items.c.kind == kind, or_(*inside))
+        conditions.append((items.c.path >= prefix) & (items.c.path < after))
+        conditions.append(items.c.path == os.fsencode(folder))
+    query = select(items.c.id).where(is_visible_in(generation), items.c.kind == kind, or_(*conditions))
     return list(connection.execute(query.order_by(items.c.id)).scalars())
 
 
@@ -173,7 +173,7 @@ def read_ids_taken(
         first: ISO 8601, or a beginning of it: `2023`, `2023-07`.
         after: The same.
     """
-    query = select(items.c.id).where(seen_by(generation), items.c.taken != NO_DATE)
+    query = select(items.c.id).where(is_visible_in(generation), items.c.taken != NO_DATE)
     if first is not None:
         query = query.where(items.c.taken >= first)
     if after is not None:
@@ -184,7 +184,9 @@ def read_ids_taken(
 def read_paths(connection: Connection, generation: int, kind: Kind) -> Iterator[tuple[int, str]]:
     """Yield id and path of a generation's items of one kind, by id."""
     query = (
-        select(items.c.id, items.c.path).where(seen_by(generation), items.c.kind == kind).order_by(items.c.id)
+        select(items.c.id, items.c.path)
+        .where(is_visible_in(generation), items.c.kind == kind)
+        .order_by(items.c.id)
     )
     for item, path in connection.execute(query):
         yield item, os.fsdecode(path)
@@ -197,39 +199,39 @@ def read_vectors(connection: Connection, ids: Sequence[int], network: str) -> ND
         KeyError: An item has no embedding by that network.
     """
     found: dict[int, bytes] = {}
-    for some in chunks(ids):
+    for some in split_into_chunks(ids):
         rows = connection.execute(_VECTORS, {"network": network, "ids": some})
         found.update((row[0], row[1]) for row in rows)
     joined = b"".join(found[item] for item in ids)
-    return np.frombuffer(joined, "<f4").reshape(len(ids), DIM)
+    return np.frombuffer(joined, "<f4").reshape(len(ids), EMBEDDING_DIM)
 
 
 def read_items(connection: Connection, ids: Sequence[int], network: str) -> dict[int, Item]:
     """Return items by id, with their affect by that network."""
     found: dict[int, Item] = {}
-    for some in chunks(ids):
+    for some in split_into_chunks(ids):
         rows = connection.execute(_ITEMS, {"network": network, "ids": some})
-        found.update((row[0], _item(row)) for row in rows)
+        found.update((row[0], _make_item(row)) for row in rows)
     return found
 
 
 def find_id(connection: Connection, generation: int, item: int, network: str) -> Item | None:
     """Return an item of the generation by its id."""
     row = connection.execute(_ITEM_OF_ID, {"id": item, "generation": generation, "network": network}).first()
-    return None if row is None else _item(row)
+    return None if row is None else _make_item(row)
 
 
 def find_stamp(connection: Connection, generation: int, stamp: Stamp, network: str) -> Item | None:
     """Return the item that is this very file, unchanged."""
-    asked = {"path": os.fsencode(stamp.path), "size": stamp.size, "mtime_ns": stamp.mtime_ns}
-    seen = {"generation": generation, "network": network}
-    row = connection.execute(_ITEM_OF_STAMP, asked | seen).first()
-    return None if row is None else _item(row)
+    parameters = {"path": os.fsencode(stamp.path), "size": stamp.size, "mtime_ns": stamp.mtime_ns}
+    scope = {"generation": generation, "network": network}
+    row = connection.execute(_ITEM_OF_STAMP, parameters | scope).first()
+    return None if row is None else _make_item(row)
 
 
 def has_size(connection: Connection, generation: int, size: int) -> bool:
     """Say whether any file of the generation has that size in bytes."""
-    query = select(items.c.id).where(seen_by(generation), items.c.size == size).limit(1)
+    query = select(items.c.id).where(is_visible_in(generation), items.c.size == size).limit(1)
     return connection.execute(query).first() is not None
 
 
@@ -237,9 +239,9 @@ def find_copy(
     connection: Connection, generation: int, kind: Kind, content: bytes, network: str
 ) -> Item | None:
     """Return an item of the generation, of that kind and with that content."""
-    asked = {"kind": kind, "content": content, "generation": generation, "network": network}
-    row = connection.execute(_ITEM_OF_CONTENT, asked).first()
-    return None if row is None else _item(row)
+    parameters = {"kind": kind, "content": content, "generation": generation, "network": network}
+    row = connection.execute(_ITEM_OF_CONTENT, parameters).first()
+    return None if row is None else _make_item(row)
 
 
 def read_moments(connection: Connection, item: int, network: str) -> NDArray[np.float32] | None:
@@ -249,7 +251,7 @@ def read_moments(connection: Connection, item: int, network: str) -> NDArray[np.
     if blob is None:
         return None
     vectors = np.frombuffer(blob, "<f2").astype(np.float32)
-    return vectors.reshape(-1, DIM)
+    return vectors.reshape(-1, EMBEDDING_DIM)
 
 
 def read_affect(
@@ -259,33 +261,39 @@ def read_affect(
     query = (
         select(items.c.id, embeddings.c.valence, embeddings.c.arousal)
         .join(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
-        .where(seen_by(generation), items.c.kind == kind)
+        .where(is_visible_in(generation), items.c.kind == kind)
         .order_by(items.c.id)
     )
     table = np.array([tuple(row) for row in connection.execute(query)], np.float64).reshape(-1, 3)
     return table[:, 0].astype(np.int64), table[:, 1:]
 
 
-def _item(row: Row[Any]) -> Item:
-    of = row._mapping
+def _make_item(row: Row[Any]) -> Item:
+    columns = row._mapping
     return Item(
-        id=of["id"],
-        kind=of["kind"],
-        path=os.fsdecode(of["path"]),
-        affect=Affect(of["valence"], of["arousal"], of["positive"], of["neutral"], of["negative"]),
-        duration_s=of["duration_s"],
-        title=of["title"],
-        artist=of["artist"],
-        taken=of["taken"] or None,
-        feature_row=of["feature_row"],
-        feature_rows=of["feature_rows"],
-        features_crc=of["features_crc"],
-        width=of["width"],
-        height=of["height"],
+        id=columns["id"],
+        kind=columns["kind"],
+        path=os.fsdecode(columns["path"]),
+        affect=Affect(
+            columns["valence"],
+            columns["arousal"],
+            columns["positive"],
+            columns["neutral"],
+            columns["negative"],
+        ),
+        duration_s=columns["duration_s"],
+        title=columns["title"],
+        artist=columns["artist"],
+        taken=columns["taken"] or None,
+        feature_row=columns["feature_row"],
+        feature_rows=columns["feature_rows"],
+        features_crc=columns["features_crc"],
+        width=columns["width"],
+        height=columns["height"],
     )
 
 
-def chunks(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
+def split_into_chunks(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
     """Yield keys in runs that one statement can take."""
-    for first in range(0, len(keys), _MANY):
-        yield keys[first : first + _MANY]
+    for first in range(0, len(keys), _MAX_PARAMETERS):
+        yield keys[first : first + _MAX_PARAMETERS]

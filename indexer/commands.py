@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attune.core.options import (
+from attune.core.common_options import (
     DebugOption,
     DeviceOption,
     JsonOption,
@@ -20,9 +20,9 @@ from attune.core.options import (
 
 if TYPE_CHECKING:
     from attune.embedding.network import Network
-    from attune.indexer.build import Report
+    from attune.indexer.build import BuildReport
+    from attune.indexer.build_diff import BuildDiff
     from attune.indexer.library import Status
-    from attune.indexer.plan import Plan
     from attune.indexer.records import Generation
 
 app = typer.Typer()
@@ -53,31 +53,31 @@ def build_index(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Make a library of folders with photos and music, or bring it up to date."""
+    from attune.core.console import show_progress
     from attune.core.settings import load_settings
-    from attune.core.terminal import shown_progress
-    from attune.embedding.network import SHIPPED, open_network
-    from attune.embedding.session import choose_device
-    from attune.indexer.build import Request, build, plan_build, refuse_wrong_paths
-    from attune.indexer.library import lacking_features, published
-    from attune.indexer.schema import modernise
+    from attune.embedding.network import DEFAULT_NETWORK, open_network
+    from attune.embedding.onnx_session import choose_device
+    from attune.indexer.build import BuildRequest, build, check_paths, plan_build
+    from attune.indexer.library import count_missing_features, read_published_generation
+    from attune.indexer.migrate import upgrade_if_older
 
     folder = library_folder(library)
     names = tuple(str(path) for path in paths or [])
     globs = None if exclude is None else tuple(glob for glob in exclude if glob)
-    request = Request(folder, names, globs, follow_links, rebuild)
+    request = BuildRequest(folder, names, globs, follow_links, rebuild)
     chosen, why = choose_device(device)
     settings = load_settings(workers, chosen)
     if not dry_run:
-        modernise(folder)
-    before = published(folder)
-    opened = open_network(network or (SHIPPED if before is None else before.network_source))
+        upgrade_if_older(folder)
+    before = read_published_generation(folder)
+    opened = open_network(network or (DEFAULT_NETWORK if before is None else before.network_source))
     if dry_run:
-        _print_plan(plan_build(request, opened.backbones))
+        _print_diff(plan_build(request, opened.backbones))
         return
-    refuse_wrong_paths(request)
+    check_paths(request)
     if not quiet:
-        _print_reading(opened, lacking_features(folder, opened.backbones), f"{chosen}: {why}")
-    with shown_progress(quiet=quiet) as progress:
+        _print_backbones(opened, count_missing_features(folder, opened.backbones), f"{chosen}: {why}")
+    with show_progress(quiet=quiet) as progress:
         report = build(request, opened, settings, progress)
     if not quiet:
         _print_report(report, folder)
@@ -95,28 +95,28 @@ def status_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Say what the library holds and how good its network is."""
-    from attune.core.terminal import print_json
+    from attune.core.console import print_json
     from attune.indexer.library import read_status
 
     folder = library_folder(library)
     status = read_status(folder)
-    network_in_use = _network_in_use(status.generation, network)
+    network_in_use = _describe_network(status.generation, network)
     if as_json:
         print_json(_status_json(folder, status, *network_in_use, skipped=skipped))
     else:
         _print_status(folder, status, *network_in_use, skipped=skipped)
 
 
-def _network_in_use(generation: Generation | None, asked: str | None) -> tuple[str, dict[str, Any] | None]:
+def _describe_network(generation: Generation | None, asked: str | None) -> tuple[str, dict[str, Any] | None]:
     """Return name and test figures of the library's network; of the one to be used where there is no library.
 
     Figures belong to the library only if its network is still where it was, unchanged.
     """
     from attune.core.errors import AttuneError
-    from attune.embedding.network import SHIPPED, open_network
+    from attune.embedding.network import DEFAULT_NETWORK, open_network
 
     if generation is None:
-        network = open_network(asked or SHIPPED)
+        network = open_network(asked or DEFAULT_NETWORK)
         return network.name, network.test_figures
     try:
         network = open_network(asked or generation.network_source)
@@ -130,10 +130,10 @@ def _network_in_use(generation: Generation | None, asked: str | None) -> tuple[s
     return network.name, network.test_figures
 
 
-def _print_reading(network: Network, lacking: int, where: str) -> None:
-    from attune.core.terminal import err
+def _print_backbones(network: Network, lacking: int, where: str) -> None:
+    from attune.core.console import stderr_console
 
-    console = err()
+    console = stderr_console()
     console.print(f"Backbones run on {where}", soft_wrap=True)
     if lacking:
         readers = " and ".join(one.name for one in network.backbones.values())
@@ -144,23 +144,23 @@ def _print_reading(network: Network, lacking: int, where: str) -> None:
         )
 
 
-def _print_plan(plan: Plan) -> None:
-    from attune.core.terminal import out
+def _print_diff(diff: BuildDiff) -> None:
+    from attune.core.console import stdout_console
 
-    again = len(plan.other) - len(plan.kept)
-    changed = len(plan.read) - plan.added - len(plan.other)
+    again = len(diff.other_backbone) - len(diff.kept)
+    changed = len(diff.read) - diff.added - len(diff.other_backbone)
     for_another = f", {again} for another backbone" if again else ""
-    from_kept = f"embed {len(plan.kept)} from kept features, " if plan.kept else ""
-    out().print(
-        f"Would read {len(plan.read) - len(plan.kept)} files ({plan.added} new, {changed} changed"
-        f"{for_another}), {from_kept}drop {len(plan.gone)}, keep {plan.unchanged}; "
-        f"{len(plan.hopeless) + len(plan.refused)} cannot be used."
+    from_kept = f"embed {len(diff.kept)} from kept features, " if diff.kept else ""
+    stdout_console().print(
+        f"Would read {len(diff.read) - len(diff.kept)} files ({diff.added} new, {changed} changed"
+        f"{for_another}), {from_kept}drop {len(diff.removed_ids)}, keep {diff.unchanged}; "
+        f"{len(diff.known_failures) + len(diff.refused)} cannot be used."
     )
 
 
-def _print_report(report: Report, folder: Path) -> None:
-    from attune.core.errors import printable
-    from attune.core.terminal import err, out
+def _print_report(report: BuildReport, folder: Path) -> None:
+    from attune.core.console import stderr_console, stdout_console
+    from attune.core.errors import escape_path
 
     generation = report.generation
     assert generation is not None
@@ -178,12 +178,12 @@ def _print_report(report: Report, folder: Path) -> None:
         )
         if count
     ]
-    console = out()
-    console.print(f"{generation.images} images and {generation.music} songs in {printable(folder)}")
+    console = stdout_console()
+    console.print(f"{generation.images} images and {generation.music} songs in {escape_path(folder)}")
     console.print(f"{', '.join(parts) or 'nothing to do'}; generation {generation.id}")
-    warn = err()
+    warn = stderr_console()
     for missing in report.missing:
-        warn.print(f"{printable(missing)}: cannot be listed; what was known below it is kept")
+        warn.print(f"{escape_path(missing)}: cannot be listed; what was known below it is kept")
     if report.skipped:
         warn.print(f"{len(report.skipped)} files were skipped:")
         for skip in report.skipped:
@@ -213,18 +213,18 @@ def _status_json(
 def _print_status(
     folder: Path, status: Status, network: str, figures: dict[str, Any] | None, *, skipped: bool
 ) -> None:
-    from attune.core.errors import printable
-    from attune.core.terminal import out
+    from attune.core.console import stdout_console
+    from attune.core.errors import escape_path
 
-    console = out()
+    console = stdout_console()
     generation = status.generation
-    rows = [("library", printable(folder))]
+    rows = [("library", escape_path(folder))]
     if generation is None:
         rows.append(("holds", "nothing yet; make it with `attune build-index FOLDER`"))
     else:
         rows.append(("holds", f"{generation.images} images, {generation.music} songs"))
         rows.append(("generation", str(generation.id)))
-    rows += [("root", printable(root.path)) for root in status.roots]
+    rows += [("root", escape_path(root.path)) for root in status.roots]
     rows.append(("size", f"{status.bytes / 1e6:.1f} MB"))
     rows.append(("network", network))
     if figures is not None:

@@ -13,8 +13,8 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.artefacts import fsync, make_folder
-from attune.embedding.backbones import BACKBONES, Backbone
+from attune.core.atomic_files import fsync, make_folder
+from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone
 
 FOLDER = "features"
 _PART: Final = 1 << 10  # rows in memory
@@ -36,9 +36,9 @@ class FeatureStore:
         self,
         library: Path,
         backbone: Backbone,
-        opened: Callable[[Path], IO[bytes]] = lambda path: path.open("ab"),
+        open_file: Callable[[Path], IO[bytes]] = lambda path: path.open("ab"),
     ) -> None:
-        self._opened = opened
+        self._open_file = open_file
         self._mapped: NDArray[np.float16] | None = None
         self._path = library / FOLDER / f"{backbone.id}.f16"
         self._width = backbone.width
@@ -62,19 +62,19 @@ class FeatureStore:
 
     def has(self, first: int, count: int, crc: int | None) -> bool:
         """Say whether rows are kept and are what was written."""
-        return crc is not None and self.crc_of(first, count) == crc
+        return crc is not None and self.compute_crc(first, count) == crc
 
-    def crc_of(self, first: int, count: int) -> int | None:
+    def compute_crc(self, first: int, count: int) -> int | None:
         """Return the CRC-32 of the bytes of rows; None if any of them is missing or was lost."""
-        rows = self._kept(first, count)
-        return None if rows is None else _crc(rows)
+        rows = self._read_rows(first, count)
+        return None if rows is None else _compute_crc32(rows)
 
     def read(self, first: int, count: int, crc: int | None) -> NDArray[np.float16] | None:
         """Return rows, float16 (count, width); None if any of them is missing, was lost or is damaged."""
-        rows = self._kept(first, count)
-        return rows if rows is not None and _crc(rows) == crc else None
+        rows = self._read_rows(first, count)
+        return rows if rows is not None and _compute_crc32(rows) == crc else None
 
-    def _kept(self, first: int, count: int) -> NDArray[np.float16] | None:
+    def _read_rows(self, first: int, count: int) -> NDArray[np.float16] | None:
         rows = np.asarray(self.rows()[first : first + count])
         return rows if len(rows) == count and rows.any(axis=1).all() else None
 
@@ -91,7 +91,7 @@ class FeatureStore:
             OSError: The disk is full, or fails.
         """
         blocks = [np.ascontiguousarray(rows, dtype="<f2").data for rows in features]
-        with self._opened(self._path) as file:
+        with self._open_file(self._path) as file:
             end = file.tell()
             try:
                 for block in blocks:
@@ -116,10 +116,10 @@ class FeatureStore:
         return self._mapped
 
 
-def stores_of(library: Path, backbones: Iterable[Backbone] = ()) -> dict[str, FeatureStore]:
+def open_feature_stores(library: Path, backbones: Iterable[Backbone] = ()) -> dict[str, FeatureStore]:
     """Return the stores of the shipped backbones, and of others, by the id of their backbone."""
-    return {one.id: FeatureStore(library, one) for one in (*BACKBONES.values(), *backbones)}
+    return {one.id: FeatureStore(library, one) for one in (*DEFAULT_BACKBONES.values(), *backbones)}
 
 
-def _crc(rows: NDArray[np.float16]) -> int:
+def _compute_crc32(rows: NDArray[np.float16]) -> int:
     return zlib.crc32(np.ascontiguousarray(rows, "<f2").data)

@@ -15,14 +15,14 @@ from sqlalchemy import Connection
 
 from attune.core.errors import DamagedLibrary, LibraryError
 from attune.embedding.backbones import Backbone
-from attune.embedding.media import Kind
-from attune.indexer import catalogue, kept
+from attune.embedding.media_files import Kind
+from attune.indexer import catalogue, stored_features
 from attune.indexer.feature_store import FeatureStore
+from attune.indexer.generations import KINDS, derive_index, read_index, write_indexes
+from attune.indexer.index_files import VectorIndex
 from attune.indexer.locks import lease
-from attune.indexer.publish import KINDS, derive_index, read_index, write_indexes
-from attune.indexer.records import Generation, Item, Root, Skipped, Stamp
-from attune.indexer.schema import open_catalogue
-from attune.indexer.vectors import VectorIndex
+from attune.indexer.migrate import open_catalogue
+from attune.indexer.records import Generation, Item, Root, SkippedFile, Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Status:
 
     generation: Generation | None
     roots: list[Root]
-    skipped: list[Skipped]
+    skipped: list[SkippedFile]
     bytes: int
 
 
@@ -61,21 +61,21 @@ class Library:
         self._indexes: dict[Kind, VectorIndex] = {}
         self._affect: dict[Kind, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
         try:
-            self.generation, self._lease = self._enter()
+            self.generation, self._lease = self._lease_generation()
         except BaseException:
             self._engine.dispose()
             raise
 
-    def _enter(self) -> tuple[Generation, IO[bytes] | None]:
+    def _lease_generation(self) -> tuple[Generation, IO[bytes] | None]:
         # A build may purge the generation between reading its number and leasing it: look again.
         while True:
-            generation = self._current()
-            held = lease(self.path, generation.id)
-            if self._current().id == generation.id:
-                return generation, held
+            generation = self._read_generation()
+            lease_file = lease(self.path, generation.id)
+            if self._read_generation().id == generation.id:
+                return generation, lease_file
 
-    def _current(self) -> Generation:
-        with self._connected() as connection:
+    def _read_generation(self) -> Generation:
+        with self._connect_catalogue() as connection:
             generation = catalogue.current_generation(connection)
         if generation is None:
             raise LibraryError(
@@ -84,7 +84,7 @@ class Library:
         return generation
 
     @contextlib.contextmanager
-    def _connected(self) -> Iterator[Connection]:
+    def _connect_catalogue(self) -> Iterator[Connection]:
         try:
             with self._engine.connect() as connection:
                 yield connection
@@ -110,13 +110,13 @@ class Library:
         if kind not in self._indexes:
             found = read_index(self.path, self.generation.id, self.generation.network, kind)
             if found is None:
-                self._derive_all()
+                self._derive_indexes()
             else:
                 self._indexes[kind] = found
         return self._indexes[kind]
 
-    def _derive_all(self) -> None:
-        with self._connected() as connection:
+    def _derive_indexes(self) -> None:
+        with self._connect_catalogue() as connection:
             for kind in KINDS:
                 self._indexes[kind] = derive_index(
                     connection, self.generation.id, self.generation.network, kind, None
@@ -148,33 +148,33 @@ class Library:
 
     def ids_below(self, kind: Kind, folders: Sequence[str]) -> list[int]:
         """Return the ids of the items of one kind that lie in one of the folders, ascending."""
-        with self._connected() as connection:
+        with self._connect_catalogue() as connection:
             return catalogue.read_ids_below(connection, self.generation.id, kind, folders)
 
-    def ids_taken(self, first: str | None, after: str | None) -> list[int]:
+    def ids_by_capture_date(self, first: str | None, after: str | None) -> list[int]:
         """Return the ids of the pictures taken in [first, after), ascending; ISO 8601, None: no bound."""
-        with self._connected() as connection:
+        with self._connect_catalogue() as connection:
             return catalogue.read_ids_taken(connection, self.generation.id, first, after)
 
     def items(self, ids: Sequence[int]) -> dict[int, Item]:
         """Return items by id."""
-        with self._connected() as connection:
+        with self._connect_catalogue() as connection:
             return catalogue.read_items(connection, ids, self.generation.network)
 
     def vectors(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """Return embeddings, float32 (n, 128), in the order of `ids`."""
-        with self._connected() as connection:
+        with self._connect_catalogue() as connection:
             return catalogue.read_vectors(connection, ids, self.generation.network)
 
     def paths(self, kind: Kind) -> list[tuple[int, str]]:
         """Return id and path of every item of one kind, by id."""
-        with self._connected() as connection:
+        with self._connect_catalogue() as connection:
             return list(catalogue.read_paths(connection, self.generation.id, kind))
 
     def affect(self, kind: Kind) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return ids and (valence, arousal), shape (n, 2), of every item of one kind; read once."""
         if kind not in self._affect:
-            with self._connected() as connection:
+            with self._connect_catalogue() as connection:
                 self._affect[kind] = catalogue.read_affect(
                     connection, self.generation.id, kind, self.generation.network
                 )
@@ -182,7 +182,7 @@ class Library:
 
     def moments(self, item: int) -> NDArray[np.float32] | None:
         """Return the embeddings of a song's moments, float32 (n, 128)."""
-        with self._connected() as connection:
+        with self._connect_catalogue() as connection:
             return catalogue.read_moments(connection, item, self.generation.network)
 
     def features(self, item: Item, backbone: Backbone) -> NDArray[np.float16]:
@@ -204,31 +204,31 @@ class Library:
 
     def item(self, item: int) -> Item | None:
         """Return an item by its id; None where this generation has none of that id (any more)."""
-        with self._connected() as connection:
+        with self._connect_catalogue() as connection:
             return catalogue.find_id(connection, self.generation.id, item, self.generation.network)
 
     def find(self, stamp: Stamp) -> Item | None:
         """Return the item that is this very file, unchanged since the build."""
-        with self._connected() as connection:
+        with self._connect_catalogue() as connection:
             return catalogue.find_stamp(connection, self.generation.id, stamp, self.generation.network)
 
     def has_size(self, size: int) -> bool:
         """Say whether a file of so many bytes is in the library: else no copy of it can be."""
-        with self._connected() as connection:
+        with self._connect_catalogue() as connection:
             return catalogue.has_size(connection, self.generation.id, size)
 
     def find_copy(self, kind: Kind, content: bytes) -> Item | None:
         """Return an item of one kind with this content hash."""
-        with self._connected() as connection:
+        with self._connect_catalogue() as connection:
             return catalogue.find_copy(connection, self.generation.id, kind, content, self.generation.network)
 
     def roots(self) -> list[Root]:
         """Return the folders that the library follows, in path order."""
-        with self._connected() as connection:
+        with self._connect_catalogue() as connection:
             return catalogue.read_roots(connection)
 
 
-def published(path: Path) -> Generation | None:
+def read_published_generation(path: Path) -> Generation | None:
     """Return the generation that a library's readers see; None if there is no library, or nothing in it yet.
 
     Raises:
@@ -244,7 +244,7 @@ def published(path: Path) -> Generation | None:
         engine.dispose()
 
 
-def lacking_features(path: Path, backbones: Mapping[Kind, Backbone]) -> int:
+def count_missing_features(path: Path, backbones: Mapping[Kind, Backbone]) -> int:
     """Count the items that a network of these backbones cannot embed before their files are read again.
 
     Raises:
@@ -259,7 +259,8 @@ def lacking_features(path: Path, backbones: Mapping[Kind, Backbone]) -> int:
             if generation is None:
                 return 0
             return sum(
-                kept.count_lacking(connection, generation.id, kind, one.id) for kind, one in backbones.items()
+                stored_features.count_missing(connection, generation.id, kind, one.id)
+                for kind, one in backbones.items()
             )
     finally:
         engine.dispose()

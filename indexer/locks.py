@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from attune.core.artefacts import make_folder
+from attune.core.atomic_files import make_folder
 from attune.core.errors import LibraryError
 
 LOCK = "lock"
@@ -16,7 +16,7 @@ LEASES = "leases"
 
 
 @contextlib.contextmanager
-def writing(library: Path) -> Iterator[None]:
+def acquire_write_lock(library: Path) -> Iterator[None]:
     """Be the library's only writer. The system frees the lock when its holder dies, however it dies.
 
     Raises:

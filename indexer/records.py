@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from attune.core.errors import with_reason
-from attune.embedding.media import Kind
+from attune.core.errors import format_reason
+from attune.embedding.media_files import Kind
 from attune.embedding.network import Affect
 
 
@@ -66,14 +66,14 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class SkippedFile:
     """A file that is not in the library, and why."""
 
     path: str
     reason: str
 
     def __str__(self) -> str:
-        return with_reason(self.path, self.reason)
+        return format_reason(self.path, self.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,31 +11,31 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Engine, insert, inspect
 
-from attune.core.artefacts import fsync, make_folder
+from attune.core.atomic_files import fsync, make_folder
 from attune.core.errors import LibraryError
 from attune.core.paths import is_below_any
 from attune.core.progress import Progress
-from attune.embedding.network import SHIPPED, open_network
+from attune.embedding.network import DEFAULT_NETWORK, open_network
 from attune.indexer import catalogue
-from attune.indexer.build import Report, Request, build
-from attune.indexer.library import published
-from attune.indexer.locks import writing
-from attune.indexer.publish import FOLDER, publish
-from attune.indexer.salvage import Row, Salvaged, salvage
-from attune.indexer.schema import open_catalogue, upgrade
-from attune.indexer.tables import embeddings, items, metadata, roots, skipped
+from attune.indexer.batch_writer import BatchWriter
+from attune.indexer.build import BuildReport, BuildRequest, build
+from attune.indexer.catalogue_tables import embeddings, items, metadata, roots, skipped
+from attune.indexer.generations import FOLDER, publish
+from attune.indexer.library import read_published_generation
+from attune.indexer.locks import acquire_write_lock
+from attune.indexer.migrate import open_catalogue, upgrade
+from attune.indexer.salvage import RowValues, SalvagedRows, salvage
 from attune.indexer.verify import Findings, verify
-from attune.indexer.writer import BatchWriter
 
 if TYPE_CHECKING:
     from attune.core.settings import Settings
 
-_ASIDE: Final = "catalogue.new"
-_DAMAGED: Final = "damaged"
+_NEW_CATALOGUE: Final = "catalogue.new"
+_DAMAGED_FOLDER: Final = "damaged"
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
+class CatalogueRecovery:
     """What came out of a broken catalogue.
 
     Attributes:
@@ -51,7 +51,7 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True)
-class Repaired:
+class RepairReport:
     """What a repair did.
 
     Attributes:
@@ -63,11 +63,11 @@ class Repaired:
 
     before: Findings
     after: Findings
-    recovered: Recovered | None
-    report: Report | None
+    recovered: CatalogueRecovery | None
+    report: BuildReport | None
 
 
-def repair(library: Path, source: str | None, settings: Settings, progress: Progress) -> Repaired:
+def repair(library: Path, source: str | None, settings: Settings, progress: Progress) -> RepairReport:
     """Mend a library: the catalogue from its readable rows, the index from it, the rest from media.
 
     The damaged catalogue is not deleted. A sound library is left as it is.
@@ -84,10 +84,10 @@ def repair(library: Path, source: str | None, settings: Settings, progress: Prog
     """
     before = found = verify(library, progress)
     if not before.damage:
-        return Repaired(before, before, None, None)
+        return RepairReport(before, before, None, None)
     recovered = None
     try:
-        with writing(library):
+        with acquire_write_lock(library):
             if before.broken:
                 recovered = _replace_catalogue(library, source, settings, progress)
             elif any(damage.part == "index" for damage in before.damage):
@@ -98,11 +98,11 @@ def repair(library: Path, source: str | None, settings: Settings, progress: Prog
         found = verify(library, progress)
     report = None
     if recovered is None or _has_roots(library):
-        generation = published(library)
-        known = SHIPPED if generation is None else generation.network_source
-        request = Request(library, suspect=frozenset(found.suspect))
+        generation = read_published_generation(library)
+        known = DEFAULT_NETWORK if generation is None else generation.network_source
+        request = BuildRequest(library, suspect=frozenset(found.suspect))
         report = build(request, open_network(source or known), settings, progress)
-    return Repaired(before, verify(library, progress), recovered, report)
+    return RepairReport(before, verify(library, progress), recovered, report)
 
 
 def _has_roots(library: Path) -> bool:
@@ -118,23 +118,23 @@ def _has_roots(library: Path) -> bool:
 
 def _replace_catalogue(
     library: Path, source: str | None, settings: Settings, progress: Progress
-) -> Recovered:
+) -> CatalogueRecovery:
     """Put a catalogue of all readable rows in the place of a broken one, which moves aside."""
-    broken, aside = library / catalogue.FILE, library / _ASIDE
-    for left in library.glob(f"{_ASIDE}*"):
-        left.unlink()  # by a repair that was killed
-    engine = catalogue.connect(aside, writable=True)
+    broken, new_catalogue = library / catalogue.FILE, library / _NEW_CATALOGUE
+    for leftover in library.glob(f"{_NEW_CATALOGUE}*"):
+        leftover.unlink()  # by a repair that was killed
+    engine = catalogue.connect(new_catalogue, writable=True)
     try:
         upgrade(engine, library)
         columns = {
             name: [str(column["name"]) for column in inspect(engine).get_columns(name)]
             for name in metadata.tables
         }
-        rows = salvage(broken, columns) if broken.exists() else Salvaged()
+        rows = salvage(broken, columns) if broken.exists() else SalvagedRows()
         last = rows.generations.get(max(rows.generations, default=0))
-        network = open_network(source or (SHIPPED if last is None else last["network_source"]))
-        count, guessed = _write(engine, rows)
-        generation = _generation_of(rows)
+        network = open_network(source or (DEFAULT_NETWORK if last is None else last["network_source"]))
+        count, guessed = _write_rows(engine, rows)
+        generation = _next_generation(rows)
         writer = BatchWriter(engine, library, network, generation, settings)
         writer.re_embed(progress)
         writer.complete()
@@ -143,19 +143,19 @@ def _replace_catalogue(
         publish(engine, library, generation, network)
     finally:
         engine.dispose()
-    kept_at = _keep(library) if broken.exists() else None
+    kept_at = _archive_catalogue(library) if broken.exists() else None
     for part in ("-wal", "-shm"):  # of the broken one: SQLite would take them for the new one's
         broken.with_name(broken.name + part).unlink(missing_ok=True)
     fsync(library)
-    aside.replace(broken)
+    new_catalogue.replace(broken)
     fsync(library)
-    return Recovered(count, guessed, kept_at)
+    return CatalogueRecovery(count, guessed, kept_at)
 
 
-def _keep(library: Path) -> Path:
+def _archive_catalogue(library: Path) -> Path:
     """Give the files of the broken catalogue a second name, in a folder of their own."""
     number = 1
-    while (folder := library / f"{_DAMAGED}-{number}").exists():
+    while (folder := library / f"{_DAMAGED_FOLDER}-{number}").exists():
         number += 1
     make_folder(folder)
     for name in (catalogue.FILE, f"{catalogue.FILE}-wal"):
@@ -168,13 +168,13 @@ def _keep(library: Path) -> Path:
     return folder
 
 
-def _generation_of(rows: Salvaged) -> int:
+def _next_generation(rows: SalvagedRows) -> int:
     """Return a generation in which all committed work is seen, also of a build that was cut short."""
     numbers = (number for row in rows.items.values() for number in (row["added"], row["removed"] or 0))
     return max(numbers, default=0) + 1
 
 
-def _write(engine: Engine, rows: Salvaged) -> tuple[int, list[str]]:
+def _write_rows(engine: Engine, rows: SalvagedRows) -> tuple[int, list[str]]:
     """Write the rows that belong together; return how many items there are, and roots that are a guess."""
     live: dict[bytes, int] = {}
     for key, row in sorted(rows.items.items()):
@@ -182,22 +182,22 @@ def _write(engine: Engine, rows: Salvaged) -> tuple[int, list[str]]:
             live[row["path"]] = key  # of several rows of a path, the newest
     kept = [rows.items[key] for key in sorted(live.values())]
     ids = {row["id"] for row in kept}
-    said = [row for row in rows.embeddings.values() if row["item"] in ids]
-    guessed = _roots_of_orphans(live, rows)
-    followed = [*rows.roots.values(), *map(_root, guessed)]
+    embedding_rows = [row for row in rows.embeddings.values() if row["item"] in ids]
+    guessed = _guess_roots(live, rows)
+    followed = [*rows.roots.values(), *map(_make_root_row, guessed)]
     with engine.begin() as connection:
         for table, some in (
             (items, kept),
-            (embeddings, said),
+            (embeddings, embedding_rows),
             (roots, followed),
             (skipped, list(rows.skipped.values())),
         ):
-            for part in catalogue.chunks(some):
+            for part in catalogue.split_into_chunks(some):
                 connection.execute(insert(table), list(part))
     return len(kept), guessed
 
 
-def _roots_of_orphans(paths: Iterable[bytes], rows: Salvaged) -> list[str]:
+def _guess_roots(paths: Iterable[bytes], rows: SalvagedRows) -> list[str]:
     """Return roots for files whose own was lost: else the next build would take them for gone."""
     known = [os.fsdecode(path) for path in rows.roots]
     orphans = (path for path in map(os.fsdecode, paths) if not is_below_any(path, known))
@@ -208,5 +208,5 @@ def _roots_of_orphans(paths: Iterable[bytes], rows: Salvaged) -> list[str]:
     return folders
 
 
-def _root(folder: str) -> Row:
+def _make_root_row(folder: str) -> RowValues:
     return {"path": os.fsencode(folder), "exclude": "[]", "follow_links": False}

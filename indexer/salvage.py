@@ -17,18 +17,18 @@ from typing import Any, Final
 
 from sqlalchemy import Boolean, Float, Integer, LargeBinary, Table
 
-from attune.indexer.seals import seal_embedding, seal_item
-from attune.indexer.tables import embeddings, generations, items, roots, skipped
+from attune.indexer.catalogue_tables import embeddings, generations, items, roots, skipped
+from attune.indexer.row_checksums import compute_embedding_checksum, compute_item_checksum
 
-Row = dict[str, Any]
+RowValues = dict[str, Any]
 _LEAF: Final = 0x0D  # a page of a table's rows
-_SIZES: Final = frozenset(1 << power for power in range(9, 17))
-_FLOATS: Final = 7
-_INTEGERS: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
+_PAGE_SIZES: Final = frozenset(1 << power for power in range(9, 17))
+_FLOAT_TYPE: Final = 7
+_INTEGER_BYTES: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 
 
 @dataclass(slots=True)
-class Salvaged:
+class SalvagedRows:
     """The rows that could be read, by their keys.
 
     Attributes:
@@ -39,14 +39,14 @@ class Salvaged:
         skipped: Path to row.
     """
 
-    items: dict[int, Row] = field(default_factory=dict)
-    embeddings: dict[tuple[int, str], Row] = field(default_factory=dict)
-    generations: dict[int, Row] = field(default_factory=dict)
-    roots: dict[bytes, Row] = field(default_factory=dict)
-    skipped: dict[bytes, Row] = field(default_factory=dict)
+    items: dict[int, RowValues] = field(default_factory=dict)
+    embeddings: dict[tuple[int, str], RowValues] = field(default_factory=dict)
+    generations: dict[int, RowValues] = field(default_factory=dict)
+    roots: dict[bytes, RowValues] = field(default_factory=dict)
+    skipped: dict[bytes, RowValues] = field(default_factory=dict)
 
 
-def salvage(database: Path, columns: Mapping[str, Sequence[str]]) -> Salvaged:
+def salvage(database: Path, columns: Mapping[str, Sequence[str]]) -> SalvagedRows:
     """Read all rows that are whole; nothing is written.
 
     A page that SQLite has freed may still hold rows of the past. They are whole, too: of two rows with one
@@ -59,17 +59,17 @@ def salvage(database: Path, columns: Mapping[str, Sequence[str]]) -> Salvaged:
     Raises:
         OSError: It cannot be read.
     """
-    found = Salvaged()
-    for rowid, values in _records(_pages(database)):
+    found = SalvagedRows()
+    for rowid, values in _iter_cells(_read_pages(database)):
 
-        def read(table: Table, rowid: int = rowid, values: Sequence[Any] = values) -> Row | None:
-            return _as_row(table, columns[table.name], rowid, values)
+        def read(table: Table, rowid: int = rowid, values: Sequence[Any] = values) -> RowValues | None:
+            return _parse_row(table, columns[table.name], rowid, values)
 
-        if (row := read(items)) is not None and row["seal"] == seal_item(row):
+        if (row := read(items)) is not None and row["seal"] == compute_item_checksum(row):
             known = found.items.get(rowid)
             if known is None or known["removed"] is None:
                 found.items[rowid] = row
-        elif (row := read(embeddings)) is not None and row["seal"] == seal_embedding(row):
+        elif (row := read(embeddings)) is not None and row["seal"] == compute_embedding_checksum(row):
             found.embeddings[row["item"], row["network"]] = row
         elif (row := read(generations)) is not None:
             found.generations[row["id"]] = row
@@ -80,7 +80,7 @@ def salvage(database: Path, columns: Mapping[str, Sequence[str]]) -> Salvaged:
     return found
 
 
-def _is_root(row: Row) -> bool:
+def _is_root(row: RowValues) -> bool:
     try:
         globs = json.loads(row["exclude"])
     except ValueError:
@@ -88,25 +88,25 @@ def _is_root(row: Row) -> bool:
     return isinstance(globs, list) and Path(os.fsdecode(row["path"])).is_absolute()
 
 
-def _as_row(table: Table, names: Sequence[str], rowid: int, values: Sequence[Any]) -> Row | None:
+def _parse_row(table: Table, names: Sequence[str], rowid: int, values: Sequence[Any]) -> RowValues | None:
     """Return values as a row of a table, None if they cannot be one."""
     missing = len(names) - len(values)  # added to the table after the row was written
     if missing < 0:
         return None
-    row: Row = {}
+    row: RowValues = {}
     for name, value in zip(names, [*values, *[None] * missing], strict=True):
         column = table.c[name]
         if value is None and column.primary_key and isinstance(column.type, Integer):
             value = rowid  # the key of a row is not kept among its values
         if isinstance(value, int) and isinstance(column.type, Float):
             value = float(value)  # whole numbers are kept as such, to save bytes
-        if not (isinstance(value, _type_of(column.type)) or (value is None and column.nullable)):
+        if not (isinstance(value, _python_type(column.type)) or (value is None and column.nullable)):
             return None
         row[name] = value
     return row
 
 
-def _type_of(kind: object) -> type[Any]:
+def _python_type(kind: object) -> type[Any]:
     if isinstance(kind, LargeBinary):
         return bytes
     if isinstance(kind, Float):
@@ -114,31 +114,31 @@ def _type_of(kind: object) -> type[Any]:
     return int if isinstance(kind, Integer | Boolean) else str
 
 
-def _pages(database: Path) -> Mapping[int, bytes]:
+def _read_pages(database: Path) -> Mapping[int, bytes]:
     """Return the pages by number, from 1: those of the file, under those of the write-ahead log."""
     whole = database.read_bytes()
     size = _page_size(whole)
     pages = {1 + at // size: whole[at : at + size] for at in range(0, len(whole) - size + 1, size)}
     log = database.with_name(f"{database.name}-wal")
     if log.exists():
-        pages |= _committed(log.read_bytes())
+        pages |= _read_wal_pages(log.read_bytes())
     return pages
 
 
 def _page_size(whole: bytes) -> int:
-    said = int.from_bytes(whole[16:18], "big")
-    size = 1 << 16 if said == 1 else said
-    return size if size in _SIZES else 4096  # SQLite's own choice
+    stored = int.from_bytes(whole[16:18], "big")
+    size = 1 << 16 if stored == 1 else stored
+    return size if size in _PAGE_SIZES else 4096  # SQLite's own choice
 
 
-def _committed(log: bytes) -> dict[int, bytes]:
+def _read_wal_pages(log: bytes) -> dict[int, bytes]:
     """Return the pages of the committed transactions of a write-ahead log; the last version of each."""
     if len(log) < 32:
         return {}
     size, salt = int.from_bytes(log[8:12], "big"), log[16:24]
     done: dict[int, bytes] = {}
     pending: dict[int, bytes] = {}
-    if size not in _SIZES:
+    if size not in _PAGE_SIZES:
         return done
     for at in range(32, len(log) - size - 23, size + 24):
         number, committed = struct.unpack(">II", log[at : at + 8])
@@ -151,7 +151,7 @@ def _committed(log: bytes) -> dict[int, bytes]:
     return done
 
 
-def _records(pages: Mapping[int, bytes]) -> Iterator[tuple[int, list[Any]]]:
+def _iter_cells(pages: Mapping[int, bytes]) -> Iterator[tuple[int, list[Any]]]:
     """Yield key and values of every cell that can be decoded."""
     for number, page in pages.items():
         head = 100 if number == 1 else 0
@@ -161,59 +161,59 @@ def _records(pages: Mapping[int, bytes]) -> Iterator[tuple[int, list[Any]]]:
         for slot in range(min(count, len(page) // 2)):
             pointer = page[head + 8 + 2 * slot : head + 10 + 2 * slot]
             try:
-                yield _cell(page, int.from_bytes(pointer, "big"), pages)
+                yield _decode_cell(page, int.from_bytes(pointer, "big"), pages)
             except (IndexError, ValueError, struct.error):
                 continue  # what is damaged is not a row
 
 
-def _cell(page: bytes, at: int, pages: Mapping[int, bytes]) -> tuple[int, list[Any]]:
+def _decode_cell(page: bytes, at: int, pages: Mapping[int, bytes]) -> tuple[int, list[Any]]:
     """Decode a cell of a table's leaf.
 
     Raises:
         IndexError, ValueError: It is none.
     """
-    length, at = _varint(page, at)
-    rowid, at = _varint(page, at)
+    length, at = _decode_varint(page, at)
+    rowid, at = _decode_varint(page, at)
     usable = len(page)
     most, least = usable - 35, (usable - 12) * 32 // 255 - 23
     if length <= most:
-        return rowid, _values(page[at : at + length])
-    kept = least + (length - least) % (usable - 4)
-    kept = kept if kept <= most else least
-    payload, following = bytearray(page[at : at + kept]), page[at + kept : at + kept + 4]
+        return rowid, _decode_record(page[at : at + length])
+    local_size = least + (length - least) % (usable - 4)
+    local_size = local_size if local_size <= most else least
+    payload, following = bytearray(page[at : at + local_size]), page[at + local_size : at + local_size + 4]
     while len(payload) < length:
         spilled = pages.get(int.from_bytes(following, "big"))
         if spilled is None:
             raise ValueError("the chain of its pages is broken")
         payload += spilled[4:]
         following = spilled[:4]
-    return rowid, _values(bytes(payload[:length]))
+    return rowid, _decode_record(bytes(payload[:length]))
 
 
-def _values(payload: bytes) -> list[Any]:
-    end, at = _varint(payload, 0)
+def _decode_record(payload: bytes) -> list[Any]:
+    end, at = _decode_varint(payload, 0)
     kinds = []
     while at < end:
-        kind, at = _varint(payload, at)
+        kind, at = _decode_varint(payload, at)
         kinds.append(kind)
     values = []
     for kind in kinds:
-        value, at = _value(payload, at, kind)
+        value, at = _decode_value(payload, at, kind)
         values.append(value)
     if at != len(payload):
         raise ValueError("not a record")
     return values
 
 
-def _value(payload: bytes, at: int, kind: int) -> tuple[Any, int]:
+def _decode_value(payload: bytes, at: int, kind: int) -> tuple[Any, int]:
     if kind == 0:
         return None, at
     if kind in (8, 9):
         return kind - 8, at
-    if kind in _INTEGERS:
-        end = at + _INTEGERS[kind]
+    if kind in _INTEGER_BYTES:
+        end = at + _INTEGER_BYTES[kind]
         return int.from_bytes(payload[at:end], "big", signed=True), end
-    if kind == _FLOATS:
+    if kind == _FLOAT_TYPE:
         return struct.unpack(">d", payload[at : at + 8])[0], at + 8
     if kind < 12:
         raise ValueError("a reserved type")
@@ -222,7 +222,7 @@ def _value(payload: bytes, at: int, kind: int) -> tuple[Any, int]:
     return (value.decode() if kind % 2 else value), end
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _decode_varint(data: bytes, at: int) -> tuple[int, int]:
     value = 0
     for length in range(8):
         byte = data[at + length]

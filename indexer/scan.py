@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from attune.core.paths import is_below, matches_any
-from attune.embedding.media import Kind, kind_of, refusal
+from attune.embedding.media_files import Kind, kind_of, refusal_reason
 from attune.indexer.records import Root, Stamp
 
 
@@ -23,7 +23,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedFile:
     """A file that looks like media but is not read, and why."""
 
     stamp: Stamp
@@ -41,7 +41,7 @@ class Scan:
     """
 
     candidates: list[Candidate] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[RefusedFile] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
 
@@ -61,7 +61,7 @@ def scan(roots: Iterable[Root], library: Path) -> Scan:
         for entry in _walk(root, str(library), found):
             if entry.path not in seen:
                 seen.add(entry.path)
-                _sort_out(entry, found)
+                _classify(entry, found)
     found.candidates.sort(key=lambda candidate: os.fsencode(candidate.stamp.path))
     return found
 
@@ -119,12 +119,12 @@ def _is_deleted_file(root: str) -> bool:
     return kind_of(path) is not None and path.parent.is_dir() and not path.exists()
 
 
-def _sort_out(entry: _Entry, found: Scan) -> None:
+def _classify(entry: _Entry, found: Scan) -> None:
     stamp = Stamp(entry.path, entry.status.st_size, entry.status.st_mtime_ns)
-    if (reason := refusal(entry.path)) is not None:
-        found.refused.append(Refused(stamp, reason))
+    if (reason := refusal_reason(entry.path)) is not None:
+        found.refused.append(RefusedFile(stamp, reason))
     elif (kind := kind_of(entry.path)) is not None:
         if stat.S_ISREG(entry.status.st_mode):
             found.candidates.append(Candidate(stamp, kind))
         else:
-            found.refused.append(Refused(stamp, "it is not a regular file"))
+            found.refused.append(RefusedFile(stamp, "it is not a regular file"))

@@ -15,19 +15,19 @@ from sqlalchemy.exc import DBAPIError
 from attune.core.errors import AttuneError, DamagedLibrary, LibraryError
 from attune.core.progress import Progress
 from attune.embedding.backbones import Backbone
-from attune.embedding.network import DIM, open_network
+from attune.embedding.network import EMBEDDING_DIM, open_network
 from attune.indexer import catalogue
-from attune.indexer.catalogue import seen_by
-from attune.indexer.feature_store import stores_of
-from attune.indexer.publish import KINDS, generation_folder, read_index, read_manifest
+from attune.indexer.catalogue import is_visible_in
+from attune.indexer.catalogue_tables import embeddings, generations, items
+from attune.indexer.feature_store import open_feature_stores
+from attune.indexer.generations import KINDS, generation_folder, read_index, read_manifest
+from attune.indexer.migrate import open_catalogue
 from attune.indexer.records import Generation
-from attune.indexer.schema import open_catalogue
-from attune.indexer.seals import seal_embedding, seal_item
-from attune.indexer.tables import embeddings, generations, items
+from attune.indexer.row_checksums import compute_embedding_checksum, compute_item_checksum
 
 Part = Literal["catalogue", "features", "index"]
-_MANY: Final = 1_000  # rows in memory
-_SHOWN: Final = 20  # lines of SQLite's own check
+_FETCH_ROWS: Final = 1_000  # rows in memory
+_MAX_SQLITE_MESSAGES: Final = 20  # lines of SQLite's own check
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +98,14 @@ def verify(library: Path, progress: Progress) -> Findings:
 def _verify(engine: Engine, library: Path, findings: Findings, progress: Progress) -> None:
     with engine.connect() as connection:
         progress.start("checking the catalogue", None)
-        said = connection.execute(text(f"PRAGMA integrity_check({_SHOWN})")).scalars().all()
-        strays = connection.execute(text("PRAGMA foreign_key_check")).all()
+        messages = connection.execute(text(f"PRAGMA integrity_check({_MAX_SQLITE_MESSAGES})")).scalars().all()
+        orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
         progress.finish()
-        wrong = [str(line) for line in said if line != "ok"]
-        wrong += [f"{len(strays)} rows refer to items that are not there"] if strays else []
-        if wrong:
+        problems = [str(line) for line in messages if line != "ok"]
+        problems += [f"{len(orphans)} rows refer to items that are not there"] if orphans else []
+        if problems:
             findings.broken = True
-            findings.damage += [Damage("catalogue", line) for line in wrong]
+            findings.damage += [Damage("catalogue", line) for line in problems]
             return
         generation = catalogue.current_generation(connection)
         catalogue.read_roots(connection)  # what cannot be parsed shows here
@@ -124,40 +124,40 @@ def _verify_rows(
     connection: Connection, generation: Generation, library: Path, findings: Findings, progress: Progress
 ) -> None:
     """Check the seals of all rows, and of the features that they name."""
-    stores = stores_of(library, _backbones_of(generation))
+    stores = open_feature_stores(library, _load_backbones(generation))
     counts = dict.fromkeys(KINDS, 0)
     progress.start("checking items and features", generation.images + generation.music)
-    for row in _rows(connection):
+    for row in _iter_item_rows(connection):
         progress.advance()
-        seen = row["removed"] is None or row["removed"] > generation.id
-        seen &= row["added"] <= generation.id
-        if not seen:
+        is_visible = row["removed"] is None or row["removed"] > generation.id
+        is_visible &= row["added"] <= generation.id
+        if not is_visible:
             continue  # of the past; copies are made of whole rows alone
-        if row["seal"] != seal_item(row):
-            _suspect(findings, "catalogue", "its row is damaged", row)
+        if row["seal"] != compute_item_checksum(row):
+            _add_damage(findings, "catalogue", "its row is damaged", row)
             continue
         counts[row["kind"]] += 1
         store = stores.get(row["backbone"])
-        place = row["feature_row"], row["feature_rows"], row["features_crc"]
-        if store is not None and not store.has(*place):
-            _suspect(findings, "features", "its features are lost or damaged", row)
+        feature_location = row["feature_row"], row["feature_rows"], row["features_crc"]
+        if store is not None and not store.has(*feature_location):
+            _add_damage(findings, "features", "its features are lost or damaged", row)
     progress.finish()
     if not findings.suspect and tuple(counts.values()) != (generation.images, generation.music):
         findings.broken = True
         detail = f"{counts['image']} images and {counts['music']} songs, not {generation.images} and "
         findings.damage.append(Damage("catalogue", f"{detail}{generation.music} as published"))
-    bare = select(items).where(
-        seen_by(generation.id),
+    unembedded = select(items).where(
+        is_visible_in(generation.id),
         items.c.id.not_in(select(embeddings.c.item).where(embeddings.c.network == generation.network)),
     )
-    for missing in connection.execute(bare):
-        _suspect(findings, "catalogue", "its embedding is missing", dict(missing._mapping))
-    for row in _embeddings(connection, generation):
-        if row["seal"] != seal_embedding(row) or len(row["vector"]) != 4 * DIM:
-            _suspect(findings, "catalogue", "its embedding is damaged", row)
+    for missing in connection.execute(unembedded):
+        _add_damage(findings, "catalogue", "its embedding is missing", dict(missing._mapping))
+    for row in _iter_embedding_rows(connection, generation):
+        if row["seal"] != compute_embedding_checksum(row) or len(row["vector"]) != 4 * EMBEDDING_DIM:
+            _add_damage(findings, "catalogue", "its embedding is damaged", row)
 
 
-def _backbones_of(generation: Generation) -> list[Backbone]:
+def _load_backbones(generation: Generation) -> list[Backbone]:
     """Return what made the features; nothing but the shipped ones where the network is not to be found."""
     try:
         return list(open_network(generation.network_source).backbones.values())
@@ -165,19 +165,19 @@ def _backbones_of(generation: Generation) -> list[Backbone]:
         return []
 
 
-def _rows(connection: Connection) -> Iterator[Mapping[str, Any]]:
-    for row in connection.execution_options(yield_per=_MANY).execute(select(items)):
+def _iter_item_rows(connection: Connection) -> Iterator[Mapping[str, Any]]:
+    for row in connection.execution_options(yield_per=_FETCH_ROWS).execute(select(items)):
         yield dict(row._mapping)
 
 
-def _embeddings(connection: Connection, generation: Generation) -> Iterator[Mapping[str, Any]]:
+def _iter_embedding_rows(connection: Connection, generation: Generation) -> Iterator[Mapping[str, Any]]:
     query = select(embeddings, items.c.id, items.c.path).join(items)
-    query = query.where(seen_by(generation.id), embeddings.c.network == generation.network)
-    for row in connection.execution_options(yield_per=_MANY).execute(query):
+    query = query.where(is_visible_in(generation.id), embeddings.c.network == generation.network)
+    for row in connection.execution_options(yield_per=_FETCH_ROWS).execute(query):
         yield dict(row._mapping)
 
 
-def _suspect(findings: Findings, part: Part, detail: str, row: Mapping[str, Any]) -> None:
+def _add_damage(findings: Findings, part: Part, detail: str, row: Mapping[str, Any]) -> None:
     findings.suspect.add(row["id"])
     findings.damage.append(Damage(part, detail, os.fsdecode(row["path"])))
 

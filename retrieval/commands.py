@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from attune.core.options import (
+from attune.core.common_options import (
     DebugOption,
     JsonOption,
     LibraryOption,
@@ -34,19 +34,19 @@ def match_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Say whether a picture and a song carry the same emotion."""
-    from attune.core.terminal import print_json
-    from attune.retrieval.forms import accuracy_line, print_match
+    from attune.core.console import print_json
     from attune.retrieval.match import match
-    from attune.retrieval.query import Seeds, open_any, require_kind
+    from attune.retrieval.render_text import format_accuracy, print_match
+    from attune.retrieval.seeds import QueryResolver, open_library_or_network, require_kind
 
     require_kind([str(image)], "image", "match IMAGE SONG")
     require_kind([str(song)], "music", "match IMAGE SONG")
-    opened, net = open_any(library_folder(library), network)
-    found = match(Seeds(opened, net), net, str(image), str(song))
+    opened, net = open_library_or_network(library_folder(library), network)
+    found = match(QueryResolver(opened, net), net, str(image), str(song))
     if as_json:
         print_json(found.to_json() | {"network": {"name": net.name, "test": net.test_figures}})
     else:
-        print_match(found, accuracy_line(net.test_figures))
+        print_match(found, format_accuracy(net.test_figures))
 
 
 @app.command("mood")
@@ -59,13 +59,13 @@ def mood_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Say what files feel like: valence, arousal, polarity; for songs the curve too."""
-    from attune.core.terminal import print_json
-    from attune.retrieval.forms import print_moods
-    from attune.retrieval.mood import moods
-    from attune.retrieval.query import Seeds, open_any
+    from attune.core.console import print_json
+    from attune.retrieval.mood import estimate_moods
+    from attune.retrieval.render_text import print_moods
+    from attune.retrieval.seeds import QueryResolver, open_library_or_network
 
-    opened, net = open_any(library_folder(library), network)
-    found = moods(Seeds(opened, net), [str(path) for path in files])
+    opened, net = open_library_or_network(library_folder(library), network)
+    found = estimate_moods(QueryResolver(opened, net), [str(path) for path in files])
     if as_json:
         print_json({"files": [mood.to_json() for mood in found], "network": net.name})
     else:

@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from attune.core.errors import printable
-from attune.embedding.media import Kind
+from attune.core.errors import escape_path
+from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import Library
-from attune.retrieval.answer import find
-from attune.retrieval.mood import Mood, moods
-from attune.retrieval.plane import MOODS, nearest_on_plane
-from attune.retrieval.query import Seeds
+from attune.retrieval.affect_plane import MOODS, search_plane
+from attune.retrieval.mood import Mood, estimate_moods
+from attune.retrieval.queries import find
 from attune.retrieval.results import Answer
 from attune.retrieval.search import Filters
+from attune.retrieval.seeds import QueryResolver
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
-_WAYS: tuple[tuple[Kind, str, int], ...] = (("music", "song", 10), ("image", "picture", 4))
+_QUERY_KINDS: tuple[tuple[Kind, str, int], ...] = (("music", "song", 10), ("image", "picture", 4))
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class DemoQuery:
     """One question, what its song or picture is called, its answer, and what was asked with."""
 
     title: str
@@ -31,14 +31,14 @@ class Scene:
     moods: list[Mood]
 
 
-def ask_both_ways(library: Library, network: Network) -> list[Scene]:
+def run_demo_queries(library: Library, network: Network) -> list[DemoQuery]:
     """Ask with the song and the picture that the network finds nearest to sad, and nearest to festive."""
-    seeds = Seeds(library, network)
-    scenes = []
-    for kind, noun, limit in _WAYS:
+    seeds = QueryResolver(library, network)
+    queries = []
+    for kind, noun, limit in _QUERY_KINDS:
         for mood in ("sad", "festive"):
-            (asked,) = nearest_on_plane(library, network, *MOODS[mood], kind, Filters(limit=1))
+            (asked,) = search_plane(library, network, *MOODS[mood], kind, Filters(limit=1))
             answer = find(library, network, seeds, [asked.path], Filters(limit))
-            name = asked.named or printable(Path(asked.path).name)
-            scenes.append(Scene(f"A {mood} {noun}", name, answer, moods(seeds, [asked.path])))
-    return scenes
+            name = asked.display_name or escape_path(Path(asked.path).name)
+            queries.append(DemoQuery(f"A {mood} {noun}", name, answer, estimate_moods(seeds, [asked.path])))
+    return queries

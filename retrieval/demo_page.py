@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from attune.retrieval.demo import Scene
-from attune.retrieval.page import Section, write_page
+from attune.retrieval.answer_page import Section, write_page
+from attune.retrieval.demo import DemoQuery
 
 _TITLE = "Music and pictures by the emotion they share"
 _LEAD = "Made by attune demo from the shipped samples. Percentages are correspondence probabilities."
 
 
-def write_demo_page(path: Path, scenes: Sequence[Scene]) -> None:
+def write_demo_page(path: Path, queries: Sequence[DemoQuery]) -> None:
     """Write the page.
 
     Args:
@@ -22,5 +22,5 @@ def write_demo_page(path: Path, scenes: Sequence[Scene]) -> None:
     Raises:
         AttuneError: The page cannot be written.
     """
-    sections = [Section(f"{scene.title}: {scene.name}", scene.answer, scene.moods) for scene in scenes]
+    sections = [Section(f"{scene.title}: {scene.name}", scene.answer, scene.moods) for scene in queries]
     write_page(path, _TITLE, _LEAD, sections)

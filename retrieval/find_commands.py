@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attune.core.errors import UsageError
-from attune.core.options import (
+from attune.core.common_options import (
     DebugOption,
     JsonOption,
     LibraryOption,
@@ -17,14 +16,14 @@ from attune.core.options import (
     QuietOption,
     library_folder,
 )
-from attune.retrieval import options
-from attune.retrieval.options import (
+from attune.core.errors import UsageError
+from attune.retrieval import query_options
+from attune.retrieval.query_options import (
     ArtistOption,
     DiverseOption,
     ExcludeOption,
     FolderOption,
     FoldOption,
-    Form,
     FromOption,
     HtmlOption,
     InOption,
@@ -34,6 +33,7 @@ from attune.retrieval.options import (
     NotOption,
     NulOption,
     OpenOption,
+    OutputOptions,
     PathsOption,
     PreviewOption,
     ScoreOption,
@@ -43,9 +43,9 @@ from attune.retrieval.options import (
 )
 
 if TYPE_CHECKING:
-    from attune.embedding.media import Kind
-    from attune.retrieval.query import Span
+    from attune.embedding.media_files import Kind
     from attune.retrieval.search import Filters
+    from attune.retrieval.seeds import Span
 
 app = typer.Typer()
 
@@ -92,13 +92,13 @@ def find_images(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Find the pictures that feel like a song."""
-    from attune.retrieval.query import Span
+    from attune.retrieval.seeds import Span
 
-    form = Form(as_json, paths, nul, html, show, preview=preview)
-    span = Span(options.seconds("--from", start), options.seconds("--to", end))
+    form = OutputOptions(as_json, paths, nul, html, show, preview=preview)
+    span = Span(query_options.parse_time("--from", start), query_options.parse_time("--to", end))
     question = _Question(songs, "music", span, against or [], mood, why)
-    curation = options.curation(diverse, fold, per_folder)
-    filters = options.filters(limit, min_score, below, exclude, taken, curation)
+    curation = query_options.build_curation(diverse, fold, per_folder)
+    filters = query_options.build_filters(limit, min_score, below, exclude, taken, curation)
     _find(question, filters, form, library, network)
 
 
@@ -130,12 +130,12 @@ def find_music(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Find the songs that feel like a picture, each with its best moment."""
-    from attune.retrieval.query import WHOLE
+    from attune.retrieval.seeds import WHOLE_SONG
 
-    form = Form(as_json, paths, nul, html, show, m3u)
-    question = _Question(images, "image", WHOLE, against or [], mood, why)
-    curation = options.curation(diverse, fold, per_folder, per_artist)
-    filters = options.filters(limit, min_score, below, exclude, None, curation)
+    form = OutputOptions(as_json, paths, nul, html, show, m3u)
+    question = _Question(images, "image", WHOLE_SONG, against or [], mood, why)
+    curation = query_options.build_curation(diverse, fold, per_folder, per_artist)
+    filters = query_options.build_filters(limit, min_score, below, exclude, None, curation)
     _find(question, filters, form, library, network)
 
 
@@ -169,20 +169,20 @@ def browse_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """List what lies near a point of the valence–arousal plane."""
-    from attune.retrieval.answer import browse
-    from attune.retrieval.query import open_library
-    from attune.retrieval.results import Asked
-    from attune.retrieval.show import show_answer
+    from attune.retrieval.output import show_answer
+    from attune.retrieval.queries import browse
+    from attune.retrieval.results import QueryEntry
+    from attune.retrieval.seeds import open_library
 
-    wanted = options.kind_named(kind)
+    wanted = query_options.parse_kind(kind)
     if wanted == "music" and taken is not None:
         raise UsageError("--taken: only pictures have a date of capture")
     if wanted == "image" and (per_artist is not None or m3u is not None):
         raise UsageError("--per-artist and --m3u: only for music; add --kind music")
-    form = Form(as_json, paths, nul, html, show, m3u, preview)
-    curation = options.curation(diverse, fold, per_folder, per_artist)
-    filters = options.filters(limit, min_score, below, exclude, taken, curation)
-    point = Asked(None, wanted, None, *options.point_named(valence, arousal, mood))
+    form = OutputOptions(as_json, paths, nul, html, show, m3u, preview)
+    curation = query_options.build_curation(diverse, fold, per_folder, per_artist)
+    filters = query_options.build_filters(limit, min_score, below, exclude, taken, curation)
+    point = QueryEntry(None, wanted, None, *query_options.parse_point(valence, arousal, mood))
     opened, net = open_library(library_folder(library), network)
     with opened:
         answer = browse(opened, net, point, filters)
@@ -190,23 +190,23 @@ def browse_command(
 
 
 def _find(
-    question: _Question, filters: Filters, form: Form, library: Path | None, network: str | None
+    question: _Question, filters: Filters, form: OutputOptions, library: Path | None, network: str | None
 ) -> None:
-    from attune.retrieval.answer import find
-    from attune.retrieval.mood import moods
-    from attune.retrieval.query import Seeds, open_library, require_kind
-    from attune.retrieval.show import show_answer
-    from attune.retrieval.why import explained
+    from attune.retrieval.explain import explain_answer
+    from attune.retrieval.mood import estimate_moods
+    from attune.retrieval.output import show_answer
+    from attune.retrieval.queries import find
+    from attune.retrieval.seeds import QueryResolver, open_library, require_kind
 
     names = [str(path) for path in question.files]
     require_kind(names, question.kind, "find-images" if question.kind == "image" else "find-music")
-    mood = None if question.mood is None else options.mood_named(question.mood)
+    mood = None if question.mood is None else query_options.parse_mood(question.mood)
     opened, net = open_library(library_folder(library), network)
     with opened:
-        seeds = Seeds(opened, net)
+        seeds = QueryResolver(opened, net)
         against = [str(path) for path in question.against]
         answer = find(opened, net, seeds, names, filters, question.span, against, mood)
         if question.why:
-            answer = explained(answer, opened, net, seeds, question.span)
-        felt = moods(seeds, names) if form.needs_page else []
-    show_answer(answer, felt, form)
+            answer = explain_answer(answer, opened, net, seeds, question.span)
+        query_moods = estimate_moods(seeds, names) if form.needs_page else []
+    show_answer(answer, query_moods, form)

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from attune.core.artefacts import written_aside
-from attune.core.errors import AttuneError, printable, printable_text
-from attune.core.paths import absolute
+from attune.core.atomic_files import atomic_write
+from attune.core.errors import AttuneError, escape_path, escape_text
+from attune.core.paths import absolute_path
 from attune.retrieval.results import Result
 
 
@@ -41,7 +41,7 @@ def write_m3u(path: Path, tracks: Iterable[Track]) -> list[str]:
     Raises:
         AttuneError: The playlist cannot be written.
     """
-    folder = absolute(path.parent)
+    folder = absolute_path(path.parent)
     lines, left_out = [b"#EXTM3U"], []
     for track in tracks:
         entry = os.fsencode(_relative(track.song.path, folder))
@@ -49,21 +49,21 @@ def write_m3u(path: Path, tracks: Iterable[Track]) -> list[str]:
             left_out.append(track.song.path)
             continue
         if track.note is not None:
-            lines.append(f"# {printable_text(track.note)}".encode())
-        lines += [_described(track).encode("utf-8", "backslashreplace"), entry]
+            lines.append(f"# {escape_text(track.note)}".encode())
+        lines += [_format_track(track).encode("utf-8", "backslashreplace"), entry]
     try:
-        with written_aside(path) as aside:
+        with atomic_write(path) as aside:
             aside.write_bytes(b"\n".join(lines) + b"\n")
     except OSError as error:
-        raise AttuneError(f"{printable(path)}: cannot be written ({error.strerror})") from error
+        raise AttuneError(f"{escape_path(path)}: cannot be written ({error.strerror})") from error
     return left_out
 
 
-def _described(track: Track) -> str:
+def _format_track(track: Track) -> str:
     seconds = -1 if track.seconds is None else round(track.seconds)
     # Players take artist and title apart at a plain hyphen between blanks.
-    named = " - ".join(part for part in (track.song.artist, track.song.title) if part)
-    name = printable_text(named) or printable(Path(track.song.path).stem)
+    title = " - ".join(part for part in (track.song.artist, track.song.title) if part)
+    name = escape_text(title) or escape_path(Path(track.song.path).stem)
     return f"#EXTINF:{seconds},{name}"
 
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from attune.core.errors import UsageError, printable
-from attune.core.options import DebugOption, LibraryOption, NetworkOption, QuietOption, library_folder
-from attune.retrieval.options import OpenOption, require_writable
+from attune.core.common_options import DebugOption, LibraryOption, NetworkOption, QuietOption, library_folder
+from attune.core.errors import UsageError, escape_path
+from attune.retrieval.query_options import OpenOption, require_writable
 
 app = typer.Typer()
 
@@ -28,25 +28,25 @@ def map_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Draw the whole library on the valence–arousal plane."""
-    from attune.core.terminal import err, shown_progress
-    from attune.retrieval.atlas import layers
+    from attune.core.console import show_progress, stderr_console
+    from attune.retrieval.library_map import load_layers
     from attune.retrieval.map_page import write_map_page
     from attune.retrieval.map_plot import write_map_plot
-    from attune.retrieval.query import open_library
-    from attune.retrieval.show import open_page
+    from attune.retrieval.output import open_page
+    from attune.retrieval.seeds import open_library
 
     suffix = output.suffix.lower()
     if suffix not in (".html", *_PLOTS):
-        raise UsageError(f"--output {printable(output)}: name a .html, .png, .svg or .pdf file")
+        raise UsageError(f"--output {escape_path(output)}: name a .html, .png, .svg or .pdf file")
     require_writable("--output", output)
     opened, _ = open_library(library_folder(library), network)
     with opened:
         if suffix in _PLOTS:
-            write_map_plot(output, layers(opened))
+            write_map_plot(output, load_layers(opened))
         else:
-            with shown_progress(quiet=quiet) as progress:
-                write_map_page(output, opened, layers(opened), progress)
+            with show_progress(quiet=quiet) as progress:
+                write_map_page(output, opened, load_layers(opened), progress)
     if not quiet:
-        err().print(f"Written: {printable(output)}")
+        stderr_console().print(f"Written: {escape_path(output)}")
     if show:
         open_page(output)

@@ -20,23 +20,23 @@ from attune.core.errors import MediaError
 from attune.core.progress import Progress
 from attune.embedding.backbones import PATCH_S
 from attune.indexer.library import Library
-from attune.retrieval.atlas import Layer
-from attune.retrieval.excerpt import mp3_excerpt
-from attune.retrieval.page_parts import data_uri, thumbnail, write_filled
-from attune.retrieval.plane import MOODS
+from attune.retrieval.affect_plane import MOODS
+from attune.retrieval.audio_clip import encode_mp3_clip
+from attune.retrieval.html_parts import data_uri, make_thumbnail, write_from_template
+from attune.retrieval.library_map import MapLayer
 
-PICTURES_INSIDE = 500
+MAX_INLINE_PICTURES = 500
 """Up to so many pictures, their thumbnails are part of the page."""
-SONGS_INSIDE = 50
+MAX_INLINE_SONGS = 50
 """Up to so many songs, an excerpt of each is part of the page."""
 
 _TEMPLATE = Path(__file__).with_name("map.html")
 _SIDE = 200
 _EXCERPT_S = 15.0
-_STEPS = 32767  # places are kept as 16-bit integers: finer than any screen
+_QUANTIZATION_STEPS = 32767  # places are kept as 16-bit integers: finer than any screen
 
 
-def write_map_page(path: Path, library: Library, layers: list[Layer], progress: Progress) -> None:
+def write_map_page(path: Path, library: Library, layers: list[MapLayer], progress: Progress) -> None:
     """Write the map of a library.
 
     Args:
@@ -50,19 +50,19 @@ def write_map_page(path: Path, library: Library, layers: list[Layer], progress: 
     """
     pictures, music = layers
     data = {
-        "image": _columns(pictures) | {"inside": _thumbnails(pictures, progress)},
-        "music": _columns(music) | {"inside": _excerpts(music, library, progress)},
+        "image": _encode_layer(pictures) | {"inside": _encode_thumbnails(pictures, progress)},
+        "music": _encode_layer(music) | {"inside": _encode_clips(music, library, progress)},
         "moods": [[word, *place] for word, place in MOODS.items() if word != "neutral"],
     }
     title = f"{len(pictures.ids):,} pictures and {len(music.ids):,} songs by their emotion"
     # A name that holds "</script>" must not end the script.
     script = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    write_filled(path, _TEMPLATE, {"title": html.escape(title), "data": script})
+    write_from_template(path, _TEMPLATE, {"title": html.escape(title), "data": script})
 
 
-def _columns(layer: Layer) -> dict[str, Any]:
+def _encode_layer(layer: MapLayer) -> dict[str, Any]:
     """Return places, and files as the numbers of their folders and their names: URIs, quoted."""
-    places = np.round(np.clip(layer.points, -1.0, 1.0) * _STEPS).astype("<i2")
+    places = np.round(np.clip(layer.points, -1.0, 1.0) * _QUANTIZATION_STEPS).astype("<i2")
     folders: dict[str, int] = {}
     of_folder, files = [], []
     for path in layer.paths:
@@ -78,34 +78,34 @@ def _columns(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _thumbnails(layer: Layer, progress: Progress) -> list[str | None] | None:
-    if len(layer.paths) > PICTURES_INSIDE:
+def _encode_thumbnails(layer: MapLayer, progress: Progress) -> list[str | None] | None:
+    if len(layer.paths) > MAX_INLINE_PICTURES:
         return None
-    inside: list[str | None] = []
+    uris: list[str | None] = []
     progress.start("thumbnails", len(layer.paths))
     for path in layer.paths:
         try:
-            inside.append(data_uri("image/jpeg", thumbnail(path, _SIDE)))
+            uris.append(data_uri("image/jpeg", make_thumbnail(path, _SIDE)))
         except MediaError:
-            inside.append(None)
+            uris.append(None)
         progress.advance()
     progress.finish()
-    return inside
+    return uris
 
 
-def _excerpts(layer: Layer, library: Library, progress: Progress) -> list[str | None] | None:
+def _encode_clips(layer: MapLayer, library: Library, progress: Progress) -> list[str | None] | None:
     """Return of each song the excerpt around the moment that is most like the whole."""
-    if len(layer.paths) > SONGS_INSIDE:
+    if len(layer.paths) > MAX_INLINE_SONGS:
         return None
-    inside: list[str | None] = []
+    uris: list[str | None] = []
     progress.start("excerpts", len(layer.paths))
     for item, path, vector in zip(layer.ids, layer.paths, library.vectors(layer.ids), strict=True):
         moments = library.moments(item)
         start_s = 0.0 if moments is None else float(np.argmax(moments @ vector)) * PATCH_S
         try:
-            inside.append(data_uri("audio/mpeg", mp3_excerpt(path, start_s, _EXCERPT_S)))
+            uris.append(data_uri("audio/mpeg", encode_mp3_clip(path, start_s, _EXCERPT_S)))
         except MediaError:
-            inside.append(None)
+            uris.append(None)
         progress.advance()
     progress.finish()
-    return inside
+    return uris

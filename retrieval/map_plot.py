@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from attune.core.artefacts import written_aside
-from attune.core.errors import AttuneError, printable
-from attune.retrieval.atlas import Layer
-from attune.retrieval.plane import MOODS
+from attune.core.atomic_files import atomic_write
+from attune.core.errors import AttuneError, escape_path
+from attune.retrieval.affect_plane import MOODS
+from attune.retrieval.library_map import MapLayer
 
-_DOTS = 3000  # beyond, single pictures cannot be told apart: their density is drawn
-_FEW = 300  # songs that large marks leave room for
+_MAX_DOTS = 3000  # beyond, single pictures cannot be told apart: their density is drawn
+_MAX_LARGE_MARKERS = 300  # songs that large marks leave room for
 _IMAGE, _MUSIC = "#2a6f8f", "#d9660a"
 
 
-def write_map_plot(path: Path, layers: list[Layer]) -> None:
+def write_map_plot(path: Path, layers: list[MapLayer]) -> None:
     """Draw a library on the plane, in the format of the file's suffix.
 
     Args:
@@ -35,25 +35,25 @@ def write_map_plot(path: Path, layers: list[Layer]) -> None:
     axes = figure.add_subplot()
     _draw(figure, axes, *layers)
     try:
-        with written_aside(path) as aside:
+        with atomic_write(path) as aside:
             figure.savefig(aside, dpi=150, format=path.suffix[1:].lower())
     except OSError as error:
-        raise AttuneError(f"{printable(path)}: cannot be written ({error.strerror})") from error
+        raise AttuneError(f"{escape_path(path)}: cannot be written ({error.strerror})") from error
 
 
-def _draw(figure: Any, axes: Any, pictures: Layer, music: Layer) -> None:
+def _draw(figure: Any, axes: Any, pictures: MapLayer, music: MapLayer) -> None:
     axes.axhline(0, color="#ccc", linewidth=1, zorder=0)
     axes.axvline(0, color="#ccc", linewidth=1, zorder=0)
-    named = f"{len(pictures.ids):,} pictures"
-    if len(pictures.ids) > _DOTS:
+    picture_label = f"{len(pictures.ids):,} pictures"
+    if len(pictures.ids) > _MAX_DOTS:
         cells = axes.hexbin(
             *pictures.points.T, gridsize=60, extent=(-1, 1, -1, 1), bins="log", cmap="Blues", mincnt=1
         )
-        figure.colorbar(cells, ax=axes, shrink=0.7, label=f"{named}: how many in a cell")
+        figure.colorbar(cells, ax=axes, shrink=0.7, label=f"{picture_label}: how many in a cell")
     else:
-        axes.scatter(*pictures.points.T, s=14, color=_IMAGE, alpha=0.6, linewidths=0, label=named)
+        axes.scatter(*pictures.points.T, s=14, color=_IMAGE, alpha=0.6, linewidths=0, label=picture_label)
     songs = f"{len(music.ids):,} songs"
-    size, alpha = (26, 0.8) if len(music.ids) <= _FEW else (8, 0.5)
+    size, alpha = (26, 0.8) if len(music.ids) <= _MAX_LARGE_MARKERS else (8, 0.5)
     axes.scatter(*music.points.T, s=size, marker="D", color=_MUSIC, alpha=alpha, linewidths=0, label=songs)
     for word, (valence, arousal) in MOODS.items():
         if word != "neutral":

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from attune.embedding.network import Affect, Network
-from attune.retrieval.plane import mood_word
-from attune.retrieval.query import Seed, SeedSource
-from attune.retrieval.results import Asked, Moment
+from attune.retrieval.affect_plane import mood_word
+from attune.retrieval.results import Moment, QueryEntry
+from attune.retrieval.seeds import QueryItem, QuerySource
 
-_ALIKE = 0.25  # valence or arousal this close feels the same: about the spread of raters on one picture
+_SAME_DEGREE = 0.25  # valence or arousal this close feels the same: about the spread of raters on one picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Match:
 
     score: float
     why: str
-    image: Asked
-    music: Asked
+    image: QueryEntry
+    music: QueryEntry
     moment: Moment
 
     @property
@@ -49,7 +49,7 @@ class Match:
         }
 
 
-def match(seeds: SeedSource, network: Network, image: str, music: str) -> Match:
+def match(seeds: QuerySource, network: Network, image: str, music: str) -> Match:
     """Judge a picture and a song.
 
     Raises:
@@ -63,30 +63,30 @@ def match(seeds: SeedSource, network: Network, image: str, music: str) -> Match:
     start_s = float(moments.starts_s[best])
     moment = Moment(start_s, start_s + moments.span_s, float(network.probability(inner[best])))
     score = float(network.probability(np.dot(picture.vector, song.vector)))
-    return Match(score, explain(picture, song), picture.asked, song.asked, moment)
+    return Match(score, explain_match(picture, song), picture.asked, song.asked, moment)
 
 
-def explain(picture: Seed, song: Seed) -> str:
+def explain_match(picture: QueryItem, song: QueryItem) -> str:
     """Say in one sentence where picture and song agree and where they part."""
-    seen, heard = picture.affect, song.affect
+    image_affect, music_affect = picture.affect, song.affect
     feeling = (
-        f"both feel {mood_word(seen)}"
-        if mood_word(seen) == mood_word(heard)
-        else f"the picture feels {mood_word(seen)}, the music {mood_word(heard)}"
+        f"both feel {mood_word(image_affect)}"
+        if mood_word(image_affect) == mood_word(music_affect)
+        else f"the picture feels {mood_word(image_affect)}, the music {mood_word(music_affect)}"
     )
-    return (
-        f"{feeling}; the music is {_degree(seen.valence, heard.valence)} pleasant"
-        f" and {_degree(seen.arousal, heard.arousal)} lively ({_polarity(seen, heard)})"
-    )
+    pleasant = _compare_degree(image_affect.valence, music_affect.valence)
+    lively = _compare_degree(image_affect.arousal, music_affect.arousal)
+    polarity = _describe_polarity(image_affect, music_affect)
+    return f"{feeling}; the music is {pleasant} pleasant and {lively} lively ({polarity})"
 
 
-def _degree(seen: float, heard: float) -> str:
-    if abs(heard - seen) <= _ALIKE:
+def _compare_degree(image_value: float, music_value: float) -> str:
+    if abs(music_value - image_value) <= _SAME_DEGREE:
         return "as"
-    return "more" if heard > seen else "less"
+    return "more" if music_value > image_value else "less"
 
 
-def _polarity(seen: Affect, heard: Affect) -> str:
-    if seen.polarity == heard.polarity:
-        return f"both most likely {seen.polarity}"
-    return f"picture most likely {seen.polarity}, music {heard.polarity}"
+def _describe_polarity(image_affect: Affect, music_affect: Affect) -> str:
+    if image_affect.polarity == music_affect.polarity:
+        return f"both most likely {image_affect.polarity}"
+    return f"picture most likely {image_affect.polarity}, music {music_affect.polarity}"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attune.retrieval.plane import mood_word
-from attune.retrieval.query import SeedSource
-from attune.retrieval.results import Asked
+from attune.retrieval.affect_plane import mood_word
+from attune.retrieval.results import QueryEntry
+from attune.retrieval.seeds import QuerySource
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Mood:
         curve: A song's moments; None for a picture.
     """
 
-    asked: Asked
+    asked: QueryEntry
     word: str
     curve: list[CurvePoint] | None
 
@@ -51,17 +51,17 @@ class Mood:
         return self.asked.to_json() | {"mood": self.word, "curve": curve}
 
 
-def moods(seeds: SeedSource, paths: Sequence[str]) -> list[Mood]:
+def estimate_moods(seeds: QuerySource, paths: Sequence[str]) -> list[Mood]:
     """Return what each file feels like.
 
     Raises:
         UsageError: A file does not exist or is no media.
         MediaError: A file cannot be used.
     """
-    return [_mood(seeds, path) for path in paths]
+    return [_estimate_mood(seeds, path) for path in paths]
 
 
-def _mood(seeds: SeedSource, path: str) -> Mood:
+def _estimate_mood(seeds: QuerySource, path: str) -> Mood:
     seed = seeds.seed(path)
     curve = None
     if seed.kind == "music":

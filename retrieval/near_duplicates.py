@@ -20,12 +20,12 @@ from attune.embedding.backbones import (
 from attune.indexer.library import Library
 from attune.indexer.records import Item
 
-_SAME: Final = 0.875  # of the way from random files to identical ones
-_SAMPLE: Final = 200  # items that the likeness of random ones is measured on
+_DUPLICATE_SHARE: Final = 0.875  # of the way from random files to identical ones
+_SAMPLE_SIZE: Final = 200  # items that the likeness of random ones is measured on
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class SimilarityScale:
     """What cosines between the features of one backbone mean.
 
     Attributes:
@@ -37,9 +37,9 @@ class Likeness:
     @property
     def same(self) -> float:
         """From here on two files count as near-duplicates."""
-        return self.random + _SAME * (1.0 - self.random)
+        return self.random + _DUPLICATE_SHARE * (1.0 - self.random)
 
-    def scaled(self, cosines: NDArray[np.floating]) -> NDArray[np.floating]:
+    def rescale(self, cosines: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return 0 where files are no more alike than two random ones, 1 where near-duplicates begin."""
         return np.asarray(np.maximum((cosines - self.random) / (self.same - self.random), 0.0))
 
@@ -49,21 +49,21 @@ class Likeness:
 # brighter lie above 0.973. Music from 0.99 on: of pairs of different pieces one in 1,000 lies above 0.987; a
 # piece and its MP3 lie above 0.990.
 _MEASURED: Final = {
-    EFFICIENTNET_LITE0.name: Likeness(0.76),
-    EFFICIENTNET_LITE2_FACES.name: Likeness(0.82),
-    MUSICNN_MSD.name: Likeness(0.92),
-    MUSICNN_HARMONY.name: Likeness(0.92),
+    EFFICIENTNET_LITE0.name: SimilarityScale(0.76),
+    EFFICIENTNET_LITE2_FACES.name: SimilarityScale(0.82),
+    MUSICNN_MSD.name: SimilarityScale(0.92),
+    MUSICNN_HARMONY.name: SimilarityScale(0.92),
 }
 # What a file shows, what it sounds like: features before the meaning and the faces, before the harmony. Two
 # strangers who smile alike are no duplicates.
 _COLUMNS: Final = {EFFICIENTNET_LITE2_FACES.name: 2640, MUSICNN_HARMONY.name: MUSICNN_MSD.width}
 
 
-class Prints(Protocol):
+class FingerprintSource(Protocol):
     """Fingerprints of items, and what their cosines mean."""
 
     @property
-    def likeness(self) -> Likeness:
+    def likeness(self) -> SimilarityScale:
         """The scale."""
 
     def __call__(self, item: Item) -> NDArray[np.float32]:
@@ -95,24 +95,24 @@ class Fingerprints:
         return self._known[item.id]
 
     @cached_property
-    def likeness(self) -> Likeness:
+    def likeness(self) -> SimilarityScale:
         """The scale: measured before for the shipped backbones, on the library itself for any other."""
-        return likeness_of(self._backbone, self._sample)
+        return find_similarity_scale(self._backbone, self._sample)
 
     def _sample(self) -> NDArray[np.float32]:
         ids = [item for item, _ in self._library.paths(self._backbone.kind)]
-        some = ids[:: max(1, len(ids) // _SAMPLE)]
+        some = ids[:: max(1, len(ids) // _SAMPLE_SIZE)]
         return np.stack([self(item) for item in self._library.items(some).values()])
 
 
-def likeness_of(backbone: Backbone, sample: Callable[[], NDArray[np.float32]]) -> Likeness:
+def find_similarity_scale(backbone: Backbone, sample: Callable[[], NDArray[np.float32]]) -> SimilarityScale:
     """Return the scale of a backbone.
 
     Args:
         backbone: Whose.
         sample: Gives fingerprints of different files, (n, width), where the backbone is not a shipped one.
     """
-    return _MEASURED.get(backbone.name) or Likeness(mean_cosine(sample()))
+    return _MEASURED.get(backbone.name) or SimilarityScale(mean_cosine(sample()))
 
 
 def mean_cosine(prints: NDArray[np.float32]) -> float:

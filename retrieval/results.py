@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from attune.embedding.media import Kind
+from attune.embedding.media_files import Kind
 from attune.embedding.network import Affect
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryEntry:
     """One thing that was asked with: a file, or a point of the valence–arousal plane (no path)."""
 
     path: str | None
@@ -82,7 +82,7 @@ class Result:
     why: str | None = None
 
     @property
-    def named(self) -> str:
+    def display_name(self) -> str:
         """Artist and title, as far as the tags name them."""
         return " – ".join(name for name in (self.artist, self.title) if name)
 
@@ -106,7 +106,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class LibraryInfo:
     """The library that answered."""
 
     path: str
@@ -131,9 +131,9 @@ class Answer:
     """A whole answer: the kind looked for, what was asked, what was found, where, and how long it took."""
 
     kind: Kind
-    query: list[Asked]
+    query: list[QueryEntry]
     results: list[Result]
-    library: Source
+    library: LibraryInfo
     elapsed_ms: float
 
     def to_json(self) -> dict[str, Any]:

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from attune.core.paths import is_below, matches_any
 from attune.embedding.backbones import PATCH_S
-from attune.embedding.media import Kind
-from attune.embedding.moments import SPAN
+from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
+from attune.embedding.segments import SEGMENT_PATCHES
 from attune.indexer.library import Library
 from attune.indexer.records import Item
-from attune.retrieval.curate import AS_RANKED, Choice, Curation, Ranked, curate
+from attune.retrieval.date_range import DateRange
+from attune.retrieval.diversify import NO_CURATION, CuratedAnswer, Curation, RankedItem, curate
 from attune.retrieval.near_duplicates import Fingerprints
 from attune.retrieval.results import Moment, Result
-from attune.retrieval.taken import Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Filters:
     min_score: float = 0.0
     below: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    taken: Period | None = None
-    curation: Curation = AS_RANKED
+    taken: DateRange | None = None
+    curation: Curation = NO_CURATION
 
 
-def nearest(
+def search_nearest(
     library: Library, network: Network, vector: NDArray[np.float32], kind: Kind, filters: Filters
 ) -> list[Result]:
     """Rank the items of one kind by their correspondence with an embedding.
@@ -60,63 +60,64 @@ def nearest(
         best moment.
     """
     ranking = takewhile(
-        lambda ranked: ranked.score >= filters.min_score, _ranking(library, network, vector, kind, filters)
+        lambda ranked: ranked.score >= filters.min_score,
+        _iter_ranking(library, network, vector, kind, filters),
     )
-    return with_moments(library, network, vector, chosen(library, network, kind, filters, ranking))
+    return build_results(library, network, vector, select_answers(library, network, kind, filters, ranking))
 
 
-def chosen(
-    library: Library, network: Network, kind: Kind, filters: Filters, ranking: Iterable[Ranked]
-) -> list[Choice]:
+def select_answers(
+    library: Library, network: Network, kind: Kind, filters: Filters, ranking: Iterable[RankedItem]
+) -> list[CuratedAnswer]:
     """Return the answers that curating takes from a ranking of what passes the filters."""
     prints = Fingerprints(library, network.backbones[kind])
     return curate(ranking, filters.limit, filters.curation, prints)
 
 
-def with_moments(
-    library: Library, network: Network, vector: NDArray[np.float32], choices: list[Choice]
+def build_results(
+    library: Library, network: Network, vector: NDArray[np.float32], choices: list[CuratedAnswer]
 ) -> list[Result]:
     """Return choices as answers; a song comes with the moment that fits an embedding best."""
     results = []
     for rank, choice in enumerate(choices, start=1):
         item = choice.ranked.item
-        moment = best_moment(library, network, vector, item) if item.kind == "music" else None
-        results.append(result_of(item, rank, choice.ranked.score, moment, choice.alike))
+        moment = find_best_moment(library, network, vector, item) if item.kind == "music" else None
+        results.append(make_result(item, rank, choice.ranked.score, moment, choice.alike))
     return results
 
 
-def _ranking(
+def _iter_ranking(
     library: Library, network: Network, vector: NDArray[np.float32], kind: Kind, filters: Filters
-) -> Iterator[Ranked]:
+) -> Iterator[RankedItem]:
     """Yield the items that pass the filters, best first, looking as deep as somebody reads."""
-    among = inside(library, kind, filters)
-    passes = exclusion(library, filters)
+    allowed_ids = filter_ids(library, kind, filters)
+    passes = build_glob_filter(library, filters)
     wanted = filters.limit
     seen: set[int] = set()
     while True:
-        ids, inner = library.nearest(kind, vector, wanted, among)
+        ids, inner = library.nearest(kind, vector, wanted, allowed_ids)
         new = [place for place, item in enumerate(ids.tolist()) if item not in seen]
         fresh = ids[new].tolist()
         items = library.items(fresh)
         for item, score in zip(fresh, network.probability(inner[new]).tolist(), strict=True):
             if passes(items[item]):
-                yield Ranked(items[item], score, worth=score)
+                yield RankedItem(items[item], score, worth=score)
         if len(ids) < wanted:
             return
         seen.update(fresh)
         wanted *= 4  # what is excluded, folded or over its number leaves room: look further
 
 
-def inside(library: Library, kind: Kind, filters: Filters) -> list[int] | None:
+def filter_ids(library: Library, kind: Kind, filters: Filters) -> list[int] | None:
     """Return the ids of the items that a filter's folders and dates let pass, None where all do."""
     below = library.ids_below(kind, filters.below) if filters.below else None
     if filters.taken is None:
         return below
-    taken = library.ids_taken(filters.taken.first, filters.taken.after)
+    taken = library.ids_by_capture_date(filters.taken.first, filters.taken.after)
     return taken if below is None else sorted(set(taken).intersection(below))
 
 
-def exclusion(library: Library, filters: Filters) -> Callable[[Item], bool]:
+def build_glob_filter(library: Library, filters: Filters) -> Callable[[Item], bool]:
     """Return what says whether the globs of a filter let an item pass."""
     if not filters.exclude:
         return lambda _: True
@@ -130,7 +131,9 @@ def exclusion(library: Library, filters: Filters) -> Callable[[Item], bool]:
     return passes
 
 
-def best_moment(library: Library, network: Network, vector: NDArray[np.float32], item: Item) -> Moment | None:
+def find_best_moment(
+    library: Library, network: Network, vector: NDArray[np.float32], item: Item
+) -> Moment | None:
     """Return the moment of a song that corresponds best with an embedding."""
     moments = library.moments(item.id)
     if moments is None or not len(moments):
@@ -138,13 +141,13 @@ def best_moment(library: Library, network: Network, vector: NDArray[np.float32],
     inner = moments @ vector
     best = int(np.argmax(inner))
     start_s = best * PATCH_S
-    end_s = start_s + min(SPAN, item.feature_rows) * PATCH_S
+    end_s = start_s + min(SEGMENT_PATCHES, item.feature_rows) * PATCH_S
     if item.duration_s is not None:
         end_s = min(end_s, item.duration_s)
     return Moment(start_s, end_s, float(network.probability(inner[best])))
 
 
-def result_of(
+def make_result(
     item: Item, rank: int, score: float, moment: Moment | None, alike: Sequence[Item] = ()
 ) -> Result:
     """Return an item as an answer, with the near-duplicates that are folded into it."""

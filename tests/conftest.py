@@ -11,7 +11,7 @@ import pytest
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
 from attune.embedding.network import Network, open_network
-from attune.indexer.build import Report, Request, build
+from attune.indexer.build import BuildReport, BuildRequest, build
 from attune.tests.media_factory import photo, song
 from attune.tests.networks import write_network
 
@@ -34,9 +34,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = 1
 
 
-def run_build(library: Path, network: Network, *paths: Path, **options: object) -> Report:
+def run_build(library: Path, network: Network, *paths: Path, **options: object) -> BuildReport:
     """Build with two workers and without progress."""
-    request = Request(library, tuple(str(path) for path in paths), **options)  # type: ignore[arg-type]
+    request = BuildRequest(library, tuple(str(path) for path in paths), **options)  # type: ignore[arg-type]
     return build(request, network, Settings(workers=2), SilentProgress())
 
 

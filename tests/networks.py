@@ -7,27 +7,27 @@ from pathlib import Path
 
 import numpy as np
 
-from attune.core.artefacts import sha256_of
-from attune.embedding.backbones import BACKBONES, Backbone, Colours
-from attune.embedding.card import describe_backbone
-from attune.embedding.network import DIM
-from attune.embedding.view import View
+from attune.core.atomic_files import hash_file
+from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone, ColorNormalization
+from attune.embedding.image_geometry import View
+from attune.embedding.network import EMBEDDING_DIM
+from attune.embedding.network_config import describe_backbone
 
 
 def write_network(
-    folder: Path, seed: int = 0, slope: float = 4.0, image_backbone: Backbone = BACKBONES["image"]
+    folder: Path, seed: int = 0, slope: float = 4.0, image_backbone: Backbone = DEFAULT_BACKBONES["image"]
 ) -> Path:
     """Write a network folder whose two towers are seeded random projections."""
     folder.mkdir(parents=True, exist_ok=True)
     hashes = {}
-    for index, (kind, backbone) in enumerate((BACKBONES | {"image": image_backbone}).items()):
+    for index, (kind, backbone) in enumerate((DEFAULT_BACKBONES | {"image": image_backbone}).items()):
         path = folder / f"{kind}.onnx"
         _write_tower(path, backbone.width, np.random.default_rng(seed * 2 + index))
-        hashes[path.name] = sha256_of(path)
+        hashes[path.name] = hash_file(path)
     card = {
         "name": f"random{seed}",
         "image_backbone": describe_backbone(image_backbone),
-        "music_backbone": describe_backbone(BACKBONES["music"]),
+        "music_backbone": describe_backbone(DEFAULT_BACKBONES["music"]),
         "calibration": {"slope": slope, "intercept": 0.0},
         "sha256": hashes,
     }
@@ -65,11 +65,11 @@ def write_image_backbone(folder: Path, seed: int = 0, width: int = 24, side: int
         name="patches",
         kind="image",
         path=path,
-        sha256=sha256_of(path),
+        sha256=hash_file(path),
         width=width,
         licence="Apache-2.0",
         view=View(side, "crop", "bilinear"),
-        colours=Colours((0.48, 0.46, 0.41), (0.27, 0.26, 0.28)),
+        colours=ColorNormalization((0.48, 0.46, 0.41), (0.27, 0.26, 0.28)),
     )
 
 
@@ -97,7 +97,7 @@ def _write_tower(path: Path, width: int, rng: np.random.Generator) -> None:
     ]
     scale = 1 / np.sqrt(width)
     weights = [
-        constant("projection", rng.normal(0, scale, (width, DIM))),
+        constant("projection", rng.normal(0, scale, (width, EMBEDDING_DIM))),
         constant("affect_weights", rng.normal(0, scale, (width, 5))),
     ]
     graph = helper.make_graph(
@@ -105,7 +105,7 @@ def _write_tower(path: Path, width: int, rng: np.random.Generator) -> None:
         "tower",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", width])],
         [
-            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", DIM]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", EMBEDDING_DIM]),
             helper.make_tensor_value_info("affect", TensorProto.FLOAT, ["n", 5]),
         ],
         weights + bounds,

@@ -43,11 +43,15 @@ HEAVY = {
     "uvicorn",
 }
 HOMES = {
-    "onnxruntime": {"embedding/session.py"},
-    "faiss": {"indexer/vectors.py", "indexer/exact_index.py", "indexer/cell_index.py"},
+    "onnxruntime": {"embedding/onnx_session.py"},
+    "faiss": {"indexer/index_files.py", "indexer/flat_index.py", "indexer/ivf_index.py"},
 }
 WEB = {"fastapi", "starlette", "uvicorn"}  # known below retrieval/web/ only, and by its commands late
-TYPER = {"cli.py", "core/options.py", "retrieval/options.py"}  # beside the modules called …commands.py
+TYPER = {
+    "cli.py",
+    "core/common_options.py",
+    "retrieval/query_options.py",
+}  # beside the modules called …commands.py
 
 MODULES = [path for room in MAY_IMPORT for path in sorted((ROOT / room).rglob("*.py"))]
 FRONT = [ROOT / "__init__.py", ROOT / "__main__.py", ROOT / "cli.py"]

@@ -15,11 +15,11 @@ import pytest
 from onnx import TensorProto, helper
 from packaging.requirements import Requirement
 
-from attune.core.artefacts import sha256_of
+from attune.core.atomic_files import hash_file
 from attune.core.errors import ArtefactError
-from attune.embedding.backbones import BACKBONES
-from attune.embedding.network import DIM, Network
-from attune.embedding.session import Session
+from attune.embedding.backbones import DEFAULT_BACKBONES
+from attune.embedding.network import EMBEDDING_DIM, Network
+from attune.embedding.onnx_session import OnnxSession
 from attune.tests.networks import write_network
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,19 +45,19 @@ def test_nothing_unpickles_and_nothing_runs_text(path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["image", "music"])
 def test_one_changed_bit_of_the_weights_is_noticed(tmp_path: Path, kind: str) -> None:
-    backbone = BACKBONES[kind]  # type: ignore[index]
+    backbone = DEFAULT_BACKBONES[kind]  # type: ignore[index]
     weights = bytearray(backbone.path.read_bytes())
     weights[len(weights) // 2] ^= 1
     (tmp_path / "changed.onnx").write_bytes(weights)
     with pytest.raises(ArtefactError, match="checksum differs"):
-        Session(tmp_path / "changed.onnx", backbone.sha256)
+        OnnxSession(tmp_path / "changed.onnx", backbone.sha256)
 
 
 def test_a_network_that_was_changed_after_training_is_refused(tmp_path: Path) -> None:
     folder = write_network(tmp_path / "network")
     (folder / "image.onnx").write_bytes((folder / "music.onnx").read_bytes())
     with pytest.raises(ArtefactError, match="checksum differs"):
-        Network(folder, "changed").embed("image", np.zeros((1, BACKBONES["image"].width), np.float32))
+        Network(folder, "changed").embed("image", np.zeros((1, DEFAULT_BACKBONES["image"].width), np.float32))
 
 
 def _graph(path: Path, inputs: dict[str, list[int | str]], outputs: dict[str, list[int | str]]) -> str:
@@ -86,10 +86,10 @@ def _graph(path: Path, inputs: dict[str, list[int | str]], outputs: dict[str, li
     ]
     graph = helper.make_graph(nodes, "g", *values, shapes)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
-    return sha256_of(path)
+    return hash_file(path)
 
 
-GOOD_OUTPUTS: dict[str, list[int | str]] = {"embedding": ["n", DIM], "affect": ["n", 5]}
+GOOD_OUTPUTS: dict[str, list[int | str]] = {"embedding": ["n", EMBEDDING_DIM], "affect": ["n", 5]}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ GOOD_OUTPUTS: dict[str, list[int | str]] = {"embedding": ["n", DIM], "affect": [
         ({"features": ["n", 7]}, GOOD_OUTPUTS, "7"),
         ({"features": ["n", "m"]}, GOOD_OUTPUTS, "takes 0 features"),
         ({"a": ["n", 2528], "b": ["n", 2528]}, GOOD_OUTPUTS, "2 inputs"),
-        ({"features": ["n", 2528]}, {"embedding": ["n", DIM]}, "affect"),
+        ({"features": ["n", 2528]}, {"embedding": ["n", EMBEDDING_DIM]}, "affect"),
         ({"features": ["n", 2528]}, {"embedding": ["n", 64], "affect": ["n", 5]}, "embedding"),
     ],
 )
@@ -110,27 +110,27 @@ def test_a_network_of_another_shape_is_refused(
     card["sha256"]["image.onnx"] = _graph(folder / "image.onnx", inputs, outputs)
     (folder / "network.json").write_text(json.dumps(card))
     with pytest.raises(ArtefactError, match=said):
-        Network(folder, "odd").embed("image", np.zeros((1, BACKBONES["image"].width), np.float32))
+        Network(folder, "odd").embed("image", np.zeros((1, DEFAULT_BACKBONES["image"].width), np.float32))
 
 
 def test_weights_that_no_checksum_covers_are_not_loaded(tmp_path: Path) -> None:
     """A graph may say that its numbers are in another file, which could be any file."""
-    np.ones(4 * DIM, np.float32).tofile(tmp_path / "numbers.bin")
+    np.ones(4 * EMBEDDING_DIM, np.float32).tofile(tmp_path / "numbers.bin")
     outside = TensorProto(name="w", data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL)
-    outside.dims.extend([4, DIM])
+    outside.dims.extend([4, EMBEDDING_DIM])
     entry = outside.external_data.add()
     entry.key, entry.value = "location", "numbers.bin"
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["features", "w"], ["embedding"])],
         "g",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 4])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", DIM])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", EMBEDDING_DIM])],
         [outside],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     (tmp_path / "graph.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(ArtefactError, match="cannot load"):
-        Session(tmp_path / "graph.onnx", sha256_of(tmp_path / "graph.onnx"))
+        OnnxSession(tmp_path / "graph.onnx", hash_file(tmp_path / "graph.onnx"))
 
 
 def test_dependencies_are_within_bounds_and_installed_so() -> None:

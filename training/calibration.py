@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from attune.training.losses import Targets, balanced_weights
-from attune.training.systems.space import KNOTS, Reading
+from attune.training.systems.kernel_map import KNOTS, OutputCalibration
 
 
-def fit_reading(raw: NDArray[np.float32], targets: Targets) -> Reading:
+def fit_output_calibration(raw: NDArray[np.float32], targets: Targets) -> OutputCalibration:
     """Fit how raw outputs are read, on outputs of heads that have not seen the rows.
 
     Least squares shrinks what is hard to predict; valence and arousal are stretched back, so that predictions
@@ -30,9 +30,9 @@ def fit_reading(raw: NDArray[np.float32], targets: Targets) -> Reading:
         labels = targets.points[:, axis]
         known = ~np.isnan(labels)
         if known.sum() > 1:
-            said, meant = raw[known, 3 + axis], labels[known]
-            slope[axis] = meant.std() / max(float(said.std()), 1e-6)
-            offset[axis] = meant.mean() - slope[axis] * said.mean()
+            predicted, labelled_values = raw[known, 3 + axis], labels[known]
+            slope[axis] = labelled_values.std() / max(float(predicted.std()), 1e-6)
+            offset[axis] = labelled_values.mean() - slope[axis] * predicted.mean()
     knots = np.quantile(raw[:, 3:], np.linspace(0, 1, KNOTS), axis=0).T
     # Equal values would leave gaps of width zero between knots.
     knots = np.maximum.accumulate(knots, axis=1) + 1e-4 * np.arange(KNOTS)
@@ -41,10 +41,12 @@ def fit_reading(raw: NDArray[np.float32], targets: Targets) -> Reading:
     lengths = np.quantile(np.linalg.norm(centred, axis=1), np.linspace(0, 1, KNOTS))
     # Posteriors that say nothing at all have no length to divide by.
     lengths = np.maximum(lengths, 1e-3)
-    return Reading(temperature, bias, slope, offset, knots.astype(np.float32), lengths.astype(np.float32))
+    return OutputCalibration(
+        temperature, bias, slope, offset, knots.astype(np.float32), lengths.astype(np.float32)
+    )
 
 
-def fit_probability(
+def fit_platt_scaling(
     inner: NDArray[np.float64], truth: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> tuple[float, float]:
     """Fit probability = sigmoid(slope * inner + intercept) by Newton's method (Platt 1999).
@@ -74,14 +76,14 @@ def _fit_temperature(logits: NDArray[np.float32], targets: Targets) -> tuple[flo
     """Return the factor and shift of the logits that fit the polarities best, priors taken out."""
     weights = torch.from_numpy(balanced_weights(targets.sets, targets.polarity))
     known = torch.from_numpy(targets.polarity.clip(min=0))
-    given = torch.from_numpy(logits)
+    logits_tensor = torch.from_numpy(logits)
     log_factor = torch.zeros(1, requires_grad=True)
     bias = torch.zeros(3, requires_grad=True)
     solver = torch.optim.LBFGS([log_factor, bias], max_iter=60, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         solver.zero_grad()
-        scaled = given * torch.exp(log_factor) + bias
+        scaled = logits_tensor * torch.exp(log_factor) + bias
         loss = (weights * functional.cross_entropy(scaled, known, reduction="none")).sum()
         loss = loss + 1e-3 * (bias**2).sum() + 1e-3 * (log_factor**2).sum()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from attune.core.common_options import DebugOption, DeviceOption, JsonOption, QuietOption, WorkersOption
 from attune.core.errors import UsageError
-from attune.core.options import DebugOption, DeviceOption, JsonOption, QuietOption, WorkersOption
 
 app = typer.Typer()
 
@@ -52,29 +52,29 @@ def train_command(
     """Train a network on labelled images and music (splits train and val)."""
     import tempfile
 
-    from attune.core.errors import AttuneError, printable
+    from attune.core.console import show_progress, stdout_console
+    from attune.core.errors import AttuneError, escape_path
     from attune.core.settings import default_cache, load_settings
-    from attune.core.terminal import out, shown_progress
-    from attune.embedding.backbones import ACCURATE, BACKBONES
-    from attune.embedding.session import choose_device
-    from attune.training.tables import print_device, print_left_out, print_out_of_fold
+    from attune.embedding.backbones import ACCURATE_BACKBONES, DEFAULT_BACKBONES
+    from attune.embedding.onnx_session import choose_device
+    from attune.training.metric_tables import print_device, print_out_of_fold, print_skipped
 
     try:
-        from attune.training.encoders.open_clip import image_backbone as bring
+        from attune.training.encoders.open_clip import export_image_backbone as export_backbone
         from attune.training.train import train
     except ModuleNotFoundError as error:
         raise AttuneError(f'training needs {error.name}: pip install "attune-affect[train]"') from error
 
     folder = default_cache() if cache is None else cache
     processes = load_settings(workers).workers
-    chosen, why = choose_device(device)
+    selected_device, device_reason = choose_device(device)
     with (
-        tempfile.TemporaryDirectory(prefix="attune-encoder-") as aside,
-        shown_progress(quiet=quiet) as progress,
+        tempfile.TemporaryDirectory(prefix="attune-encoder-") as staging_dir,
+        show_progress(quiet=quiet) as progress,
     ):
-        backbones = dict(ACCURATE if accurate else BACKBONES)
+        backbones = dict(ACCURATE_BACKBONES if accurate else DEFAULT_BACKBONES)
         if image_backbone is not None:
-            backbones["image"] = bring(image_backbone, Path(aside))
+            backbones["image"] = export_backbone(image_backbone, Path(staging_dir))
         skipped = train(
             images,
             music,
@@ -83,13 +83,13 @@ def train_command(
             workers=processes,
             progress=progress,
             backbones=backbones,
-            device=chosen,
+            device=selected_device,
         )
     if not quiet:
-        print_device(chosen, why)
+        print_device(selected_device, device_reason)
         print_out_of_fold(json.loads((output / "network.json").read_text()))
-        print_left_out(skipped)
-        out().print(f"Use it: attune build-index --network {printable(output)}")
+        print_skipped(skipped)
+        stdout_console().print(f"Use it: attune build-index --network {escape_path(output)}")
 
 
 @app.command("evaluate")
@@ -116,25 +116,27 @@ def evaluate_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Judge a network on labelled files: correspondence, retrieval, affect, distinctness."""
+    from attune.core.console import print_json, show_progress, stderr_console
     from attune.core.settings import load_settings
-    from attune.core.terminal import err, print_json, shown_progress
     from attune.embedding.network import open_network
-    from attune.embedding.session import choose_device
-    from attune.training.judge import Examination, judge
-    from attune.training.manifest import LEARNT_FROM
-    from attune.training.run_log import log_test_run
-    from attune.training.tables import print_device, print_left_out, print_report
+    from attune.embedding.onnx_session import choose_device
+    from attune.training.evaluate import EvaluationRequest, evaluate_network
+    from attune.training.manifest import TRAINING_SPLITS
+    from attune.training.metric_tables import print_device, print_report, print_skipped
+    from attune.training.test_log import log_test_run
 
     if store and (split != "test" or image_set or music_set):
         raise UsageError("--store keeps a report of the whole test split: give --split test and no set")
     network = open_network(system)
-    chosen, why = choose_device(device)
-    exam = Examination(images, music, split, tuple(image_set or []), tuple(music_set or []))
-    with shown_progress(quiet=quiet) as progress:
-        judgement = judge(exam, network, network.name, load_settings(workers, chosen), progress)
-    document = judgement.report.to_json()
-    if judgement.saw_test:
-        log_test_run(judgement.report, network.id)
+    selected_device, device_reason = choose_device(device)
+    request = EvaluationRequest(images, music, split, tuple(image_set or []), tuple(music_set or []))
+    with show_progress(quiet=quiet) as progress:
+        evaluation = evaluate_network(
+            request, network, network.name, load_settings(workers, selected_device), progress
+        )
+    document = evaluation.report.to_json()
+    if evaluation.saw_test:
+        log_test_run(evaluation.report, network.id)
     if store and document["correspondence"]["ci95"] is not None:
         network.store_figures(document)
     if as_json:
@@ -142,9 +144,9 @@ def evaluate_command(
     else:
         print_report(document)
     if not quiet:
-        print_device(chosen, why)
-        if split in LEARNT_FROM:
-            err().print(
+        print_device(selected_device, device_reason)
+        if split in TRAINING_SPLITS:
+            stderr_console().print(
                 f"Networks learn from the split {split}: figures on rows that were learnt say little."
             )
-        print_left_out(judgement.skipped)
+        print_skipped(evaluation.skipped)

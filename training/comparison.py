@@ -12,32 +12,32 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.training.crossval import Result, calibrated
-from attune.training.figures import of_sets, seed_figures, summary
-from attune.training.manifest import Row
+from attune.training.cross_validation import OutOfFoldPredictions, calibrate_out_of_fold
+from attune.training.manifest import LabelledRow
+from attune.training.metric_summary import mask_other_sets, summarize_seed, summarize_seeds
 from attune.training.metrics import CORRESPONDS, accuracy_replicates, pair_accuracy
-from attune.training.systems.system import Material
+from attune.training.systems.base import LabelledFeatures
 
-Focus = tuple[Collection[str], Collection[str]]
+SetFilter = tuple[Collection[str], Collection[str]]
 """Image sets and music sets of the pairs that count; none: all."""
 
-EVERYTHING: Focus = ((), ())
+ALL_SETS: SetFilter = ((), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SystemResult:
     """How a system did.
 
     Attributes:
         system: Its name.
         results: For each seed a result a fold.
         told: (I, M) probabilities of each.
-        figures: Of `training.figures`, means over the seeds and, as `… spread`, their deviations.
+        figures: From `attune.training.metric_summary`: means over the seeds and, as `… spread`, deviations.
     """
 
     system: str
-    results: Sequence[Sequence[Result]]
-    told: Sequence[Sequence[NDArray[np.float64]]]
+    results: Sequence[Sequence[OutOfFoldPredictions]]
+    probabilities: Sequence[Sequence[NDArray[np.float64]]]
     figures: dict[str, float]
 
     @property
@@ -73,50 +73,71 @@ class Estimate:
     p: float
 
 
-def standing(system: str, by_seed: Sequence[Sequence[Result]], images: Material, music: Material) -> Standing:
+def evaluate_system(
+    system: str,
+    by_seed: Sequence[Sequence[OutOfFoldPredictions]],
+    images: LabelledFeatures,
+    music: LabelledFeatures,
+) -> SystemResult:
     """Judge out-of-fold results; each fold's probabilities are calibrated on the other folds."""
-    told = calibrated(by_seed, images, music)
+    probabilities = calibrate_out_of_fold(by_seed, images, music)
     seeds = [
-        seed_figures(results, probabilities, images.rows, music.rows)
-        for results, probabilities in zip(by_seed, told, strict=True)
+        summarize_seed(results, seed_probabilities, images.rows, music.rows)
+        for results, seed_probabilities in zip(by_seed, probabilities, strict=True)
     ]
-    return Standing(system, by_seed, told, summary(seeds))
+    return SystemResult(system, by_seed, probabilities, summarize_seeds(seeds))
 
 
-def accuracy(of: Standing, images: Material, music: Material, focus: Focus = EVERYTHING) -> Estimate:
+def estimate_accuracy(
+    result: SystemResult, images: LabelledFeatures, music: LabelledFeatures, focus: SetFilter = ALL_SETS
+) -> Estimate:
     """Return the correspondence accuracy over the pairs of a focus."""
-    return _estimate([_accuracies(of, seed, images, music, focus) for seed in range(len(of.results))])
+    return _estimate(
+        [_measure_accuracy(result, seed, images, music, focus) for seed in range(len(result.results))]
+    )
 
 
-def lead(
-    of: Standing, over: Standing, images: Material, music: Material, focus: Focus = EVERYTHING
+def estimate_accuracy_difference(
+    result: SystemResult,
+    baseline: SystemResult,
+    images: LabelledFeatures,
+    music: LabelledFeatures,
+    focus: SetFilter = ALL_SETS,
 ) -> Estimate:
     """Return by how much one system's accuracy is above another's, on the same pairs and the same draws."""
     seeds = []
-    for seed in range(len(of.results)):
-        ours, theirs = (_accuracies(one, seed, images, music, focus) for one in (of, over))
-        seeds.append((ours[0] - theirs[0], ours[1] - theirs[1]))
+    for seed in range(len(result.results)):
+        result_accuracy, baseline_accuracy = (
+            _measure_accuracy(one, seed, images, music, focus) for one in (result, baseline)
+        )
+        seeds.append((result_accuracy[0] - baseline_accuracy[0], result_accuracy[1] - baseline_accuracy[1]))
     return _estimate(seeds)
 
 
-def _accuracies(
-    of: Standing, seed: int, images: Material, music: Material, focus: Focus
+def _measure_accuracy(
+    result: SystemResult, seed: int, images: LabelledFeatures, music: LabelledFeatures, focus: SetFilter
 ) -> tuple[float, NDArray[np.float64]]:
     """Return the accuracy of one fold seed, and its replicates."""
     values, replicates = [], []
-    for fold, (one, told) in enumerate(zip(of.results[seed], of.told[seed], strict=True)):
+    for fold, (one, probabilities) in enumerate(
+        zip(result.results[seed], result.probabilities[seed], strict=True)
+    ):
         image_rows, music_rows = [images.rows[i] for i in one.images], [music.rows[i] for i in one.music]
-        felt = of_sets(image_rows, focus[0]), of_sets(music_rows, focus[1])
-        values.append(pair_accuracy(told, *felt))
+        polarities = mask_other_sets(image_rows, focus[0]), mask_other_sets(music_rows, focus[1])
+        values.append(pair_accuracy(probabilities, *polarities))
         replicates.append(
             accuracy_replicates(
-                told >= CORRESPONDS, *felt, _groups(image_rows), _groups(music_rows), seed=100 * seed + fold
+                probabilities >= CORRESPONDS,
+                *polarities,
+                _group_names(image_rows),
+                _group_names(music_rows),
+                seed=100 * seed + fold,
             )
         )
     return float(np.nanmean(values)), np.nanmean(replicates, axis=0)
 
 
-def _groups(rows: Sequence[Row]) -> list[str]:
+def _group_names(rows: Sequence[LabelledRow]) -> list[str]:
     return [f"{row.set}/{row.group}" for row in rows]
 
 

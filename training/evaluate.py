@@ -1,153 +1,110 @@
-"""From scores or embeddings of labelled files to a report: arrays in, figures out, no files."""
+"""A network judged on labelled files, through the path that a library takes: decode, backbone, network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from attune.embedding.network import Embedded
-from attune.training.manifest import Row, polarity_codes, ratings, reference_points
-from attune.training.metrics import (
-    calibration_error,
-    called_true,
-    distinctness,
-    graded_affect,
-    majority_share,
-    pair_accuracy,
-    pair_auc,
-    pair_intervals,
-    pearson,
-    probe_quality,
-    r_squared,
-    retrieval_quality,
-    sign_accuracy,
-)
-from attune.training.report import Correspondence, Direction, ImageAlone, MusicAlone, Protocol, Report
+from attune.core.errors import MediaError, UsageError
+from attune.core.progress import Progress
+from attune.embedding.decode_pool import ExtractionJob, extract_all
+from attune.embedding.feature_extraction import FileFeatures
+from attune.embedding.media_files import Kind
+from attune.embedding.network import Network, NetworkEmbeddings
+from attune.embedding.segments import embed_track
+from attune.training.evaluation_metrics import evaluate
+from attune.training.evaluation_report import EvaluationReport
+from attune.training.manifest import LabelledRow
+from attune.training.readers import read_labelled
 
-Probability = Callable[[NDArray[np.float32]], NDArray[np.floating]]
-"""From inner products to correspondence probabilities, rising."""
-
-_NAN = float("nan")
+if TYPE_CHECKING:
+    from attune.core.settings import Settings
 
 
-def evaluate(
-    images: Sequence[Row],
-    music: Sequence[Row],
-    image_side: Embedded,
-    music_side: Embedded,
-    probability: Probability,
-    system: str,
-) -> Report:
-    """Judge a network by what it says of labelled images and music.
+_FeaturesByFile = dict[tuple[Path, Kind], FileFeatures]
 
-    Galleries are ranked by inner product, as a library ranks them; the probability decides matches.
 
-    Args:
-        images: N rows.
-        music: M rows.
-        image_side: Embeddings and affect of the N images, in order.
-        music_side: Embeddings and affect of the M pieces of music, in order.
-        probability: The calibration, from inner products (N, M) to probabilities in [0, 1].
-        system: Name for the report.
+@dataclass(frozen=True, slots=True)
+class EvaluationRequest:
+    """What to judge on.
 
-    Returns:
-        The report, every section filled as far as the labels go.
+    Attributes:
+        images: Labelled images: a manifest, or a data set's folder.
+        music: Labelled music, alike.
+        split: Rows of this split; None: all.
+        image_sets: Only these data sets of images; none: all.
+        music_sets: Only these data sets of music; none: all.
     """
-    inner = image_side.vectors @ music_side.vectors.T
-    report = evaluate_scores(images, music, probability(inner), system, ranked_by=inner)
-    return replace(report, image=_image_alone(images, image_side), music=_music_alone(music, music_side))
+
+    images: Path
+    music: Path
+    split: str | None = None
+    image_sets: tuple[str, ...] = ()
+    music_sets: tuple[str, ...] = ()
 
 
-def evaluate_scores(
-    images: Sequence[Row],
-    music: Sequence[Row],
-    scores: NDArray[np.floating],
-    system: str,
-    ranked_by: NDArray[np.floating] | None = None,
-) -> Report:
-    """Judge a system that scores pairs and has no embedding of one file alone.
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A report, whether any row was of the test split, and the files that had to be left out."""
 
-    Retrieval by polarity leaves unlabelled files out; distinctness needs no labels and takes every file.
+    report: EvaluationReport
+    saw_test: bool
+    skipped: list[MediaError]
 
-    Args:
-        images: N rows.
-        music: M rows.
-        scores: (N, M) correspondence probabilities in [0, 1].
-        system: Name for the report.
-        ranked_by: (N, M) what galleries are ranked by, where it is finer than the probability.
 
-    Returns:
-        The report; of each modality alone it holds the majority share and nothing else.
+def evaluate_network(
+    request: EvaluationRequest, network: Network, system: str, settings: Settings, progress: Progress
+) -> Evaluation:
+    """Judge a network on labelled files of both modalities.
+
+    Raises:
+        UsageError: Labels cannot be used, or none of their files can.
     """
-    order = scores if ranked_by is None else ranked_by
-    image_polarity, music_polarity = polarity_codes(images), polarity_codes(music)
-    intervals = pair_intervals(
-        scores, image_polarity, music_polarity, [row.group for row in images], [row.group for row in music]
-    )
-    return Report(
-        system=system,
-        protocol=_protocol(images, music),
-        correspondence=Correspondence(
-            accuracy=pair_accuracy(scores, image_polarity, music_polarity),
-            auc=pair_auc(scores, image_polarity, music_polarity),
-            ece=calibration_error(scores, image_polarity, music_polarity),
-            intervals=intervals,
-            per_class=called_true(scores, image_polarity, music_polarity),
-        ),
-        music_to_image=_direction(order.T, music_polarity, image_polarity),
-        image_to_music=_direction(order, image_polarity, music_polarity),
-        affect=graded_affect(
-            order, reference_points(images), reference_points(music), image_polarity, music_polarity
-        ),
-        image=ImageAlone(_NAN, _NAN, majority_share(image_polarity), _NAN, _NAN, _NAN, _NAN),
-        music=MusicAlone(_NAN, _NAN, majority_share(music_polarity), _NAN, _NAN),
-    )
+    images = read_labelled(request.images, "image", request.split, request.image_sets or None)
+    music = read_labelled(request.music, "music", request.split, request.music_sets or None)
+    jobs = [ExtractionJob(row.path, "image") for row in images] + [
+        ExtractionJob(row.path, "music") for row in music
+    ]
+    extracted: _FeaturesByFile = {}
+    skipped = []
+    progress.start("reading labelled files", len(jobs))
+    for outcome in extract_all(jobs, settings, network.backbones):
+        progress.advance()
+        if isinstance(outcome, MediaError):
+            skipped.append(outcome)
+        else:
+            extracted[outcome.path, outcome.kind] = outcome
+    progress.finish()
+    images = _select_readable(images, "image", extracted, request.images)
+    music = _select_readable(music, "music", extracted, request.music)
+    image_side = _embed(images, "image", extracted, network)
+    music_side = _embed(music, "music", extracted, network)
+    report = evaluate(images, music, image_side, music_side, network.probability, system)
+    saw_test = any(row.split == "test" for row in [*images, *music])
+    return Evaluation(report, saw_test, sorted(skipped, key=lambda error: error.path))
 
 
-def _protocol(images: Sequence[Row], music: Sequence[Row]) -> Protocol:
-    return Protocol(
-        split=", ".join(_names(row.split for row in [*images, *music])) or None,
-        images=len(images),
-        music=len(music),
-        image_sets=_names(row.set for row in images),
-        music_sets=_names(row.set for row in music),
-    )
+def _select_readable(
+    rows: Sequence[LabelledRow], kind: Kind, extracted: _FeaturesByFile, manifest: Path
+) -> list[LabelledRow]:
+    readable = [row for row in rows if (row.path, kind) in extracted]
+    if not readable:
+        raise UsageError(f"{manifest}: none of the files that it names can be read")
+    return readable
 
 
-def _names(names: Iterable[str]) -> list[str]:
-    return sorted(set(names) - {""})
-
-
-def _direction(
-    scores: NDArray[np.floating], query_polarity: NDArray[np.int8], gallery_polarity: NDArray[np.int8]
-) -> Direction:
-    return Direction(retrieval_quality(scores, query_polarity, gallery_polarity), distinctness(scores))
-
-
-def _image_alone(rows: Sequence[Row], side: Embedded) -> ImageAlone:
-    probe = probe_quality(side.vectors, polarity_codes(rows), [row.group for row in rows])
-    (valence, arousal), (felt_valence, felt_arousal) = ratings(rows).T, side.affect[:, :2].T
-    return ImageAlone(
-        accuracy=probe.accuracy,
-        balanced_accuracy=probe.balanced_accuracy,
-        majority=probe.majority,
-        valence_r=pearson(felt_valence, valence),
-        arousal_r=pearson(felt_arousal, arousal),
-        valence_r2=r_squared(felt_valence, valence),
-        arousal_r2=r_squared(felt_arousal, arousal),
-    )
-
-
-def _music_alone(rows: Sequence[Row], side: Embedded) -> MusicAlone:
-    probe = probe_quality(side.vectors, polarity_codes(rows), [row.group for row in rows])
-    (valence, arousal), (felt_valence, felt_arousal) = reference_points(rows).T, side.affect[:, :2].T
-    return MusicAlone(
-        accuracy=probe.accuracy,
-        balanced_accuracy=probe.balanced_accuracy,
-        majority=probe.majority,
-        valence_sign=sign_accuracy(felt_valence, valence),
-        arousal_sign=sign_accuracy(felt_arousal, arousal),
+def _embed(
+    rows: Sequence[LabelledRow], kind: Kind, extracted: _FeaturesByFile, network: Network
+) -> NetworkEmbeddings:
+    features = [extracted[row.path, kind].features for row in rows]
+    if kind == "image":
+        return network.embed("image", np.concatenate(features))
+    tracks = [embed_track(network, one) for one in features]
+    return NetworkEmbeddings(
+        np.concatenate([track.vectors for track in tracks]),
+        np.concatenate([track.affect for track in tracks]),
     )

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from attune.core.artefacts import fsync, sha256_of
-from attune.core.errors import ArtefactError, UsageError, printable
+from attune.core.atomic_files import fsync, hash_file
+from attune.core.errors import ArtefactError, UsageError, escape_path
 from attune.embedding.backbones import Backbone
-from attune.embedding.card import CARD, TOWERS, describe_backbone, is_shipped
-from attune.embedding.media import Kind
-from attune.embedding.session import Session
-from attune.training.systems.space import Tower
+from attune.embedding.media_files import Kind
+from attune.embedding.network_config import CONFIG_FILE, TOWER_FILES, describe_backbone, is_shipped
+from attune.embedding.onnx_session import OnnxSession
+from attune.training.systems.kernel_map import Tower
 
 TOLERANCE = 1e-4
 """Largest difference between a tower and its ONNX file that is taken for rounding."""
@@ -42,10 +42,10 @@ def export_tower(tower: Tower, example: NDArray[np.float32], path: Path) -> None
         ArtefactError: The written graph differs from the tower by more than `TOLERANCE`.
     """
     tower.eval()
-    given = torch.from_numpy(example)
+    example_tensor = torch.from_numpy(example)
     torch.onnx.export(
         tower,
-        (given,),
+        (example_tensor,),
         str(path),
         dynamo=False,
         opset_version=_OPSET,
@@ -54,10 +54,10 @@ def export_tower(tower: Tower, example: NDArray[np.float32], path: Path) -> None
         dynamic_axes={name: {0: "items"} for name in ("features", "embedding", "affect")},
     )
     with torch.no_grad():
-        expected = tower(given)
-    said = Session(path, sha256_of(path)).run(example, "embedding", "affect")
-    for ours, theirs in zip(expected, said, strict=True):
-        worst = float(np.abs(ours.numpy() - theirs).max())
+        expected = tower(example_tensor)
+    actual = OnnxSession(path, hash_file(path)).run(example, "embedding", "affect")
+    for expected_output, actual_output in zip(expected, actual, strict=True):
+        worst = float(np.abs(expected_output.numpy() - actual_output).max())
         if not worst < TOLERANCE:
             raise ArtefactError(f"{path}: the exported graph differs from the trained one by {worst:.1e}")
 
@@ -89,47 +89,49 @@ def write_network(
         UsageError: `out` holds something that is not a network.
         ArtefactError: The export is not faithful.
     """
-    refuse_foreign(out)
+    check_output_folder(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    staging_dir = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         for kind, tower in towers.items():
-            export_tower(tower, examples[kind], aside / TOWERS[kind])
+            export_tower(tower, examples[kind], staging_dir / TOWER_FILES[kind])
         for backbone in backbones.values():
             if not is_shipped(backbone):
-                shutil.copyfile(backbone.path, aside / backbone.path.name)
-        card = {
-            "name": printable(out.resolve().name),
+                shutil.copyfile(backbone.path, staging_dir / backbone.path.name)
+        config = {
+            "name": escape_path(out.resolve().name),
             **{f"{kind}_backbone": describe_backbone(backbone) for kind, backbone in backbones.items()},
             "calibration": {"slope": calibration[0], "intercept": calibration[1]},
-            "sha256": {file: sha256_of(aside / file) for file in TOWERS.values()},
+            "sha256": {file: hash_file(staging_dir / file) for file in TOWER_FILES.values()},
             **facts,
         }
-        (aside / CARD).write_text(json.dumps(card, indent=2) + "\n")
-        describe(aside / RUN)
-        _put_in_place(aside, out)
+        (staging_dir / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
+        describe(staging_dir / RUN)
+        _put_in_place(staging_dir, out)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(staging_dir, ignore_errors=True)
     return out
 
 
-def refuse_foreign(out: Path) -> None:
+def check_output_folder(out: Path) -> None:
     """Raise UsageError where `out` is a file, or a folder that holds something else than a network."""
     if out.exists() and not out.is_dir():
-        raise UsageError(f"{printable(out)}: is a file; name a folder for the network")
-    if out.is_dir() and any(out.iterdir()) and not (out / CARD).is_file():
-        raise UsageError(f"{printable(out)}: holds other files; name a new or empty folder")
+        raise UsageError(f"{escape_path(out)}: is a file; name a folder for the network")
+    if out.is_dir() and any(out.iterdir()) and not (out / CONFIG_FILE).is_file():
+        raise UsageError(f"{escape_path(out)}: holds other files; name a new or empty folder")
 
 
-def _put_in_place(aside: Path, out: Path) -> None:
+def _put_in_place(staging_dir: Path, out: Path) -> None:
     """Move the files over; the description goes last, so that a torn folder never passes its checksums."""
     out.mkdir(exist_ok=True)
     shutil.rmtree(out / RUN, ignore_errors=True)
-    (aside / RUN).replace(out / RUN)
-    files = sorted((file.name for file in aside.iterdir()), key=lambda name: (name == CARD, name))
+    (staging_dir / RUN).replace(out / RUN)
+    files = sorted(
+        (file.name for file in staging_dir.iterdir()), key=lambda name: (name == CONFIG_FILE, name)
+    )
     for file in files:
-        fsync(aside / file)
-        (aside / file).replace(out / file)
+        fsync(staging_dir / file)
+        (staging_dir / file).replace(out / file)
     for graph in out.glob("*.onnx"):
         if graph.name not in files:
             graph.unlink()  # the backbone of the network that was here

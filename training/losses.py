@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from attune.training.manifest import QUADRANT_POLARITY, Row, polarity_codes, reference_points
+from attune.training.manifest import QUADRANT_POLARITY, LabelledRow, polarity_codes, reference_points
 
 POLARITY_VALENCE = (0.5, 0.0, -0.5)
 """Valence that stands for a polarity (positive, neutral, negative) where no rating or quadrant is known."""
@@ -38,7 +38,7 @@ class Targets:
         return Targets(self.sets[rows], self.polarity[rows], self.points[rows], self.quadrants[rows])
 
 
-def targets_of(rows: Sequence[Row]) -> Targets:
+def build_targets(rows: Sequence[LabelledRow]) -> Targets:
     """Read what rows teach: the rating; without it the quadrant's corner; without that polarity's valence."""
     _, sets = np.unique(np.array([row.set for row in rows]), return_inverse=True)
     polarity = polarity_codes(rows).astype(np.int64)
@@ -64,10 +64,10 @@ def balanced_weights(sets: NDArray[np.int64], classes: NDArray[np.int64]) -> NDA
     """
     weights = np.zeros(len(sets))
     for one_set in np.unique(sets):
-        inside = (sets == one_set) & (classes >= 0)
-        present, counts = np.unique(classes[inside], return_counts=True)
+        in_set = (sets == one_set) & (classes >= 0)
+        present, counts = np.unique(classes[in_set], return_counts=True)
         for one_class, count in zip(present, counts, strict=True):
-            weights[inside & (classes == one_class)] = counts.sum() / len(present) / count
+            weights[in_set & (classes == one_class)] = counts.sum() / len(present) / count
     total = weights.sum()
     return (weights / total if total > 0 else weights).astype(np.float32)
 
@@ -88,14 +88,14 @@ def head_loss(raw: Tensor, targets: Targets, point_share: float) -> Tensor:
     known = torch.from_numpy(targets.polarity.clip(min=0))
     loss = (weights * functional.cross_entropy(logits, known, reduction="none")).sum()
     for axis in (0, 1):
-        labelled = np.where(np.isnan(targets.points[:, axis]), -1, 0)
-        weights = torch.from_numpy(balanced_weights(targets.sets, labelled))
+        label_class = np.where(np.isnan(targets.points[:, axis]), -1, 0)
+        weights = torch.from_numpy(balanced_weights(targets.sets, label_class))
         goal = torch.from_numpy(np.nan_to_num(targets.points[:, axis]))
         loss = loss + point_share * (weights * (points[:, axis] - goal) ** 2).sum()
     return loss
 
 
-def folded(raw: Tensor) -> Tensor:
+def merge_quadrant_logits(raw: Tensor) -> Tensor:
     """Return outputs with a logit for each polarity (N, 5) of those with one for each quadrant (N, 6).
 
     Anger and sorrow are both negative and sound unlike: the chance of either is the sum of theirs.

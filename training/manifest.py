@@ -11,7 +11,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.errors import UsageError, printable
+from attune.core.errors import UsageError, escape_path
 from attune.embedding.network import POLARITIES
 
 QUADRANT_POLARITY = {"Q1": "positive", "Q2": "negative", "Q3": "negative", "Q4": "neutral"}
@@ -21,12 +21,12 @@ QUADRANT_CORNER = {"Q1": (0.5, 0.5), "Q2": (-0.5, 0.5), "Q3": (-0.5, -0.5), "Q4"
 """Valence and arousal that stand for a quadrant where no rating is known."""
 
 
-LEARNT_FROM = ("train", "val")
+TRAINING_SPLITS = ("train", "val")
 """Splits that a network is trained on; the others are for judging."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LabelledRow:
     """One labelled file.
 
     Attributes:
@@ -52,7 +52,9 @@ class Row:
     label: str
 
 
-def read_manifest(csv_path: Path, split: str | None = None, sets: Sequence[str] | None = None) -> list[Row]:
+def read_manifest(
+    csv_path: Path, split: str | None = None, sets: Sequence[str] | None = None
+) -> list[LabelledRow]:
     """Read a manifest, all of it or one split and some sets; whether the media exist is not looked at.
 
     Args:
@@ -67,12 +69,12 @@ def read_manifest(csv_path: Path, split: str | None = None, sets: Sequence[str] 
         UsageError: If the file is missing, is not such a CSV or holds a value that is out of range, if a
             group is in two splits (of the whole file, kept or not), or if nothing is left to keep.
     """
-    return select(csv_path, list(_rows(csv_path)), split, sets)
+    return select(csv_path, list(_iter_rows(csv_path)), split, sets)
 
 
 def select(
-    source: Path, rows: list[Row], split: str | None = None, sets: Sequence[str] | None = None
-) -> list[Row]:
+    source: Path, rows: list[LabelledRow], split: str | None = None, sets: Sequence[str] | None = None
+) -> list[LabelledRow]:
     """Keep one split and some sets of rows that were read; see `read_manifest`.
 
     Args:
@@ -85,27 +87,27 @@ def select(
         UsageError: If a group is in two splits (of all rows, kept or not), or if nothing is left to keep.
     """
     if not rows:
-        raise UsageError(f"{printable(source)}: no rows")
+        raise UsageError(f"{escape_path(source)}: no rows")
     _refuse_leaks(source, rows)
     if split is not None:
-        rows = _keep(source, "split", rows, {row.split for row in rows}, [split])
+        rows = _filter_rows(source, "split", rows, {row.split for row in rows}, [split])
     if sets:
-        rows = _keep(source, "set", rows, {row.set for row in rows}, sets)
+        rows = _filter_rows(source, "set", rows, {row.set for row in rows}, sets)
     return rows
 
 
-def polarity_codes(rows: Sequence[Row]) -> NDArray[np.int8]:
+def polarity_codes(rows: Sequence[LabelledRow]) -> NDArray[np.int8]:
     """Return the polarity of each row as int8: its place in POLARITIES, or -1."""
     return np.array([-1 if row.polarity is None else POLARITIES.index(row.polarity) for row in rows], np.int8)
 
 
-def ratings(rows: Sequence[Row]) -> NDArray[np.float64]:
+def ratings(rows: Sequence[LabelledRow]) -> NDArray[np.float64]:
     """Return valence and arousal as rated, (N, 2), NaN where there is no rating."""
     values = [[np.nan if v is None else v for v in (row.valence, row.arousal)] for row in rows]
     return np.array(values, np.float64).reshape(-1, 2)
 
 
-def reference_points(rows: Sequence[Row]) -> NDArray[np.float64]:
+def reference_points(rows: Sequence[LabelledRow]) -> NDArray[np.float64]:
     """Return where each row lies on the plane, (N, 2): its ratings, else its quadrant's corner, else NaN.
 
     A corner is (±0.5, ±0.5): a quadrant tells the signs and nothing more.
@@ -116,47 +118,49 @@ def reference_points(rows: Sequence[Row]) -> NDArray[np.float64]:
     return np.where(np.isnan(rated), np.array(corners, np.float64).reshape(-1, 2), rated)
 
 
-def _rows(csv_path: Path) -> Iterator[Row]:
+def _iter_rows(csv_path: Path) -> Iterator[LabelledRow]:
     """Yield the rows of a manifest, one by one, each checked on its own."""
     folder = csv_path.parent.resolve()
     try:
         with csv_path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             if "path" not in (reader.fieldnames or ()):
-                raise UsageError(f"{printable(csv_path)}: no column 'path' in the header")
+                raise UsageError(f"{escape_path(csv_path)}: no column 'path' in the header")
             for cells in reader:
                 if None in cells:
                     _refuse(csv_path, reader.line_num, "more cells than the header has columns")
                 known = {column: (text or "").strip() for column, text in cells.items()}
-                yield _row(csv_path, reader.line_num, folder, known)
+                yield _parse_row(csv_path, reader.line_num, folder, known)
     except FileNotFoundError:
-        raise UsageError(f"{printable(csv_path)}: no such manifest") from None
+        raise UsageError(f"{escape_path(csv_path)}: no such manifest") from None
     except OSError as error:
-        raise UsageError(f"{printable(csv_path)}: cannot be read ({error.strerror})") from None
+        raise UsageError(f"{escape_path(csv_path)}: cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{printable(csv_path)}: not a UTF-8 CSV file ({error})") from None
+        raise UsageError(f"{escape_path(csv_path)}: not a UTF-8 CSV file ({error})") from None
 
 
-def _row(csv_path: Path, line: int, folder: Path, cells: dict[str, str]) -> Row:
+def _parse_row(csv_path: Path, line: int, folder: Path, cells: dict[str, str]) -> LabelledRow:
     if not cells["path"]:
         _refuse(csv_path, line, "the path is empty")
-    quadrant = _word(csv_path, line, cells, "quadrant", QUADRANT_POLARITY)
-    polarity = _word(csv_path, line, cells, "polarity", POLARITIES)
+    quadrant = _parse_choice(csv_path, line, cells, "quadrant", QUADRANT_POLARITY)
+    polarity = _parse_choice(csv_path, line, cells, "polarity", POLARITIES)
     path = folder / cells["path"]
-    return Row(
+    return LabelledRow(
         path=path,
         split=cells.get("split", ""),
         set=cells.get("set", ""),
         group=cells.get("group", "") or str(path),
         polarity=polarity or (QUADRANT_POLARITY[quadrant] if quadrant else None),
         quadrant=quadrant,
-        valence=_number(csv_path, line, cells, "valence"),
-        arousal=_number(csv_path, line, cells, "arousal"),
+        valence=_parse_number(csv_path, line, cells, "valence"),
+        arousal=_parse_number(csv_path, line, cells, "arousal"),
         label=cells.get("label", ""),
     )
 
 
-def _word(csv_path: Path, line: int, cells: dict[str, str], column: str, known: Iterable[str]) -> str | None:
+def _parse_choice(
+    csv_path: Path, line: int, cells: dict[str, str], column: str, known: Iterable[str]
+) -> str | None:
     text = cells.get(column, "")
     if not text:
         return None
@@ -165,7 +169,7 @@ def _word(csv_path: Path, line: int, cells: dict[str, str], column: str, known: 
     return text
 
 
-def _number(csv_path: Path, line: int, cells: dict[str, str], column: str) -> float | None:
+def _parse_number(csv_path: Path, line: int, cells: dict[str, str], column: str) -> float | None:
     text = cells.get(column, "")
     if not text:
         return None
@@ -180,25 +184,27 @@ def _number(csv_path: Path, line: int, cells: dict[str, str], column: str) -> fl
 
 
 def _refuse(csv_path: Path, line: int, reason: str) -> NoReturn:
-    raise UsageError(f"{printable(csv_path)}, line {line}: {reason}")
+    raise UsageError(f"{escape_path(csv_path)}, line {line}: {reason}")
 
 
-def _refuse_leaks(source: Path, rows: Sequence[Row]) -> None:
+def _refuse_leaks(source: Path, rows: Sequence[LabelledRow]) -> None:
     """Refuse a group that is in two splits: what was trained on would be tested."""
     split_of: dict[str, str] = {}
     for row in rows:
         if row.split and split_of.setdefault(row.group, row.split) != row.split:
             splits = f"{split_of[row.group]} and {row.split}"
             raise UsageError(
-                f"{printable(source)}: group {row.group!r} is in two splits ({splits}), keep it in one"
+                f"{escape_path(source)}: group {row.group!r} is in two splits ({splits}), keep it in one"
             )
 
 
-def _keep(source: Path, column: str, rows: list[Row], there: set[str], wanted: Sequence[str]) -> list[Row]:
+def _filter_rows(
+    source: Path, column: str, rows: list[LabelledRow], present: set[str], wanted: Sequence[str]
+) -> list[LabelledRow]:
     """Keep the rows whose split or set is wanted; each wanted name must be there."""
-    names = ", ".join(sorted(there - {""}))
+    names = ", ".join(sorted(present - {""}))
     for name in wanted:
-        if name not in there:
+        if name not in present:
             has = f"there is {names}" if names else f"the column '{column}' is missing or empty"
-            raise UsageError(f"{printable(source)}: no rows with {column} {name!r} ({has})")
+            raise UsageError(f"{escape_path(source)}: no rows with {column} {name!r} ({has})")
     return [row for row in rows if getattr(row, column) in wanted]

@@ -9,33 +9,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.embedding.media import Kind
+from attune.embedding.media_files import Kind
 
 if TYPE_CHECKING:
-    from attune.training.systems.attune import Check
+    from attune.training.systems.attune import LossCheck
 
 _COLOURS: dict[Kind, str] = {"image": "#1f6fb4", "music": "#b4431f"}
 _DPI = 120
 
 
-def plot_curves(curve: Sequence[Check], file: Path) -> None:
+def plot_curves(curve: Sequence[LossCheck], file: Path) -> None:
     """Draw the losses of either modality over the solver's steps, a line an inner fold; write a PNG."""
     figure, axes = _figure(2)
     for ax, kind in zip(axes, _COLOURS, strict=True):
         folds = sorted({one.fold for one in curve if one.kind == kind})
         for fold in folds:
-            looks = [one for one in curve if one.kind == kind and one.fold == fold]
-            steps = [one.step for one in looks]
+            checks = [one for one in curve if one.kind == kind and one.fold == fold]
+            steps = [one.step for one in checks]
             first = fold == folds[0]
             ax.plot(
                 steps,
-                [one.held_out for one in looks],
+                [one.held_out for one in checks],
                 color=_COLOURS[kind],
                 label="held out" if first else None,
             )
             ax.plot(
                 steps,
-                [one.loss for one in looks],
+                [one.loss for one in checks],
                 color=_COLOURS[kind],
                 linestyle=":",
                 label="learnt, with penalty" if first else None,
@@ -47,7 +47,7 @@ def plot_curves(curve: Sequence[Check], file: Path) -> None:
     figure.savefig(file, dpi=_DPI)
 
 
-def plot_reliability(told: NDArray[np.float64], file: Path) -> None:
+def plot_reliability(reliability_bins: NDArray[np.float64], file: Path) -> None:
     """Draw what came true of what was said, and how often it was said; write a PNG.
 
     Args:
@@ -55,10 +55,12 @@ def plot_reliability(told: NDArray[np.float64], file: Path) -> None:
         file: The PNG.
     """
     figure, (ax, shares) = _figure(2)
-    mass, probability, true = told
-    said = mass > 1e-4
+    mass, probability, true = reliability_bins
+    occupied = mass > 1e-4
     ax.plot([0, 1], [0, 1], color="#cccccc", linewidth=1)
-    ax.plot(probability[said] / mass[said], true[said] / mass[said], "o-", color=_COLOURS["image"])
+    ax.plot(
+        probability[occupied] / mass[occupied], true[occupied] / mass[occupied], "o-", color=_COLOURS["image"]
+    )
     ax.set_xlabel("probability that was told")
     ax.set_ylabel("share of true pairs")
     ax.set_title(f"Out of fold: calibration error {np.abs(probability - true).sum():.3f}")

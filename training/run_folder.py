@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.training.metrics import reliability
-from attune.training.systems.attune import Check
-from attune.training.systems.system import Material
+from attune.training.systems.attune import LossCheck
+from attune.training.systems.base import LabelledFeatures
 
 _LIBRARIES = ("attune", "numpy", "torch", "onnxruntime", "pillow", "av", "soundfile", "soxr")
 
@@ -23,8 +23,8 @@ def write_run(
     folder: Path,
     config: Mapping[str, Any],
     figures: Mapping[str, float],
-    curve: Sequence[Check],
-    told: NDArray[np.float64],
+    curve: Sequence[LossCheck],
+    reliability_bins: NDArray[np.float64],
 ) -> None:
     """Write the run folder.
 
@@ -33,12 +33,12 @@ def write_run(
         config: What was learnt from, and how.
         figures: Out of fold, with their spread over the fold seeds.
         curve: How learning went on the inner folds.
-        told: (3, bins) of `held_out_reliability`.
+        told: (3, bins) of `average_reliability`.
     """
     from attune.training.plots import plot_curves, plot_reliability
 
     folder.mkdir()
-    _write_json(folder / "config.json", {**config, "libraries": _libraries()})
+    _write_json(folder / "config.json", {**config, "libraries": _library_versions()})
     _write_json(folder / "metrics.json", figures)
     _write_csv(
         folder / "curves.csv",
@@ -46,8 +46,8 @@ def write_run(
         ((one.kind, one.fold, one.step, f"{one.loss:.6f}", f"{one.held_out:.6f}") for one in curve),
     )
     plot_curves(curve, folder / "curves.png")
-    edges = np.linspace(0, 1, told.shape[1] + 1)
-    mass, probability, true = told
+    edges = np.linspace(0, 1, reliability_bins.shape[1] + 1)
+    mass, probability, true = reliability_bins
     _write_csv(
         folder / "reliability.csv",
         ("from", "to", "share_of_pairs", "mean_probability", "share_true"),
@@ -57,13 +57,13 @@ def write_run(
             if m > 0
         ),
     )
-    plot_reliability(told, folder / "reliability.png")
+    plot_reliability(reliability_bins, folder / "reliability.png")
 
 
-def held_out_reliability(
+def average_reliability(
     results: Iterable[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]],
-    images: Material,
-    music: Material,
+    images: LabelledFeatures,
+    music: LabelledFeatures,
 ) -> NDArray[np.float64]:
     """Average `reliability` over held-out blocks.
 
@@ -76,20 +76,23 @@ def held_out_reliability(
     Returns:
         (3, bins).
     """
-    felt, heard = (side.targets.polarity.astype(np.int8) for side in (images, music))
-    blocks = [reliability(told, felt[of_images], heard[of_music]) for of_images, of_music, told in results]
+    image_polarity, music_polarity = (side.targets.polarity.astype(np.int8) for side in (images, music))
+    blocks = [
+        reliability(probabilities, image_polarity[image_positions], music_polarity[music_positions])
+        for image_positions, music_positions, probabilities in results
+    ]
     known = [block for block in blocks if np.isfinite(block).all()]
     return np.asarray(np.mean(known, axis=0))
 
 
-def _libraries() -> dict[str, str]:
-    found = {}
+def _library_versions() -> dict[str, str]:
+    versions = {}
     for name in _LIBRARIES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _write_json(file: Path, document: Mapping[str, Any]) -> None:

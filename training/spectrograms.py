@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from attune.embedding.logmel import BANDS, HOP, SAMPLE_RATE, WINDOW, patches
+from attune.embedding.logmel import BANDS, HOP, SAMPLE_RATE, WINDOW, split_patches
 
 TOLERANCE = 2e-3
 """Largest difference of a value; values lie in 0 … 6."""
@@ -45,10 +45,10 @@ class TorchSpectrogram:
         with torch.no_grad():
             power = self._power(torch.from_numpy(samples).to(self._device))
             spectrogram = torch.log10(10_000 * power + 1).T.cpu().numpy()
-        return patches(np.ascontiguousarray(spectrogram, np.float32))
+        return split_patches(np.ascontiguousarray(spectrogram, np.float32))
 
 
-def spectrogram_on(device: str) -> TorchSpectrogram | None:
+def create_spectrogram(device: str) -> TorchSpectrogram | None:
     """Return what makes moments on a GPU; None where that is not asked for, or torch has none."""
     if device != "cuda" or not torch.cuda.is_available():
         return None

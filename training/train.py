@@ -12,26 +12,32 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from attune.core.errors import MediaError, UsageError, printable
+from attune.core.errors import MediaError, UsageError, escape_path
 from attune.core.progress import Progress, SilentProgress
-from attune.embedding.backbones import BACKBONES, Backbone
-from attune.embedding.media import Kind
-from attune.embedding.session import Device
-from attune.training.calibration import fit_probability
-from attune.training.crossval import SEEDS, Result, calibrated, cross_validate, labelled_pairs
-from attune.training.export import refuse_foreign, write_network
-from attune.training.figures import seed_figures, summary
-from attune.training.folds import FOLDS
-from attune.training.inputs import material
-from attune.training.manifest import LEARNT_FROM, Row
+from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone
+from attune.embedding.media_files import Kind
+from attune.embedding.onnx_session import Device
+from attune.training.assign_folds import FOLDS
+from attune.training.calibration import fit_platt_scaling
+from attune.training.conse import build_feature_expansion
+from attune.training.cross_validation import (
+    SEEDS,
+    OutOfFoldPredictions,
+    calibrate_out_of_fold,
+    collect_labelled_pairs,
+    cross_validate,
+)
+from attune.training.export import check_output_folder, write_network
+from attune.training.manifest import TRAINING_SPLITS, LabelledRow
+from attune.training.metric_summary import summarize_seed, summarize_seeds
 from attune.training.readers import read_labelled
-from attune.training.run_folder import held_out_reliability, write_run
-from attune.training.semantics import widening
-from attune.training.systems.attune import Attune, attune_for
-from attune.training.systems.system import Input, Material
+from attune.training.run_folder import average_reliability, write_run
+from attune.training.system_inputs import load_labelled_features
+from attune.training.systems.attune import Attune, create_attune
+from attune.training.systems.base import InputName, LabelledFeatures
 
-_EXAMPLES = 64
-_READ: tuple[Input, ...] = ("features",)
+_EXAMPLE_COUNT = 64
+_INPUT_NAMES: tuple[InputName, ...] = ("features",)
 
 
 def train(
@@ -42,7 +48,7 @@ def train(
     cache: Path,
     workers: int,
     progress: Progress | None = None,
-    backbones: Mapping[Kind, Backbone] = BACKBONES,
+    backbones: Mapping[Kind, Backbone] = DEFAULT_BACKBONES,
     device: Device = "cpu",
 ) -> list[MediaError]:
     """Train a network on the splits train and val of labelled media; no other row is read.
@@ -68,43 +74,50 @@ def train(
         UsageError: The labels cannot be used or have too little data, or `out` holds other files.
     """
     listener = progress or SilentProgress()
-    refuse_foreign(out)
-    system = attune_for(backbones)
-    image_rows, music_rows = learnable(images_from, "image"), learnable(music_from, "music")
-    with _reproducible():
-        images, unseen = material(image_rows, backbones["image"], _READ, cache, workers, listener, device)
-        music, unheard = material(music_rows, backbones["music"], _READ, cache, workers, listener, device)
+    check_output_folder(out)
+    system = create_attune(backbones)
+    image_rows, music_rows = read_training_rows(images_from, "image"), read_training_rows(music_from, "music")
+    with _force_determinism():
+        images, skipped_images = load_labelled_features(
+            image_rows, backbones["image"], _INPUT_NAMES, cache, workers, listener, device
+        )
+        music, skipped_music = load_labelled_features(
+            music_rows, backbones["music"], _INPUT_NAMES, cache, workers, listener, device
+        )
         # Once more: some of the files may have turned out unreadable.
-        refuse_too_little(images_from, images.rows)
-        refuse_too_little(music_from, music.rows)
+        check_enough_groups(images_from, images.rows)
+        check_enough_groups(music_from, music.rows)
         by_seed = cross_validate(system, images, music, SEEDS, cache, listener)
-        everything = [one for results in by_seed for one in results]
-        curve = fit_probability(*labelled_pairs(everything, images, music))
+        all_results = [one for results in by_seed for one in results]
+        curve = fit_platt_scaling(*collect_labelled_pairs(all_results, images, music))
         listener.start("refit and export", None)
         fitted = system.fit(images, music, seed=0)
-        told = calibrated(by_seed, images, music)
-        record, figures = _record(system, backbones, images, music), _figures(by_seed, told, images, music)
-        said = [
+        probabilities_by_seed = calibrate_out_of_fold(by_seed, images, music)
+        record, figures = (
+            _build_training_record(system, backbones, images, music),
+            _summarize_metrics(by_seed, probabilities_by_seed, images, music),
+        )
+        held_out_results = [
             (one.images, one.music, probabilities)
-            for results, of_seed in zip(by_seed, told, strict=True)
-            for one, probabilities in zip(results, of_seed, strict=True)
+            for results, seed_probabilities in zip(by_seed, probabilities_by_seed, strict=True)
+            for one, probabilities in zip(results, seed_probabilities, strict=True)
         ]
         write_network(
             out,
-            {kind: fitted.tower(kind, widening(one)) for kind, one in backbones.items()},
-            {side.kind: _examples(side, backbones[side.kind]) for side in (images, music)},
+            {kind: fitted.tower(kind, build_feature_expansion(one)) for kind, one in backbones.items()},
+            {side.kind: _select_examples(side, backbones[side.kind]) for side in (images, music)},
             backbones,
             curve,
             {"training": record, "out_of_fold": figures},
             lambda run: write_run(
-                run, record, figures, fitted.curve, held_out_reliability(said, images, music)
+                run, record, figures, fitted.curve, average_reliability(held_out_results, images, music)
             ),
         )
         listener.finish()
-    return unseen + unheard
+    return skipped_images + skipped_music
 
 
-def learnable(source: Path, kind: Kind) -> list[Row]:
+def read_training_rows(source: Path, kind: Kind) -> list[LabelledRow]:
     """Read the rows to learn from: train and val, or all where no splits are named.
 
     Raises:
@@ -112,14 +125,14 @@ def learnable(source: Path, kind: Kind) -> list[Row]:
     """
     rows = read_labelled(source, kind)
     if any(row.split for row in rows):
-        rows = [row for row in rows if row.split in LEARNT_FROM]
+        rows = [row for row in rows if row.split in TRAINING_SPLITS]
     if not rows:
-        raise UsageError(f"{printable(source)}: no rows of the splits {' and '.join(LEARNT_FROM)}")
-    refuse_too_little(source, rows)
+        raise UsageError(f"{escape_path(source)}: no rows of the splits {' and '.join(TRAINING_SPLITS)}")
+    check_enough_groups(source, rows)
     return rows
 
 
-def refuse_too_little(source: Path, rows: Sequence[Row]) -> None:
+def check_enough_groups(source: Path, rows: Sequence[LabelledRow]) -> None:
     """Raise UsageError where cross-validation could not hold two polarities in every fold."""
     groups: dict[str, set[str]] = {}
     for row in rows:
@@ -128,32 +141,32 @@ def refuse_too_little(source: Path, rows: Sequence[Row]) -> None:
     enough = sorted(polarity for polarity, of_it in groups.items() if len(of_it) >= FOLDS)
     if len(enough) < 2:
         raise UsageError(
-            f"{printable(source)}: too little to learn from: at least two polarities are needed, each with "
+            f"{escape_path(source)}: too little to learn from: at least two polarities are needed, each with "
             f"{FOLDS} groups in train and val (found: {', '.join(enough) or 'none'})"
         )
 
 
-def _examples(side: Material, backbone: Backbone) -> Any:
+def _select_examples(side: LabelledFeatures, backbone: Backbone) -> Any:
     """Return some backbone features to check the export on: they come first in what they are widened to."""
-    return side.inputs["features"][:_EXAMPLES, : backbone.width]
+    return side.inputs["features"][:_EXAMPLE_COUNT, : backbone.width]
 
 
-def _figures(
-    by_seed: Sequence[Sequence[Result]],
-    told: Sequence[Sequence[NDArray[np.float64]]],
-    images: Material,
-    music: Material,
+def _summarize_metrics(
+    by_seed: Sequence[Sequence[OutOfFoldPredictions]],
+    probabilities_by_seed: Sequence[Sequence[NDArray[np.float64]]],
+    images: LabelledFeatures,
+    music: LabelledFeatures,
 ) -> dict[str, float]:
-    return summary(
+    return summarize_seeds(
         [
-            seed_figures(results, probabilities, images.rows, music.rows)
-            for results, probabilities in zip(by_seed, told, strict=True)
+            summarize_seed(results, probabilities, images.rows, music.rows)
+            for results, probabilities in zip(by_seed, probabilities_by_seed, strict=True)
         ]
     )
 
 
-def _record(
-    system: Attune, backbones: Mapping[Kind, Backbone], images: Material, music: Material
+def _build_training_record(
+    system: Attune, backbones: Mapping[Kind, Backbone], images: LabelledFeatures, music: LabelledFeatures
 ) -> dict[str, Any]:
     return {
         "folds": FOLDS,
@@ -162,11 +175,11 @@ def _record(
         "shape": asdict(system.shape),
         "recipes": {kind: asdict(recipe) for kind, recipe in system.recipes.items()},
         "backbones": {kind: backbone.id for kind, backbone in backbones.items()},
-        "rows": {side.kind: _counts(side) for side in (images, music)},
+        "rows": {side.kind: _count_rows(side) for side in (images, music)},
     }
 
 
-def _counts(side: Material) -> dict[str, Any]:
+def _count_rows(side: LabelledFeatures) -> dict[str, Any]:
     sets = sorted({row.set for row in side.rows})
     return {
         "all": len(side),
@@ -176,7 +189,7 @@ def _counts(side: Material) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _reproducible() -> Iterator[None]:
+def _force_determinism() -> Iterator[None]:
     """Hold torch to one thread and to deterministic algorithms; sums in another order give other bits."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)

@@ -1,8 +1,8 @@
-"""Run by Alembic: migrate over the connection that `indexer.schema` hands in."""
+"""Run by Alembic: migrate over the connection that `attune.indexer.migrate` hands in."""
 
 from alembic import context
 
-from attune.indexer.tables import metadata
+from attune.indexer.catalogue_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.embedding.showing import read_for_showing
+from attune.embedding.image_display import read_display_image
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 ZOOM: Final = 1.12
 """The closest zoom."""
-_CROP: Final = 0.26  # a 4:3 photo on a 16:9 frame loses 25 % of its height
-_ENLARGE: Final = 2.1  # a frame's pixels to a picture's, a side; beyond, it is mush
-_BLUR: Final = 24  # the background has so many times fewer pixels a side
-_DARK: Final = 0.5
-_MAP: Final = 48  # side of the map of what there is to see
-_HEADS: Final = 0.42  # what matters lies a little above the middle
-_PULL: Final = 0.5  # how much a window loses that lies at the edge
+_MAX_CROP: Final = 0.26  # a 4:3 photo on a 16:9 frame loses 25 % of its height
+_MAX_ENLARGEMENT: Final = 2.1  # a frame's pixels to a picture's, a side; beyond, it is mush
+_BLUR_FACTOR: Final = 24  # the background has so many times fewer pixels a side
+_BACKGROUND_BRIGHTNESS: Final = 0.5
+_SALIENCY_SIDE: Final = 48  # side of the map of what there is to see
+_VERTICAL_CENTER: Final = 0.42  # what matters lies a little above the middle
+_EDGE_PENALTY: Final = 0.5  # how much a window loses that lies at the edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,63 +67,68 @@ def compose(path: str, size: tuple[int, int]) -> Canvas:
         MediaError: The picture cannot be used.
     """
     wide, high = (2 * round(side * ZOOM / 2) for side in size)
-    image = read_for_showing(path, wide, high)
+    image = read_display_image(path, wide, high)
     shape, wanted = image.width / image.height, wide / high
-    lost = 1.0 - min(shape / wanted, wanted / shape)
-    there = _interest(image)
-    if lost <= _CROP and max(size[0] / image.width, size[1] / image.height) <= _ENLARGE:
+    cropped_share = 1.0 - min(shape / wanted, wanted / shape)
+    saliency = _compute_saliency(image)
+    if cropped_share <= _MAX_CROP and max(size[0] / image.width, size[1] / image.height) <= _MAX_ENLARGEMENT:
         from PIL import Image, ImageOps
 
-        around = _window(there.sum(axis=0), 1 - lost, 0.5), _window(there.sum(axis=1), 1 - lost, _HEADS)
-        laid = ImageOps.fit(image, (wide, high), Image.Resampling.LANCZOS, centering=around)
-        return Canvas(_planes(laid), _centre(_interest(laid)))
-    return Canvas(_planes(_on_itself(image, (wide, high), size)), (0.5, 0.5))
+        around = (
+            _choose_window(saliency.sum(axis=0), 1 - cropped_share, 0.5),
+            _choose_window(saliency.sum(axis=1), 1 - cropped_share, _VERTICAL_CENTER),
+        )
+        canvas = ImageOps.fit(image, (wide, high), Image.Resampling.LANCZOS, centering=around)
+        return Canvas(_convert_to_yuv(canvas), _find_center(_compute_saliency(canvas)))
+    return Canvas(_convert_to_yuv(_overlay_on_blurred_copy(image, (wide, high), size)), (0.5, 0.5))
 
 
-def _on_itself(image: Image.Image, canvas: tuple[int, int], frame: tuple[int, int]) -> Image.Image:
+def _overlay_on_blurred_copy(
+    image: Image.Image, canvas: tuple[int, int], frame: tuple[int, int]
+) -> Image.Image:
     """Lay a whole picture, inside what the closest zoom shows, on a blurred copy that fills the canvas."""
     from PIL import Image, ImageFilter, ImageOps
 
-    tiny = (max(2, canvas[0] // _BLUR), max(2, canvas[1] // _BLUR))
+    tiny = (max(2, canvas[0] // _BLUR_FACTOR), max(2, canvas[1] // _BLUR_FACTOR))
     behind = ImageOps.fit(image, tiny, Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(2))
-    laid = behind.point([int(value * _DARK) for value in range(256)] * 3).resize(
+    laid = behind.point([int(value * _BACKGROUND_BRIGHTNESS) for value in range(256)] * 3).resize(
         canvas, Image.Resampling.BICUBIC
     )
-    scale = min(frame[0] / image.width, frame[1] / image.height, _ENLARGE)
+    scale = min(frame[0] / image.width, frame[1] / image.height, _MAX_ENLARGEMENT)
     whole = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     shown = image.resize(whole, Image.Resampling.LANCZOS)
     laid.paste(shown, ((canvas[0] - whole[0]) // 2, (canvas[1] - whole[1]) // 2))
     return laid
 
 
-def _interest(image: Image.Image) -> NDArray[np.float64]:
+def _compute_saliency(image: Image.Image) -> NDArray[np.float64]:
     """Return how much there is to see where: edges of brightness and colour, float64 (48, 48)."""
     from PIL import Image
 
-    small = np.asarray(image.resize((_MAP, _MAP), Image.Resampling.BOX), np.float64)
+    small = np.asarray(image.resize((_SALIENCY_SIDE, _SALIENCY_SIDE), Image.Resampling.BOX), np.float64)
     down, across = np.gradient(small, axis=(0, 1))
     edges: NDArray[np.float64] = np.hypot(down, across).sum(axis=2)
     return edges + 1e-3
 
 
-def _window(profile: NDArray[np.float64], share: float, around: float) -> float:
+def _choose_window(profile: NDArray[np.float64], share: float, around: float) -> float:
     """Return where a window of a share of the whole should lie, from 0 (first) to 1 (last)."""
     length = max(1, round(share * len(profile)))
     if length >= len(profile):
         return 0.5
     sums = np.convolve(profile, np.ones(length), mode="valid")
     at = np.linspace(0.0, 1.0, len(sums))
-    return float(at[np.argmax(sums * (1.0 - _PULL * np.abs(at - around)))])
+    return float(at[np.argmax(sums * (1.0 - _EDGE_PENALTY * np.abs(at - around)))])
 
 
-def _centre(there: NDArray[np.float64]) -> tuple[float, float]:
+def _find_center(saliency: NDArray[np.float64]) -> tuple[float, float]:
     """Return the centre of what there is to see, not too near an edge."""
-    at = (np.arange(_MAP) + 0.5) / _MAP
-    x, y = (float((there.sum(axis=axis) * at).sum() / there.sum()) for axis in (0, 1))
+    at = (np.arange(_SALIENCY_SIDE) + 0.5) / _SALIENCY_SIDE
+    x, y = (float((saliency.sum(axis=axis) * at).sum() / saliency.sum()) for axis in (0, 1))
     return min(max(x, 0.25), 0.75), min(max(y, 0.25), 0.75)
 
 
-def _planes(image: Image.Image) -> Planes:
+def _convert_to_yuv(image: Image.Image) -> Planes:
     import av
     from av.video.reformatter import ColorRange, Colorspace
     from PIL import Image

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attune.core.errors import AttuneError, UsageError, printable
-from attune.core.options import (
+from attune.core.common_options import (
     DebugOption,
     JsonOption,
     LibraryOption,
@@ -17,18 +16,25 @@ from attune.core.options import (
     WorkersOption,
     library_folder,
 )
-from attune.retrieval.options import ExcludeOption, InOption, curation, filters, require_writable
+from attune.core.errors import AttuneError, UsageError, escape_path
+from attune.retrieval.query_options import (
+    ExcludeOption,
+    InOption,
+    build_curation,
+    build_filters,
+    require_writable,
+)
 
 if TYPE_CHECKING:
     from attune.core.errors import MediaError
     from attune.core.progress import Progress
     from attune.retrieval.search import Filters
-    from attune.retrieval.story.film import Look
-    from attune.retrieval.story.plan import Order, Plan
+    from attune.retrieval.story.film import FilmFormat
+    from attune.retrieval.story.film_plan import FilmOrder, FilmPlan
 
 app = typer.Typer()
 
-_FORMS = (".mp4", ".html", ".json")
+_FORMATS = (".mp4", ".html", ".json")
 
 
 @app.command("storyboard")
@@ -60,21 +66,21 @@ def storyboard_command(
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Cut a film of your pictures to a song: each passage with what it feels like, changing on the beat."""
-    from attune.core.terminal import err, print_json, shown_progress
-    from attune.retrieval.story.film import SIZES, Look
-    from attune.retrieval.story.forms import print_plan
-    from attune.retrieval.story.plan_file import read_plan
+    from attune.core.console import print_json, show_progress, stderr_console
+    from attune.retrieval.story.film import SIZES, FilmFormat
+    from attune.retrieval.story.film_plan_file import read_plan
+    from attune.retrieval.story.story_text import print_plan
 
-    outputs = _outputs(output or [])
-    with shown_progress(quiet=quiet) as progress:
+    outputs = _check_outputs(output or [])
+    with show_progress(quiet=quiet) as progress:
         if song.suffix.lower() == ".json":
             plan = read_plan(song)
         else:
-            inside = filters(1, 0.0, below, exclude, None, curation(0.0, False, None))
-            plan = _planned(song, library, network, inside, seconds, order, progress)
-        lost = _write(plan, outputs, Look(SIZES[size], int(fps)), progress)
+            picture_filters = build_filters(1, 0.0, below, exclude, None, build_curation(0.0, False, None))
+            plan = _make_plan(song, library, network, picture_filters, seconds, order, progress)
+        lost = _write_outputs(plan, outputs, FilmFormat(SIZES[size], int(fps)), progress)
     for line in dict.fromkeys(str(one) for one in lost):
-        err().print(f"Passed over: {line}")
+        stderr_console().print(f"Passed over: {line}")
     if as_json:
         print_json(plan.to_json() | {"written": [str(path.absolute()) for path in outputs]})
     elif not quiet:
@@ -96,49 +102,51 @@ def soundtrack_command(
     debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
     """Find music for a folder of photos: chapters by time and mood, songs of your library for each."""
+    from attune.core.console import print_json, show_progress, stderr_console
     from attune.core.settings import load_settings
-    from attune.core.terminal import err, print_json, shown_progress
     from attune.retrieval.m3u import write_m3u
-    from attune.retrieval.query import Seeds, open_library
-    from attune.retrieval.story.forms import print_soundtrack
-    from attune.retrieval.story.photos import read_photos
-    from attune.retrieval.story.playlist import playlist
+    from attune.retrieval.seeds import QueryResolver, open_library
+    from attune.retrieval.story.photo_folder import read_photos
+    from attune.retrieval.story.playlist import iter_tracks
     from attune.retrieval.story.soundtrack import compose_soundtrack
+    from attune.retrieval.story.story_text import print_soundtrack
 
     if not folder.is_dir():
-        raise UsageError(f"{printable(folder)}: no such folder")
+        raise UsageError(f"{escape_path(folder)}: no such folder")
     if m3u is not None:
         require_writable("--m3u", m3u)
     opened, net = open_library(library_folder(library), network)
-    with opened, shown_progress(quiet=quiet) as progress:
-        photos, lost = read_photos(folder, Seeds(opened, net), net, load_settings(workers), progress)
+    with opened, show_progress(quiet=quiet) as progress:
+        photos, lost = read_photos(folder, QueryResolver(opened, net), net, load_settings(workers), progress)
         if not photos:
-            raise UsageError(f"{printable(folder)}: no photo that can be read")
+            raise UsageError(f"{escape_path(folder)}: no photo that can be read")
         found = compose_soundtrack(opened, net, photos, minutes)
     if m3u is not None:
-        for name in write_m3u(m3u, playlist(found)):
-            err().print(f"{printable(name)}: left out of the playlist; its name has a line break")
+        for name in write_m3u(m3u, iter_tracks(found)):
+            stderr_console().print(
+                f"{escape_path(name)}: left out of the playlist; its name has a line break"
+            )
     if as_json:
         skipped = [{"path": str(one.path), "reason": one.reason} for one in lost]
         print_json(found.to_json() | {"skipped": skipped})
         return
     for one in lost:
-        err().print(f"Passed over: {one}")
+        stderr_console().print(f"Passed over: {one}")
     if not quiet:
         print_soundtrack(found, m3u)
 
 
-def _planned(
+def _make_plan(
     song: Path,
     library: Path | None,
     network: str | None,
     filters: Filters,
     seconds: float,
-    order: Order,
+    order: FilmOrder,
     progress: Progress,
-) -> Plan:
-    from attune.retrieval.query import Seeds, open_library, require_kind
-    from attune.retrieval.story.rhythm import require_librosa
+) -> FilmPlan:
+    from attune.retrieval.seeds import QueryResolver, open_library, require_kind
+    from attune.retrieval.story.beats import require_librosa
     from attune.retrieval.story.storyboard import plan_film
 
     require_kind([str(song)], "music", "storyboard SONG")
@@ -147,35 +155,37 @@ def _planned(
     progress.start("Listening", None)
     try:
         with opened:
-            return plan_film(opened, net, Seeds(opened, net), str(song), filters, seconds, order)
+            return plan_film(opened, net, QueryResolver(opened, net), str(song), filters, seconds, order)
     finally:
         progress.finish()
 
 
-def _write(plan: Plan, outputs: list[Path], look: Look, progress: Progress) -> list[MediaError]:
+def _write_outputs(
+    plan: FilmPlan, outputs: list[Path], film_format: FilmFormat, progress: Progress
+) -> list[MediaError]:
     """Write what is asked for, the quickest first."""
     from attune.retrieval.story.film import write_film
-    from attune.retrieval.story.page import write_page
-    from attune.retrieval.story.plan_file import write_plan
+    from attune.retrieval.story.film_page import write_film_page
+    from attune.retrieval.story.film_plan_file import write_plan
 
     lost: list[MediaError] = []
-    for path in sorted(outputs, key=lambda path: _FORMS.index(path.suffix.lower()), reverse=True):
+    for path in sorted(outputs, key=lambda path: _FORMATS.index(path.suffix.lower()), reverse=True):
         try:
             match path.suffix.lower():
                 case ".json":
                     write_plan(plan, path)
                 case ".html":
-                    lost += write_page(plan, path, progress)
+                    lost += write_film_page(plan, path, progress)
                 case _:
-                    lost += write_film(plan, path, look, progress)
+                    lost += write_film(plan, path, film_format, progress)
         except OSError as error:
-            raise AttuneError(f"{printable(path)}: cannot be written ({error.strerror})") from error
+            raise AttuneError(f"{escape_path(path)}: cannot be written ({error.strerror})") from error
     return lost
 
 
-def _outputs(given: list[Path]) -> list[Path]:
+def _check_outputs(given: list[Path]) -> list[Path]:
     for path in given:
-        if path.suffix.lower() not in _FORMS:
-            raise UsageError(f"--output {printable(path)}: name it .mp4, .html or .json")
+        if path.suffix.lower() not in _FORMATS:
+            raise UsageError(f"--output {escape_path(path)}: name it .mp4, .html or .json")
         require_writable("--output", path)
     return given

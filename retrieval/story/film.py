@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from attune.core.artefacts import written_aside
-from attune.core.errors import AttuneError, MediaError, printable
+from attune.core.atomic_files import atomic_write
+from attune.core.errors import AttuneError, MediaError, escape_path
 from attune.core.progress import Progress
 from attune.retrieval.story.canvas import ZOOM, Canvas, compose
-from attune.retrieval.story.plan import Plan, Shot
-from attune.retrieval.story.sound import aac_packets
+from attune.retrieval.story.film_plan import FilmPlan, Shot
+from attune.retrieval.story.song_audio import encode_aac
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 SIZES: Final = {"720p": (1280, 720), "1080p": (1920, 1080)}
 _QUALITY: Final = "20"
-_SPEED: Final = 0.015  # zoom a second in a neutral moment
-_LIVELY: Final = 1.5
-_AHEAD_S: Final = 1.0  # sound runs so far ahead of the pictures in the file
+_ZOOM_SPEED: Final = 0.015  # zoom a second in a neutral moment
+_AROUSAL_GAIN: Final = 1.5
+_AUDIO_LEAD_S: Final = 1.0  # sound runs so far ahead of the pictures in the file
 _BT709: Final = 1
 _LIMITED: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FilmFormat:
     """How a film is made: width and height in pixels, and frames a second."""
 
     size: tuple[int, int] = SIZES["720p"]
@@ -45,25 +45,25 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
+class _ComposedShot:
     """A shot whose picture is there."""
 
     shot: Shot
     canvas: Canvas
-    inward: bool
+    zoom_in: bool
 
-    def at(self, time_s: float, size: tuple[int, int]) -> Planes:
+    def render_at(self, time_s: float, size: tuple[int, int]) -> Planes:
         """Return what it shows at a time of the film."""
         shot = self.shot
         length = shot.end_s - shot.start_s
         # It is seen from half a cross-fade before its start to half of the next one after its end.
         seen_s = length + shot.fade_s / 2 + length / 4
-        amount = min(ZOOM - 1.0, _SPEED * 2.0 ** (_LIVELY * shot.arousal) * seen_s)
+        amount = min(ZOOM - 1.0, _ZOOM_SPEED * 2.0 ** (_AROUSAL_GAIN * shot.arousal) * seen_s)
         part = min(max((time_s - shot.start_s + shot.fade_s / 2) / seen_s, 0.0), 1.0)
-        return self.canvas.frame(1.0 + amount * (part if self.inward else 1.0 - part), size)
+        return self.canvas.frame(1.0 + amount * (part if self.zoom_in else 1.0 - part), size)
 
 
-def write_film(plan: Plan, path: Path, look: Look, progress: Progress) -> list[MediaError]:
+def write_film(plan: FilmPlan, path: Path, film_format: FilmFormat, progress: Progress) -> list[MediaError]:
     """Render a plan.
 
     Args:
@@ -83,70 +83,85 @@ def write_film(plan: Plan, path: Path, look: Look, progress: Progress) -> list[M
     import av
 
     lost: list[MediaError] = []
-    frames = round(plan.duration_s * look.fps)
-    with written_aside(path) as aside:
+    frames = round(plan.duration_s * film_format.fps)
+    with atomic_write(path) as aside:
         progress.start("Film, frames", frames)
         try:
             with av.open(str(aside), "w", format="mp4", options={"movflags": "+faststart"}) as output:
-                _mux(output, plan, look, _scenes(plan.shots, look.size, lost.append), progress)
+                _mux(
+                    output,
+                    plan,
+                    film_format,
+                    _iter_composed_shots(plan.shots, film_format.size, lost.append),
+                    progress,
+                )
         finally:
             progress.finish()
     return lost
 
 
 def _mux(
-    output: OutputContainer, plan: Plan, look: Look, scenes: Iterator[_Scene], progress: Progress
+    output: OutputContainer,
+    plan: FilmPlan,
+    film_format: FilmFormat,
+    scenes: Iterator[_ComposedShot],
+    progress: Progress,
 ) -> None:
-    video = _video_stream(output, look)
+    video = _add_video_stream(output, film_format)
     if plan.title:
         output.metadata["title"] = plan.title
-    packets = aac_packets(plan.song, output, plan.duration_s)
-    heard_s = 0.0
-    for number, planes in enumerate(_frames(scenes, plan.duration_s, look)):
-        while heard_s < number / look.fps + _AHEAD_S and (heard := next(packets, None)) is not None:
-            heard_s, some = heard
+    packets = encode_aac(plan.song, output, plan.duration_s)
+    encoded_s = 0.0
+    for number, planes in enumerate(_render_frames(scenes, plan.duration_s, film_format)):
+        while (
+            encoded_s < number / film_format.fps + _AUDIO_LEAD_S
+            and (audio := next(packets, None)) is not None
+        ):
+            encoded_s, some = audio
             output.mux(some)
-        output.mux(video.encode(_video_frame(planes, number)))
-        if number % look.fps == look.fps - 1:
-            progress.advance(look.fps)
+        output.mux(video.encode(_make_video_frame(planes, number)))
+        if number % film_format.fps == film_format.fps - 1:
+            progress.advance(film_format.fps)
     for _, some in packets:
         output.mux(some)
     output.mux(video.encode(None))
 
 
-def _video_stream(output: OutputContainer, look: Look) -> Any:
+def _add_video_stream(output: OutputContainer, film_format: FilmFormat) -> Any:
     video: Any = output.add_stream(
-        "libx264", rate=look.fps, options={"preset": "veryfast", "crf": _QUALITY, "profile": "high"}
+        "libx264", rate=film_format.fps, options={"preset": "veryfast", "crf": _QUALITY, "profile": "high"}
     )
-    video.width, video.height = look.size
+    video.width, video.height = film_format.size
     video.pix_fmt = "yuv420p"
     context = video.codec_context
-    context.gop_size = 2 * look.fps  # a player that seeks waits for two seconds of pictures at most
+    context.gop_size = 2 * film_format.fps  # a player that seeks waits for two seconds of pictures at most
     context.color_range, context.colorspace = _LIMITED, _BT709
     context.color_primaries, context.color_trc = _BT709, _BT709
     return video
 
 
-def _frames(scenes: Iterator[_Scene], duration_s: float, look: Look) -> Iterator[Planes]:
+def _render_frames(
+    scenes: Iterator[_ComposedShot], duration_s: float, film_format: FilmFormat
+) -> Iterator[Planes]:
     """Yield the planes of every frame of the film."""
     from PIL import Image
 
     current, following = next(scenes), next(scenes, None)
-    for number in range(round(duration_s * look.fps)):
-        time_s = number / look.fps
+    for number in range(round(duration_s * film_format.fps)):
+        time_s = number / film_format.fps
         while following is not None and time_s >= following.shot.start_s + following.shot.fade_s / 2:
             current, following = following, next(scenes, None)
-        shown = current.at(time_s, look.size)
+        shown = current.render_at(time_s, film_format.size)
         if following is not None and time_s > following.shot.start_s - following.shot.fade_s / 2:
             part = (time_s - following.shot.start_s) / following.shot.fade_s + 0.5
             mix = part * part * (3 - 2 * part)
-            coming = following.at(time_s, look.size)
+            coming = following.render_at(time_s, film_format.size)
             first, second, third = (Image.blend(a, b, mix) for a, b in zip(shown, coming, strict=True))
             shown = first, second, third
         yield shown
 
 
-def _video_frame(planes: Planes, number: int) -> VideoFrame:
+def _make_video_frame(planes: Planes, number: int) -> VideoFrame:
     import av
 
     width, height = planes[0].size
@@ -157,27 +172,31 @@ def _video_frame(planes: Planes, number: int) -> VideoFrame:
     return frame
 
 
-def _scenes(shots: list[Shot], size: tuple[int, int], tell: Callable[[MediaError], None]) -> Iterator[_Scene]:
+def _iter_composed_shots(
+    shots: list[Shot], size: tuple[int, int], report_failure: Callable[[MediaError], None]
+) -> Iterator[_ComposedShot]:
     """Yield the scenes in order; the time of a picture that cannot be used goes to its neighbour."""
-    held: _Scene | None = None
+    pending: _ComposedShot | None = None
     start_s = 0.0
-    for number, (shot, canvas) in enumerate(_composed(shots, size)):
+    for number, (shot, canvas) in enumerate(_compose_ahead(shots, size)):
         if isinstance(canvas, MediaError):
-            tell(canvas)
-            if held is not None:
-                held = replace(held, shot=replace(held.shot, end_s=shot.end_s))
+            report_failure(canvas)
+            if pending is not None:
+                pending = replace(pending, shot=replace(pending.shot, end_s=shot.end_s))
                 start_s = shot.end_s
             continue
-        if held is not None:
-            yield held
-        held = _Scene(replace(shot, start_s=start_s), canvas, inward=number % 2 == 0)
+        if pending is not None:
+            yield pending
+        pending = _ComposedShot(replace(shot, start_s=start_s), canvas, zoom_in=number % 2 == 0)
         start_s = shot.end_s
-    if held is None:
-        raise AttuneError(f"no film: none of its pictures can be used, {printable(shots[0].picture)} first")
-    yield held
+    if pending is None:
+        raise AttuneError(f"no film: none of its pictures can be used, {escape_path(shots[0].picture)} first")
+    yield pending
 
 
-def _composed(shots: Iterable[Shot], size: tuple[int, int]) -> Iterator[tuple[Shot, Canvas | MediaError]]:
+def _compose_ahead(
+    shots: Iterable[Shot], size: tuple[int, int]
+) -> Iterator[tuple[Shot, Canvas | MediaError]]:
     """Compose one picture after the other, one ahead of who takes them."""
 
     def attempt(shot: Shot) -> tuple[Shot, Canvas | MediaError]:

@@ -8,7 +8,7 @@ from attune.retrieval.m3u import Track
 from attune.retrieval.story.soundtrack import Soundtrack
 
 
-def playlist(soundtrack: Soundtrack) -> Iterator[Track]:
+def iter_tracks(soundtrack: Soundtrack) -> Iterator[Track]:
     """Yield the songs of all chapters, in order."""
     for number, chapter in enumerate(soundtrack.chapters, start=1):
         begins = f"{chapter.photos[0].taken:%Y-%m-%d %H:%M}"

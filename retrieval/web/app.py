@@ -9,15 +9,15 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from attune.retrieval.web import errors
-from attune.retrieval.web.access import Policy
-from attune.retrieval.web.answers import API
-from attune.retrieval.web.config import Config
-from attune.retrieval.web.guard import Guard
+from attune.retrieval.web import http_errors
+from attune.retrieval.web.auth import AccessPolicy
 from attune.retrieval.web.media_routes import media_routes
+from attune.retrieval.web.middleware import SecurityMiddleware
 from attune.retrieval.web.page_routes import STATIC, page_routes, status_routes
 from attune.retrieval.web.question_routes import question_routes
-from attune.retrieval.web.schemas import ErrorShape
+from attune.retrieval.web.response_models import ErrorShape
+from attune.retrieval.web.serializers import API
+from attune.retrieval.web.server_config import Config
 from attune.retrieval.web.service import Service
 
 
@@ -31,7 +31,7 @@ def create_app(config: Config) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with service.running():
+        async with service.lifespan():
             yield
 
     app = FastAPI(
@@ -44,15 +44,15 @@ def create_app(config: Config) -> FastAPI:
         lifespan=lifespan,
         responses={"4XX": {"model": ErrorShape}, "5XX": {"model": ErrorShape}},
     )
-    errors.install(app)
+    http_errors.install(app)
     app.include_router(page_routes(service))
     for router in (question_routes(service), media_routes(service), status_routes(service)):
         app.include_router(router, prefix=API)
     app.include_router(status_routes(service), include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.add_middleware(
-        Guard,
-        policy=Policy(config.hosts, config.addresses, config.token),
+        SecurityMiddleware,
+        policy=AccessPolicy(config.hosts, config.allow_ip_addresses, config.token),
         body_bytes=config.uploads.bytes,
     )
     return app

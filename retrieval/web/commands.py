@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attune.core.errors import AttuneError, UsageError, printable
-from attune.core.options import DebugOption, LibraryOption, NetworkOption, QuietOption, library_folder
+from attune.core.common_options import DebugOption, LibraryOption, NetworkOption, QuietOption, library_folder
+from attune.core.errors import AttuneError, UsageError, escape_path
 
 if TYPE_CHECKING:
     import socket
 
 app = typer.Typer()
 
-_LEAST_TOKEN = 16
+_MIN_TOKEN_LENGTH = 16
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -51,26 +51,26 @@ def serve(
         from attune.retrieval.web.app import create_app
     except ModuleNotFoundError as error:
         raise AttuneError('the page needs its extra: pip install "attune-affect[web]"') from error
+    from attune.core.console import stderr_console
     from attune.core.settings import default_cache
-    from attune.core.terminal import err
-    from attune.retrieval.web.config import Config
+    from attune.retrieval.web.server_config import Config
 
-    made = token is None and not (_is_loopback(host) and not allow_host)
-    token = _token(token, needed=made)
+    needs_token = token is None and not (_is_loopback(host) and not allow_host)
+    token = _choose_token(token, needed=needs_token)
     folder = library_folder(library)
     config = Config(
         library=folder,
         cache=default_cache() / "previews",
         network=network,
-        hosts=_names(host, allow_host or []),
-        addresses=not _is_loopback(host),
+        hosts=_list_host_names(host, allow_host or []),
+        allow_ip_addresses=not _is_loopback(host),
         token=token,
     )
-    with _listening(host, port) as listening:
-        address = f"http://{_shown(host)}:{listening.getsockname()[1]}/"
+    with _open_listener(host, port) as listener:
+        address = f"http://{_format_url_host(host)}:{listener.getsockname()[1]}/"
         secret = "" if token is None else f"?token={token}"
-        if made or not quiet:  # a token that was made is known to nobody else
-            err().print(f"Library {printable(folder)}\nOpen {address}{secret}   (Ctrl-C ends)")
+        if needs_token or not quiet:  # a token that was made is known to nobody else
+            stderr_console().print(f"Library {escape_path(folder)}\nOpen {address}{secret}   (Ctrl-C ends)")
         if open_page:
             import webbrowser
 
@@ -85,12 +85,12 @@ def serve(
             timeout_graceful_shutdown=3,
         )
         try:
-            uvicorn.Server(settings).run(sockets=[listening])
+            uvicorn.Server(settings).run(sockets=[listener])
         except KeyboardInterrupt:
             return
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _open_listener(host: str, port: int) -> socket.socket:
     import socket
 
     try:
@@ -102,15 +102,17 @@ def _listening(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _token(given: str | None, *, needed: bool) -> str | None:
+def _choose_token(given: str | None, *, needed: bool) -> str | None:
     import secrets
 
-    if given is not None and (len(given) < _LEAST_TOKEN or not given.isascii() or not given.isprintable()):
-        raise UsageError(f"--token: at least {_LEAST_TOKEN} plain characters, so that nobody guesses it")
+    if given is not None and (
+        len(given) < _MIN_TOKEN_LENGTH or not given.isascii() or not given.isprintable()
+    ):
+        raise UsageError(f"--token: at least {_MIN_TOKEN_LENGTH} plain characters, so that nobody guesses it")
     return given or (secrets.token_urlsafe(24) if needed else None)
 
 
-def _names(host: str, allowed: list[str]) -> frozenset[str]:
+def _list_host_names(host: str, allowed: list[str]) -> frozenset[str]:
     """Return the names clients may call the server by; where it is not alone, the machine's own too."""
     import socket
 
@@ -130,7 +132,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _shown(host: str) -> str:
+def _format_url_host(host: str) -> str:
     """Return a host as it stands in an address that a browser can open."""
     import socket
 

@@ -11,22 +11,22 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.responses import Response
 
 from attune.core.errors import UsageError
-from attune.embedding.media import Kind
+from attune.embedding.media_files import Kind
 from attune.indexer.records import Item
-from attune.retrieval.mood import moods
-from attune.retrieval.web.answers import item_json, mood_json, version_of
-from attune.retrieval.web.errors import UnknownItem
-from attune.retrieval.web.previews import SIDES, Preview, status_of
-from attune.retrieval.web.receiving import taken
-from attune.retrieval.web.schemas import ItemsShape, OutlineShape, UploadsShape
-from attune.retrieval.web.seeds import ClientSeeds, item_of
+from attune.retrieval.mood import estimate_moods
+from attune.retrieval.web.http_errors import UnknownItem
+from attune.retrieval.web.preview_cache import SIDES, Preview, stat_media_file
+from attune.retrieval.web.references import ReferenceResolver, get_item
+from attune.retrieval.web.response_models import ItemsShape, OutlineShape, UploadsShape
+from attune.retrieval.web.serializers import item_json, item_version, mood_json
 from attune.retrieval.web.service import Service
+from attune.retrieval.web.upload_params import receive_uploads
 
-_FOREVER: Final = "private, max-age=31536000, immutable"
-_ASK_AGAIN: Final = "private, no-cache"
+_CACHE_IMMUTABLE: Final = "private, max-age=31536000, immutable"
+_CACHE_REVALIDATE: Final = "private, no-cache"
 # What browsers open. Anything else is offered as bytes: never as something that could run.
 # fmt: off
-_TYPES: Final = {
+_MEDIA_TYPES: Final = {
     ".aac": "audio/aac", ".aif": "audio/aiff", ".aiff": "audio/aiff", ".avif": "image/avif",
     ".bmp": "image/bmp", ".flac": "audio/flac", ".gif": "image/gif", ".jpe": "image/jpeg",
     ".jpeg": "image/jpeg", ".jpg": "image/jpeg",
@@ -41,12 +41,12 @@ def media_routes(service: Service) -> APIRouter:
     """Return the routes."""
     router = APIRouter(tags=["media"])
 
-    async def item(reference: str, kind: Kind | None = None) -> Item:
-        def look() -> Item:
-            with service.shelf.use() as opened:
-                return item_of(opened, reference)
+    async def load_item(reference: str, kind: Kind | None = None) -> Item:
+        def fetch() -> Item:
+            with service.library_holder.use() as snapshot:
+                return get_item(snapshot, reference)
 
-        found = await service.questions.run(look)
+        found = await service.query_pool.run(fetch)
         if kind is not None and found.kind != kind:
             raise UnknownItem(f"item {reference} is {found.kind}, not {kind}")
         return found
@@ -60,48 +60,48 @@ def media_routes(service: Service) -> APIRouter:
     ) -> JSONResponse:
         """List items by name, or some at random."""
 
-        def look() -> dict[str, Any]:
-            with service.shelf.use() as opened:
-                directory = opened.directory
+        def fetch() -> dict[str, Any]:
+            with service.library_holder.use() as snapshot:
+                item_search = snapshot.item_search
                 found = (
-                    directory.find(kind, q, limit)
+                    item_search.find(kind, q, limit)
                     if shuffle is None
-                    else directory.draw(kind, shuffle, limit)
+                    else item_search.draw(kind, shuffle, limit)
                 )
                 return {"items": [item_json(one) for one in found]}
 
-        return JSONResponse(await service.questions.run(look))
+        return JSONResponse(await service.query_pool.run(fetch))
 
     @router.get("/items/{id}/thumbnail", response_class=Response)
     async def thumbnail(request: Request, id: str, side: int = SIDES[0], v: str | None = None) -> Response:
         """Return a picture as WebP, upright, its long side at most 480 (or 1600) pixels."""
         if side not in SIDES:
             raise UsageError(f"side {side}: there are {' and '.join(str(one) for one in SIDES)}")
-        found = await item(id, "image")
+        found = await load_item(id, "image")
         preview = await service.previews.thumbnail(found, side)
-        return _tagged(request, preview, "image/webp", found, v)
+        return _etag_response(request, preview, "image/webp", found, v)
 
     @router.get("/items/{id}/outline", responses={200: {"model": OutlineShape}})
     async def outline(request: Request, id: str, v: str | None = None) -> Response:
         """Return the loudest sample of each of up to 480 stretches of a song."""
-        found = await item(id, "music")
+        found = await load_item(id, "music")
         preview = await service.previews.outline(found)
-        return _tagged(request, _as_json(preview), "application/json", found, v)
+        return _etag_response(request, _outline_json(preview), "application/json", found, v)
 
     @router.get("/items/{id}/media", response_class=FileResponse)
     async def media(request: Request, id: str, v: str | None = None) -> Response:
         """Return the file itself, or the ranges of it that are asked for."""
-        found = await item(id)
-        status = await service.questions.run(lambda: status_of(found.path))
+        found = await load_item(id)
+        status = await service.query_pool.run(lambda: stat_media_file(found.path))
         tag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
         headers = {
             "ETag": tag,
-            "Cache-Control": _lifetime(found, v),
+            "Cache-Control": _cache_control(found, v),
             "Last-Modified": formatdate(status.st_mtime, usegmt=True),
         }
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
-        kind = _TYPES.get(PurePath(found.path).suffix.lower(), "application/octet-stream")
+        kind = _MEDIA_TYPES.get(PurePath(found.path).suffix.lower(), "application/octet-stream")
         return FileResponse(found.path, headers=headers, media_type=kind, stat_result=status)
 
     _upload_routes(service, router)
@@ -114,28 +114,33 @@ def _upload_routes(service: Service, router: APIRouter) -> None:
         file: Annotated[list[UploadFile], File(description="Pictures or songs.")],
     ) -> JSONResponse:
         """Read files once, for many questions: the files are removed, their numbers stay a while."""
-        uploads = await taken(service, file)
+        uploads = await receive_uploads(service, file)
 
-        def feel() -> list[dict[str, Any]]:
-            with service.shelf.use() as opened:
-                seeds = ClientSeeds(opened, service.uploads)
+        def compute() -> list[dict[str, Any]]:
+            with service.library_holder.use() as snapshot:
+                resolver = ReferenceResolver(snapshot, service.uploads)
                 references = [one.id for one in uploads]
-                felt = moods(seeds, references)
-                return [mood_json(mood, seeds.known(one)) for mood, one in zip(felt, references, strict=True)]
+                item_moods = estimate_moods(resolver, references)
+                return [
+                    mood_json(mood, resolver.resolve(one))
+                    for mood, one in zip(item_moods, references, strict=True)
+                ]
 
         return JSONResponse(
-            {"uploads": await service.questions.run(feel), "kept_s": service.config.uploads.kept_s}
+            {"uploads": await service.query_pool.run(compute), "kept_s": service.config.uploads.kept_s}
         )
 
     @router.get("/uploads/{id}/thumbnail", response_class=Response)
     async def upload_thumbnail(request: Request, id: str) -> Response:
         """Return a picture that was sent, as WebP."""
-        return _tagged(request, _kept(service, id, "image"), "image/webp")
+        return _etag_response(request, _get_upload_preview(service, id, "image"), "image/webp")
 
     @router.get("/uploads/{id}/outline", responses={200: {"model": OutlineShape}})
     async def upload_outline(request: Request, id: str) -> Response:
         """Return the outline of a song that was sent."""
-        return _tagged(request, _as_json(_kept(service, id, "music")), "application/json")
+        return _etag_response(
+            request, _outline_json(_get_upload_preview(service, id, "music")), "application/json"
+        )
 
     @router.delete("/uploads/{id}", status_code=204)
     async def forget(id: str) -> Response:
@@ -144,28 +149,31 @@ def _upload_routes(service: Service, router: APIRouter) -> None:
         return Response(status_code=204)
 
 
-def _kept(service: Service, reference: str, kind: Kind) -> Preview:
+def _get_upload_preview(service: Service, reference: str, kind: Kind) -> Preview:
     upload = service.uploads.get(reference)
     if upload.kind != kind:
         raise UsageError(f"{reference} is {upload.kind}, not {kind}")
     return Preview(upload.preview, reference)
 
 
-def _as_json(outline: Preview) -> Preview:
+def _outline_json(outline: Preview) -> Preview:
     content = b'{"peaks":[' + ",".join(str(peak) for peak in outline.content).encode() + b"]}"
     return Preview(content, outline.tag)
 
 
-def _tagged(
+def _etag_response(
     request: Request, preview: Preview, kind: str, item: Item | None = None, version: str | None = None
 ) -> Response:
     tag = f'"{preview.tag}"'
-    headers = {"ETag": tag, "Cache-Control": _ASK_AGAIN if item is None else _lifetime(item, version)}
+    headers = {
+        "ETag": tag,
+        "Cache-Control": _CACHE_REVALIDATE if item is None else _cache_control(item, version),
+    }
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     return Response(preview.content, media_type=kind, headers=headers)
 
 
-def _lifetime(item: Item, version: str | None) -> str:
+def _cache_control(item: Item, version: str | None) -> str:
     """Say how long a browser may keep what it gets: for good, if its address names the item's version."""
-    return _FOREVER if version == version_of(item) else _ASK_AGAIN
+    return _CACHE_IMMUTABLE if version == item_version(item) else _CACHE_REVALIDATE

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from attune.core.errors import AttuneError
 from attune.indexer.library import read_status
-from attune.retrieval.plane import MOODS
-from attune.retrieval.web.access import COOKIE, same_secret, session_of
-from attune.retrieval.web.schemas import HealthShape, StatusShape
+from attune.retrieval.affect_plane import MOODS
+from attune.retrieval.web.auth import COOKIE, compare_secrets, derive_session_cookie
+from attune.retrieval.web.response_models import HealthShape, StatusShape
 from attune.retrieval.web.service import Service
 
 STATIC: Final = Path(__file__).with_name("static")
@@ -31,8 +31,8 @@ def page_routes(service: Service) -> APIRouter:
         if given is None:
             return FileResponse(STATIC / "index.html")
         response = RedirectResponse("/", status_code=303)  # so that the token leaves the address
-        if token is not None and same_secret(given, token):
-            _let_in(request, response, token)
+        if token is not None and compare_secrets(given, token):
+            _set_session_cookie(request, response, token)
         return response
 
     @router.get("/api")
@@ -53,28 +53,28 @@ def status_routes(service: Service) -> APIRouter:
     @router.get("/healthz", responses={200: {"model": HealthShape}})
     async def health() -> JSONResponse:
         """Say that the server lives, and which generation it serves."""
-        return JSONResponse({"status": "ok", "generation": service.shelf.generation})
+        return JSONResponse({"status": "ok", "generation": service.library_holder.generation})
 
     @router.get("/status", responses={200: {"model": StatusShape}})
     async def status() -> JSONResponse:
         """Say what is served; without a library, too."""
-        return JSONResponse(await service.questions.run(lambda: _status(service)))
+        return JSONResponse(await service.query_pool.run(lambda: _read_status_json(service)))
 
     @router.post("/session", status_code=204)
     async def session(request: Request) -> Response:
         """Change the token, sent as a bearer, for a cookie: players and pictures cannot send headers."""
         response = Response(status_code=204)
         if service.config.token is not None:
-            _let_in(request, response, service.config.token)
+            _set_session_cookie(request, response, service.config.token)
         return response
 
     return router
 
 
-def _let_in(request: Request, response: Response, token: str) -> None:
+def _set_session_cookie(request: Request, response: Response, token: str) -> None:
     response.set_cookie(
         COOKIE,
-        session_of(token),
+        derive_session_cookie(token),
         max_age=_MONTH_S,
         httponly=True,
         samesite="strict",
@@ -82,7 +82,7 @@ def _let_in(request: Request, response: Response, token: str) -> None:
     )
 
 
-def _status(service: Service) -> dict[str, Any]:
+def _read_status_json(service: Service) -> dict[str, Any]:
     limits = service.config.uploads
     document = {
         "path": str(service.config.library),
@@ -90,15 +90,15 @@ def _status(service: Service) -> dict[str, Any]:
         "limits": {
             "bytes": limits.bytes,
             "files": limits.files,
-            "pixels": limits.decoded.pixels,
-            "seconds": limits.decoded.seconds,
+            "pixels": limits.decode_limits.pixels,
+            "seconds": limits.decode_limits.seconds,
         },
     }
-    nothing = {"skipped": 0, "roots": [], "bytes": 0, "generation": 0, "images": 0, "music": 0}
+    empty_fields = {"skipped": 0, "roots": [], "bytes": 0, "generation": 0, "images": 0, "music": 0}
     try:
         stored = read_status(service.config.library)
-        with service.shelf.use() as opened:
-            generation = opened.library.generation
+        with service.library_holder.use() as snapshot:
+            generation = snapshot.library.generation
             return document | {
                 "skipped": len(stored.skipped),
                 "roots": [root.path for root in stored.roots],
@@ -106,9 +106,9 @@ def _status(service: Service) -> dict[str, Any]:
                 "generation": generation.id,
                 "images": generation.images,
                 "music": generation.music,
-                "network": opened.network.name,
-                "test": opened.network.test_figures,
-                "problem": service.shelf.problem,
+                "network": snapshot.network.name,
+                "test": snapshot.network.test_figures,
+                "problem": service.library_holder.problem,
             }
     except AttuneError as error:
-        return document | nothing | {"network": None, "test": None, "problem": str(error)}
+        return document | empty_fields | {"network": None, "test": None, "problem": str(error)}

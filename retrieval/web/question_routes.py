@@ -9,18 +9,25 @@ from fastapi import APIRouter, Depends, File, Query, UploadFile
 from fastapi.responses import JSONResponse
 
 from attune.core.errors import UsageError
-from attune.embedding.media import Kind
-from attune.retrieval.answer import browse, find
+from attune.embedding.media_files import Kind
 from attune.retrieval.match import match
-from attune.retrieval.mood import moods
-from attune.retrieval.query import Span
-from attune.retrieval.results import Asked
-from attune.retrieval.web.answers import answer_json, match_json, mood_json
-from attune.retrieval.web.asking import Likes, Narrowed, Unlikes, narrowed, point, span
-from attune.retrieval.web.receiving import received
-from attune.retrieval.web.schemas import AnswerShape, MatchShape, MoodsShape
-from attune.retrieval.web.seeds import ClientSeeds
+from attune.retrieval.mood import estimate_moods
+from attune.retrieval.queries import browse, find
+from attune.retrieval.results import QueryEntry
+from attune.retrieval.seeds import Span
+from attune.retrieval.web.params import (
+    Likes,
+    SearchParams,
+    Unlikes,
+    read_point,
+    read_search_params,
+    read_span,
+)
+from attune.retrieval.web.references import ReferenceResolver
+from attune.retrieval.web.response_models import AnswerShape, MatchShape, MoodsShape
+from attune.retrieval.web.serializers import answer_json, match_json, mood_json
 from attune.retrieval.web.service import Service
+from attune.retrieval.web.upload_params import temporary_uploads
 
 Files = Annotated[list[UploadFile], File(description="Media files to ask with; they are not kept.")]
 
@@ -30,95 +37,102 @@ def question_routes(service: Service) -> APIRouter:
     router = APIRouter(tags=["questions"])
 
     async def ask(
-        wanted: Kind, likes: Sequence[str], unlikes: Sequence[str], part: Narrowed, heard: Span
+        wanted: Kind, likes: Sequence[str], unlikes: Sequence[str], params: SearchParams, song_span: Span
     ) -> JSONResponse:
         def compute() -> dict[str, Any]:
             if not likes:
                 raise UsageError("say what to ask with: like=ID")
-            with service.shelf.use() as opened:
-                seeds = ClientSeeds(opened, service.uploads)
-                asked = [seeds.known(like) for like in likes]
-                network, filters = opened.network, part.filters
-                answer = find(opened.library, network, seeds, likes, filters, heard, unlikes, wanted=wanted)
-                return answer_json(answer, asked, opened, part.offset, part.limit)
+            with service.library_holder.use() as snapshot:
+                resolver = ReferenceResolver(snapshot, service.uploads)
+                references = [resolver.resolve(like) for like in likes]
+                network, filters = snapshot.network, params.filters
+                answer = find(
+                    snapshot.library, network, resolver, likes, filters, song_span, unlikes, wanted=wanted
+                )
+                return answer_json(answer, references, snapshot, params.offset, params.limit)
 
-        return JSONResponse(await service.questions.run(compute))
+        return JSONResponse(await service.query_pool.run(compute))
 
     @router.get("/images", responses={200: {"model": AnswerShape}})
     async def images(
-        part: Annotated[Narrowed, Depends(narrowed)],
-        heard: Annotated[Span, Depends(span)],
+        params: Annotated[SearchParams, Depends(read_search_params)],
+        song_span: Annotated[Span, Depends(read_span)],
         like: Likes,
         unlike: Unlikes = [],  # noqa: B006 - FastAPI copies it
     ) -> JSONResponse:
         """Find the pictures that feel like songs (or like other pictures)."""
-        return await ask("image", like, unlike, part, heard)
+        return await ask("image", like, unlike, params, song_span)
 
     @router.get("/music", responses={200: {"model": AnswerShape}})
     async def music(
-        part: Annotated[Narrowed, Depends(narrowed)],
-        heard: Annotated[Span, Depends(span)],
+        params: Annotated[SearchParams, Depends(read_search_params)],
+        song_span: Annotated[Span, Depends(read_span)],
         like: Likes,
         unlike: Unlikes = [],  # noqa: B006
     ) -> JSONResponse:
         """Find the songs that feel like pictures (or like other songs), each with its best moment."""
-        return await ask("music", like, unlike, part, heard)
+        return await ask("music", like, unlike, params, song_span)
 
     @router.post("/images", responses={200: {"model": AnswerShape}})
     async def images_of_files(
-        part: Annotated[Narrowed, Depends(narrowed)], heard: Annotated[Span, Depends(span)], like: Files
+        params: Annotated[SearchParams, Depends(read_search_params)],
+        song_span: Annotated[Span, Depends(read_span)],
+        like: Files,
     ) -> JSONResponse:
         """Find the pictures that feel like the files that are sent."""
-        async with received(service, like) as references:
-            return await ask("image", references, [], part, heard)
+        async with temporary_uploads(service, like) as references:
+            return await ask("image", references, [], params, song_span)
 
     @router.post("/music", responses={200: {"model": AnswerShape}})
     async def music_of_files(
-        part: Annotated[Narrowed, Depends(narrowed)], heard: Annotated[Span, Depends(span)], like: Files
+        params: Annotated[SearchParams, Depends(read_search_params)],
+        song_span: Annotated[Span, Depends(read_span)],
+        like: Files,
     ) -> JSONResponse:
         """Find the songs that feel like the files that are sent."""
-        async with received(service, like) as references:
-            return await ask("music", references, [], part, heard)
+        async with temporary_uploads(service, like) as references:
+            return await ask("music", references, [], params, song_span)
 
     @router.get("/browse", responses={200: {"model": AnswerShape}})
     async def browse_plane(
-        part: Annotated[Narrowed, Depends(narrowed)], at: Annotated[Asked, Depends(point)]
+        params: Annotated[SearchParams, Depends(read_search_params)],
+        query_point: Annotated[QueryEntry, Depends(read_point)],
     ) -> JSONResponse:
         """List what lies near a point of the valence–arousal plane."""
 
         def compute() -> dict[str, Any]:
-            with service.shelf.use() as opened:
-                answer = browse(opened.library, opened.network, at, part.filters)
-                return answer_json(answer, [], opened, part.offset, part.limit)
+            with service.library_holder.use() as snapshot:
+                answer = browse(snapshot.library, snapshot.network, query_point, params.filters)
+                return answer_json(answer, [], snapshot, params.offset, params.limit)
 
-        return JSONResponse(await service.questions.run(compute))
+        return JSONResponse(await service.query_pool.run(compute))
 
-    _verdict_routes(service, router)
+    _match_and_mood_routes(service, router)
     return router
 
 
-def _verdict_routes(service: Service, router: APIRouter) -> None:
-    async def judge(image: str, music: str) -> JSONResponse:
+def _match_and_mood_routes(service: Service, router: APIRouter) -> None:
+    async def compare(image: str, music: str) -> JSONResponse:
         def compute() -> dict[str, Any]:
-            with service.shelf.use() as opened:
-                seeds = ClientSeeds(opened, service.uploads)
-                picture, song = seeds.known(image), seeds.known(music)
+            with service.library_holder.use() as snapshot:
+                resolver = ReferenceResolver(snapshot, service.uploads)
+                picture, song = resolver.resolve(image), resolver.resolve(music)
                 if (picture.kind, song.kind) != ("image", "music"):
                     raise UsageError("image is the id of a picture, music that of a song")
-                return match_json(match(seeds, opened.network, image, music), picture, song)
+                return match_json(match(resolver, snapshot.network, image, music), picture, song)
 
-        return JSONResponse(await service.questions.run(compute))
+        return JSONResponse(await service.query_pool.run(compute))
 
-    async def feel(references: Sequence[str]) -> JSONResponse:
+    async def describe_moods(references: Sequence[str]) -> JSONResponse:
         def compute() -> dict[str, Any]:
-            with service.shelf.use() as opened:
-                seeds = ClientSeeds(opened, service.uploads)
-                known = [seeds.known(reference) for reference in references]
-                felt = moods(seeds, references)
-                files = [mood_json(mood, one) for mood, one in zip(felt, known, strict=True)]
-                return {"files": files, "network": opened.network.name}
+            with service.library_holder.use() as snapshot:
+                resolver = ReferenceResolver(snapshot, service.uploads)
+                items = [resolver.resolve(reference) for reference in references]
+                item_moods = estimate_moods(resolver, references)
+                files = [mood_json(mood, one) for mood, one in zip(item_moods, items, strict=True)]
+                return {"files": files, "network": snapshot.network.name}
 
-        return JSONResponse(await service.questions.run(compute))
+        return JSONResponse(await service.query_pool.run(compute))
 
     @router.get("/match", responses={200: {"model": MatchShape}})
     async def match_known(
@@ -126,7 +140,7 @@ def _verdict_routes(service: Service, router: APIRouter) -> None:
         music: Annotated[str, Query(description="Id of a song.")],
     ) -> JSONResponse:
         """Say whether a picture and a song carry the same emotion, and why."""
-        return await judge(image, music)
+        return await compare(image, music)
 
     @router.post("/match", responses={200: {"model": MatchShape}})
     async def match_files(
@@ -134,16 +148,16 @@ def _verdict_routes(service: Service, router: APIRouter) -> None:
         music: Annotated[UploadFile, File(description="A song.")],
     ) -> JSONResponse:
         """Say whether a picture and a song that are sent carry the same emotion, and why."""
-        async with received(service, [image, music]) as references:
-            return await judge(*references)
+        async with temporary_uploads(service, [image, music]) as references:
+            return await compare(*references)
 
     @router.get("/mood", responses={200: {"model": MoodsShape}})
     async def mood_known(like: Likes) -> JSONResponse:
         """Say what items feel like; for a song, the curve too."""
-        return await feel(like)
+        return await describe_moods(like)
 
     @router.post("/mood", responses={200: {"model": MoodsShape}})
     async def mood_files(like: Files) -> JSONResponse:
         """Say what the files that are sent feel like."""
-        async with received(service, like) as references:
-            return await feel(references)
+        async with temporary_uploads(service, like) as references:
+            return await describe_moods(references)

@@ -18,18 +18,18 @@ from typing import BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.errors import UsageError, printable
+from attune.core.errors import UsageError, escape_path
 from attune.embedding.backbones import Backbone
-from attune.embedding.media import Kind, kind_of, refusal
-from attune.embedding.preview import Outline, Thumbnail
-from attune.embedding.readers import Readers
-from attune.embedding.workers import Job
-from attune.retrieval.web.config import UploadLimits
-from attune.retrieval.web.errors import Forgotten
+from attune.embedding.decode_pool import ExtractionJob
+from attune.embedding.decode_service import DecodeService
+from attune.embedding.media_files import Kind, kind_of, refusal_reason
+from attune.embedding.media_preview import ThumbnailTask, WaveformTask
+from attune.retrieval.web.http_errors import ExpiredUpload
+from attune.retrieval.web.server_config import UploadLimits
 
 PREFIX: Final = "up-"
 _SIDE: Final = 480
-_LONGEST_NAME: Final = 200
+_MAX_NAME_LENGTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Upload:
     preview: bytes
 
 
-class Uploads:
+class UploadStore:
     """Takes files in and remembers what they feel like, for a bounded number and time.
 
     Args:
@@ -71,12 +71,12 @@ class Uploads:
         readers: What decodes; a file that brings its process down costs nothing else.
     """
 
-    def __init__(self, limits: UploadLimits, readers: Readers) -> None:
+    def __init__(self, limits: UploadLimits, readers: DecodeService) -> None:
         self._limits = limits
         self._readers = readers
         self._folder = Path(tempfile.mkdtemp(prefix="attune-uploads-"))
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[float, Upload]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[float, Upload]] = OrderedDict()
 
     def take(self, name: str, content: BinaryIO, backbones: Mapping[Kind, Backbone]) -> Upload:
         """Read a file that a client sent. It is on disk only while a worker reads it.
@@ -90,20 +90,20 @@ class Uploads:
             UsageError: By its name, it is nothing that Attune reads.
             MediaError: It cannot be used, or is larger than is taken.
         """
-        shown = printable(PurePath(name.replace("\\", "/")).name)[-_LONGEST_NAME:] or "file"
-        kind = _kind(shown)
-        path = self._folder / (secrets.token_hex(8) + PurePath(shown).suffix.lower())
+        display_name = escape_path(PurePath(name.replace("\\", "/")).name)[-_MAX_NAME_LENGTH:] or "file"
+        kind = _require_kind(display_name)
+        path = self._folder / (secrets.token_hex(8) + PurePath(display_name).suffix.lower())
         try:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 shutil.copyfileobj(content, file)
-            extracted = self._readers.read(Job(path, kind, self._limits.decoded), backbones)
-            look = Thumbnail(path, _SIDE) if kind == "image" else Outline(path)
-            preview = self._readers.read(look, backbones)
+            extracted = self._readers.read(ExtractionJob(path, kind, self._limits.decode_limits), backbones)
+            preview_task = ThumbnailTask(path, _SIDE) if kind == "image" else WaveformTask(path)
+            preview = self._readers.read(preview_task, backbones)
         finally:
             path.unlink(missing_ok=True)
         upload = Upload(
             PREFIX + secrets.token_urlsafe(12),
-            shown,
+            display_name,
             kind,
             extracted.features,
             backbones[kind].id,
@@ -125,39 +125,41 @@ class Uploads:
         """
         with self._lock:
             self._forget_old()
-            if reference not in self._kept:
-                raise Forgotten("this upload was forgotten (they are kept for a short while); send it again")
-            _, upload = self._kept.pop(reference)
-            self._kept[reference] = (time.monotonic(), upload)
+            if reference not in self._entries:
+                raise ExpiredUpload(
+                    "this upload was forgotten (they are kept for a short while); send it again"
+                )
+            _, upload = self._entries.pop(reference)
+            self._entries[reference] = (time.monotonic(), upload)
             return upload
 
     def forget(self, reference: str) -> None:
         """Remember an upload no longer."""
         with self._lock:
-            self._kept.pop(reference, None)
+            self._entries.pop(reference, None)
 
     def close(self) -> None:
         """Forget all and leave nothing on disk."""
         with self._lock:
-            self._kept.clear()
+            self._entries.clear()
         with contextlib.suppress(OSError):
             shutil.rmtree(self._folder)
 
     def _remember(self, upload: Upload) -> None:
         with self._lock:
-            self._kept[upload.id] = (time.monotonic(), upload)
+            self._entries[upload.id] = (time.monotonic(), upload)
             self._forget_old()
-            while len(self._kept) > self._limits.kept:
-                self._kept.popitem(last=False)
+            while len(self._entries) > self._limits.kept:
+                self._entries.popitem(last=False)
 
     def _forget_old(self) -> None:
         oldest = time.monotonic() - self._limits.kept_s
-        while self._kept and next(iter(self._kept.values()))[0] < oldest:
-            self._kept.popitem(last=False)
+        while self._entries and next(iter(self._entries.values()))[0] < oldest:
+            self._entries.popitem(last=False)
 
 
-def _kind(name: str) -> Kind:
-    if (reason := refusal(name)) is not None:
+def _require_kind(name: str) -> Kind:
+    if (reason := refusal_reason(name)) is not None:
         raise UsageError(f"{name}: {reason}")
     kind = kind_of(name)
     if kind is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attune.benchmarks.diversity import Side, measure
+from attune.benchmarks.diversity import LabelledGallery, measure
 from attune.embedding.network import Network
-from attune.retrieval.near_duplicates import Likeness
+from attune.retrieval.near_duplicates import SimilarityScale
 
 
 def test_precision_and_likeness(network: Network) -> None:
@@ -17,8 +17,8 @@ def test_precision_and_likeness(network: Network) -> None:
     prints = rng.uniform(size=(42, 6)).astype(np.float32)
     prints /= np.linalg.norm(prints, axis=1, keepdims=True)
     codes = rng.integers(0, 3, 42).astype(np.int8)
-    songs = Side("music", codes[:12], vectors[:12], prints[:12], Likeness(0.92))
-    pictures = Side("image", codes[12:], vectors[12:], prints[12:], Likeness(0.76))
+    songs = LabelledGallery("music", codes[:12], vectors[:12], prints[:12], SimilarityScale(0.92))
+    pictures = LabelledGallery("image", codes[12:], vectors[12:], prints[12:], SimilarityScale(0.76))
     rows = {(row.direction, row.diverse): row for row in measure(pictures, songs, network, [0.5])}
     assert set(rows) == {(way, w) for way in ("music_to_image", "image_to_music") for w in (0.0, 0.5)}
 

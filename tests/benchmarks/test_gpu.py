@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from attune.benchmarks.gpu import _apart
+from attune.benchmarks.gpu import _compute_largest_difference
 from attune.tests.e2e.command import attune, attune_json
 from attune.tests.open_clip_factory import write_model
 
@@ -36,8 +36,8 @@ def test_the_distance_of_two_readings() -> None:
     ones = np.ones((2, 3), np.float16)
     moved = ones.copy()
     moved[1, 2] = 1.5
-    assert _apart({a: ones, b: ones}, {a: ones, b: moved}) == pytest.approx(0.5)
-    assert _apart({a: ones}, {a: ones}) == 0
+    assert _compute_largest_difference({a: ones, b: ones}, {a: ones, b: moved}) == pytest.approx(0.5)
+    assert _compute_largest_difference({a: ones}, {a: ones}) == 0
 
 
 def test_an_encoder_is_timed_beside_the_shipped_one(media: Path, tmp_path: Path) -> None:

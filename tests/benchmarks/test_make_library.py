@@ -12,8 +12,8 @@ from PIL import Image
 
 from attune import cli
 from attune.benchmarks.make_library import CLIP_S, SIDE
-from attune.core.artefacts import sha256_of
-from attune.embedding.audio import read_audio
+from attune.core.atomic_files import hash_file
+from attune.embedding.audio_decoding import read_audio
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_pictures_and_clips_are_distinct_and_readable_and_made_once(
     told = json.loads(capsys.readouterr().out)
     pictures, clips = sorted(output.rglob("*.jpg")), sorted(output.rglob("*.mp3"))
     assert (len(pictures), len(clips)) == (7, 3) == (told["images"]["made"], told["music"]["made"])
-    assert len({sha256_of(path) for path in [*pictures, *clips]}) == 10
+    assert len({hash_file(path) for path in [*pictures, *clips]}) == 10
     assert {max(Image.open(path).size) for path in pictures} == {SIDE}
     for clip in clips:
         assert read_audio(clip).duration_s == pytest.approx(CLIP_S, abs=0.1)

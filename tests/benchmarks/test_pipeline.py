@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from attune import cli
-from attune.embedding.network import SHIPPED
+from attune.embedding.network import DEFAULT_NETWORK
 from attune.indexer.library import read_status
 from attune.tests.media_factory import photo, song
 
@@ -39,7 +39,7 @@ def test_a_build_is_timed_beside_its_floor(
         ("refresh, nothing changed", 4),
         ("another network", 4),
     ]
-    assert generation.network_source == SHIPPED
+    assert generation.network_source == DEFAULT_NETWORK
     for phase in told["phases"]:
         assert phase["files_per_s"] == pytest.approx(phase["files"] / phase["seconds"])
     assert told["library_bytes"] > 0

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from attune import cli
-from attune.benchmarks import search
-from attune.benchmarks.search import grown
+from attune.benchmarks import vector_search
+from attune.benchmarks.vector_search import grow_vectors
 
 
 def _unit(count: int, width: int = 128) -> np.ndarray:
@@ -21,7 +21,7 @@ def _unit(count: int, width: int = 128) -> np.ndarray:
 
 def test_more_vectors_are_like_the_known_ones() -> None:
     known = _unit(300, width=6)
-    more = grown(known, 2000)
+    more = grow_vectors(known, 2000)
     assert more.shape == (2000, 128)
     np.testing.assert_allclose(np.linalg.norm(more, axis=1), 1.0, atol=1e-5)
     assert not more[:, 6:].any()
@@ -30,13 +30,13 @@ def test_more_vectors_are_like_the_known_ones() -> None:
     np.fill_diagonal(inner, -1.0)
     nearest = np.median(np.sqrt(2 - 2 * inner.max(axis=1)))
     assert 0.3 * nearest < np.median(moved) < 1.2 * nearest
-    np.testing.assert_array_equal(grown(known, 200), known[:200])
+    np.testing.assert_array_equal(grow_vectors(known, 200), known[:200])
 
 
 def test_exact_indexes_have_full_recall_and_peers_are_beside_them(
     built: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(search, "_LEAST", 2)
+    monkeypatch.setattr(vector_search, "_LEAST", 2)
     command = ["benchmark", "search", "--library", str(built), "--size", "2000", "-q"]
     assert cli.run([*command, "--json"]) == 0
     rows = {row["index"]: row for row in json.loads(capsys.readouterr().out)["rows"]}

@@ -16,19 +16,19 @@ from attune.benchmarks import systems as comparison
 from attune.core.errors import MediaError
 from attune.embedding.backbones import Backbone
 from attune.tests.training.affect_data import material_of
-from attune.training import inputs, run_log
-from attune.training.manifest import Row
+from attune.training import system_inputs, test_log
+from attune.training.manifest import LabelledRow
 from attune.training.systems.attune import Attune
+from attune.training.systems.base import LabelledFeatures
 from attune.training.systems.chance import Chance
-from attune.training.systems.polarity_sum import PolaritySum
-from attune.training.systems.system import Material
+from attune.training.systems.posterior_product import PosteriorProduct
 
 
 @pytest.fixture
 def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Options that name two manifests; what systems read of their files is made up."""
     options = []
-    made: dict[Path, tuple[Material, int]] = {}
+    made: dict[Path, tuple[LabelledFeatures, int]] = {}
     for seed, kind in enumerate(("image", "music")):
         side = material_of(kind, seed, 150)  # type: ignore[arg-type]
         lines = ["path,split,set,group,polarity,quadrant,valence,arousal"]
@@ -42,18 +42,20 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         options += ["--images" if kind == "image" else "--music", str(tmp_path / f"{kind}.csv")]
 
     def known(
-        rows: list[Row], backbone: Backbone, names: Iterable[str], *_: object
-    ) -> tuple[Material, list[MediaError]]:
+        rows: list[LabelledRow], backbone: Backbone, names: Iterable[str], *_: object
+    ) -> tuple[LabelledFeatures, list[MediaError]]:
         whole = made[rows[0].path][0]
         places = np.array([made[row.path][1] for row in rows])
         taken = whole.take(places)
-        return Material(backbone.kind, rows, taken.targets, {"features": taken.inputs["features"]}), []
+        return LabelledFeatures(
+            backbone.kind, rows, taken.targets, {"features": taken.inputs["features"]}
+        ), []
 
-    monkeypatch.setattr(inputs, "material", known)
-    monkeypatch.setattr(comparison, "systems", lambda: [Chance(), PolaritySum(), Attune()])
+    monkeypatch.setattr(system_inputs, "material", known)
+    monkeypatch.setattr(comparison, "systems", lambda: [Chance(), PosteriorProduct(), Attune()])
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "docs").mkdir()
-    monkeypatch.setattr(run_log, "LOG", tmp_path / "docs" / "test-log.csv")
+    monkeypatch.setattr(test_log, "LOG", tmp_path / "docs" / "test-log.csv")
     return [*options, "--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "out")]
 
 

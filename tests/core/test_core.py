@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attune.core.artefacts import sha256_of, written_aside
-from attune.core.errors import printable
-from attune.core.interrupts import interrupts_deferred
+from attune.core.atomic_files import atomic_write, hash_file
+from attune.core.errors import escape_path
 from attune.core.paths import is_below, matches_any
+from attune.core.signals import defer_interrupts
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.write_text("old")
-    with pytest.raises(ZeroDivisionError), written_aside(target) as aside:
+    with pytest.raises(ZeroDivisionError), atomic_write(target) as aside:
         aside.write_text("new")
         raise ZeroDivisionError
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
-    with written_aside(target) as aside:
+    with atomic_write(target) as aside:
         aside.write_text("new")
     assert target.read_text() == "new"
     assert list(tmp_path.iterdir()) == [target]
@@ -33,12 +33,12 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> Non
 def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "abc").write_text("abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
-    assert sha256_of(tmp_path / "abc") == expected
+    assert hash_file(tmp_path / "abc") == expected
 
 
 def test_an_interrupt_waits_for_the_end_of_the_block() -> None:
     done = []
-    with pytest.raises(KeyboardInterrupt), interrupts_deferred():
+    with pytest.raises(KeyboardInterrupt), defer_interrupts():
         os.kill(os.getpid(), signal.SIGINT)
         done.append(True)
     assert done == [True]
@@ -47,7 +47,7 @@ def test_an_interrupt_waits_for_the_end_of_the_block() -> None:
 
 @given(st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name))
 def test_printable_never_lets_control_characters_out(name: bytes) -> None:
-    text = printable(os.fsdecode(name))
+    text = escape_path(os.fsdecode(name))
     assert text.isprintable()
     text.encode("utf-8")
 

@@ -11,7 +11,7 @@ import pytest
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
 from attune.embedding.network import open_network
-from attune.indexer.build import Request, build
+from attune.indexer.build import BuildRequest, build
 from attune.retrieval.demo import SAMPLES
 from attune.tests.e2e.command import attune_json
 
@@ -19,7 +19,7 @@ from attune.tests.e2e.command import attune_json
 @pytest.fixture(scope="module")
 def samples_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library = tmp_path_factory.mktemp("samples") / "library"
-    build(Request(library, (str(SAMPLES),)), open_network(), Settings(workers=2), SilentProgress())
+    build(BuildRequest(library, (str(SAMPLES),)), open_network(), Settings(workers=2), SilentProgress())
     return library
 
 

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from attune.core.settings import Settings
-from attune.embedding.audio import read_audio
-from attune.embedding.backbones import ACCURATE, BACKBONES, Backbones
-from attune.embedding.extraction import Extracted, extract
-from attune.embedding.harmony import WIDTH, describe
-from attune.embedding.image import read_image
-from attune.embedding.media import Kind
-from attune.embedding.view import View, padded
-from attune.embedding.workers import Job, extract_all
+from attune.embedding.audio_decoding import read_audio
+from attune.embedding.backbones import ACCURATE_BACKBONES, DEFAULT_BACKBONES, Backbones
+from attune.embedding.decode_pool import ExtractionJob, extract_all
+from attune.embedding.feature_extraction import FileFeatures, extract
+from attune.embedding.harmonic_features import WIDTH, compute_harmonic_features
+from attune.embedding.image_decoding import read_image
+from attune.embedding.image_geometry import View, pad_to_square
+from attune.embedding.media_files import Kind
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 PHOTOS = sorted((SAMPLES / "photos").iterdir())
@@ -41,11 +41,11 @@ OF_MUSICNN = slice(0, 1756)
 
 @pytest.fixture(scope="module")
 def accurate() -> Backbones:
-    return Backbones(ACCURATE, threads=2)
+    return Backbones(ACCURATE_BACKBONES, threads=2)
 
 
 def pixels(path: Path) -> NDArray[np.uint8]:
-    return read_image(path, ACCURATE["image"].view).pixels[None]
+    return read_image(path, ACCURATE_BACKBONES["image"].view).pixels[None]
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +67,16 @@ def test_a_picture_has_features_of_the_right_width(seen: dict[Path, NDArray[np.f
 
 
 def test_music_has_features_of_the_right_width(accurate: Backbones, samples: NDArray[np.float32]) -> None:
-    features = accurate.features("music", accurate.listening(samples))
+    features = accurate.features("music", accurate.music_frontend(samples))
     assert (features.shape, features.dtype) == ((3, 1815), np.float16)
 
 
 def test_harmony_follows_what_musicnn_says(accurate: Backbones, samples: NDArray[np.float32]) -> None:
-    features = accurate.features("music", accurate.listening(samples))
-    plain = Backbones(BACKBONES, threads=2)
-    of_musicnn = plain.features("music", plain.listening(samples))
+    features = accurate.features("music", accurate.music_frontend(samples))
+    plain = Backbones(DEFAULT_BACKBONES, threads=2)
+    of_musicnn = plain.features("music", plain.music_frontend(samples))
     np.testing.assert_array_equal(features[:, OF_MUSICNN], of_musicnn)
-    harmony = describe(samples).astype(np.float16)
+    harmony = compute_harmonic_features(samples).astype(np.float16)
     np.testing.assert_array_equal(features[:, -WIDTH:], np.tile(harmony, (len(features), 1)))
 
 
@@ -120,9 +120,11 @@ def test_the_black_beside_a_picture_is_not_looked_at(
     accurate: Backbones, seen: dict[Path, NDArray[np.float16]]
 ) -> None:
     """A smaller copy in the same corner still looks most like the picture itself."""
-    side = ACCURATE["image"].view.side
+    side = ACCURATE_BACKBONES["image"].view.side
     paths = [*seen][:5]
-    small = np.stack([padded(read_image(path, View(300, "pad")).pixels, View(side, "pad")) for path in paths])
+    small = np.stack(
+        [pad_to_square(read_image(path, View(300, "pad")).pixels, View(side, "pad")) for path in paths]
+    )
     own = np.stack([seen[path] for path in paths])[:, HEAD].astype(np.float32)
     other = accurate.features("image", small)[:, HEAD].astype(np.float32)
     own, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (own, other))
@@ -153,13 +155,15 @@ def test_a_picture_of_nothing_has_finite_features_and_no_face(
 
 def test_workers_give_what_one_file_at_a_time_gives() -> None:
     kinds: dict[Path, Kind] = {FURY: "image", SONGS[0]: "music"}
-    jobs = [Job(path, kind) for path, kind in kinds.items()]
-    outcomes = {one.path: one for one in extract_all(jobs, Settings(workers=2, device="cpu"), ACCURATE)}
+    jobs = [ExtractionJob(path, kind) for path, kind in kinds.items()]
+    outcomes = {
+        one.path: one for one in extract_all(jobs, Settings(workers=2, device="cpu"), ACCURATE_BACKBONES)
+    }
     assert outcomes.keys() == kinds.keys()
-    backbones = Backbones(ACCURATE)
+    backbones = Backbones(ACCURATE_BACKBONES)
     for path, kind in kinds.items():
         alone, one = extract(path, kind, backbones), outcomes[path]
-        assert isinstance(one, Extracted)
+        assert isinstance(one, FileFeatures)
         assert (one.content, one.width, one.duration_s) == (alone.content, alone.width, alone.duration_s)
         assert (one.features.shape, one.features.dtype) == (alone.features.shape, np.float16)
         np.testing.assert_array_equal(one.features, alone.features)

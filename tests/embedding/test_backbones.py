@@ -13,11 +13,11 @@ from PIL import Image
 
 from attune.core.errors import ArtefactError, UsageError
 from attune.embedding import network as networks
-from attune.embedding.backbones import BACKBONES, WEIGHTS, Backbones, prepared
-from attune.embedding.card import describe_backbone, read_backbones
-from attune.embedding.image import read_image
-from attune.embedding.network import SHIPPED, open_network, shipped_names
-from attune.embedding.view import View
+from attune.embedding.backbones import DEFAULT_BACKBONES, WEIGHTS, Backbones, normalize_pixels
+from attune.embedding.image_decoding import read_image
+from attune.embedding.image_geometry import View
+from attune.embedding.network import DEFAULT_NETWORK, open_network, shipped_names
+from attune.embedding.network_config import describe_backbone, read_backbones
 from attune.tests.media_factory import photo
 from attune.tests.networks import write_image_backbone, write_network
 
@@ -36,7 +36,7 @@ def _change(folder: Path, **entries: Any) -> None:
 
 def test_a_network_reads_by_its_own_backbone(folder: Path, tmp_path: Path) -> None:
     network = open_network(str(folder))
-    assert network.backbones["music"] == BACKBONES["music"]
+    assert network.backbones["music"] == DEFAULT_BACKBONES["music"]
     own = network.backbones["image"]
     assert (own.path, own.width, own.view) == (folder / "patches.onnx", 24, View(32, "crop", "bilinear"))
     backbones = Backbones(network.backbones)
@@ -113,11 +113,11 @@ def test_other_backbones_are_another_network(tmp_path: Path) -> None:
 def test_a_shipped_network_is_found_by_its_name(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert shipped_names()[0] == SHIPPED
-    shutil.copytree(WEIGHTS / SHIPPED, tmp_path / "weights" / SHIPPED)
+    assert shipped_names()[0] == DEFAULT_NETWORK
+    shutil.copytree(WEIGHTS / DEFAULT_NETWORK, tmp_path / "weights" / DEFAULT_NETWORK)
     shutil.copytree(folder, tmp_path / "weights" / "dearer")
     monkeypatch.setattr(networks, "WEIGHTS", tmp_path / "weights")
-    assert shipped_names() == [SHIPPED, "dearer"]
+    assert shipped_names() == [DEFAULT_NETWORK, "dearer"]
     network = open_network("dearer")
     assert network.source == "dearer"
     assert network.backbones["image"].path == tmp_path / "weights" / "dearer" / "patches.onnx"
@@ -137,7 +137,7 @@ def test_a_crop_is_the_middle_and_colours_are_standardised(tmp_path: Path) -> No
     assert (whole[:, -1] == (0, 0, 255)).all()
     colours = write_image_backbone(tmp_path).colours
     assert colours is not None
-    given = prepared(cropped.pixels[None], colours)
+    given = normalize_pixels(cropped.pixels[None], colours)
     assert (given.shape, given.dtype) == ((1, 3, 16, 16), np.float32)
     np.testing.assert_allclose(given[0, 1, :, 1:-1], (1 - 0.46) / 0.26, rtol=1e-6)
     np.testing.assert_allclose(given[0, 0, :, 1:-1], -0.48 / 0.27, rtol=1e-6)

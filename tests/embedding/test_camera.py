@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from attune.core.errors import MediaError, UnsupportedMedia
-from attune.embedding.image import read_image
+from attune.embedding.image_decoding import read_image
 from attune.tests.camera_factory import dng, heic
 from attune.tests.embedding.test_image import assert_quarters, quarters
 

@@ -10,12 +10,19 @@ import pytest
 
 from attune.core.errors import AttuneError, MediaError
 from attune.core.settings import Settings
-from attune.embedding.backbones import BACKBONES, Backbones, moments_of
-from attune.embedding.extraction import BATCH, Prepared, as_it_is, extract, extract_in_batches, prepare
-from attune.embedding.media import Kind
-from attune.embedding.session import choose_device
-from attune.embedding.view import WHOLE
-from attune.embedding.workers import Job, extract_all
+from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_patches
+from attune.embedding.decode_pool import ExtractionJob, extract_all
+from attune.embedding.feature_extraction import (
+    IMAGE_BATCH_SIZE,
+    PreparedFile,
+    extract,
+    extract_in_batches,
+    pass_through,
+    prepare,
+)
+from attune.embedding.image_geometry import DEFAULT_VIEW
+from attune.embedding.media_files import Kind
+from attune.embedding.onnx_session import choose_device
 from attune.tests.e2e.command import attune
 from attune.tests.media_factory import damaged, photo, song
 
@@ -53,19 +60,21 @@ def test_without_a_gpu_auto_works_and_cuda_explains_itself(media: Path, tmp_path
 
 @pytest.mark.skipif(not NO_GPU, reason="ONNX Runtime has CUDA here")
 def test_workers_are_ended_where_the_device_is_not_there(tmp_path: Path) -> None:
-    jobs = [Job(photo(tmp_path / "a.jpg", 1), "image")]
+    jobs = [ExtractionJob(photo(tmp_path / "a.jpg", 1), "image")]
     with pytest.raises(AttuneError, match="--device cuda"):
-        list(extract_all(jobs, Settings(workers=1, device="cuda"), BACKBONES))
+        list(extract_all(jobs, Settings(workers=1, device="cuda"), DEFAULT_BACKBONES))
 
 
 def test_batches_give_what_files_give_one_by_one(tmp_path: Path) -> None:
     files: list[tuple[Path, Kind]] = [(photo(tmp_path / f"{seed}.jpg", seed), "image") for seed in range(5)]
     files.insert(2, (song(tmp_path / "song.flac", 1, seconds=7.0), "music"))
-    backbones = Backbones(BACKBONES)
+    backbones = Backbones(DEFAULT_BACKBONES)
     broken = MediaError(damaged(tmp_path / "broken.jpg", "text"), "damaged")
-    prepared: list[Prepared | MediaError] = [prepare(path, kind, WHOLE, moments_of) for path, kind in files]
+    prepared: list[PreparedFile | MediaError] = [
+        prepare(path, kind, DEFAULT_VIEW, compute_patches) for path, kind in files
+    ]
     prepared.insert(1, broken)
-    outcomes = list(extract_in_batches(prepared, backbones, as_it_is))
+    outcomes = list(extract_in_batches(prepared, backbones, pass_through))
     assert broken in outcomes
     found = {one.path: one for one in outcomes if not isinstance(one, MediaError)}
     assert len(outcomes) == len(files) + 1
@@ -79,12 +88,12 @@ def test_batches_give_what_files_give_one_by_one(tmp_path: Path) -> None:
 
 
 def test_a_full_batch_is_read_before_more_comes() -> None:
-    one = Prepared(path=Path("a"), kind="image", content=b"", rows=np.zeros((1, 224, 224, 3), np.uint8))
+    one = PreparedFile(path=Path("a"), kind="image", content=b"", rows=np.zeros((1, 224, 224, 3), np.uint8))
     taken = 0
 
     def counted():  # type: ignore[no-untyped-def]
         nonlocal taken
-        for _ in range(2 * BATCH):
+        for _ in range(2 * IMAGE_BATCH_SIZE):
             taken += 1
             yield one
 
@@ -97,20 +106,20 @@ def test_a_full_batch_is_read_before_more_comes() -> None:
             self.rows.append(len(rows))
             return np.zeros((len(rows), 4), np.float16)
 
-    sizes = Sizes(BACKBONES)
-    next(extract_in_batches(counted(), sizes, as_it_is))
-    assert (taken, sizes.rows) == (BATCH, [BATCH])
+    sizes = Sizes(DEFAULT_BACKBONES)
+    next(extract_in_batches(counted(), sizes, pass_through))
+    assert (taken, sizes.rows) == (IMAGE_BATCH_SIZE, [IMAGE_BATCH_SIZE])
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(NO_GPU, reason="needs a CUDA device")
 def test_a_gpu_gives_what_the_cpu_gives(tmp_path: Path) -> None:
     files = [photo(tmp_path / f"{seed}.jpg", seed) for seed in range(5)]
-    jobs = [Job(path, "image") for path in files]
-    jobs.append(Job(song(tmp_path / "song.flac", 1, seconds=7.0), "music"))
+    jobs = [ExtractionJob(path, "image") for path in files]
+    jobs.append(ExtractionJob(song(tmp_path / "song.flac", 1, seconds=7.0), "music"))
     by_device = {}
     for device in ("cpu", "cuda"):
-        outcomes = extract_all(jobs, Settings(workers=2, device=device), BACKBONES)
+        outcomes = extract_all(jobs, Settings(workers=2, device=device), DEFAULT_BACKBONES)
         by_device[device] = {one.path: one.features for one in outcomes}  # type: ignore[union-attr]
     for path, features in by_device["cpu"].items():
         np.testing.assert_allclose(by_device["cuda"][path], features, atol=SAME, rtol=SAME)
@@ -118,7 +127,7 @@ def test_a_gpu_gives_what_the_cpu_gives(tmp_path: Path) -> None:
 
 def test_moments_are_made_where_they_are_wanted(tmp_path: Path) -> None:
     path = song(tmp_path / "song.flac", 1, seconds=7.0)
-    here = prepare(path, "music", WHOLE, moments_of)
-    later = prepare(path, "music", WHOLE, as_it_is)
+    here = prepare(path, "music", DEFAULT_VIEW, compute_patches)
+    later = prepare(path, "music", DEFAULT_VIEW, pass_through)
     assert later.rows.ndim == 1
-    np.testing.assert_array_equal(moments_of(later.rows), here.rows)
+    np.testing.assert_array_equal(compute_patches(later.rows), here.rows)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from attune.embedding.logmel import BANDS, PATCH_FRAMES, logmel, patches
-from attune.training.convert.golden import synthetic_samples
+from attune.embedding.logmel import BANDS, PATCH_FRAMES, compute_logmel, split_patches
+from attune.training.convert.golden_features import make_synthetic_samples
 
 
 def librosa_logmel(samples):
@@ -23,7 +23,7 @@ def noise(length, scale=0.3):
 @pytest.mark.parametrize(
     "samples",
     [
-        synthetic_samples(),
+        make_synthetic_samples(),
         noise(16_000),
         noise(1025),
         noise(16_000, scale=1e-5),
@@ -33,7 +33,7 @@ def noise(length, scale=0.3):
     ids=["chord", "noise", "odd length", "faint", "silence", "constant"],
 )
 def test_equals_librosa(samples):
-    ours = logmel(samples)
+    ours = compute_logmel(samples)
     assert ours.dtype == np.float32
     assert ours.shape == (1 + len(samples) // 256, BANDS)
     np.testing.assert_allclose(ours, librosa_logmel(samples), atol=5e-5)
@@ -41,26 +41,26 @@ def test_equals_librosa(samples):
 
 def test_blocks_leave_no_seam(monkeypatch):
     samples = noise(40_000)
-    whole = logmel(samples)
+    whole = compute_logmel(samples)
     monkeypatch.setattr("attune.embedding.logmel._BLOCK_FRAMES", 7)
-    np.testing.assert_allclose(logmel(samples), whole, atol=1e-6)
+    np.testing.assert_allclose(compute_logmel(samples), whole, atol=1e-6)
 
 
 @pytest.mark.parametrize("length", [1, 2, 255, 256])
 def test_very_short_sounds_have_finite_frames(length):
-    result = logmel(np.full(length, 0.5, dtype=np.float32))
+    result = compute_logmel(np.full(length, 0.5, dtype=np.float32))
     assert result.shape == (1 + length // 256, BANDS)
     assert np.isfinite(result).all()
 
 
 def test_empty_audio_is_refused():
     with pytest.raises(ValueError):
-        logmel(np.zeros(0, dtype=np.float32))
+        compute_logmel(np.zeros(0, dtype=np.float32))
 
 
 def test_moments_follow_each_other_and_the_rest_is_dropped():
     spectrogram = np.arange((2 * PATCH_FRAMES + 5) * BANDS, dtype=np.float32).reshape(-1, BANDS)
-    moments = patches(spectrogram)
+    moments = split_patches(spectrogram)
     assert moments.shape == (2, PATCH_FRAMES, BANDS)
     np.testing.assert_array_equal(moments.reshape(-1, BANDS), spectrogram[: 2 * PATCH_FRAMES])
 
@@ -68,7 +68,7 @@ def test_moments_follow_each_other_and_the_rest_is_dropped():
 @pytest.mark.parametrize("frames", [1, 60, PATCH_FRAMES - 1])
 def test_a_short_sound_is_repeated_to_one_moment(frames):
     spectrogram = np.random.default_rng(1).random((frames, BANDS), dtype=np.float32)
-    moments = patches(spectrogram)
+    moments = split_patches(spectrogram)
     assert moments.shape == (1, PATCH_FRAMES, BANDS)
     assert moments.dtype == np.float32
     for index in range(PATCH_FRAMES):

@@ -14,19 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attune.benchmarks.kills import contents, examine
 from attune.core.errors import DamagedLibrary, LibraryError
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
 from attune.embedding.network import Network, open_network
-from attune.indexer.build import Request, build
-from attune.indexer.library import Library, published
-from attune.indexer.repair import Repaired, repair
+from attune.indexer.build import BuildRequest, build
+from attune.indexer.catalogue_tables import metadata
+from attune.indexer.library import Library, read_published_generation
+from attune.indexer.repair import RepairReport, repair
 from attune.indexer.salvage import salvage
-from attune.indexer.tables import metadata
 from attune.indexer.verify import verify
 from attune.tests.conftest import run_build
 from attune.tests.e2e.command import attune, attune_json
+from attune.tests.faults.kill_rounds import examine, read_contents
 from attune.tests.media_factory import photo, song
 
 PARTS = ("catalogue.db", "index/1/images.faiss", "index/1/music.faiss", "index/1/manifest.json", "features")
@@ -56,7 +56,7 @@ def file_of(library: Path, part: str) -> Path:
     return next((library / part).glob("eff*")) if part == "features" else library / part
 
 
-def mend(library: Path) -> Repaired:
+def mend(library: Path) -> RepairReport:
     return repair(library, None, Settings(workers=1), SilentProgress())
 
 
@@ -71,7 +71,7 @@ def test_a_sound_library_is_left_as_it_is(library: Path) -> None:
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("damage", ["flip", "cut", "delete"])
 def test_damage_is_noticed_and_mended(library: Path, part: str, damage: str) -> None:
-    before = contents(library)
+    before = read_contents(library)
     path = file_of(library, part)
     if damage == "delete":
         path.unlink()
@@ -90,8 +90,8 @@ def test_damage_is_noticed_and_mended(library: Path, part: str, damage: str) -> 
     repaired = mend(library)
     assert repaired.after.damage == []
     if not (part == "catalogue.db" and damage == "delete"):  # with it, the folders are forgotten
-        assert contents(library).keys() == before.keys()
-        assert contents(library) == before
+        assert read_contents(library).keys() == before.keys()
+        assert read_contents(library) == before
         assert examine(library, must_answer=True) == []
 
 
@@ -141,8 +141,8 @@ def test_a_catalogue_damaged_anywhere_never_gives_a_wrong_answer_after_repair(
     try:
         repaired = repair(library, str(network_folder), Settings(workers=1), SilentProgress())
         assert repaired.after.damage == []
-        if published(library) is not None and repaired.report is not None:
-            whole, mended = contents(base / "library"), contents(library)
+        if read_published_generation(library) is not None and repaired.report is not None:
+            whole, mended = read_contents(base / "library"), read_contents(library)
             if repaired.recovered is not None and repaired.recovered.roots:  # others may be forgotten
                 whole = {path: seen for path, seen in whole.items() if path in mended}
             assert mended == whole
@@ -220,7 +220,7 @@ def test_what_cannot_be_mended_now_stays_and_is_said(base: Path, library: Path) 
     (base / "media").rename(base / "unplugged")
     try:
         repaired = mend(library)
-        assert len(contents(library)) == PHOTOS + SONGS
+        assert len(read_contents(library)) == PHOTOS + SONGS
         assert [one.part for one in repaired.after.damage] == ["features"]
     finally:
         (base / "unplugged").rename(base / "media")
@@ -235,9 +235,9 @@ def test_damaged_features_are_neither_embedded_again_nor_copied(
     data[10] ^= 1
     path.write_bytes(data)
     progress = SilentProgress()
-    report = build(Request(library), other_network, Settings(workers=1), progress)
+    report = build(BuildRequest(library), other_network, Settings(workers=1), progress)
     assert (report.changed, report.re_embedded) == (1, PHOTOS + SONGS - 1)
-    report = build(Request(library), other_network, Settings(workers=1), progress)
+    report = build(BuildRequest(library), other_network, Settings(workers=1), progress)
     assert (report.added, report.changed) == (0, 0)
     assert verify(library, progress).damage == []
 

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attune.benchmarks.kills import build_quietly, contents, make_media
-from attune.core.artefacts import written_aside
+from attune.core.atomic_files import atomic_write
 from attune.core.errors import LibraryError
-from attune.embedding.backbones import BACKBONES
-from attune.embedding.network import SHIPPED
+from attune.embedding.backbones import DEFAULT_BACKBONES
+from attune.embedding.network import DEFAULT_NETWORK
 from attune.indexer.feature_store import FeatureStore
 from attune.indexer.library import Library
 from attune.tests.e2e.command import ATTUNE
+from attune.tests.faults.kill_rounds import build_quietly, make_media, read_contents
 from attune.tests.faults.mounts import grow, read_only, small_disk
 
 
@@ -31,7 +31,7 @@ from attune.tests.faults.mounts import grow, read_only, small_disk
 def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("base")
     make_media(folder / "media", 80)
-    build_quietly(folder / "library", folder / "media", SHIPPED)
+    build_quietly(folder / "library", folder / "media", DEFAULT_NETWORK)
     for number in range(300):
         (folder / "media" / f"new-{number:03d}.jpg").write_bytes(b"new %d" % number)
     return folder / "library", folder / "media"
@@ -44,16 +44,16 @@ def test_a_full_disk_costs_nothing_that_was_committed(base: tuple[Path, Path], t
             _limited(Path(shutil.copytree(original, tmp_path / "library")), media)
             return
         library = Path(shutil.copytree(original, disk / "library"))
-        before = contents(library)
+        before = read_contents(library)
         with pytest.raises(LibraryError, match=r"full|No space"):
-            build_quietly(library, media, SHIPPED)
+            build_quietly(library, media, DEFAULT_NETWORK)
         with Library(library) as opened:
             assert opened.generation.id == 1
-        assert contents(library) == before
+        assert read_contents(library) == before
         assert not list(library.glob("index/.aside-*"))
         grow(disk, 64)
-        assert build_quietly(library, media, SHIPPED).generation is not None
-        assert len(contents(library)) == len(before) + 300
+        assert build_quietly(library, media, DEFAULT_NETWORK).generation is not None
+        assert len(read_contents(library)) == len(before) + 300
 
 
 @pytest.mark.parametrize("kilobytes", [450, 700, 1300])
@@ -66,17 +66,17 @@ def test_files_that_cannot_grow_cost_nothing_either(
 
 
 def _limited(library: Path, media: Path, size: int = 700_000) -> None:
-    before = contents(library)
+    before = read_contents(library)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
         with pytest.raises(LibraryError):
-            build_quietly(library, media, SHIPPED)
+            build_quietly(library, media, DEFAULT_NETWORK)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert contents(library) == before
-    assert build_quietly(library, media, SHIPPED).generation is not None
-    assert len(contents(library)) == len(before) + 300
+    assert read_contents(library) == before
+    assert build_quietly(library, media, DEFAULT_NETWORK).generation is not None
+    assert len(read_contents(library)) == len(before) + 300
 
 
 class FailingFile(io.FileIO):
@@ -96,7 +96,7 @@ class FailingFile(io.FileIO):
 
 
 def test_a_store_whose_disk_fails_ends_where_it_did(tmp_path: Path) -> None:
-    backbone = BACKBONES["image"]
+    backbone = DEFAULT_BACKBONES["image"]
     rows = [np.full((1, backbone.width), number + 1, np.float16) for number in range(4)]
     store = FeatureStore(tmp_path, backbone)
     store.open_at(0)
@@ -115,7 +115,7 @@ def test_a_store_whose_disk_fails_ends_where_it_did(tmp_path: Path) -> None:
 def test_what_cannot_be_written_aside_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(OSError), written_aside(path) as aside, Path("/dev/full").open("wb") as full:
+    with pytest.raises(OSError), atomic_write(path) as aside, Path("/dev/full").open("wb") as full:
         aside.write_text("new")
         full.write(bytes(1 << 20))
     assert path.read_text() == "old"
@@ -194,5 +194,5 @@ def test_a_library_on_a_read_only_disk_answers(base: tuple[Path, Path], tmp_path
             assert len(opened.index("image").ids) == opened.generation.images
         if refused or os.getuid() != 0:
             with pytest.raises(LibraryError, match="cannot be written"):
-                build_quietly(library, base[1], SHIPPED)
+                build_quietly(library, base[1], DEFAULT_NETWORK)
     assert _state(library) == before

@@ -12,32 +12,39 @@ from typing import Any
 
 import pytest
 
-import attune.embedding.worker
-import attune.embedding.workers
-from attune.benchmarks.hostile_media import animation, mutated, silence, special, truncated, valid_files
-from attune.benchmarks.soak import MediaSoak, read_hostile, write
+import attune.embedding.decode_pool
+import attune.embedding.decode_worker
+from attune.benchmarks.soak import HostileMediaReport, read_hostile, write_files
 from attune.core.errors import CostlyMedia, MediaError, UnreachableMedia
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
-from attune.embedding.audio import read_audio
-from attune.embedding.backbones import BACKBONES, Backbones
-from attune.embedding.extraction import Extracted, Limits
-from attune.embedding.image import read_image
-from attune.embedding.media import kind_of
+from attune.embedding.audio_decoding import read_audio
+from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones
+from attune.embedding.decode_pool import ExtractionJob, extract_all
+from attune.embedding.feature_extraction import FileFeatures, Limits
+from attune.embedding.image_decoding import read_image
+from attune.embedding.media_files import kind_of
 from attune.embedding.network import Network
-from attune.embedding.tags import read_tags
-from attune.embedding.workers import Job, extract_all
-from attune.indexer.build import Request, build, plan_build
+from attune.embedding.title_tags import read_tags
+from attune.indexer.build import BuildRequest, build, plan_build
+from attune.tests.faults.hostile_media import (
+    iter_truncated_files,
+    make_animation,
+    make_special_files,
+    make_valid_files,
+    mutate_file,
+    write_silence,
+)
 from attune.tests.media_factory import photo
 
 
 @pytest.fixture(scope="module")
 def valid() -> dict[str, bytes]:
-    return valid_files()
+    return make_valid_files()
 
 
 def test_a_thousand_mutated_files(tmp_path: Path) -> None:
-    soak: MediaSoak = read_hostile(1_000, tmp_path, 7, 2, SilentProgress(), corpus=False)
+    soak: HostileMediaReport = read_hostile(1_000, tmp_path, 7, 2, SilentProgress(), corpus=False)
     assert soak.failures == []
     assert soak.files == soak.read + soak.skipped == 1_000
     assert soak.peak_mb < 1_500
@@ -65,7 +72,7 @@ def test_every_format_can_be_read_whole(tmp_path: Path, valid: dict[str, bytes])
 
 def test_files_cut_at_every_hundredth(tmp_path: Path, valid: dict[str, bytes]) -> None:
     reasons = []
-    for name, data in truncated(valid):
+    for name, data in iter_truncated_files(valid):
         path = tmp_path / name
         path.write_bytes(data)
         reasons.append(read(path))
@@ -84,7 +91,7 @@ READABLE = {
 
 def test_files_that_are_hostile_each_in_its_own_way(tmp_path: Path, valid: dict[str, bytes]) -> None:
     reasons = {}
-    for name, data in special(valid).items():
+    for name, data in make_special_files(valid).items():
         path = tmp_path / name
         path.write_bytes(data)
         reasons[name] = read(path)
@@ -97,14 +104,14 @@ def test_files_that_are_hostile_each_in_its_own_way(tmp_path: Path, valid: dict[
 
 
 def test_twelve_hours_of_silence_and_five_thousand_frames(tmp_path: Path) -> None:
-    sound = read_audio(silence(tmp_path / "silence.wav", hours=12))
+    sound = read_audio(write_silence(tmp_path / "silence.wav", hours=12))
     assert sound.duration_s == pytest.approx(12 * 3600)
     assert len(sound.samples) == 1800 * 16_000
-    (tmp_path / "frames.gif").write_bytes(animation(5_000))
+    (tmp_path / "frames.gif").write_bytes(make_animation(5_000))
     assert read(tmp_path / "frames.gif") is None
 
 
-def crash_hang_or_hog(path: Path, kind: Any, backbones: Backbones, limits: Limits) -> Extracted:
+def crash_hang_or_hog(path: Path, kind: Any, backbones: Backbones, limits: Limits) -> FileFeatures:
     """Stand in for a decoder with a bug that a file triggers."""
     match path.stem:
         case "segfault":
@@ -120,31 +127,31 @@ def crash_hang_or_hog(path: Path, kind: Any, backbones: Backbones, limits: Limit
     return _extract(path, kind, backbones, limits)
 
 
-_extract = attune.embedding.workers.extract
+_extract = attune.embedding.decode_pool.extract
 
 
 def buggy_work(connection: Any, memory_mb: int, backbones: Any) -> None:
-    attune.embedding.workers.extract = crash_hang_or_hog
+    attune.embedding.decode_pool.extract = crash_hang_or_hog
     _work(connection, memory_mb, backbones)
 
 
-_work = attune.embedding.worker._work
+_work = attune.embedding.decode_worker._serve_tasks
 
 
 @pytest.fixture
 def buggy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with files on which the decoders have bugs, among good ones."""
-    monkeypatch.setattr(attune.embedding.worker, "_work", buggy_work)
+    monkeypatch.setattr(attune.embedding.decode_worker, "_work", buggy_work)
     for number, name in enumerate(("a", "segfault", "b", "abort", "c", "hang", "d", "hog", "killed", "e")):
         photo(tmp_path / f"{name}.jpg", number, (40, 30))
     return tmp_path
 
 
 def test_a_decoder_with_bugs_costs_its_files_and_no_others(buggy: Path) -> None:
-    jobs: Iterable[Job] = [Job(path, "image") for path in sorted(buggy.iterdir())]
+    jobs: Iterable[ExtractionJob] = [ExtractionJob(path, "image") for path in sorted(buggy.iterdir())]
     settings = Settings(workers=2, image_timeout_s=8)
-    outcomes = {outcome.path.stem: outcome for outcome in extract_all(jobs, settings, BACKBONES)}
-    assert {name for name, one in outcomes.items() if isinstance(one, Extracted)} == set("abcde")
+    outcomes = {outcome.path.stem: outcome for outcome in extract_all(jobs, settings, DEFAULT_BACKBONES)}
+    assert {name for name, one in outcomes.items() if isinstance(one, FileFeatures)} == set("abcde")
     costly = {name for name, one in outcomes.items() if isinstance(one, CostlyMedia)}
     assert costly == {"segfault", "abort", "hang", "hog"}
     assert isinstance(outcomes["killed"], UnreachableMedia)  # not the file's fault, perhaps
@@ -161,19 +168,19 @@ def test_what_killed_its_reader_is_not_read_again_until_something_changes(
         (buggy / f"{name}.jpg").unlink()
     settings = Settings(workers=2, image_timeout_s=20)
     library = buggy / "library"
-    report = build(Request(library, (str(buggy),)), network, settings, SilentProgress())
+    report = build(BuildRequest(library, (str(buggy),)), network, settings, SilentProgress())
     assert (report.added, len(report.skipped)) == (5, 2)
-    again = plan_build(Request(library), settings=settings)
+    again = plan_build(BuildRequest(library), settings=settings)
     assert [Path(one.stamp.path).stem for one in again.read] == ["killed"]
-    assert [Path(one.path).stem for one in again.hopeless] == ["segfault"]
-    more_time = plan_build(Request(library), settings=Settings(workers=2, image_timeout_s=40))
+    assert [Path(one.path).stem for one in again.known_failures] == ["segfault"]
+    more_time = plan_build(BuildRequest(library), settings=Settings(workers=2, image_timeout_s=40))
     assert {Path(one.stamp.path).stem for one in more_time.read} == {"killed", "segfault"}
     photo(buggy / "segfault.jpg", 9, (41, 30))
-    assert len(plan_build(Request(library), settings=settings).read) == 2
+    assert len(plan_build(BuildRequest(library), settings=settings).read) == 2
 
 
 def test_the_names_of_mutated_files_are_as_odd_as_names_get(tmp_path: Path, valid: dict[str, bytes]) -> None:
-    write(tmp_path, (mutated(valid, seed) for seed in range(1_500)))
+    write_files(tmp_path, (mutate_file(valid, seed) for seed in range(1_500)))
     names = [os.fsencode(path.name) for path in tmp_path.iterdir()]
     assert len(names) == 1_500
     assert any(b"\n" in name for name in names)

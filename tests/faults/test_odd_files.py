@@ -16,23 +16,23 @@ from typing import Any
 
 import pytest
 
-import attune.embedding.image
-from attune.benchmarks.kills import build_quietly, contents
-from attune.benchmarks.victim import read_content
+import attune.embedding.image_decoding
 from attune.core.errors import MediaError, UnreachableMedia
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
-from attune.embedding.backbones import BACKBONES, Backbones, moments_of
-from attune.embedding.extraction import content_of, extract, prepare
-from attune.embedding.network import SHIPPED, Network, open_network
-from attune.embedding.view import WHOLE
-from attune.embedding.workers import Job, Reader
-from attune.indexer.build import Request, build
+from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_patches
+from attune.embedding.decode_pool import ExtractionJob, FeatureExtractor
+from attune.embedding.feature_extraction import extract, hash_content, prepare
+from attune.embedding.image_geometry import DEFAULT_VIEW
+from attune.embedding.network import DEFAULT_NETWORK, Network, open_network
+from attune.indexer.build import BuildRequest, build
 from attune.indexer.library import read_status
 from attune.indexer.records import Root
 from attune.indexer.scan import scan
 from attune.tests.conftest import run_build
 from attune.tests.e2e.command import ATTUNE, attune, attune_json
+from attune.tests.faults.kill_rounds import build_quietly, read_contents
+from attune.tests.faults.killed_build import read_content
 from attune.tests.media_factory import photo, song
 
 ODD_NAMES = (
@@ -132,16 +132,16 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
         assert {Path(one.stamp.path).name for one in found.refused} == {"pipe.jpg", "socket.flac"}
         assert found.missing == []
     with pytest.raises(MediaError, match="not a regular file"):
-        prepare(folder / "pipe.jpg", "image", WHOLE, moments_of)
-    build_quietly(tmp_path / "library", folder, SHIPPED)
-    assert len(contents(tmp_path / "library")) == 1
+        prepare(folder / "pipe.jpg", "image", DEFAULT_VIEW, compute_patches)
+    build_quietly(tmp_path / "library", folder, DEFAULT_NETWORK)
+    assert len(read_contents(tmp_path / "library")) == 1
     assert len(read_status(tmp_path / "library").skipped) == 2
 
 
-def disturbing(disturb: Any) -> Reader:
+def disturbing(disturb: Any) -> FeatureExtractor:
     """Return a reader before which something happens to the files."""
 
-    def read(jobs: Iterable[Job], settings: Settings, backbones: Any) -> Generator[Any]:
+    def read(jobs: Iterable[ExtractionJob], settings: Settings, backbones: Any) -> Generator[Any]:
         waiting = list(jobs)
         disturb()
         yield from read_content(waiting, settings, backbones)
@@ -160,13 +160,13 @@ def test_files_that_vanish_and_change_during_a_build(tmp_path: Path) -> None:
         (folder / "1.jpg").write_bytes(b"another and longer")
         (folder / "late.jpg").write_bytes(b"late")
 
-    request = Request(library, (str(folder),))
+    request = BuildRequest(library, (str(folder),))
     report = build(request, open_network(), Settings(workers=1), SilentProgress(), disturbing(disturb))
     assert [skip.reason for skip in report.skipped] == ["cannot be read (No such file or directory)"]
-    report = build_quietly(library, None, SHIPPED)
+    report = build_quietly(library, None, DEFAULT_NETWORK)
     assert (report.added, report.moved, report.changed, report.skipped) == (1, 0, 1, [])
-    expected = {str(path): content_of(path) for path in folder.iterdir()}
-    assert {path: seen.content for path, seen in contents(library).items()} == expected
+    expected = {str(path): hash_content(path) for path in folder.iterdir()}
+    assert {path: seen.content for path, seen in read_contents(library).items()} == expected
 
 
 def test_a_file_that_changes_while_it_is_read_is_read_another_time(
@@ -174,16 +174,16 @@ def test_a_file_that_changes_while_it_is_read_is_read_another_time(
 ) -> None:
     """Else the features of the old picture would be kept under the hash of the new one, for good."""
     path = photo(tmp_path / "photo.jpg", 1)
-    real = attune.embedding.image.read_image
+    real = attune.embedding.image_decoding.read_image
 
     def changed(*arguments: Any) -> Any:
         picture = real(*arguments)
         photo(path, 2, (300, 200))
         return picture
 
-    monkeypatch.setattr(attune.embedding.image, "read_image", changed)
+    monkeypatch.setattr(attune.embedding.image_decoding, "read_image", changed)
     with pytest.raises(UnreachableMedia, match="changed while it was read"):
-        extract(path, "image", Backbones(BACKBONES))
+        extract(path, "image", Backbones(DEFAULT_BACKBONES))
 
 
 def test_a_clock_that_was_moved_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,16 +193,16 @@ def test_a_clock_that_was_moved_back(tmp_path: Path, monkeypatch: pytest.MonkeyP
     folder.mkdir()
     for number in range(5):
         (folder / f"{number}.jpg").write_bytes(b"file %d" % number)
-    build_quietly(library, folder, SHIPPED)
+    build_quietly(library, folder, DEFAULT_NETWORK)
     monkeypatch.setattr(time, "time", lambda: 86_400.0)
     (folder / "0.jpg").write_bytes(b"file X")  # as long as before
     os.utime(folder / "0.jpg", (86_400, 86_400))
     os.utime(folder / "1.jpg", (4_000_000_000, 4_000_000_000))
-    report = build_quietly(library, folder, SHIPPED)
+    report = build_quietly(library, folder, DEFAULT_NETWORK)
     assert (report.changed, report.moved) == (1, 1)
     assert report.generation is not None
     assert report.generation.id == 2
-    assert contents(library)[str(folder / "0.jpg")].content == content_of(folder / "0.jpg")
+    assert read_contents(library)[str(folder / "0.jpg")].content == hash_content(folder / "0.jpg")
 
 
 def test_a_hundred_thousand_files_in_one_folder(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_path_of_four_thousand_bytes(tmp_path: Path, network: Network) -> None
     report = run_build(tmp_path / "library", network, folder)
     assert (report.added, report.skipped) == (2, [])
     assert [len(path) for path in report.missing] == [4000 - len("/photo.jpg") + 201]
-    assert {len(path) for path in contents(tmp_path / "library")} == {4000, 4000 - 1}
+    assert {len(path) for path in read_contents(tmp_path / "library")} == {4000, 4000 - 1}
     shutil.rmtree(folder)
 
 
@@ -300,7 +300,7 @@ def test_what_a_user_may_not_read_or_write(for_all: Path) -> None:
     (media / "closed" / "inside.jpg").write_bytes(b"inside")
     for number in range(5):
         (media / f"{number}.jpg").write_bytes(b"file %d" % number)
-    build_quietly(library, media, SHIPPED)
+    build_quietly(library, media, DEFAULT_NETWORK)
     (media / "0.jpg").chmod(0)
     (media / "closed").chmod(0)
     home = for_all / "home"

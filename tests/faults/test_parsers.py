@@ -12,14 +12,14 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from attune.core.errors import ArtefactError, printable, printable_text
+from attune.core.errors import ArtefactError, escape_path, escape_text
 from attune.core.paths import is_below, matches_any
-from attune.embedding.card import read_backbones, read_calibration, read_card
-from attune.embedding.media import kind_of, refusal
-from attune.embedding.tags import read_tags
+from attune.embedding.media_files import kind_of, refusal_reason
+from attune.embedding.network_config import read_backbones, read_calibration, read_network_config
+from attune.embedding.title_tags import read_tags
 from attune.indexer.feature_store import FeatureStore
-from attune.indexer.publish import INDEX_FILES, MANIFEST, generation_folder, read_index, read_manifest
-from attune.indexer.salvage import _committed, _records, _values, _varint
+from attune.indexer.generations import INDEX_FILES, MANIFEST, generation_folder, read_index, read_manifest
+from attune.indexer.salvage import _decode_record, _decode_varint, _iter_cells, _read_wal_pages
 from attune.tests.networks import write_network
 
 ANY_BYTES = st.binary(max_size=400)
@@ -38,7 +38,7 @@ VALUES = st.one_of(
 @given(st.text())
 @example("\ud800 \udcff \u202e \x1b[0m \n")
 def test_whatever_is_shown_can_be_printed(text: str) -> None:
-    shown = printable_text(text)
+    shown = escape_text(text)
     assert all(char.isprintable() for char in shown)
     shown.encode()
 
@@ -46,9 +46,9 @@ def test_whatever_is_shown_can_be_printed(text: str) -> None:
 @settings(deadline=None)
 @given(NAMES)
 def test_every_name_of_a_file_can_be_shown_and_told_apart(name: str) -> None:
-    assert printable(name).isprintable() or printable(name) == ""
+    assert escape_path(name).isprintable() or escape_path(name) == ""
     assert kind_of(name) in ("image", "music", None)
-    assert refusal(name) is None or kind_of(name) is None
+    assert refusal_reason(name) is None or kind_of(name) is None
 
 
 @settings(deadline=None)
@@ -71,14 +71,14 @@ def test_varints_come_back(number: int) -> None:
         while rest := rest >> 7:
             groups.append(rest & 0x7F | 0x80)
     data = bytes(groups[::-1])
-    assert _varint(data, 0) == (number, len(data))
+    assert _decode_varint(data, 0) == (number, len(data))
 
 
 @settings(deadline=None)
 @given(st.dictionaries(st.integers(1, 5), st.binary(min_size=512, max_size=512), max_size=5))
 def test_pages_of_noise_hold_no_rows_or_odd_ones(pages: dict[int, bytes]) -> None:
     leaves = {number: b"\x0d" + page[1:] for number, page in pages.items()}
-    for rowid, values in _records(leaves):
+    for rowid, values in _iter_cells(leaves):
         assert isinstance(rowid, int)
         assert isinstance(values, list)
 
@@ -87,15 +87,15 @@ def test_pages_of_noise_hold_no_rows_or_odd_ones(pages: dict[int, bytes]) -> Non
 @given(ANY_BYTES)
 def test_a_log_of_noise_commits_nothing_wrong(noise: bytes) -> None:
     header = struct.pack(">8I", 0x377F0682, 3007000, 512, 0, 1, 2, 0, 0)
-    assert all(len(page) == 512 for page in _committed(header + noise * 4).values())
-    assert isinstance(_committed(noise), dict)
+    assert all(len(page) == 512 for page in _read_wal_pages(header + noise * 4).values())
+    assert isinstance(_read_wal_pages(noise), dict)
 
 
 @settings(deadline=None)
 @given(ANY_BYTES)
 def test_a_record_of_noise_is_decoded_or_refused(noise: bytes) -> None:
     with contextlib.suppress(IndexError, ValueError, struct.error):
-        assert isinstance(_values(noise), list)
+        assert isinstance(_decode_record(noise), list)
 
 
 @settings(max_examples=50, deadline=None)
@@ -120,7 +120,7 @@ def test_a_card_with_any_value_is_read_or_refused(tmp_path_factory: object, key:
     card = json.loads((folder / "network.json").read_text())
     (folder / "network.json").write_text(json.dumps(card | {key: value}))
     try:
-        card = read_card(folder)
+        card = read_network_config(folder)
         read_calibration(folder, card)
         read_backbones(folder, card)
     except ArtefactError as error:
@@ -144,13 +144,13 @@ def test_tags_of_noise_are_no_tags(tmp_path_factory: object, noise: bytes) -> No
 def test_a_store_of_noise_gives_what_the_checksum_says_or_nothing(
     tmp_path_factory: object, first: int, count: int, noise: bytes
 ) -> None:
-    from attune.embedding.backbones import BACKBONES
+    from attune.embedding.backbones import DEFAULT_BACKBONES
 
     library = Path(tmp_path_factory.mktemp("store"))  # type: ignore[attr-defined]
-    store = FeatureStore(library, BACKBONES["music"])
+    store = FeatureStore(library, DEFAULT_BACKBONES["music"])
     store.open_at(0)
     next((library / "features").iterdir()).write_bytes(noise * 40)
-    crc = store.crc_of(first, count)
+    crc = store.compute_crc(first, count)
     kept = store.read(first, count, crc)
     assert (kept is None) == (crc is None)
     assert store.read(first, count, 1 if crc != 1 else 2) is None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attune.benchmarks.readers import read_during_builds
 from attune.indexer.library import Library
+from attune.tests.faults.concurrent_readers import read_during_builds
 
 
 def test_ten_readers_during_builds_never_see_two_generations_in_one(tmp_path: Path) -> None:

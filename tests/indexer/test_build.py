@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from attune.core.errors import LibraryError, MediaError, UnreachableMedia, UsageError
-from attune.embedding import workers
-from attune.embedding.backbones import BACKBONES
+from attune.embedding import decode_pool
+from attune.embedding.backbones import DEFAULT_BACKBONES
 from attune.embedding.network import Network, open_network
 from attune.indexer import build as build_module
-from attune.indexer.build import Request, plan_build
-from attune.indexer.library import Library, published, read_status
-from attune.indexer.locks import writing
+from attune.indexer.build import BuildRequest, plan_build
+from attune.indexer.library import Library, read_published_generation, read_status
+from attune.indexer.locks import acquire_write_lock
 from attune.tests.conftest import PHOTOS, SONGS, run_build
 from attune.tests.media_factory import damaged, photo
 
@@ -98,7 +98,7 @@ def _ids(library: Library) -> list[int]:
     return [item for item, _ in library.paths("image")]
 
 
-def _nothing_is_read(jobs: Iterator[workers.Job], *_: object) -> Iterator[MediaError]:
+def _nothing_is_read(jobs: Iterator[decode_pool.ExtractionJob], *_: object) -> Iterator[MediaError]:
     assert list(jobs) == []
     yield from ()
 
@@ -116,9 +116,9 @@ def test_damaged_files_are_skipped_remembered_and_tried_again_when_they_change(
     assert report.generation is not None
     assert report.generation.images == PHOTOS
 
-    again = plan_build(Request(library))
+    again = plan_build(BuildRequest(library))
     assert again.read == []
-    assert [Path(skip.path).name for skip in again.hopeless] == ["broken.jpg"]
+    assert [Path(skip.path).name for skip in again.known_failures] == ["broken.jpg"]
 
     photo(own_media / "broken.jpg", 5, (64, 48))
     report = run_build(library, network)
@@ -158,7 +158,7 @@ def test_exclude_is_kept_for_later_builds(tmp_path: Path, own_media: Path, netwo
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, media: Path) -> None:
-    plan = plan_build(Request(tmp_path / "library", (str(media),)))
+    plan = plan_build(BuildRequest(tmp_path / "library", (str(media),)))
     assert (len(plan.read), plan.added) == (PHOTOS + SONGS, PHOTOS + SONGS)
     assert not (tmp_path / "library").exists()
 
@@ -172,7 +172,7 @@ def test_another_network_embeds_again_without_reading_media(
     with Library(library) as opened:
         assert opened.generation.network == other_network.id
         item = _ids(opened)[0]
-        features = opened.features(opened.items([item])[item], BACKBONES["image"])
+        features = opened.features(opened.items([item])[item], DEFAULT_BACKBONES["image"])
         expected = other_network.embed("image", features).vectors[0]
         np.testing.assert_allclose(opened.vectors([item])[0], expected, atol=1e-6)
 
@@ -186,7 +186,7 @@ def test_an_interrupted_build_shows_the_old_generation_and_continues(
         photo(own_media / f"new {seed}.jpg", 100 + seed)
     real = build_module.extract_all
 
-    def interrupted(jobs: Iterator[workers.Job], *rest: Any) -> Iterator[object]:
+    def interrupted(jobs: Iterator[decode_pool.ExtractionJob], *rest: Any) -> Iterator[object]:
         for index, outcome in enumerate(real(jobs, *rest)):
             if index == 3:
                 raise KeyboardInterrupt
@@ -195,7 +195,7 @@ def test_an_interrupted_build_shows_the_old_generation_and_continues(
     monkeypatch.setattr(build_module, "extract_all", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_build(library, network)
-    generation = published(library)
+    generation = read_published_generation(library)
     assert generation is not None
     assert (generation.id, len(paths_in(library))) == (1, PHOTOS + SONGS)
 
@@ -245,7 +245,7 @@ def test_lost_features_are_computed_again(library: Path, network: Network) -> No
     assert report.added == PHOTOS + SONGS
     with Library(library) as opened:
         item = _ids(opened)[0]
-        features = opened.features(opened.items([item])[item], BACKBONES["image"])
+        features = opened.features(opened.items([item])[item], DEFAULT_BACKBONES["image"])
         assert features.shape == (1, 2528)
         assert features.any()
 
@@ -278,7 +278,7 @@ def test_rebuild_reads_every_file_again(library: Path, network: Network) -> None
 
 
 def test_a_second_writer_is_told_who_writes(library: Path, network: Network, media: Path) -> None:
-    with writing(library), pytest.raises(LibraryError, match="another build"):
+    with acquire_write_lock(library), pytest.raises(LibraryError, match="another build"):
         run_build(library, network, media)
 
 
@@ -310,9 +310,9 @@ def test_a_first_build_that_was_killed_early_is_continued(
         with pytest.raises(KeyboardInterrupt):
             run_build(library, network, own_media)
         monkeypatch.setattr(alembic.op, "create_index", create)
-    assert published(library) is None
+    assert read_published_generation(library) is None
     assert read_status(library).generation is None
-    assert len(plan_build(Request(library, (str(own_media),))).read) == PHOTOS + SONGS
+    assert len(plan_build(BuildRequest(library, (str(own_media),))).read) == PHOTOS + SONGS
     assert run_build(library, network, own_media).added == PHOTOS + SONGS
 
 
@@ -386,7 +386,7 @@ def test_what_could_not_be_reached_is_tried_again_and_its_old_row_stays(
     photo(own_media / "photo 00.jpg", 98, (300, 200))
     real = build_module.extract_all
 
-    def unreachable(jobs: Iterator[workers.Job], *_: object) -> Iterator[MediaError]:
+    def unreachable(jobs: Iterator[decode_pool.ExtractionJob], *_: object) -> Iterator[MediaError]:
         for job in jobs:
             yield UnreachableMedia(job.path, "no permission to read it")
 
@@ -419,7 +419,7 @@ def test_a_network_that_moved_is_followed(tmp_path: Path, own_media: Path, netwo
     run_build(library, open_network(str(first)), own_media)
     first.rename(second)
     run_build(library, open_network(str(second)))
-    generation = published(library)
+    generation = read_published_generation(library)
     assert generation is not None
     assert generation.network_source == str(second)
 

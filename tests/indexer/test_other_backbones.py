@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from attune.core.errors import MediaError
-from attune.embedding import workers
+from attune.embedding import decode_pool
 from attune.embedding.network import Network, open_network
 from attune.indexer import build as build_module
-from attune.indexer.build import Request, plan_build
-from attune.indexer.library import Library, lacking_features
-from attune.retrieval.query import Seeds
+from attune.indexer.build import BuildRequest, plan_build
+from attune.indexer.library import Library, count_missing_features
+from attune.retrieval.seeds import QueryResolver
 from attune.tests.conftest import PHOTOS, SONGS, run_build
 from attune.tests.e2e.command import attune
 from attune.tests.media_factory import photo
@@ -36,7 +36,7 @@ def library(tmp_path: Path, built: Path) -> Path:
     return Path(shutil.copytree(built, tmp_path / "library"))
 
 
-def _nothing_is_read(jobs: Iterator[workers.Job], *_: object) -> Iterator[MediaError]:
+def _nothing_is_read(jobs: Iterator[decode_pool.ExtractionJob], *_: object) -> Iterator[MediaError]:
     assert list(jobs) == []
     yield from ()
 
@@ -63,10 +63,15 @@ def test_another_backbone_reads_again_and_going_back_does_not(
     library: Path, network: Network, dearer: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _vectors(library, network)
-    assert lacking_features(library, network.backbones) == 0
-    assert lacking_features(library, dearer.backbones) == PHOTOS
-    plan = plan_build(Request(library), dearer.backbones)
-    assert (len(plan.read), len(plan.other), len(plan.kept), plan.unchanged) == (PHOTOS, PHOTOS, 0, SONGS)
+    assert count_missing_features(library, network.backbones) == 0
+    assert count_missing_features(library, dearer.backbones) == PHOTOS
+    plan = plan_build(BuildRequest(library), dearer.backbones)
+    assert (len(plan.read), len(plan.other_backbone), len(plan.kept), plan.unchanged) == (
+        PHOTOS,
+        PHOTOS,
+        0,
+        SONGS,
+    )
 
     report = run_build(library, dearer)
     assert (report.read_again, report.re_embedded, report.unchanged) == (PHOTOS, SONGS, SONGS)
@@ -76,9 +81,9 @@ def test_another_backbone_reads_again_and_going_back_does_not(
 
     monkeypatch.setattr(build_module, "extract_all", _nothing_is_read)
     for _ in range(3):
-        assert lacking_features(library, network.backbones) == 0
-        plan = plan_build(Request(library), network.backbones)
-        assert (len(plan.other), len(plan.kept)) == (PHOTOS, PHOTOS)
+        assert count_missing_features(library, network.backbones) == 0
+        plan = plan_build(BuildRequest(library), network.backbones)
+        assert (len(plan.other_backbone), len(plan.kept)) == (PHOTOS, PHOTOS)
         report = run_build(library, network)
         assert (report.kept, report.unchanged, report.read_again, report.moved) == (PHOTOS, SONGS, 0, 0)
         again = _vectors(library, network)
@@ -117,7 +122,7 @@ def test_an_interrupted_change_of_backbone_goes_on_or_back(
     before = _vectors(library, network)
     real = build_module.extract_all
 
-    def interrupted(jobs: Iterator[workers.Job], *rest: object) -> Iterator[object]:
+    def interrupted(jobs: Iterator[decode_pool.ExtractionJob], *rest: object) -> Iterator[object]:
         for index, outcome in enumerate(real(jobs, *rest)):  # type: ignore[arg-type]
             if index == 5:
                 raise KeyboardInterrupt
@@ -141,10 +146,12 @@ def test_questions_are_read_by_the_library_s_backbone(
 ) -> None:
     run_build(library, dearer)
     with Library(library) as opened:
-        seeds = Seeds(opened, dearer)
+        seeds = QueryResolver(opened, dearer)
         known = seeds.seed(str(media / "photo 00.jpg"))
         copy = shutil.copyfile(media / "photo 00.jpg", tmp_path / "elsewhere.jpg")
-        np.testing.assert_allclose(Seeds(None, dearer).seed(str(copy)).vector, known.vector, atol=1e-6)
+        np.testing.assert_allclose(
+            QueryResolver(None, dearer).seed(str(copy)).vector, known.vector, atol=1e-6
+        )
         stranger = seeds.seed(str(photo(tmp_path / "stranger.jpg", 123)))
         assert np.linalg.norm(stranger.vector) == pytest.approx(1, abs=1e-5)
 

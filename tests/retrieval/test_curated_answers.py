@@ -13,14 +13,14 @@ from PIL import Image
 from attune.embedding.network import Network
 from attune.indexer.library import Library
 from attune.retrieval import near_duplicates
-from attune.retrieval.answer import browse, find
-from attune.retrieval.curate import Curation
+from attune.retrieval.affect_plane import MOODS
+from attune.retrieval.date_range import parse_date_range
+from attune.retrieval.diversify import Curation
 from attune.retrieval.near_duplicates import Fingerprints
-from attune.retrieval.plane import MOODS
-from attune.retrieval.query import Seeds
-from attune.retrieval.results import Answer, Asked
+from attune.retrieval.queries import browse, find
+from attune.retrieval.results import Answer, QueryEntry
 from attune.retrieval.search import Filters
-from attune.retrieval.taken import parse_period
+from attune.retrieval.seeds import QueryResolver
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import dated_photo, photo, song
 
@@ -54,7 +54,7 @@ def library(album: Path, network: Network, tmp_path_factory: pytest.TempPathFact
 
 
 def ask(library: Library, network: Network, album: Path, filters: Filters, **more: object) -> Answer:
-    seeds = Seeds(library, network)
+    seeds = QueryResolver(library, network)
     return find(library, network, seeds, [str(album / "song 0.flac")], filters, **more)  # type: ignore[arg-type]
 
 
@@ -66,8 +66,8 @@ def test_dates_narrow_the_exact_order(library: Library, network: Network, album:
     everything = ask(library, network, album, Filters(limit=100))
     assert {r.taken for r in everything.results if r.path.endswith("undated.jpg")} == {None}
     for text in ("2022", "2021..2022", "2021-07-05..", "..2020"):
-        period = parse_period(text)
-        expected = [r.path for r in everything.results if period.holds(r.taken)]
+        period = parse_date_range(text)
+        expected = [r.path for r in everything.results if period.contains(r.taken)]
         assert paths(ask(library, network, album, Filters(limit=100, taken=period))) == expected
         below = (str(album / "one"),)
         inside = ask(library, network, album, Filters(limit=3, taken=period, below=below))
@@ -103,7 +103,7 @@ def test_a_mood_brings_answers_nearer_to_it(library: Library, network: Network, 
 
 
 def test_counter_seeds_take_half_of_their_mean_away(library: Library, network: Network, album: Path) -> None:
-    seeds = Seeds(library, network)
+    seeds = QueryResolver(library, network)
     against = [str(album / "song 1.flac"), str(album / "one" / "01.jpg")]
     vectors = [seeds.seed(path).vector.astype(np.float64) for path in against]
     asked = seeds.seed(str(album / "song 0.flac")).vector.astype(np.float64) - np.mean(vectors, axis=0) / 2
@@ -145,11 +145,11 @@ def test_caps_hold_and_leave_the_order(library: Library, network: Network, album
 
 
 def test_a_point_of_the_plane_is_curated_too(library: Library, network: Network, album: Path) -> None:
-    point = Asked(None, "image", None, 0.1, 0.1)
+    point = QueryEntry(None, "image", None, 0.1, 0.1)
     everything = browse(library, network, point, Filters(limit=100)).results
-    period = parse_period("2021")
+    period = parse_date_range("2021")
     curated = browse(library, network, point, Filters(limit=2, taken=period)).results
-    assert [r.path for r in curated] == [r.path for r in everything if period.holds(r.taken)][:2]
+    assert [r.path for r in curated] == [r.path for r in everything if period.contains(r.taken)][:2]
     fold = browse(library, network, point, Filters(limit=100, curation=Curation(fold=True))).results
     assert len(fold) == len(everything) - sum(len(r.alike) for r in fold)
 

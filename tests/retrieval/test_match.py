@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attune.embedding.media import Kind
+from attune.embedding.media_files import Kind
 from attune.embedding.network import Affect
-from attune.retrieval.match import explain
-from attune.retrieval.plane import MOODS, mood_word
-from attune.retrieval.query import Seed
+from attune.retrieval.affect_plane import MOODS, mood_word
+from attune.retrieval.match import explain_match
+from attune.retrieval.seeds import QueryItem
 
 
-def seed(kind: Kind, affect: Affect) -> Seed:
-    return Seed(f"/{kind}", kind, np.zeros(128, np.float32), affect)
+def seed(kind: Kind, affect: Affect) -> QueryItem:
+    return QueryItem(f"/{kind}", kind, np.zeros(128, np.float32), affect)
 
 
 CASES = [
@@ -31,7 +31,7 @@ CASES = [
 
 @pytest.mark.parametrize(("seen", "heard", "said"), CASES)
 def test_the_sentence_is_true_of_both(seen: tuple[float, ...], heard: tuple[float, ...], said: str) -> None:
-    assert said in explain(seed("image", Affect(*seen)), seed("music", Affect(*heard)))
+    assert said in explain_match(seed("image", Affect(*seen)), seed("music", Affect(*heard)))
 
 
 def test_every_named_mood_is_found_at_its_own_place() -> None:

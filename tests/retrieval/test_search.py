@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune.core.paths import is_below, matches_any
-from attune.embedding.media import Kind
-from attune.embedding.moments import embed_moments, embed_track
+from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
-from attune.indexer.exact_index import ExactIndex
+from attune.embedding.segments import embed_segments, embed_track
+from attune.indexer.flat_index import FlatIndex
 from attune.indexer.library import Library
-from attune.retrieval.answer import browse, find
-from attune.retrieval.query import Seeds, Span, mean_vector
-from attune.retrieval.results import Asked
+from attune.retrieval.queries import browse, find
+from attune.retrieval.results import QueryEntry
 from attune.retrieval.search import Filters
+from attune.retrieval.seeds import QueryResolver, Span, mean_vector
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def brute_force(
 @pytest.mark.parametrize("kind", ["image", "music"])
 def test_order_and_scores_equal_brute_force(library: Library, network: Network, kind: Kind) -> None:
     other: Kind = "music" if kind == "image" else "image"
-    seeds = Seeds(library, network)
+    seeds = QueryResolver(library, network)
     for _, path in library.paths(other):
         answer = find(library, network, seeds, [path], Filters(limit=100))
         expected = brute_force(library, network, seeds.seed(path).vector, kind)
@@ -51,7 +51,7 @@ def test_order_and_scores_equal_brute_force(library: Library, network: Network, 
 
 
 def test_filters_keep_the_exact_order(library: Library, network: Network, media: Path) -> None:
-    seeds = Seeds(library, network)
+    seeds = QueryResolver(library, network)
     song = str(media / "song 0.flac")
     everything = find(library, network, seeds, [song], Filters(limit=100)).results
     below = str(media / "below")
@@ -70,7 +70,7 @@ def test_filters_keep_the_exact_order(library: Library, network: Network, media:
 
 
 def test_several_seeds_are_their_normalised_mean(library: Library, network: Network, media: Path) -> None:
-    seeds = Seeds(library, network)
+    seeds = QueryResolver(library, network)
     songs = [str(media / "song 0.flac"), str(media / "song 1.ogg")]
     vector = mean_vector([seeds.seed(song) for song in songs])
     assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-6)
@@ -80,7 +80,7 @@ def test_several_seeds_are_their_normalised_mean(library: Library, network: Netw
 
 
 def test_half_of_the_counter_seeds_is_taken_away(library: Library, network: Network, media: Path) -> None:
-    seeds = Seeds(library, network)
+    seeds = QueryResolver(library, network)
     song, unlike = str(media / "song 0.flac"), [str(media / "song 1.ogg"), str(media / "photo 00.jpg")]
     expected = seeds.seed(song).vector - 0.25 * (seeds.seed(unlike[0]).vector + seeds.seed(unlike[1]).vector)
     expected /= np.linalg.norm(expected)
@@ -94,7 +94,7 @@ def test_half_of_the_counter_seeds_is_taken_away(library: Library, network: Netw
 def test_a_file_outside_the_library_is_embedded_alike(
     library: Library, network: Network, media: Path
 ) -> None:
-    inside, outside = Seeds(library, network), Seeds(None, network)
+    inside, outside = QueryResolver(library, network), QueryResolver(None, network)
     for name in ("song 3.mp3", "photo 00.jpg"):
         known, computed = inside.seed(str(media / name)), outside.seed(str(media / name))
         np.testing.assert_allclose(known.vector, computed.vector, atol=1e-4)
@@ -106,12 +106,14 @@ def test_a_copy_outside_the_library_is_known_by_its_content(
 ) -> None:
     copy = tmp_path / "renamed.mp3"
     copy.write_bytes((media / "song 3.mp3").read_bytes())
-    seed = Seeds(library, network).seed(str(copy))
-    np.testing.assert_array_equal(seed.vector, Seeds(library, network).seed(str(media / "song 3.mp3")).vector)
+    seed = QueryResolver(library, network).seed(str(copy))
+    np.testing.assert_array_equal(
+        seed.vector, QueryResolver(library, network).seed(str(media / "song 3.mp3")).vector
+    )
 
 
 def test_the_best_moment_is_the_best(library: Library, network: Network, media: Path) -> None:
-    seeds = Seeds(library, network)
+    seeds = QueryResolver(library, network)
     picture = seeds.seed(str(media / "photo 00.jpg"))
     for result in find(library, network, seeds, [picture.path], Filters()).results:
         moments = seeds.moments(result.path)
@@ -126,7 +128,7 @@ def test_a_part_of_a_song_is_the_mean_of_its_patches(library: Library, network: 
     path = str(media / "song 3.mp3")
     item = next(item for item, known in library.paths("music") if known == path)
     features = library.features(library.items([item])[item], network.backbones["music"])
-    part = Seeds(library, network).seed(path, Span(6.0, 12.0))
+    part = QueryResolver(library, network).seed(path, Span(6.0, 12.0))
     expected = embed_track(network, features[2:5]).vectors[0]
     np.testing.assert_allclose(part.vector, expected, atol=1e-6)
 
@@ -134,7 +136,7 @@ def test_a_part_of_a_song_is_the_mean_of_its_patches(library: Library, network: 
 def test_moments_equal_plain_means(library: Library, network: Network) -> None:
     item, _ = library.paths("music")[-1]
     features = library.features(library.items([item])[item], network.backbones["music"])
-    moments = embed_moments(network, features)
+    moments = embed_segments(network, features)
     assert len(moments.starts_s) == len(features) - 2
     for index in range(len(moments.starts_s)):
         mean = features[index : index + 3].astype(np.float32).mean(axis=0, keepdims=True)
@@ -144,7 +146,7 @@ def test_moments_equal_plain_means(library: Library, network: Network) -> None:
 
 
 def test_browse_is_by_distance(library: Library, network: Network) -> None:
-    answer = browse(library, network, Asked(None, "image", None, 0.2, -0.1), Filters(limit=100))
+    answer = browse(library, network, QueryEntry(None, "image", None, 0.2, -0.1), Filters(limit=100))
     distances = [np.hypot(r.affect.valence - 0.2, r.affect.arousal + 0.1) for r in answer.results]
     assert distances == sorted(distances)
     assert len(distances) == len(library.paths("image"))
@@ -160,7 +162,7 @@ def test_the_index_is_exact_whatever_was_added_and_removed(
     vectors = random.normal(size=(count, 128)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     ids = random.permutation(1000)[:count].astype(np.int64)
-    index = ExactIndex.empty()
+    index = FlatIndex.empty()
     index.add(ids[: count // 2], vectors[: count // 2])
     index.add(ids[count // 2 :], vectors[count // 2 :])
     kept = random.random(count) < 0.7

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.embedding.media import Kind
-from attune.training.losses import targets_of
-from attune.training.manifest import Row
-from attune.training.systems.system import Input, Material
+from attune.embedding.media_files import Kind
+from attune.training.losses import build_targets
+from attune.training.manifest import LabelledRow
+from attune.training.systems.base import InputName, LabelledFeatures
 
 POLARITIES = ("positive", "neutral", "negative")
 QUADRANTS = ("Q1", "Q4", "Q2")
@@ -18,7 +18,7 @@ QUADRANTS = ("Q1", "Q4", "Q2")
 
 def rows_and_features(
     count: int, width: int, seed: int, *, quadrants: bool = False, moments: int = 1
-) -> tuple[list[Row], list[NDArray[np.float16]]]:
+) -> tuple[list[LabelledRow], list[NDArray[np.float16]]]:
     """Make `count` rows of two sets, and features whose first half carries the label."""
     random = np.random.default_rng(seed)
     rows, features = [], []
@@ -26,7 +26,7 @@ def rows_and_features(
         kind = number % 3
         valence = float(np.clip((0.5, 0.0, -0.5)[kind] + random.normal(0, 0.15), -1, 1))
         rows.append(
-            Row(
+            LabelledRow(
                 path=Path(f"/media/{number}"),
                 split="train",
                 set=f"set{number % 2}",
@@ -45,13 +45,13 @@ def rows_and_features(
     return rows, features
 
 
-def material_of(kind: Kind, seed: int, count: int = 120) -> Material:
+def material_of(kind: Kind, seed: int, count: int = 120) -> LabelledFeatures:
     """Make material of one modality whose every input carries the label, each in its own way."""
     rows, made = rows_and_features(count, 40, seed, quadrants=kind == "music", moments=3)
     random = np.random.default_rng(seed + 1000)
-    targets = targets_of(rows)
+    targets = build_targets(rows)
     features = np.stack([one.astype(np.float32).mean(axis=0) for one in made])
-    inputs: dict[Input, NDArray[np.generic]] = {"features": features}
+    inputs: dict[InputName, NDArray[np.generic]] = {"features": features}
     if kind == "image":
         shade = np.array([220, 128, 40])[targets.polarity]
         inputs["pixels"] = np.clip(
@@ -63,4 +63,4 @@ def material_of(kind: Kind, seed: int, count: int = 120) -> Material:
         for row, polarity in enumerate(targets.polarity):
             spectrogram[row, 20 * polarity : 20 * polarity + 20] += 25  # a band of its own
         inputs["spectrogram"] = spectrogram.astype(np.float16)
-    return Material(kind, rows, targets, inputs)
+    return LabelledFeatures(kind, rows, targets, inputs)

@@ -9,10 +9,14 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from attune.training.convert import image, music
-from attune.training.convert.check import near
-from attune.training.convert.files import IMAGE_FILE, MUSIC_FILE, TAGS_FILE
-from attune.training.convert.golden import GOLDEN_FILE, synthetic_moments, synthetic_pixels
+from attune.training.convert import efficientnet_lite0, musicnn_msd
+from attune.training.convert.golden_features import (
+    GOLDEN_FILE,
+    make_synthetic_pixels,
+    make_synthetic_segments,
+)
+from attune.training.convert.parity_check import is_close
+from attune.training.convert.weight_files import IMAGE_FILE, MUSIC_FILE, TAGS_FILE
 
 NOTICE = Path(__file__).parents[2] / "NOTICE.md"
 
@@ -30,35 +34,37 @@ def golden():
 
 @pytest.fixture(scope="module")
 def image_features():
-    return run(IMAGE_FILE, synthetic_pixels())
+    return run(IMAGE_FILE, make_synthetic_pixels())
 
 
 @pytest.fixture(scope="module")
 def music_features():
-    return run(MUSIC_FILE, synthetic_moments())
+    return run(MUSIC_FILE, make_synthetic_segments())
 
 
-@pytest.mark.parametrize("block", image.BLOCKS)
+@pytest.mark.parametrize("block", efficientnet_lite0.BLOCKS)
 def test_image_backbone_equals_the_original(image_features, golden, block):
-    columns = image.BLOCKS[block]
+    columns = efficientnet_lite0.BLOCKS[block]
     assert image_features.shape == golden["image"].shape == (2, 2528)
-    assert near(image_features[:, columns], golden["image"][:, columns])
+    assert is_close(image_features[:, columns], golden["image"][:, columns])
 
 
-@pytest.mark.parametrize("block", music.BLOCKS)
+@pytest.mark.parametrize("block", musicnn_msd.BLOCKS)
 def test_music_backbone_equals_the_original(music_features, golden, block):
-    columns = music.BLOCKS[block]
+    columns = musicnn_msd.BLOCKS[block]
     assert music_features.shape == golden["music"].shape == (2, 1756)
-    assert near(music_features[:, columns], golden["music"][:, columns])
+    assert is_close(music_features[:, columns], golden["music"][:, columns])
 
 
-@pytest.mark.parametrize("blocks, width", [(image.BLOCKS, 2528), (music.BLOCKS, 1756)])
+@pytest.mark.parametrize("blocks, width", [(efficientnet_lite0.BLOCKS, 2528), (musicnn_msd.BLOCKS, 1756)])
 def test_blocks_cover_every_column_once(blocks, width):
     columns = np.concatenate([np.arange(width)[part] for part in blocks.values()])
     assert columns.tolist() == list(range(width))
 
 
-@pytest.mark.parametrize("path, batch", [(IMAGE_FILE, synthetic_pixels()), (MUSIC_FILE, synthetic_moments())])
+@pytest.mark.parametrize(
+    "path, batch", [(IMAGE_FILE, make_synthetic_pixels()), (MUSIC_FILE, make_synthetic_segments())]
+)
 def test_an_item_does_not_depend_on_its_batch(path, batch):
     together = run(path, np.concatenate([batch, batch[:1]]))
     alone = run(path, batch[1:])
@@ -77,7 +83,7 @@ def test_silence_has_finite_features():
 
 def test_there_is_a_name_for_every_tag(music_features):
     tags = json.loads(TAGS_FILE.read_text(encoding="utf-8"))
-    taggram = music_features[:, music.BLOCKS["taggram"]]
+    taggram = music_features[:, musicnn_msd.BLOCKS["taggram"]]
     assert len(set(tags)) == taggram.shape[1] == 50
     assert ((taggram >= 0) & (taggram <= 1)).all()
 

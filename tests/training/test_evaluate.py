@@ -1,171 +1,170 @@
-"""A report from a manifest so small that every figure is worked out by hand below."""
+"""Evaluation runs what ships: its ranking is that of `find-images` over the same files."""
 
-import json
-from dataclasses import replace
+from __future__ import annotations
+
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from attune.embedding.network import Embedded
-from attune.training.evaluate import evaluate, evaluate_scores
-from attune.training.manifest import Row, read_manifest
+from attune.core.errors import UsageError
+from attune.core.progress import SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.network import Network
+from attune.indexer.library import Library
+from attune.retrieval.queries import find
+from attune.retrieval.search import Filters
+from attune.retrieval.seeds import QueryResolver
+from attune.tests.conftest import PHOTOS, SONGS, run_build
+from attune.tests.e2e.command import attune, attune_json
+from attune.tests.media_factory import damaged
+from attune.training import test_log
+from attune.training.evaluate import EvaluationRequest, evaluate_network
+from attune.training.manifest import polarity_codes, read_manifest
+from attune.training.metrics import precision_at
 
-IMAGES = """path,split,set,group,polarity,quadrant,valence,arousal,label
-sun.jpg,test,holiday,sun,positive,,0.5,0.5,
-rain.jpg,test,holiday,rain,negative,,-0.5,-0.5,
-"""
-MUSIC = """path,split,set,group,polarity,quadrant,valence,arousal,label
-polka.ogg,test,folk,p,,Q1,,,
-lullaby.ogg,test,folk,l,,Q4,,,
-dirge.ogg,test,church,d,,Q3,,,
-"""
-#                   polka +  lullaby 0  dirge -
-SCORES = np.array([[0.9, 0.6, 0.2], [0.4, 0.5, 0.3]])  # sun +, rain -
-CONTRACT = {
-    "system": None,
-    "protocol": {"split", "images", "music", "image_sets", "music_sets"},
-    "correspondence": {"accuracy", "ci95", "auc", "ece"},
-    "retrieval": {"music_to_image", "image_to_music"},
-    "affect": {"spearman", "spearman_within"},
-    "image": {"accuracy", "balanced_accuracy", "majority", "valence_r", "arousal_r"},
-    "music": {"accuracy", "balanced_accuracy", "majority", "valence_sign", "arousal_sign"},
-}
-DIRECTION = {
-    *("p@1", "p@5", "p@10", "mrr", "ndcg@10", "chance_p"),
-    *("coverage@10", "chance_coverage@10", "hub_lift@10"),
-}
+POLARITIES = ("positive", "neutral", "negative")
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> list[Row]:
-    (tmp_path / "images.csv").write_text(IMAGES)
-    return read_manifest(tmp_path / "images.csv", "test")
+def manifests(own_media: Path) -> tuple[Path, Path]:
+    files = sorted(path for path in own_media.rglob("*.*"))
+    music = [path for path in files if path.name.startswith("song")]
+    images = [path for path in files if path not in music]
+    return _write(own_media / "images.csv", images), _write(own_media / "music.csv", music)
 
 
-@pytest.fixture
-def music(tmp_path: Path) -> list[Row]:
-    (tmp_path / "music.csv").write_text(MUSIC)
-    return read_manifest(tmp_path / "music.csv", "test")
+def _write(path: Path, files: list[Path]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["path", "split", "set", "group", "polarity", "quadrant", "valence", "arousal", "label"]
+        )
+        for index, media in enumerate(files):
+            polarity = POLARITIES[index % 3]
+            row = [
+                media.relative_to(path.parent),
+                "held out",
+                "made",
+                f"group {index}",
+                polarity,
+                "",
+                "",
+                "",
+                "",
+            ]
+            writer.writerow(row)
+    return path
 
 
-def sides() -> tuple[Embedded, Embedded]:
-    """Embeddings whose inner products are SCORES, and affect for the figures of one modality alone."""
-    image_vectors = np.eye(2, 128, dtype=np.float32)
-    music_vectors = np.zeros((3, 128), np.float32)
-    music_vectors[:, :2] = SCORES.T
-    image_affect = np.array([[0.4, 0.1, 1, 0, 0], [-0.2, -0.3, 0, 0, 1]], np.float32)
-    music_affect = np.array(
-        [[0.1, 0.9, 1, 0, 0], [-0.1, -0.4, 0, 1, 0], [-0.7, 0.2, 0, 0, 1]], dtype=np.float32
-    )
-    return Embedded(image_vectors, image_affect), Embedded(music_vectors, music_affect)
-
-
-def test_keys_are_those_of_the_contract_and_the_values_plain(images: list[Row], music: list[Row]) -> None:
-    document = evaluate(images, music, *sides(), lambda inner: inner, "hand").to_json()
-    assert json.loads(json.dumps(document, allow_nan=False)) == document
-    assert set(document) == set(CONTRACT)
-    for section, keys in CONTRACT.items():
-        assert keys is None or keys <= set(document[section])
-    assert set(document["retrieval"]["music_to_image"]) == DIRECTION
-    assert set(document["retrieval"]["image_to_music"]) == DIRECTION
-    assert document["system"] == "hand"
-    assert document["protocol"] == {
-        "split": "test",
-        "images": 2,
-        "music": 3,
-        "image_sets": ["holiday"],
-        "music_sets": ["church", "folk"],
-    }
-
-
-def test_correspondence_by_hand(images: list[Row], music: list[Row]) -> None:
-    figures = evaluate_scores(images, music, SCORES, "hand").to_json()["correspondence"]
-    # True: sun-polka .9 and rain-dirge .3, 0.25 each. False: sun-lullaby .6, sun-dirge .2, rain-polka .4,
-    # rain-lullaby .5, 0.125 each. Right: .9 (0.25), .2 and .4 (0.125 each); .5 is called a match, wrongly.
-    assert figures["accuracy"] == pytest.approx(0.5)
-    # .9 beats all four false pairs, .3 beats one of them: (4/4 + 1/4) / 2.
-    assert figures["auc"] == pytest.approx(0.625)
-    # No two scores share a bin of 1/15: 0.25 (0.1 + 0.7) + 0.125 (0.6 + 0.2 + 0.4 + 0.5).
-    assert figures["ece"] == pytest.approx(0.4125)
-    low, high = figures["ci95"]
-    assert 0.0 <= low <= 0.5 <= high <= 1.0
-    assert figures["per_class"] == {
-        "positive": {"positive": 1.0, "neutral": 1.0, "negative": 0.0},
-        "neutral": {"positive": None, "neutral": None, "negative": None},
-        "negative": {"positive": 0.0, "neutral": 1.0, "negative": 0.0},
-    }
-
-
-def test_retrieval_by_hand(images: list[Row], music: list[Row]) -> None:
-    figures = evaluate_scores(images, music, SCORES, "hand").to_json()["retrieval"]
-    # Polka finds sun and dirge finds rain, both first of two; nothing neutral is there for the lullaby (0).
-    assert figures["music_to_image"] == pytest.approx(
-        {"p@1": 2 / 3, "p@5": 1 / 3, "p@10": 1 / 3, "mrr": 2 / 3, "ndcg@10": 2 / 3, "chance_p": 1 / 3}
-        | {"coverage@10": 1.0, "chance_coverage@10": 1.0, "hub_lift@10": 1.0}
-    )
-    # Sun finds polka first of three; rain finds dirge third: 1/3 reciprocal rank, 1/log2(4) gain.
-    assert figures["image_to_music"] == pytest.approx(
-        {"p@1": 1 / 2, "p@5": 1 / 3, "p@10": 1 / 3, "mrr": 2 / 3, "ndcg@10": 3 / 4, "chance_p": 1 / 3}
-        | {"coverage@10": 1.0, "chance_coverage@10": 1.0, "hub_lift@10": 1.0}
-    )
-
-
-def test_graded_affect_by_hand(images: list[Row], music: list[Row]) -> None:
-    figures = evaluate_scores(images, music, SCORES, "hand").to_json()["affect"]
-    # Ranks less their mean, row by row: of the scores 2.5 1.5 -2.5 / -.5 .5 -1.5 (squares 17.5); of
-    # closeness, from distances 0 1 √2 / √2 1 0, 2 0 -2 / -2 0 2 (squares 16). Products: 5 + 5 + 1 - 3 = 8.
-    assert figures["spearman"] == pytest.approx(8 / np.sqrt(17.5 * 16))
-    # One pair in each polarity: nothing to correlate.
-    assert figures["spearman_within"] is None
-
-
-def test_each_modality_alone_by_hand(images: list[Row], music: list[Row]) -> None:
-    document = evaluate(images, music, *sides(), lambda inner: inner, "hand").to_json()
-    # A probe that saw only the other polarity reads that one: never right.
-    assert document["image"]["accuracy"] == document["image"]["balanced_accuracy"] == 0.0
-    assert document["image"]["majority"] == pytest.approx(1 / 2)
-    # Two points of rising order. Squares left: .1² + .3² = .1 and .4² + .2² = .2, of .5² + .5² = .5.
-    assert document["image"]["valence_r"] == pytest.approx(1.0)
-    assert document["image"]["valence_r2"] == pytest.approx(0.8)
-    assert document["image"]["arousal_r2"] == pytest.approx(0.6)
-    # Q4 is pleasant (felt -0.1), Q3 is calm (felt 0.2); the others are on their side.
-    assert document["music"]["majority"] == pytest.approx(1 / 3)
-    assert document["music"]["valence_sign"] == pytest.approx(2 / 3)
-    assert document["music"]["arousal_sign"] == pytest.approx(2 / 3)
-
-
-def test_embeddings_and_their_scores_agree(images: list[Row], music: list[Row]) -> None:
-    embedded = evaluate(images, music, *sides(), lambda inner: inner, "hand").to_json()
-    scored = evaluate_scores(images, music, SCORES, "hand").to_json()
-    for section in ("retrieval", "affect"):
-        assert embedded[section] == scored[section]
-    assert embedded["correspondence"]["accuracy"] == scored["correspondence"]["accuracy"]
-    assert (
-        scored["image"]["accuracy"] is scored["image"]["valence_r"] is scored["music"]["valence_sign"] is None
-    )
-    assert scored["image"]["majority"] == embedded["image"]["majority"]
-
-
-def test_galleries_are_ranked_by_what_the_probability_no_longer_tells_apart(
-    images: list[Row], music: list[Row]
+def test_ranking_equals_find_images(
+    manifests: tuple[Path, Path], own_media: Path, tmp_path: Path, network: Network
 ) -> None:
-    document = evaluate(images, music, *sides(), np.round, "coarse").to_json()
-    assert document["retrieval"] == evaluate_scores(images, music, SCORES, "fine").to_json()["retrieval"]
-    coarse = evaluate_scores(images, music, np.round(SCORES), "coarse").to_json()
-    assert document["retrieval"] != coarse["retrieval"]
+    images, music = manifests
+    judgement = evaluate_network(
+        EvaluationRequest(images, music), network, "random", Settings(workers=2), SilentProgress()
+    )
+    assert judgement.skipped == []
+
+    run_build(tmp_path / "library", network, own_media)
+    image_rows, music_rows = read_manifest(images), read_manifest(music)
+    place = {str(row.path): index for index, row in enumerate(image_rows)}
+    scores = np.zeros((len(music_rows), len(image_rows)))
+    with Library(tmp_path / "library") as library:
+        seeds = QueryResolver(library, network)
+        for row, song in enumerate(music_rows):
+            for result in find(library, network, seeds, [str(song.path)], Filters(limit=PHOTOS)).results:
+                scores[row, place[result.path]] = result.score
+    found = precision_at(scores, polarity_codes(music_rows), polarity_codes(image_rows), k=5)
+    assert found == pytest.approx(judgement.report.to_json()["retrieval"]["music_to_image"]["p@5"], abs=1e-9)
 
 
-def test_figures_without_labels_are_null_and_distinctness_stays(images: list[Row], music: list[Row]) -> None:
-    bare_images = [replace(row, polarity=None, valence=None, arousal=None, split="") for row in images]
-    bare_music = [replace(row, polarity=None, quadrant=None, split="") for row in music]
-    document = evaluate(bare_images, bare_music, *sides(), lambda inner: inner, "hand").to_json()
-    assert document["protocol"]["split"] is None
-    table = document["correspondence"].pop("per_class")
-    assert {share for row in table.values() for share in row.values()} == {None}
-    for section in ("correspondence", "affect", "image", "music"):
-        assert set(document[section].values()) == {None}, section
-    for direction in document["retrieval"].values():
-        assert {key for key, value in direction.items() if value is not None} == {
-            *("coverage@10", "chance_coverage@10", "hub_lift@10")
-        }
+def test_the_command_prints_the_whole_contract(manifests: tuple[Path, Path], network_folder: Path) -> None:
+    images, music = manifests
+    options = ("--images", images, "--music", music, "--system", network_folder)
+    document = attune_json("evaluate", *options)
+    assert document["protocol"] == {
+        "split": "held out",
+        "images": PHOTOS,
+        "music": SONGS,
+        "image_sets": ["made"],
+        "music_sets": ["made"],
+    }
+    assert {"accuracy", "ci95", "auc", "ece"} <= set(document["correspondence"])
+    ways = {
+        "p@1",
+        "p@5",
+        "p@10",
+        "mrr",
+        "ndcg@10",
+        "chance_p",
+        "coverage@10",
+        "chance_coverage@10",
+        "hub_lift@10",
+    }
+    assert set(document["retrieval"]) == {"music_to_image", "image_to_music"}
+    assert all(ways <= set(figures) for figures in document["retrieval"].values())
+    assert set(document["affect"]) == {"spearman", "spearman_within"}
+    assert {"accuracy", "balanced_accuracy", "majority", "valence_r", "arousal_r"} <= set(document["image"])
+    assert {"accuracy", "balanced_accuracy", "majority", "valence_sign"} <= set(document["music"])
+    assert document["image"]["valence_r"] is None
+    table = attune("evaluate", *options)
+    assert table.returncode == 0
+    assert "hub_lift@10" in table.stdout
+    of_retrieval = attune_json("benchmark", "retrieval", *options)
+    assert of_retrieval == {key: document[key] for key in ("system", "protocol", "retrieval")}
+
+
+def test_unreadable_files_are_left_out_and_named(manifests: tuple[Path, Path], network: Network) -> None:
+    images, music = manifests
+    victim = read_manifest(images)[0].path
+    damaged(victim, "text")
+    judgement = evaluate_network(
+        EvaluationRequest(images, music), network, "random", Settings(workers=2), SilentProgress()
+    )
+    assert [error.path for error in judgement.skipped] == [victim]
+    assert judgement.report.to_json()["protocol"]["images"] == PHOTOS - 1
+
+
+def test_a_file_of_the_wrong_kind_is_left_out(manifests: tuple[Path, Path], network: Network) -> None:
+    images, music = manifests
+    song = read_manifest(music)[0].path
+    with images.open("a", encoding="utf-8") as file:
+        file.write(f"{song.name},held out,made,another,positive,,,,\n")
+    judgement = evaluate_network(
+        EvaluationRequest(images, music), network, "random", Settings(workers=2), SilentProgress()
+    )
+    assert [error.path for error in judgement.skipped] == [song]
+    assert judgement.report.to_json()["protocol"]["images"] == PHOTOS
+    assert judgement.report.to_json()["protocol"]["music"] == SONGS
+
+
+def test_a_manifest_without_usable_files_is_refused(tmp_path: Path, network: Network) -> None:
+    (tmp_path / "images.csv").write_text("path\nnowhere.jpg\n")
+    with pytest.raises(UsageError, match="can be read"):
+        exam = EvaluationRequest(tmp_path / "images.csv", tmp_path / "images.csv")
+        evaluate_network(exam, network, "random", Settings(workers=1), SilentProgress())
+
+
+def test_only_looks_at_the_test_split_are_logged(
+    manifests: tuple[Path, Path], network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, music = manifests
+    exam = EvaluationRequest(images, music)
+    judgement = evaluate_network(exam, network, "random", Settings(workers=2), SilentProgress())
+    assert not judgement.saw_test
+    for path in manifests:
+        path.write_text(path.read_text().replace("held out", "test"))
+    judgement = evaluate_network(exam, network, "random", Settings(workers=2), SilentProgress())
+    assert judgement.saw_test
+
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "docs").mkdir()
+    monkeypatch.setattr(test_log, "LOG", tmp_path / "docs" / "test-log.csv")
+    for _ in range(2):
+        test_log.log_test_run(judgement.report, network.id)
+    lines = (tmp_path / "docs" / "test-log.csv").read_text().splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("date,commit,network")
+    assert lines[1].split(",")[2] == network.id

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from attune.core.errors import ArtefactError, UsageError
-from attune.embedding.backbones import BACKBONES
+from attune.embedding.backbones import DEFAULT_BACKBONES
 from attune.embedding.network import open_network
 from attune.tests.training.affect_data import rows_and_features
-from attune.training import inputs
+from attune.training import system_inputs
 from attune.training import train as training
-from attune.training.crossval import SEEDS
+from attune.training.assign_folds import FOLDS
+from attune.training.cross_validation import SEEDS
 from attune.training.export import export_tower
-from attune.training.features import Gathered
-from attune.training.folds import FOLDS
-from attune.training.manifest import Row
+from attune.training.feature_cache import CachedFeatures
+from attune.training.manifest import LabelledRow
 from attune.training.systems.attune import Attune
 
 FILES = ["image.onnx", "music.onnx", "network.json"]
@@ -32,7 +32,9 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pa
     features: dict[Path, NDArray[np.float16]] = {}
     paths = []
     for kind, quadrants, moments in (("image", False, 1), ("music", True, 4)):
-        rows, made = rows_and_features(90, BACKBONES[kind].width, 1, quadrants=quadrants, moments=moments)  # type: ignore[index]
+        rows, made = rows_and_features(
+            90, DEFAULT_BACKBONES[kind].width, 1, quadrants=quadrants, moments=moments
+        )  # type: ignore[index]
         lines = ["path,split,set,group,polarity,quadrant,valence,arousal"]
         for number, (row, one) in enumerate(zip(rows, made, strict=True)):
             split = "test" if number >= 84 else "train"
@@ -43,11 +45,11 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pa
         paths.append(tmp_path / f"{kind}.csv")
         paths[-1].write_text("\n".join(lines) + "\n")
 
-    def known(rows: list[Row], *_: object) -> Gathered:
+    def known(rows: list[LabelledRow], *_: object) -> CachedFeatures:
         assert all(row.split != "test" for row in rows)
-        return Gathered(rows, [features[row.path] for row in rows], [])
+        return CachedFeatures(rows, [features[row.path] for row in rows], [])
 
-    monkeypatch.setattr(inputs, "features_of", known)
+    monkeypatch.setattr(system_inputs, "features_of", known)
     return paths[0], paths[1]
 
 
@@ -59,7 +61,7 @@ def test_a_trained_network_opens_and_repeats_bit_by_bit(manifests: tuple[Path, P
         assert (written[0] / file).read_bytes() == (written[1] / file).read_bytes()
     network = open_network(str(written[0]))
     random = np.random.default_rng(0)
-    for kind, backbone in BACKBONES.items():
+    for kind, backbone in DEFAULT_BACKBONES.items():
         said = network.embed(kind, random.normal(size=(7, backbone.width)))
         assert said.vectors.shape == (7, 128)
         assert np.allclose(np.linalg.norm(said.vectors, axis=1), 1, atol=1e-5)
@@ -124,7 +126,7 @@ def test_quadrants_and_ratings_may_be_missing(manifests: tuple[Path, Path], tmp_
         path.write_text("\n".join(["path,split,set,group,polarity,quadrant,valence,arousal", *bare]) + "\n")
     out = tmp_path / "bare"
     training.train(*manifests, out, cache=tmp_path, workers=1)
-    said = open_network(str(out)).embed("image", np.zeros((2, BACKBONES["image"].width)))
+    said = open_network(str(out)).embed("image", np.zeros((2, DEFAULT_BACKBONES["image"].width)))
     assert np.isfinite(said.vectors).all()
     assert np.isfinite(said.affect).all()
 

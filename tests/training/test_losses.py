@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from attune.tests.training.affect_data import rows_and_features
-from attune.training.losses import Targets, balanced_weights, head_loss, targets_of
+from attune.training.losses import Targets, balanced_weights, build_targets, head_loss
 
 
 def test_classes_of_a_set_weigh_alike_and_sets_by_their_size() -> None:
@@ -55,10 +55,10 @@ def test_the_loss_is_what_a_slow_loop_says() -> None:
 def test_a_point_comes_from_rating_then_quadrant_then_polarity() -> None:
     rated, _ = rows_and_features(3, 4, seed=0)
     placed, _ = rows_and_features(3, 4, seed=0, quadrants=True)
-    points = targets_of([*rated, *placed]).points
+    points = build_targets([*rated, *placed]).points
     assert points[0, 0] == pytest.approx(rated[0].valence)
     assert points[3:].tolist() == [[0.5, 0.5], [0.5, -0.5], [-0.5, 0.5]]
     bare = [type(row)(row.path, "", "s", row.group, row.polarity, None, None, None, "") for row in rated]
-    points = targets_of(bare).points
+    points = build_targets(bare).points
     assert points[:, 0].tolist() == [0.5, 0.0, -0.5]
     assert np.isnan(points[:, 1]).all()

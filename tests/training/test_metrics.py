@@ -128,7 +128,7 @@ def test_the_table_by_class_holds_the_share_called_a_match() -> None:
     scores = np.array([[0.9, 0.1], [0.2, 0.5], [0.3, 0.8], [0.9, 0.9]])
     nan = float("nan")
     np.testing.assert_array_equal(
-        metrics.called_true(scores, image_polarity, music_polarity),
+        metrics.match_rates(scores, image_polarity, music_polarity),
         [[0.5, nan, 0.5], [nan, nan, nan], [0.0, nan, 1.0]],
     )
 
@@ -201,7 +201,7 @@ def slow_retrieval(scores, query_polarity, gallery_polarity) -> dict[str, float]
 @settings(max_examples=30, deadline=None)
 def test_retrieval_is_that_of_the_loop(seed: int, queries: int, gallery: int) -> None:
     scores, query_polarity, gallery_polarity = problem(seed, queries, gallery)
-    quality = metrics.retrieval_quality(scores, query_polarity, gallery_polarity)
+    quality = metrics.measure_retrieval(scores, query_polarity, gallery_polarity)
     for name, value in slow_retrieval(scores, query_polarity, gallery_polarity).items():
         assert getattr(quality, name) == pytest.approx(value), name
     assert metrics.precision_at(scores, query_polarity, gallery_polarity, 5) == pytest.approx(quality.p_at_5)
@@ -213,19 +213,19 @@ def test_ndcg_is_that_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     scores = rng.uniform(size=(1, 40))
     gallery = rng.integers(0, 3, 40).astype(np.int8)
-    quality = metrics.retrieval_quality(scores, np.array([1], np.int8), gallery)
+    quality = metrics.measure_retrieval(scores, np.array([1], np.int8), gallery)
     assert quality.ndcg_at_10 == pytest.approx(ndcg_score((gallery == 1)[None, :], scores, k=10))
 
 
 def test_retrieval_is_undefined_where_a_side_has_no_labels() -> None:
     none, some = np.array([-1, -1], np.int8), np.array([0, 1], np.int8)
     for query, gallery in ((none, some), (some, none)):
-        assert math.isnan(metrics.retrieval_quality(np.ones((2, 2)), query, gallery).mrr)
+        assert math.isnan(metrics.measure_retrieval(np.ones((2, 2)), query, gallery).mrr)
         assert math.isnan(metrics.precision_at(np.ones((2, 2)), query, gallery))
 
 
 def test_ties_keep_the_order_of_the_gallery() -> None:
-    assert metrics.ranking(np.array([[0.5, 0.9, 0.5, 0.9]])).tolist() == [[1, 3, 0, 2]]
+    assert metrics.rank_gallery(np.array([[0.5, 0.9, 0.5, 0.9]])).tolist() == [[1, 3, 0, 2]]
 
 
 @given(SEEDS, st.integers(1, 12), st.integers(1, 25))
@@ -235,13 +235,13 @@ def test_distinctness_is_that_of_the_loop(seed: int, queries: int, gallery: int)
     k = min(10, gallery)
     tops = [sorted(range(gallery), key=lambda g: (-scores[q, g], g))[:k] for q in range(queries)]
     often = [sum(item in top for top in tops) for item in range(gallery)]
-    figures = metrics.distinctness(scores)
+    figures = metrics.measure_distinctness(scores)
     assert figures.coverage == pytest.approx(sum(count > 0 for count in often) / gallery)
     assert figures.hub_lift == pytest.approx(max(often) / queries / (k / gallery))
     assert figures.chance_coverage == pytest.approx(1 - (1 - k / gallery) ** queries)
 
 
 def test_one_list_for_every_query_is_the_worst_distinctness() -> None:
-    figures = metrics.distinctness(np.tile(np.arange(100.0), (30, 1)))
+    figures = metrics.measure_distinctness(np.tile(np.arange(100.0), (30, 1)))
     assert figures.coverage == pytest.approx(0.1)
     assert figures.hub_lift == pytest.approx(10.0)

@@ -12,13 +12,13 @@ import torch
 from PIL import Image
 
 from attune.core.errors import AttuneError, UsageError
-from attune.embedding.backbones import BACKBONES, Backbone, Backbones, prepared
-from attune.embedding.card import describe_backbone, read_backbones
-from attune.embedding.image import read_image
+from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone, Backbones, normalize_pixels
+from attune.embedding.image_decoding import read_image
+from attune.embedding.network_config import describe_backbone, read_backbones
 from attune.tests.media_factory import photo
 from attune.tests.open_clip_factory import CONFIG, write_model
 from attune.training.encoders import open_clip as encoder
-from attune.training.encoders.open_clip import TOLERANCE, Source, image_backbone, read_source
+from attune.training.encoders.open_clip import TOLERANCE, OpenClipSource, export_image_backbone, parse_source
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def backbone(folder: Path) -> Backbone:
     (folder / "out").mkdir()
-    return image_backbone(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.safetensors'}", folder / "out")
+    return export_image_backbone(
+        f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.safetensors'}", folder / "out"
+    )
 
 
 def test_features_are_those_of_the_model(backbone: Backbone, folder: Path, tmp_path: Path) -> None:
@@ -40,20 +42,20 @@ def test_features_are_those_of_the_model(backbone: Backbone, folder: Path, tmp_p
     path = photo(tmp_path / "wide.png", 3, (300, 200))
     assert backbone.width == 24
     pixels = read_image(path, backbone.view).pixels[None]
-    given = prepared(pixels, backbone.colours)
+    given = normalize_pixels(pixels, backbone.colours)
     with Image.open(path) as image:
         theirs = own(image)
     assert np.abs(given[0] - theirs.numpy()).mean() < 0.05  # a step of 1/255 is 0.015
     with torch.no_grad():
         expected = model.encode_image(torch.from_numpy(given)).numpy()
-    found = Backbones(BACKBONES | {"image": backbone}).features("image", np.repeat(pixels, 5, axis=0))
+    found = Backbones(DEFAULT_BACKBONES | {"image": backbone}).features("image", np.repeat(pixels, 5, axis=0))
     assert found.shape == (5, 24)
     assert np.abs(found - expected).max() / np.abs(expected).max() < TOLERANCE + 2**-10  # kept as float16
 
 
 def test_the_same_weights_give_the_same_file(backbone: Backbone, folder: Path, tmp_path: Path) -> None:
     """Features that are kept between runs are found again: their key is the file's checksum."""
-    again = image_backbone(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.pt'}", tmp_path)
+    again = export_image_backbone(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.pt'}", tmp_path)
     assert again.sha256 == backbone.sha256
     card = {"image_backbone": describe_backbone(again), "music_backbone": "musicnn_msd"}
     assert read_backbones(tmp_path, json.loads(json.dumps(card)))["image"] == again
@@ -64,13 +66,15 @@ def test_an_unfaithful_export_is_refused(
 ) -> None:
     monkeypatch.setattr(encoder, "TOLERANCE", 0.0)
     with pytest.raises(AttuneError, match="differs"):
-        image_backbone(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.pt'}", tmp_path)
+        export_image_backbone(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.pt'}", tmp_path)
 
 
 def test_spellings() -> None:
-    assert read_source("open_clip:ViT-B-32/laion2b_s34b_b79k") == Source("ViT-B-32", "laion2b_s34b_b79k")
-    assert read_source("open_clip:ViT-B/32/openai") == Source("ViT-B/32", "openai")
-    assert read_source("open_clip:ViT-B/32/openai").name == "open_clip-ViT-B-32-openai"
+    assert parse_source("open_clip:ViT-B-32/laion2b_s34b_b79k") == OpenClipSource(
+        "ViT-B-32", "laion2b_s34b_b79k"
+    )
+    assert parse_source("open_clip:ViT-B/32/openai") == OpenClipSource("ViT-B/32", "openai")
+    assert parse_source("open_clip:ViT-B/32/openai").name == "open_clip-ViT-B-32-openai"
     for wrong in (
         "open_clip:ViT-B-32",
         "clip:ViT-B-32/openai",
@@ -79,9 +83,9 @@ def test_spellings() -> None:
         "open_clip:a/",
     ):
         with pytest.raises(UsageError, match="write open_clip:MODEL/TAG"):
-            read_source(wrong)
+            parse_source(wrong)
     with pytest.raises(UsageError, match=r"no such file: nowhere\.pt"):
-        read_source("open_clip:ViT-B-32,nowhere.pt")
+        parse_source("open_clip:ViT-B-32,nowhere.pt")
 
 
 def test_what_cannot_be_loaded_is_one_clear_line(folder: Path, tmp_path: Path) -> None:
@@ -97,7 +101,7 @@ def test_what_cannot_be_loaded_is_one_clear_line(folder: Path, tmp_path: Path) -
         ("open_clip:ViT-B-32/no_such_tag", AttuneError, "no_such_tag"),
     ):
         with pytest.raises(kind, match=said) as caught:
-            image_backbone(spelled, tmp_path)
+            export_image_backbone(spelled, tmp_path)
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 400
 
@@ -115,5 +119,5 @@ class _Trap:
 def test_a_checkpoint_runs_no_code(folder: Path, tmp_path: Path) -> None:
     torch.save({"state_dict": _Trap(tmp_path / "ran")}, tmp_path / "trap.pt")
     with pytest.raises(AttuneError, match="cannot be loaded"):
-        image_backbone(f"open_clip:{folder / 'tiny.json'},{tmp_path / 'trap.pt'}", tmp_path)
+        export_image_backbone(f"open_clip:{folder / 'tiny.json'},{tmp_path / 'trap.pt'}", tmp_path)
     assert not (tmp_path / "ran").exists()

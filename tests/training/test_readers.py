@@ -11,7 +11,7 @@ from mutagen.flac import FLAC
 
 from attune.core.errors import UsageError
 from attune.tests.media_factory import photo, song
-from attune.training.manifest import Row
+from attune.training.manifest import LabelledRow
 from attune.training.readers import read_labelled
 
 MIKELS = ("amusement", "awe", "contentment", "excitement", "anger", "disgust", "fear", "sadness")
@@ -23,7 +23,7 @@ def _touch(path: Path) -> Path:
     return path
 
 
-def _by_name(rows: list[Row]) -> dict[str, Row]:
+def _by_name(rows: list[LabelledRow]) -> dict[str, LabelledRow]:
     return {row.path.name: row for row in rows}
 
 

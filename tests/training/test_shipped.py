@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from attune.core.settings import Settings
+from attune.embedding.decode_pool import ExtractionJob, extract_all
 from attune.embedding.network import Network, open_network
-from attune.embedding.workers import Job, extract_all
 from attune.retrieval.demo import SAMPLES
 from attune.tests.e2e.command import attune
 
@@ -34,7 +34,7 @@ if AFFECT is not None:
 
     def agreement(again: Network, shipped: Network) -> None:
         files = sorted((SAMPLES / "photos").iterdir())[:20] + sorted((SAMPLES / "music").iterdir())[:6]
-        jobs = [Job(path, "image" if path.suffix == ".jpg" else "music") for path in files]
+        jobs = [ExtractionJob(path, "image" if path.suffix == ".jpg" else "music") for path in files]
         for found in extract_all(jobs, Settings(workers=2), shipped.backbones):
             assert not isinstance(found, Exception)
             one, other = (network.embed(found.kind, found.features) for network in (again, shipped))

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attune.embedding.backbones import BACKBONES, Backbones, moments_of
-from attune.embedding.extraction import as_it_is, extract, extract_in_batches, prepare
-from attune.embedding.view import WHOLE
+from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_patches
+from attune.embedding.feature_extraction import extract, extract_in_batches, pass_through, prepare
+from attune.embedding.image_geometry import DEFAULT_VIEW
 from attune.tests.media_factory import song
-from attune.training.spectrograms import TOLERANCE, TorchSpectrogram, spectrogram_on
+from attune.training.spectrograms import TOLERANCE, TorchSpectrogram, create_spectrogram
 
 SECOND = 16_000
 
@@ -34,7 +34,7 @@ def test_torchaudio_equals_the_runtime(
     tone = np.sin(2 * np.pi * hertz * np.arange(count) / SECOND)
     hiss = np.random.default_rng(seed).normal(0, 0.2, count)
     samples = np.clip(10.0**loudness * ((1 - noise) * tone + noise * hiss), -1, 1).astype(np.float32)
-    expected = moments_of(samples)
+    expected = compute_patches(samples)
     found = TorchSpectrogram("cpu")(samples)
     assert (found.shape, found.dtype) == (expected.shape, np.float32)
     assert np.abs(found - expected).max() < TOLERANCE
@@ -42,16 +42,16 @@ def test_torchaudio_equals_the_runtime(
 
 def test_features_by_torchaudio_are_those_of_the_runtime(tmp_path: Path) -> None:
     path = song(tmp_path / "song.flac", 3, seconds=9.0)
-    backbones = Backbones(BACKBONES)
-    prepared = [prepare(path, "music", WHOLE, as_it_is)]
+    backbones = Backbones(DEFAULT_BACKBONES)
+    prepared = [prepare(path, "music", DEFAULT_VIEW, pass_through)]
     (found,) = extract_in_batches(prepared, backbones, TorchSpectrogram("cpu"))
     expected = extract(path, "music", backbones)
     np.testing.assert_allclose(found.features, expected.features, atol=0.02, rtol=0.02)  # type: ignore[union-attr]
 
 
 def test_a_gpu_is_used_only_where_it_is_wanted_and_there() -> None:
-    assert spectrogram_on("cpu") is None
-    assert (spectrogram_on("cuda") is not None) == torch.cuda.is_available()
+    assert create_spectrogram("cpu") is None
+    assert (create_spectrogram("cuda") is not None) == torch.cuda.is_available()
 
 
 @pytest.mark.gpu
@@ -60,8 +60,8 @@ def test_on_a_gpu_too() -> None:
     samples = np.random.default_rng(0).normal(0, 0.2, 5 * SECOND).astype(np.float32)
     torch.use_deterministic_algorithms(True)  # as in a training
     try:
-        spectrogram = spectrogram_on("cuda")
+        spectrogram = create_spectrogram("cuda")
         assert spectrogram is not None
-        assert np.abs(spectrogram(samples) - moments_of(samples)).max() < TOLERANCE
+        assert np.abs(spectrogram(samples) - compute_patches(samples)).max() < TOLERANCE
     finally:
         torch.use_deterministic_algorithms(False)

@@ -11,28 +11,28 @@ import torch
 from attune.tests.training.affect_data import material_of
 from attune.training.metrics import pair_auc
 from attune.training.systems import acp_net, l3_net, spectrogram_acp
-from attune.training.systems.acp_net import ON_OUR_FEATURES, AcpNet
+from attune.training.systems.acp_net import ACP_NET_ON_ATTUNE_FEATURES, AcpNet
 from attune.training.systems.attune import Attune
+from attune.training.systems.base import FittedSystem, LabelledFeatures, System
 from attune.training.systems.chance import Chance
-from attune.training.systems.convolutions import CROP_FRAMES, pixel_input, spectrogram_input, vgg
+from attune.training.systems.convolutions import CROP_FRAMES, build_vgg, prepare_pixels, prepare_spectrograms
 from attune.training.systems.l3_net import L3Net
-from attune.training.systems.pair_learning import PairNetwork, draw_balanced
-from attune.training.systems.polarity_sum import PolaritySum
+from attune.training.systems.pair_trainer import PairNetwork, draw_balanced
+from attune.training.systems.posterior_product import PosteriorProduct
 from attune.training.systems.spectrogram_acp import SpectrogramAcp
-from attune.training.systems.system import Fitted, Material, System
 
 QUICK = {"learning_rate": 3e-4, "steps": 60, "check_every": 20}
 SYSTEMS: list[System] = [
     AcpNet(recipe=replace(acp_net.RECIPE, **QUICK)),
-    replace(ON_OUR_FEATURES, recipe=replace(acp_net.RECIPE, **QUICK)),
+    replace(ACP_NET_ON_ATTUNE_FEATURES, recipe=replace(acp_net.RECIPE, **QUICK)),
     L3Net(width=0.0625, recipe=replace(l3_net.RECIPE, batch=12, **{**QUICK, "learning_rate": 1e-3})),
     SpectrogramAcp(width=0.0625, recipe=replace(spectrogram_acp.RECIPE, batch=12, **QUICK)),
-    PolaritySum(),
+    PosteriorProduct(),
     Attune(),
 ]
 
 
-def _auc(fitted: Fitted, images: Material, music: Material) -> float:
+def _auc(fitted: FittedSystem, images: LabelledFeatures, music: LabelledFeatures) -> float:
     felt = (side.targets.polarity.astype(np.int8) for side in (images, music))
     return pair_auc(fitted.scores(images, music), *felt)
 
@@ -59,7 +59,7 @@ def test_labels_that_were_shuffled_teach_nothing() -> None:
     shuffled = replace(
         images, rows=[images.rows[i] for i in order], targets=images.targets[order], inputs=images.inputs
     )
-    fitted = PolaritySum().fit(shuffled, music, 0)
+    fitted = PosteriorProduct().fit(shuffled, music, 0)
     assert abs(_auc(fitted, material_of("image", 3), material_of("music", 4)) - 0.5) < 0.12
 
 
@@ -94,18 +94,18 @@ def test_a_joint_layer_over_a_concatenation_is_the_sum_that_is_computed() -> Non
 
 
 def test_width_one_has_the_channels_of_l3_net() -> None:
-    channels = [layer.out_channels for layer in vgg(3, 1.0, 512) if isinstance(layer, torch.nn.Conv2d)]
+    channels = [layer.out_channels for layer in build_vgg(3, 1.0, 512) if isinstance(layer, torch.nn.Conv2d)]
     assert channels == [64, 64, 128, 128, 256, 256, 512, 512]
-    assert vgg(1, 0.125, 64)(torch.zeros(2, 1, 64, 128)).shape == (2, 64)
+    assert build_vgg(1, 0.125, 64)(torch.zeros(2, 1, 64, 128)).shape == (2, 64)
 
 
 def test_augmentation_is_for_training_alone() -> None:
     images, music = material_of("image", 1, 12), material_of("music", 2, 12)
-    for prepare, side in ((pixel_input, images), (spectrogram_input, music)):
+    for prepare, side in ((prepare_pixels, images), (prepare_spectrograms, music)):
         assert torch.equal(prepare(side, False), prepare(side, False))
     torch.manual_seed(0)
-    assert spectrogram_input(music, True).shape == (12, 1, 64, CROP_FRAMES)
-    flipped, plain = pixel_input(images, True), pixel_input(images, False)
+    assert prepare_spectrograms(music, True).shape == (12, 1, 64, CROP_FRAMES)
+    flipped, plain = prepare_pixels(images, True), prepare_pixels(images, False)
     same = [torch.equal(one, other) for one, other in zip(flipped, plain, strict=True)]
     mirrored = [torch.equal(one, other.flip(2)) for one, other in zip(flipped, plain, strict=True)]
     assert all(one or other for one, other in zip(same, mirrored, strict=True))
@@ -122,4 +122,4 @@ def test_draws_give_each_polarity_its_share() -> None:
 def test_a_version_changes_with_the_recipe() -> None:
     assert AcpNet().version == AcpNet().version
     assert AcpNet().version != AcpNet(recipe=replace(acp_net.RECIPE, dropout=0.1)).version
-    assert AcpNet().version != ON_OUR_FEATURES.version
+    assert AcpNet().version != ACP_NET_ON_ATTUNE_FEATURES.version

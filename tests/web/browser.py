@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
-from attune.benchmarks.serve_page import ARGUMENTS, chromium
+from attune.benchmarks.page_load import ARGUMENTS, find_chromium
 from attune.tests.e2e.command import ATTUNE
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def launched() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=[*ARGUMENTS, _SOUND])
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*ARGUMENTS, _SOUND])
         try:
             yield browser
         finally:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.testclient import TestClient
 
-from attune.benchmarks.serve_page import chromium
+from attune.benchmarks.page_load import find_chromium
 from attune.embedding.network import open_network
 from attune.retrieval.web.app import create_app
-from attune.retrieval.web.config import Config
+from attune.retrieval.web.server_config import Config
 from attune.tests.conftest import run_build
 from attune.tests.web.browser import NO_CHROMIUM, PATIENCE_MS, ROOT, Server, launched
 
@@ -72,7 +72,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, sample_library: Path) -> It
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    if chromium() is None:
+    if find_chromium() is None:
         pytest.skip(NO_CHROMIUM)
     with launched() as running:
         yield running

@@ -12,10 +12,10 @@ from starlette.testclient import TestClient
 
 from attune.embedding.network import Network
 from attune.indexer.library import Library
-from attune.retrieval.answer import find
-from attune.retrieval.query import Seeds
+from attune.retrieval.queries import find
 from attune.retrieval.search import Filters
-from attune.retrieval.web import schemas
+from attune.retrieval.seeds import QueryResolver
+from attune.retrieval.web import response_models
 from attune.tests.conftest import PHOTOS, SONGS
 from attune.tests.media_factory import photo, song
 
@@ -31,7 +31,7 @@ def get(client: TestClient, path: str, **parameters: Any) -> dict[str, Any]:
 
 def refused(answer: Any, status: int, code: str) -> str:
     assert answer.status_code == status, answer.text
-    error = schemas.ErrorShape.model_validate(answer.json()).error
+    error = response_models.ErrorShape.model_validate(answer.json()).error
     assert error.code == code
     return error.message
 
@@ -44,9 +44,9 @@ def items(client: TestClient, kind: str) -> list[dict[str, Any]]:
 def test_a_song_finds_what_the_command_finds(client: TestClient, built: Path, network: Network) -> None:
     asked = items(client, "music")[1]
     answer = get(client, "/images", like=asked["id"], limit=PHOTOS)
-    schemas.AnswerShape.model_validate(answer)
+    response_models.AnswerShape.model_validate(answer)
     with Library(built) as library:
-        same = find(library, network, Seeds(library, network), [asked["path"]], Filters(PHOTOS))
+        same = find(library, network, QueryResolver(library, network), [asked["path"]], Filters(PHOTOS))
     assert [(one["path"], one["score"]) for one in answer["results"]] == [
         (one.path, one.score) for one in same.results
     ]
@@ -55,7 +55,7 @@ def test_a_song_finds_what_the_command_finds(client: TestClient, built: Path, ne
 
 def test_a_picture_finds_songs_with_their_moments(client: TestClient) -> None:
     answer = get(client, "/music", like=items(client, "image")[0]["id"])
-    schemas.AnswerShape.model_validate(answer)
+    response_models.AnswerShape.model_validate(answer)
     assert len(answer["results"]) == SONGS
     assert all(one["kind"] == "music" and one["moment"] for one in answer["results"])
 
@@ -101,7 +101,7 @@ def test_filters_narrow(client: TestClient, media: Path) -> None:
 
 def test_browse_by_point_and_by_mood(client: TestClient) -> None:
     near = get(client, "/browse", valence=0.2, arousal=-0.1, kind="image")
-    schemas.AnswerShape.model_validate(near)
+    response_models.AnswerShape.model_validate(near)
     assert near["results"][0]["score"] >= near["results"][-1]["score"]
     assert get(client, "/browse", mood="calm", kind="music")["query"][0]["mood"] == "calm"
     refused(client.get(f"{API}/browse"), 400, "bad_request")
@@ -112,17 +112,17 @@ def test_browse_by_point_and_by_mood(client: TestClient) -> None:
 def test_mood_and_match(client: TestClient) -> None:
     song_id, picture = items(client, "music")[0]["id"], items(client, "image")[0]["id"]
     felt = get(client, "/mood", like=[song_id, picture])
-    schemas.MoodsShape.model_validate(felt)
+    response_models.MoodsShape.model_validate(felt)
     assert felt["files"][0]["curve"]
     assert felt["files"][1]["curve"] is None
     verdict = get(client, "/match", image=picture, music=song_id)
-    schemas.MatchShape.model_validate(verdict)
+    response_models.MatchShape.model_validate(verdict)
     refused(client.get(f"{API}/match?image={song_id}&music={picture}"), 400, "bad_request")
 
 
 def test_items_by_name_and_at_random(client: TestClient) -> None:
     found = get(client, "/items", kind="image", q="PHOTO 03")
-    schemas.ItemsShape.model_validate(found)
+    response_models.ItemsShape.model_validate(found)
     assert [one["name"] for one in found["items"]] == ["photo 03.jpg"]
     assert get(client, "/items", kind="music", q="nobody")["items"] == []
     drawn = [get(client, "/items", kind="image", shuffle=seed, limit=8)["items"] for seed in (1, 1, 2)]
@@ -149,7 +149,7 @@ def test_thumbnails_are_made_once_and_known_again(client: TestClient, tmp_path: 
 
 def test_outlines_show_where_a_song_is_loud(client: TestClient) -> None:
     outline = get(client, f"/items/{items(client, 'music')[0]['id']}/outline")
-    schemas.OutlineShape.model_validate(outline)
+    response_models.OutlineShape.model_validate(outline)
     assert len(outline["peaks"]) == 480
     assert max(outline["peaks"]) == 255
 
@@ -171,7 +171,7 @@ def test_a_file_that_is_sent_is_asked_with(client: TestClient, media: Path) -> N
     with Path(known["path"]).open("rb") as file:
         sent = client.post(f"{API}/images", params={"limit": 5}, files={"like": ("other name.flac", file)})
     assert sent.status_code == 200, sent.text
-    schemas.AnswerShape.model_validate(sent.json())
+    response_models.AnswerShape.model_validate(sent.json())
     same = get(client, "/images", like=known["id"], limit=5)["results"]
     assert [one["id"] for one in sent.json()["results"]] == [one["id"] for one in same]
     assert sent.json()["query"][0]["name"] == "other name.flac"
@@ -181,7 +181,7 @@ def test_uploads_answer_many_questions(client: TestClient, tmp_path: Path) -> No
     picture, tune = photo(tmp_path / "mine.png", 77), song(tmp_path / "mine.ogg", 78, 18.0)
     with picture.open("rb") as first, tune.open("rb") as second:
         sent = client.post(f"{API}/uploads", files=[("file", first), ("file", second)])
-    schemas.UploadsShape.model_validate(sent.json())
+    response_models.UploadsShape.model_validate(sent.json())
     seen, heard = sent.json()["uploads"]
     assert (seen["name"], seen["kind"], heard["kind"]) == ("mine.png", "image", "music")
     assert len(heard["curve"]) > 1
@@ -198,11 +198,11 @@ def test_status_with_and_without_a_library(
     serve: Callable[..., TestClient], client: TestClient, tmp_path: Path
 ) -> None:
     status = get(client, "/status")
-    schemas.StatusShape.model_validate(status)
+    response_models.StatusShape.model_validate(status)
     assert (status["images"], status["music"], status["generation"]) == (PHOTOS, SONGS, 1)
     empty = serve(tmp_path / "nowhere")
     nothing = get(empty, "/status")
-    schemas.StatusShape.model_validate(nothing)
+    response_models.StatusShape.model_validate(nothing)
     assert (nothing["images"], nothing["generation"]) == (0, 0)
     assert "build-index" in refused(empty.get(f"{API}/images?like=1"), 503, "no_library")
     assert empty.get("/healthz").json() == {"status": "ok", "generation": 0}
@@ -215,6 +215,6 @@ def test_the_openapi_description_names_every_route(client: TestClient) -> None:
     assert described["paths"][f"{API}/images"]["get"]["responses"]["200"]
 
 
-@pytest.mark.parametrize("shape", [schemas.AnswerShape, schemas.StatusShape])
+@pytest.mark.parametrize("shape", [response_models.AnswerShape, response_models.StatusShape])
 def test_shapes_forbid_what_they_do_not_know(shape: type[BaseModel]) -> None:
     assert shape.model_config["extra"] == "forbid"

@@ -10,7 +10,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from attune.embedding.network import Network
-from attune.retrieval.web.shelf import Shelf
+from attune.retrieval.web.library_holder import LibraryHolder
 from attune.tests.conftest import PHOTOS, run_build
 from attune.tests.media_factory import photo
 from attune.tests.web.test_api import API, get, items
@@ -27,7 +27,7 @@ def test_a_new_generation_is_served_without_a_restart_and_without_an_error(
     serve: Callable[..., TestClient], own_media: Path, tmp_path: Path, network: Network
 ) -> None:
     library = tmp_path / "library"
-    client = serve(library, follow_s=0.05)
+    client = serve(library, poll_interval_s=0.05)
     assert client.get("/healthz").json()["generation"] == 0
     run_build(library, network, own_media)
     until(lambda: client.get("/healthz").json()["generation"] == 1)
@@ -63,18 +63,18 @@ def test_what_is_in_use_stays_open_until_it_is_given_back(
 ) -> None:
     library = tmp_path / "library"
     run_build(library, network, own_media)
-    shelf = Shelf(library, None)
-    assert shelf.refresh()
-    assert not shelf.refresh()
-    with shelf.use() as old:
+    holder = LibraryHolder(library, None)
+    assert holder.refresh()
+    assert not holder.refresh()
+    with holder.use() as old:
         photo(own_media / "new.png", 900)
         run_build(library, network, own_media)
-        assert shelf.refresh()
+        assert holder.refresh()
         assert old.library.generation.id == 1
         assert len(old.library.paths("image")) == PHOTOS
-        with shelf.use() as new:
+        with holder.use() as new:
             assert len(new.library.paths("image")) == PHOTOS + 1
-    shelf.close()
+    holder.close()
 
 
 def test_a_library_that_cannot_be_opened_leaves_the_old_one(
@@ -82,11 +82,11 @@ def test_a_library_that_cannot_be_opened_leaves_the_old_one(
 ) -> None:
     library = tmp_path / "library"
     run_build(library, network, own_media)
-    shelf = Shelf(library, network.source)
-    shelf.refresh()
+    holder = LibraryHolder(library, network.source)
+    holder.refresh()
     run_build(library, other_network, own_media)
-    assert not shelf.refresh()
-    assert shelf.generation == 1
-    assert shelf.problem is not None
-    assert "network" in shelf.problem
-    shelf.close()
+    assert not holder.refresh()
+    assert holder.generation == 1
+    assert holder.problem is not None
+    assert "network" in holder.problem
+    holder.close()

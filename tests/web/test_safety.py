@@ -15,14 +15,14 @@ from starlette.testclient import TestClient
 
 from attune.core.errors import MediaError, UsageError
 from attune.core.settings import Settings
-from attune.embedding.backbones import BACKBONES
-from attune.embedding.extraction import Limits
-from attune.embedding.readers import Readers
-from attune.embedding.worker import Task
-from attune.retrieval.web.config import UploadLimits
-from attune.retrieval.web.errors import Busy
-from attune.retrieval.web.pool import Pool
-from attune.retrieval.web.uploads import Uploads
+from attune.embedding.backbones import DEFAULT_BACKBONES
+from attune.embedding.decode_service import DecodeService
+from attune.embedding.decode_worker import Task
+from attune.embedding.feature_extraction import Limits
+from attune.retrieval.web.http_errors import Busy
+from attune.retrieval.web.server_config import UploadLimits
+from attune.retrieval.web.thread_pool import ThreadPool
+from attune.retrieval.web.uploads import UploadStore
 from attune.tests.e2e.command import attune
 from attune.tests.media_factory import IMAGE_DAMAGE, MUSIC_DAMAGE, bomb, damaged, photo, song
 from attune.tests.web.browser import Server
@@ -121,7 +121,7 @@ def test_a_path_is_no_reference(client: TestClient, reference: str) -> None:
     assert client.get(f"/static/{quoted}").status_code == 404
 
 
-class Recording(Readers):
+class Recording(DecodeService):
     """Reads nothing, and remembers where it was told to."""
 
     def __init__(self) -> None:
@@ -136,10 +136,10 @@ class Recording(Readers):
 @given(st.text(max_size=30) | st.sampled_from(["../../x", "/etc/x", "..\\x", "a\0b", "~", "x" * 300]))
 def test_the_name_of_an_upload_never_leaves_its_folder(name: str) -> None:
     readers = Recording()
-    uploads = Uploads(UploadLimits(), readers)
+    uploads = UploadStore(UploadLimits(), readers)
     try:
         with pytest.raises((UsageError, MediaError)):
-            uploads.take(name + ".png", io.BytesIO(b"content"), BACKBONES)
+            uploads.take(name + ".png", io.BytesIO(b"content"), DEFAULT_BACKBONES)
         assert all(path.parent == uploads._folder for path in readers.paths)
         assert not list(uploads._folder.iterdir())
     finally:
@@ -199,7 +199,7 @@ def test_an_upload_of_too_many_bytes_is_refused(
 def test_too_many_files_pixels_or_seconds_are_refused(
     serve: Callable[..., TestClient], built: Path, tmp_path: Path
 ) -> None:
-    limits = UploadLimits(files=2, decoded=Limits(pixels=100_000, seconds=5.0))
+    limits = UploadLimits(files=2, decode_limits=Limits(pixels=100_000, seconds=5.0))
     client = serve(built, uploads=limits)
     fits, large = photo(tmp_path / "a.png", 1, (300, 200)), photo(tmp_path / "b.png", 2, (400, 300))
     long = song(tmp_path / "c.ogg", 3, 8.0)
@@ -266,7 +266,7 @@ def test_the_pool_refuses_what_would_wait_too_long() -> None:
     import anyio
 
     async def fill() -> list[str]:
-        pool, gate, told = Pool(threads=1, waiting=1), threading.Event(), []
+        pool, gate, told = ThreadPool(threads=1, queue_size=1), threading.Event(), []
 
         async def ask() -> None:
             try:

@@ -16,7 +16,7 @@ BATCH_NORM_EPSILON = 1e-3
 DEAD_KERNEL = 1e-10
 
 
-def _name(kind: str, number: int) -> str:
+def _layer_name(kind: str, number: int) -> str:
     return f"{kind}_{number}" if number else kind
 
 
@@ -28,7 +28,7 @@ class BatchNorm(nn.Module):
 
     def __init__(self, variables: Variables, number: int) -> None:
         super().__init__()
-        layer = _name("batch_normalization", number)
+        layer = _layer_name("batch_normalization", number)
         gamma, beta, mean, variance = (
             variables[f"{layer}/{part}"].astype(np.float64)
             for part in ("gamma", "beta", "moving_mean", "moving_variance")
@@ -59,8 +59,8 @@ class LiveConv(nn.Module):
 
     def __init__(self, variables: Variables, number: int) -> None:
         super().__init__()
-        kernel = variables[_name("conv2d", number) + "/kernel"]
-        bias = torch.tensor(variables[_name("conv2d", number) + "/bias"])
+        kernel = variables[_layer_name("conv2d", number) + "/kernel"]
+        bias = torch.tensor(variables[_layer_name("conv2d", number) + "/bias"])
         norm = BatchNorm(variables, number + 1)
         alive = np.abs(kernel).max((0, 1, 2)) > DEAD_KERNEL
         live, dead = np.flatnonzero(alive), np.flatnonzero(~alive)
@@ -83,7 +83,7 @@ class LiveConv(nn.Module):
 
 
 class Musicnn(nn.Module):
-    """The whole network: log-mel patches in, the features of `training.convert.music` out.
+    """The whole network: log-mel patches in, the features of `attune.training.convert.musicnn_msd` out.
 
     Args:
         variables: The checkpoint's variables by name; kernels `(height, width, in, out)`, float32.
@@ -95,9 +95,9 @@ class Musicnn(nn.Module):
         self.front = nn.ModuleList(LiveConv(variables, number) for number in range(5))
         self.middle = nn.ModuleList(LiveConv(variables, number) for number in range(5, 8))
         self.pool_norm = BatchNorm(variables, 9)
-        self.dense = _linear(variables, 0)
+        self.dense = _build_linear(variables, 0)
         self.dense_norm = BatchNorm(variables, 10)
-        self.tags = _linear(variables, 1)
+        self.tags = _build_linear(variables, 1)
 
     def forward(self, logmel: Tensor) -> Tensor:
         """Take float32 `(N, 187, 96)` to float32 `(N, 1756)`."""
@@ -116,9 +116,9 @@ class Musicnn(nn.Module):
         return torch.cat([penultimate, mean, peak, self.tags(penultimate).sigmoid()], dim=1)
 
 
-def _linear(variables: Variables, number: int) -> nn.Linear:
-    kernel = torch.tensor(variables[_name("dense", number) + "/kernel"])
+def _build_linear(variables: Variables, number: int) -> nn.Linear:
+    kernel = torch.tensor(variables[_layer_name("dense", number) + "/kernel"])
     layer = nn.Linear(*kernel.shape)
     layer.weight.data = kernel.T.contiguous()
-    layer.bias.data = torch.tensor(variables[_name("dense", number) + "/bias"])
+    layer.bias.data = torch.tensor(variables[_layer_name("dense", number) + "/bias"])
     return layer

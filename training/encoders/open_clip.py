@@ -23,23 +23,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attune.core.artefacts import sha256_of
+from attune.core.atomic_files import hash_file
 from attune.core.errors import ArtefactError, AttuneError, UsageError
-from attune.embedding.backbones import Backbone, Colours, prepared
-from attune.embedding.session import Session
-from attune.embedding.view import View
+from attune.embedding.backbones import Backbone, ColorNormalization, normalize_pixels
+from attune.embedding.image_geometry import View
+from attune.embedding.onnx_session import OnnxSession
 
 SCHEME = "open_clip:"
 TOLERANCE = 1e-3
 """Largest difference between the tower and its ONNX file, as a share of the largest feature."""
 
 _OPSET = 17
-_LARGEST = 2**31 - 2**26  # bytes that an ONNX file can hold, with room for what is not weights
-_EXPORTED, _CHECKED = 2, 3  # pictures: another number proves that the graph takes any
+_MAX_ONNX_BYTES = 2**31 - 2**26  # bytes that an ONNX file can hold, with room for what is not weights
+_EXPORT_BATCH, _CHECK_BATCH = 2, 3  # pictures: another number proves that the graph takes any
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class OpenClipSource:
     """What names a model and its weights.
 
     Attributes:
@@ -57,31 +57,31 @@ class Source:
         return re.sub(r"[^A-Za-z0-9._+-]+", "-", "-".join(("open_clip", *parts)))[:48]
 
 
-def read_source(spelled: str) -> Source:
+def parse_source(spec: str) -> OpenClipSource:
     """Read `open_clip:MODEL/TAG` and its kin.
 
     Raises:
         UsageError: It is spelled otherwise, or names a file that is not there.
     """
-    rest = spelled.removeprefix(SCHEME)
+    rest = spec.removeprefix(SCHEME)
     model, comma, checkpoint = rest.rpartition(",")
     if comma:
         config = Path(model)
         files = [Path(checkpoint), *([config] if config.suffix == ".json" else [])]
         for file in files:
             if not file.is_file():
-                raise UsageError(f"--image-backbone {spelled}: no such file: {file}")
-        return Source(config if config.suffix == ".json" else model, files[0])
+                raise UsageError(f"--image-backbone {spec}: no such file: {file}")
+        return OpenClipSource(config if config.suffix == ".json" else model, files[0])
     model, _, tag = rest.rpartition("/")
-    if not spelled.startswith(SCHEME) or not model or not tag:
+    if not spec.startswith(SCHEME) or not model or not tag:
         raise UsageError(
-            f"--image-backbone {spelled}: write open_clip:MODEL/TAG, open_clip:MODEL,CHECKPOINT or "
+            f"--image-backbone {spec}: write open_clip:MODEL/TAG, open_clip:MODEL,CHECKPOINT or "
             "open_clip:CONFIG.json,CHECKPOINT"
         )
-    return Source(model, tag)
+    return OpenClipSource(model, tag)
 
 
-def image_backbone(spelled: str, folder: Path) -> Backbone:
+def export_image_backbone(spec: str, folder: Path) -> Backbone:
     """Export the image tower of a model of open_clip, and check that ONNX Runtime says what torch says.
 
     Args:
@@ -93,20 +93,20 @@ def image_backbone(spelled: str, folder: Path) -> Backbone:
         AttuneError: The weights cannot be had, do not fit, or their model cannot be a backbone.
         ArtefactError: The exported graph differs from the tower by `TOLERANCE` or more.
     """
-    source = read_source(spelled)
-    model = _load(spelled, source)
-    view, colours = _preprocessing(spelled, model)
+    source = parse_source(spec)
+    model = _load(spec, source)
+    view, colours = _read_preprocessing(spec, model)
     tower = _Tower(model).eval()
     size = sum(weight.numel() for weight in model.visual.parameters()) * 4
-    if size > _LARGEST:
-        raise AttuneError(f"{spelled}: its image tower has {size / 1e9:.1f} GB; an ONNX file holds 2 GB")
+    if size > _MAX_ONNX_BYTES:
+        raise AttuneError(f"{spec}: its image tower has {size / 1e9:.1f} GB; an ONNX file holds 2 GB")
     path = folder / f"{source.name}.onnx"
-    pictures = np.random.default_rng(0).integers(0, 256, (_CHECKED, view.side, view.side, 3), np.uint8)
-    given = torch.from_numpy(np.asarray(prepared(pictures, colours)))
-    with _exportable():
+    pictures = np.random.default_rng(0).integers(0, 256, (_CHECK_BATCH, view.side, view.side, 3), np.uint8)
+    inputs = torch.from_numpy(np.asarray(normalize_pixels(pictures, colours)))
+    with _enable_export():
         torch.onnx.export(
             tower,
-            (given[:_EXPORTED],),
+            (inputs[:_EXPORT_BATCH],),
             str(path),
             dynamo=False,
             opset_version=_OPSET,
@@ -115,16 +115,16 @@ def image_backbone(spelled: str, folder: Path) -> Backbone:
             dynamic_axes={name: {0: "pictures"} for name in ("pixels", "features")},
         )
         with torch.no_grad():
-            expected = tower(given).numpy()
-    (said,) = Session(path, sha256_of(path)).run(given.numpy(), "features")
-    worst = float(np.abs(said - expected).max() / np.abs(expected).max())
+            expected = tower(inputs).numpy()
+    (actual,) = OnnxSession(path, hash_file(path)).run(inputs.numpy(), "features")
+    worst = float(np.abs(actual - expected).max() / np.abs(expected).max())
     if not worst < TOLERANCE:
-        raise ArtefactError(f"{path}: the exported graph differs from {spelled} by {worst:.1e}")
+        raise ArtefactError(f"{path}: the exported graph differs from {spec} by {worst:.1e}")
     return Backbone(
         name=source.name,
         kind="image",
         path=path,
-        sha256=sha256_of(path),
+        sha256=hash_file(path),
         width=expected.shape[1],
         licence=f"that of the weights {source.name}",
         view=view,
@@ -145,18 +145,18 @@ class _Tower(nn.Module):
         return features
 
 
-def _load(spelled: str, source: Source) -> Any:
+def _load(spec: str, source: OpenClipSource) -> Any:
     import open_clip
 
     name = str(source.model)
     if isinstance(source.model, Path):
-        _check_config(spelled, source.model)
+        _check_config(spec, source.model)
         open_clip.add_model_config(source.model)
         name = source.model.stem
     if name.replace("/", "-") not in open_clip.list_models():
-        raise UsageError(f"{spelled}: open_clip has no model {name}; see open_clip.list_models()")
+        raise UsageError(f"{spec}: open_clip has no model {name}; see open_clip.list_models()")
     try:
-        with _quiet(), warnings.catch_warnings(record=True) as told:
+        with _silence_logs(), warnings.catch_warnings(record=True) as caught_warnings:
             warnings.simplefilter("always")
             model = open_clip.create_model(
                 name, str(source.weights), require_pretrained=True, weights_only=True
@@ -164,55 +164,57 @@ def _load(spelled: str, source: Source) -> Any:
     except Exception as error:
         reason = " ".join(str(error).split())
         raise AttuneError(
-            f"{spelled}: the weights cannot be loaded ({type(error).__name__}: {reason[:160]})"
+            f"{spec}: the weights cannot be loaded ({type(error).__name__}: {reason[:160]})"
         ) from error
-    if any("QuickGELU" in str(one.message) for one in told):
+    if any("QuickGELU" in str(one.message) for one in caught_warnings):
         other = name.removesuffix("-quickgelu") if name.endswith("-quickgelu") else f"{name}-quickgelu"
-        raise UsageError(f"{spelled}: these weights were made for the model {other}")
+        raise UsageError(f"{spec}: these weights were made for the model {other}")
     return model
 
 
-def _check_config(spelled: str, config: Path) -> None:
+def _check_config(spec: str, config: Path) -> None:
     try:
-        told = json.loads(config.read_text())
+        document = json.loads(config.read_text())
     except (OSError, ValueError) as error:
-        raise UsageError(f"{spelled}: {config} cannot be read as JSON: {error}") from error
-    if not isinstance(told, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= told.keys():
-        raise UsageError(f"{spelled}: {config} is no config: it needs embed_dim, vision_cfg and text_cfg")
+        raise UsageError(f"{spec}: {config} cannot be read as JSON: {error}") from error
+    if not isinstance(document, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= document.keys():
+        raise UsageError(f"{spec}: {config} is no config: it needs embed_dim, vision_cfg and text_cfg")
 
 
-def _preprocessing(spelled: str, model: Any) -> tuple[View, Colours]:
+def _read_preprocessing(spec: str, model: Any) -> tuple[View, ColorNormalization]:
     import open_clip
 
-    told = open_clip.get_model_preprocess_cfg(model)
-    sides = told["size"] if isinstance(told["size"], tuple | list) else (told["size"],)
+    preprocessing = open_clip.get_model_preprocess_cfg(model)
+    sides = (
+        preprocessing["size"] if isinstance(preprocessing["size"], tuple | list) else (preprocessing["size"],)
+    )
     fits = {"shortest": "crop", "squash": "squash"}
-    if len(set(sides)) != 1 or told["resize_mode"] not in fits:
+    if len(set(sides)) != 1 or preprocessing["resize_mode"] not in fits:
         raise AttuneError(
-            f"{spelled}: takes pictures of {told['size']} by {told['resize_mode']}; "
+            f"{spec}: takes pictures of {preprocessing['size']} by {preprocessing['resize_mode']}; "
             "Attune makes squares, by shortest or squash"
         )
-    resample = "bilinear" if told["interpolation"] == "bilinear" else "bicubic"
-    red, green, blue = (float(value) for value in told["mean"])
-    deviations = tuple(float(value) for value in told["std"])
-    view = View(int(sides[0]), fits[told["resize_mode"]], resample)  # type: ignore[arg-type]
-    return view, Colours((red, green, blue), deviations)  # type: ignore[arg-type]
+    resample = "bilinear" if preprocessing["interpolation"] == "bilinear" else "bicubic"
+    red, green, blue = (float(value) for value in preprocessing["mean"])
+    deviations = tuple(float(value) for value in preprocessing["std"])
+    view = View(int(sides[0]), fits[preprocessing["resize_mode"]], resample)  # type: ignore[arg-type]
+    return view, ColorNormalization((red, green, blue), deviations)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
-def _exportable() -> Iterator[None]:
+def _enable_export() -> Iterator[None]:
     """Keep attention to operators that ONNX has, and the tracer to itself what it thinks of them."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with _quiet():
+        with _silence_logs():
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_logs() -> Iterator[None]:
     """Silence what open_clip and torch log and warn: what matters is raised."""
     disabled = logging.root.manager.disable
     logging.disable(logging.ERROR)

@@ -3,27 +3,32 @@
 A figure that is not defined (no labels, a constant column) is NaN, never an error.
 """
 
-from attune.training.metrics.affinity import (
+from attune.training.metrics.bootstrap import PairIntervals, accuracy_replicates, pair_intervals
+from attune.training.metrics.graded_affect import (
     GradedAffect,
-    graded_affect,
+    measure_graded_affect,
     pearson,
     r_squared,
     sign_accuracy,
     spearman,
 )
-from attune.training.metrics.bootstrap import PairIntervals, accuracy_replicates, pair_intervals
-from attune.training.metrics.hubs import Distinctness, distinctness
+from attune.training.metrics.hubness import Distinctness, measure_distinctness
+from attune.training.metrics.linear_probe import ProbeQuality, majority_share, measure_probe
 from attune.training.metrics.pairs import (
     CORRESPONDS,
     calibration_error,
-    called_true,
+    match_rates,
     pair_accuracy,
     pair_auc,
     pair_weights,
     reliability,
 )
-from attune.training.metrics.probe import ProbeQuality, majority_share, probe_quality
-from attune.training.metrics.ranking import RetrievalQuality, precision_at, ranking, retrieval_quality
+from attune.training.metrics.retrieval_quality import (
+    RetrievalQuality,
+    measure_retrieval,
+    precision_at,
+    rank_gallery,
+)
 
 __all__ = [
     "CORRESPONDS",
@@ -34,21 +39,21 @@ __all__ = [
     "RetrievalQuality",
     "accuracy_replicates",
     "calibration_error",
-    "called_true",
-    "distinctness",
-    "graded_affect",
     "majority_share",
+    "match_rates",
+    "measure_distinctness",
+    "measure_graded_affect",
+    "measure_probe",
+    "measure_retrieval",
     "pair_accuracy",
     "pair_auc",
     "pair_intervals",
     "pair_weights",
     "pearson",
     "precision_at",
-    "probe_quality",
     "r_squared",
-    "ranking",
+    "rank_gallery",
     "reliability",
-    "retrieval_quality",
     "sign_accuracy",
     "spearman",
 ]

@@ -70,12 +70,14 @@ def pair_intervals(
     rng = np.random.default_rng(seed)
     images = _draw(image_groups, image_polarity, labelled_images, replicates, rng)
     music = _draw(music_groups, music_polarity, labelled_music, replicates, rng)
-    kept = scores[np.ix_(labelled_images, labelled_music)]
+    labelled_scores = scores[np.ix_(labelled_images, labelled_music)]
     pairs = images.counts()[:, :, None] * music.counts()[:, None, :]
     mass = cell_mass(pairs)
     return PairIntervals(
-        accuracy=_middle(_accuracies(kept >= CORRESPONDS, images, music, pairs, mass)),
-        auc=_middle(_aucs(kept, images, music, mass / np.maximum(pairs, 1))),
+        accuracy=_percentile_interval(
+            _accuracies(labelled_scores >= CORRESPONDS, images, music, pairs, mass)
+        ),
+        auc=_percentile_interval(_aucs(labelled_scores, images, music, mass / np.maximum(pairs, 1))),
     )
 
 
@@ -109,8 +111,8 @@ def accuracy_replicates(
     images = _draw(image_groups, image_polarity, labelled_images, replicates, rng)
     music = _draw(music_groups, music_polarity, labelled_music, replicates, rng)
     pairs = images.counts()[:, :, None] * music.counts()[:, None, :]
-    kept = called[np.ix_(labelled_images, labelled_music)]
-    return _accuracies(kept, images, music, pairs, cell_mass(pairs))
+    labelled_matches = called[np.ix_(labelled_images, labelled_music)]
+    return _accuracies(labelled_matches, images, music, pairs, cell_mass(pairs))
 
 
 def _draw(
@@ -156,12 +158,12 @@ def _aucs(
     for replicate, cell in enumerate(weights):
         item = images.times[replicate][:, None] * cell[images.polarity]
         pair = item[:, music.polarity] * music.times[replicate]
-        held = np.bincount(slot, pair.ravel(), minlength=2 * steps)
-        aucs[replicate] = auc_of_ranked_mass(held[:steps], held[steps:])
+        mass_by_slot = np.bincount(slot, pair.ravel(), minlength=2 * steps)
+        aucs[replicate] = auc_of_ranked_mass(mass_by_slot[:steps], mass_by_slot[steps:])
     return aucs
 
 
-def _middle(figures: NDArray[np.float64]) -> tuple[float, float]:
+def _percentile_interval(figures: NDArray[np.float64]) -> tuple[float, float]:
     defined = figures[~np.isnan(figures)]
     if not defined.size:
         return float("nan"), float("nan")

@@ -174,8 +174,8 @@ def calibration_error(
     Returns:
         Mean gap between score and share of true pairs, in [0, 1]; NaN without true or without false pairs.
     """
-    mass, told, true = reliability(scores, image_polarity, music_polarity, bins)
-    return float(np.abs(told - true).sum()) if np.isfinite(mass).all() else float("nan")
+    mass, score_mass, true_mass = reliability(scores, image_polarity, music_polarity, bins)
+    return float(np.abs(score_mass - true_mass).sum()) if np.isfinite(mass).all() else float("nan")
 
 
 def reliability(
@@ -202,7 +202,7 @@ def reliability(
     return np.stack([np.bincount(bin_of, part.ravel(), minlength=bins) for part in parts])
 
 
-def called_true(
+def match_rates(
     scores: NDArray[np.floating],
     image_polarity: NDArray[np.int8],
     music_polarity: NDArray[np.int8],
@@ -223,5 +223,5 @@ def called_true(
     in_image = (image_polarity[:, None] == np.arange(_CLASSES)).astype(np.float64)
     in_music = (music_polarity[:, None] == np.arange(_CLASSES)).astype(np.float64)
     pairs = np.outer(in_image.sum(axis=0), in_music.sum(axis=0))
-    called: NDArray[np.float64] = in_image.T @ matches @ in_music
-    return called / np.where(pairs > 0, pairs, np.nan)
+    match_counts: NDArray[np.float64] = in_image.T @ matches @ in_music
+    return match_counts / np.where(pairs > 0, pairs, np.nan)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from attune.core.errors import UsageError, printable
-from attune.embedding.media import Kind
-from attune.training.manifest import Row, read_manifest, select
+from attune.core.errors import UsageError, escape_path
+from attune.embedding.media_files import Kind
+from attune.training.manifest import LabelledRow, read_manifest, select
 from attune.training.readers.class_folders import has_class_folders, read_class_folders
-from attune.training.readers.emid import emid_table, read_emid
+from attune.training.readers.emid import find_emid_table, read_emid
 from attune.training.readers.emoset import is_emoset, read_emoset
 from attune.training.readers.imac_lists import has_lists, read_lists
 
 
 def read_labelled(
     source: Path, kind: Kind, split: str | None = None, sets: Sequence[str] | None = None
-) -> list[Row]:
+) -> list[LabelledRow]:
     """Read labelled files of one modality; whether the media can be decoded is not looked at.
 
     Args:
@@ -36,16 +36,16 @@ def read_labelled(
     return select(source, _read_folder(source, kind), split, sets)
 
 
-def _read_folder(folder: Path, kind: Kind) -> list[Row]:
+def _read_folder(folder: Path, kind: Kind) -> list[LabelledRow]:
     if is_emoset(folder):
         return read_emoset(folder, kind)
-    if (table := emid_table(folder)) is not None:
+    if (table := find_emid_table(folder)) is not None:
         return read_emid(table, kind)
     if has_lists(folder):
         return read_lists(folder)
     if has_class_folders(folder):
         return read_class_folders(folder, kind)
     raise UsageError(
-        f"{printable(folder)}: no known layout; a manifest (CSV), EmoSet, EMID, positive.txt, neutral.txt "
+        f"{escape_path(folder)}: no known layout; a manifest (CSV), EmoSet, EMID, positive.txt, neutral.txt "
         "and negative.txt, or one folder a class (positive, negative, Q1, sadness …) was expected"
     )

@@ -10,10 +10,10 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from attune.core.errors import UsageError, printable
-from attune.embedding.media import Kind, kind_of
-from attune.training.manifest import Row
-from attune.training.readers.feelings import labelled
+from attune.core.errors import UsageError, escape_path
+from attune.embedding.media_files import Kind, kind_of
+from attune.training.manifest import LabelledRow
+from attune.training.readers.emotion_words import create_row
 
 _QUADRANT = {
     "A": "Q1",  # amusing
@@ -35,7 +35,7 @@ _QUADRANT = {
 _PICTURES = (1, 2, 3)
 
 
-def emid_table(folder: Path) -> Path | None:
+def find_emid_table(folder: Path) -> Path | None:
     """Return EMID's CSV inside a folder, if there is one."""
     for file in sorted(folder.glob("*.csv")):
         try:
@@ -48,7 +48,7 @@ def emid_table(folder: Path) -> Path | None:
     return None
 
 
-def read_emid(table: Path, kind: Kind) -> list[Row]:
+def read_emid(table: Path, kind: Kind) -> list[LabelledRow]:
     """Read EMID's clips or its pictures.
 
     Of the clips, only the original ones: the others are cut from the same tracks, the table does not say from
@@ -57,18 +57,18 @@ def read_emid(table: Path, kind: Kind) -> list[Row]:
     Raises:
         UsageError: A label is not known, or the table is damaged.
     """
-    where = _files(table.parent, kind)
+    path_by_name = _index_files(table.parent, kind)
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
             lines = list(csv.DictReader(stream))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{printable(table)}: not a UTF-8 CSV file ({error})") from None
-    found = _clips(table, lines) if kind == "music" else _pictures(lines)
-    named = {name: word for name, word in found if name}
+        raise UsageError(f"{escape_path(table)}: not a UTF-8 CSV file ({error})") from None
+    entries = _iter_clips(table, lines) if kind == "music" else _iter_pictures(lines)
+    named = {name: word for name, word in entries if name}
     return [
-        labelled(
+        create_row(
             word,
-            where.get(name, table.parent / name),
+            path_by_name.get(name, table.parent / name),
             source=table,
             split="",
             set_name="EMID",
@@ -78,17 +78,17 @@ def read_emid(table: Path, kind: Kind) -> list[Row]:
     ]
 
 
-def _clips(table: Path, lines: Iterable[dict[str, str]]) -> Iterable[tuple[str, str]]:
+def _iter_clips(table: Path, lines: Iterable[dict[str, str]]) -> Iterable[tuple[str, str]]:
     for cells in lines:
         if (cells.get("is_original_clip") or "true").strip().lower() not in ("true", "1", "1.0"):
             continue
-        feeling = (cells["genre"] or "").strip().upper()
-        if feeling not in _QUADRANT:
-            raise UsageError(f"{printable(table)}: genre {cells['genre']!r} is not one of A to M")
-        yield Path(cells["Audio_Filename"] or "").name, _QUADRANT[feeling]
+        genre = (cells["genre"] or "").strip().upper()
+        if genre not in _QUADRANT:
+            raise UsageError(f"{escape_path(table)}: genre {cells['genre']!r} is not one of A to M")
+        yield Path(cells["Audio_Filename"] or "").name, _QUADRANT[genre]
 
 
-def _pictures(lines: Iterable[dict[str, str]]) -> Iterable[tuple[str, str]]:
+def _iter_pictures(lines: Iterable[dict[str, str]]) -> Iterable[tuple[str, str]]:
     for cells in lines:
         for place in _PICTURES:
             tag = cells.get(f"Image{place}_tag")
@@ -96,6 +96,6 @@ def _pictures(lines: Iterable[dict[str, str]]) -> Iterable[tuple[str, str]]:
                 yield Path(cells[f"Image{place}_filename"] or "").name, tag
 
 
-def _files(folder: Path, kind: Kind) -> dict[str, Path]:
+def _index_files(folder: Path, kind: Kind) -> dict[str, Path]:
     """Return where each file of a modality lies, by its name."""
     return {path.name: path for path in sorted(folder.rglob("*")) if kind_of(path) == kind}

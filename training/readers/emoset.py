@@ -10,49 +10,49 @@ import json
 from pathlib import Path
 from typing import Any
 
-from attune.core.errors import UsageError, printable
-from attune.embedding.media import Kind
-from attune.training.manifest import Row
-from attune.training.readers.feelings import labelled
+from attune.core.errors import UsageError, escape_path
+from attune.embedding.media_files import Kind
+from attune.training.manifest import LabelledRow
+from attune.training.readers.emotion_words import create_row
 
 _SPLITS = ("train", "val", "test")
 
 
 def is_emoset(folder: Path) -> bool:
     """Say whether a folder is laid out as EmoSet."""
-    return (folder / "image").is_dir() and any(_lists(folder))
+    return (folder / "image").is_dir() and any(_find_lists(folder))
 
 
-def read_emoset(folder: Path, kind: Kind) -> list[Row]:
+def read_emoset(folder: Path, kind: Kind) -> list[LabelledRow]:
     """Read EmoSet's pictures, in its own splits.
 
     Raises:
         UsageError: Music is asked for, or a list is not as EmoSet's are.
     """
     if kind != "image":
-        raise UsageError(f"{printable(folder)}: EmoSet holds pictures, no music")
+        raise UsageError(f"{escape_path(folder)}: EmoSet holds pictures, no music")
     rows = []
-    for file in _lists(folder):
-        for emotion, image in _entries(file):
+    for file in _find_lists(folder):
+        for emotion, image in _read_entries(file):
             rows.append(
-                labelled(
+                create_row(
                     emotion, folder / image, source=file, split=file.stem, set_name=folder.name, group=""
                 )
             )
     return rows
 
 
-def _lists(folder: Path) -> list[Path]:
+def _find_lists(folder: Path) -> list[Path]:
     return [file for split in _SPLITS if (file := folder / f"{split}.json").is_file()]
 
 
-def _entries(file: Path) -> list[tuple[str, str]]:
+def _read_entries(file: Path) -> list[tuple[str, str]]:
     try:
         entries: Any = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UsageError(f"{printable(file)}: not JSON ({error})") from None
+        raise UsageError(f"{escape_path(file)}: not JSON ({error})") from None
     if not isinstance(entries, list) or not all(map(_is_entry, entries)):
-        raise UsageError(f"{printable(file)}: not a list of [emotion, image, annotation]")
+        raise UsageError(f"{escape_path(file)}: not a list of [emotion, image, annotation]")
     return [(entry[0], entry[1]) for entry in entries]
 
 

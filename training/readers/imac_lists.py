@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attune.core.errors import UsageError, printable
+from attune.core.errors import UsageError, escape_path
 from attune.embedding.network import POLARITIES
-from attune.training.manifest import Row
-from attune.training.readers.feelings import labelled
+from attune.training.manifest import LabelledRow
+from attune.training.readers.emotion_words import create_row
 
 
 def has_lists(folder: Path) -> bool:
@@ -18,13 +18,13 @@ def has_lists(folder: Path) -> bool:
     return any((folder / f"{polarity}.txt").is_file() for polarity in POLARITIES)
 
 
-def read_lists(folder: Path) -> list[Row]:
+def read_lists(folder: Path) -> list[LabelledRow]:
     """Read the lists; paths are relative to the folder, and the folder of a file is no group.
 
     Raises:
         UsageError: A list is not UTF-8, or a file is in two of them.
     """
-    rows: dict[Path, Row] = {}
+    rows: dict[Path, LabelledRow] = {}
     for polarity in POLARITIES:
         file = folder / f"{polarity}.txt"
         if not file.is_file():
@@ -32,10 +32,10 @@ def read_lists(folder: Path) -> list[Row]:
         try:
             lines = file.read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
-            raise UsageError(f"{printable(file)}: not UTF-8 text ({error})") from None
+            raise UsageError(f"{escape_path(file)}: not UTF-8 text ({error})") from None
         for line in filter(None, map(str.strip, lines)):
             path = folder / line
             if path in rows and rows[path].polarity != polarity:
-                raise UsageError(f"{printable(file)}: {line} is in two classes")
-            rows[path] = labelled(polarity, path, source=file, split="", set_name=folder.name, group="")
+                raise UsageError(f"{escape_path(file)}: {line} is in two classes")
+            rows[path] = create_row(polarity, path, source=file, split="", set_name=folder.name, group="")
     return list(rows.values())

@@ -13,21 +13,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from attune.embedding.media import Kind
-from attune.training.systems.pair_learning import (
-    FittedPairs,
+from attune.embedding.media_files import Kind
+from attune.training.systems.base import InputName, LabelledFeatures
+from attune.training.systems.pair_trainer import (
+    FittedPairNetwork,
+    InputTransform,
     PairNetwork,
     PairRecipe,
-    Prepare,
     digest,
-    learn_pairs,
-    standardiser,
+    fit_standardiser,
+    train_pair_network,
 )
-from attune.training.systems.system import Input, Material
 
 WIDTH = 1024
 JOINT = (512, 32)
-POOLED = 1280
+POOLED_DIM = 1280
 """The image backbone's pooled features come first."""
 
 RECIPE = PairRecipe(learning_rate=1e-4, weight_decay=1.0, dropout=0.5)
@@ -45,12 +45,12 @@ class AcpNet:
     """
 
     name: str = "ACP-Net"
-    image_width: int = POOLED
-    music_input: Input = "descriptors"
+    image_width: int = POOLED_DIM
+    music_input: InputName = "descriptors"
     recipe: PairRecipe = RECIPE
 
     @property
-    def needs(self) -> Mapping[Kind, tuple[Input, ...]]:
+    def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
         """Inputs that it reads, by modality."""
         return {"image": ("features",), "music": (self.music_input,)}
 
@@ -59,32 +59,37 @@ class AcpNet:
         """Short digest of everything that decides what is learnt."""
         return digest(self, 1)
 
-    def fit(self, images: Material, music: Material, seed: int) -> FittedPairs:
-        """Learn from labelled images and music; see `learn_pairs`."""
+    def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
+        """Learn from labelled images and music; see `train_pair_network`."""
         torch.manual_seed(seed)
-        seen = images.inputs["features"][:, : self.image_width]
-        heard = music.inputs[self.music_input]
-        of_image, of_music = standardiser(seen), standardiser(heard)
+        image_features = images.inputs["features"][:, : self.image_width]
+        music_features = music.inputs[self.music_input]
+        standardise_image, standardise_music = (
+            fit_standardiser(image_features),
+            fit_standardiser(music_features),
+        )
 
-        def image_input(material: Material, _augment: bool) -> Tensor:
-            return of_image(material.inputs["features"][:, : self.image_width])
+        def image_input(material: LabelledFeatures, _augment: bool) -> Tensor:
+            return standardise_image(material.inputs["features"][:, : self.image_width])
 
-        def music_input(material: Material, _augment: bool) -> Tensor:
-            return of_music(material.inputs[self.music_input])
+        def music_input(material: LabelledFeatures, _augment: bool) -> Tensor:
+            return standardise_music(material.inputs[self.music_input])
 
         dropout = self.recipe.dropout
         towers: dict[Kind, nn.Module] = {
-            "image": image_tower(seen.shape[1], dropout),
+            "image": build_image_tower(image_features.shape[1], dropout),
             "music": nn.Sequential(
-                *_layer(heard.shape[1], 512, dropout), *_layer(512, 2048, dropout), nn.Linear(2048, WIDTH)
+                *_build_layer(music_features.shape[1], 512, dropout),
+                *_build_layer(512, 2048, dropout),
+                nn.Linear(2048, WIDTH),
             ),
         }
-        prepare: dict[Kind, Prepare] = {"image": image_input, "music": music_input}
+        prepare: dict[Kind, InputTransform] = {"image": image_input, "music": music_input}
         network = PairNetwork(towers, WIDTH, JOINT, dropout)
-        return learn_pairs(network, prepare, images, music, self.recipe, seed)
+        return train_pair_network(network, prepare, images, music, self.recipe, seed)
 
 
-ON_OUR_FEATURES = AcpNet(
+ACP_NET_ON_ATTUNE_FEATURES = AcpNet(
     "ACP-Net on Attune's features",
     image_width=2912,
     music_input="features",
@@ -93,10 +98,10 @@ ON_OUR_FEATURES = AcpNet(
 """Separates what the features give from what the method gives."""
 
 
-def image_tower(features: int, dropout: float) -> nn.Module:
+def build_image_tower(features: int, dropout: float) -> nn.Module:
     """Return ACP-Net's image side, from (N, features) to (N, 1024)."""
-    return nn.Sequential(*_layer(features, 2048, dropout), nn.Linear(2048, WIDTH))
+    return nn.Sequential(*_build_layer(features, 2048, dropout), nn.Linear(2048, WIDTH))
 
 
-def _layer(before: int, after: int, dropout: float) -> list[nn.Module]:
+def _build_layer(before: int, after: int, dropout: float) -> list[nn.Module]:
     return [nn.Linear(before, after), nn.ReLU(), nn.Dropout(dropout)]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.embedding.media import Kind
-from attune.training.systems.pair_learning import digest
-from attune.training.systems.system import Input, Material
+from attune.embedding.media_files import Kind
+from attune.training.systems.base import InputName, LabelledFeatures
+from attune.training.systems.pair_trainer import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class FittedChance:
     seed: int
     parameters: int = 0
 
-    def scores(self, images: Material, music: Material) -> NDArray[np.float32]:
+    def scores(self, images: LabelledFeatures, music: LabelledFeatures) -> NDArray[np.float32]:
         """Return (I, M) draws from the unit interval; the same files get the same ones."""
         names = ",".join(str(row.path.name) for row in [*images.rows, *music.rows])
         random = np.random.default_rng([self.seed, zlib.crc32(names.encode(errors="surrogateescape"))])
         return random.random((len(images), len(music)), np.float32)
 
-    def embed(self, material: Material) -> None:
+    def embed(self, material: LabelledFeatures) -> None:
         """Return nothing: there is no space."""
 
 
@@ -46,7 +46,7 @@ class Chance:
     name: str = "Chance"
 
     @property
-    def needs(self) -> Mapping[Kind, tuple[Input, ...]]:
+    def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
         """Inputs that it reads: none."""
         return {"image": (), "music": ()}
 
@@ -55,6 +55,6 @@ class Chance:
         """Short digest of everything that decides what is learnt."""
         return digest(self, 1)
 
-    def fit(self, images: Material, music: Material, seed: int) -> FittedChance:  # noqa: ARG002
+    def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedChance:  # noqa: ARG002
         """Learn nothing."""
         return FittedChance(seed)

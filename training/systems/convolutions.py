@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from attune.training.systems.system import Material
+from attune.training.systems.base import LabelledFeatures
 
 CHANNELS = (64, 128, 256, 512)
 CROP_FRAMES = 128
@@ -20,7 +20,7 @@ CROP_FRAMES = 128
 _FLOOR_DB, _SPAN_DB = -50.0, 50.0
 
 
-def vgg(channels_in: int, width: float, out: int) -> nn.Module:
+def build_vgg(channels_in: int, width: float, out: int) -> nn.Module:
     """Return four blocks of two 3 × 3 convolutions, the largest response of each channel, and a layer.
 
     Args:
@@ -42,7 +42,7 @@ def vgg(channels_in: int, width: float, out: int) -> nn.Module:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def pixel_input(material: Material, augment: bool) -> Tensor:
+def prepare_pixels(material: LabelledFeatures, augment: bool) -> Tensor:
     """Return pictures as float32 (N, 3, 64, 64) in [-1, 1]; mirrored at random in training."""
     pixels = torch.from_numpy(np.asarray(material.inputs["pixels"], np.float32)) / 127.5 - 1.0
     images = pixels.permute(0, 3, 1, 2)
@@ -52,7 +52,7 @@ def pixel_input(material: Material, augment: bool) -> Tensor:
     return torch.where(mirrored[:, None, None, None], images.flip(3), images)
 
 
-def spectrogram_input(material: Material, augment: bool) -> Tensor:
+def prepare_spectrograms(material: LabelledFeatures, augment: bool) -> Tensor:
     """Return spectrograms as float32 (N, 1, 64, T), about -1 to 1.
 
     In training each is cut at random to `CROP_FRAMES`, and bands of time and of frequency are masked

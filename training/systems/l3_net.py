@@ -13,17 +13,17 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from attune.embedding.media import Kind
-from attune.training.systems.convolutions import pixel_input, spectrogram_input, vgg
-from attune.training.systems.pair_learning import (
-    FittedPairs,
+from attune.embedding.media_files import Kind
+from attune.training.systems.base import InputName, LabelledFeatures
+from attune.training.systems.convolutions import build_vgg, prepare_pixels, prepare_spectrograms
+from attune.training.systems.pair_trainer import (
+    FittedPairNetwork,
+    InputTransform,
     PairNetwork,
     PairRecipe,
-    Prepare,
     digest,
-    learn_pairs,
+    train_pair_network,
 )
-from attune.training.systems.system import Input, Material
 
 OUT = 512
 JOINT = (128,)
@@ -47,7 +47,7 @@ class L3Net:
     recipe: PairRecipe = RECIPE
 
     @property
-    def needs(self) -> Mapping[Kind, tuple[Input, ...]]:
+    def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
         """Inputs that it reads, by modality."""
         return {"image": ("pixels",), "music": ("spectrogram",)}
 
@@ -56,11 +56,14 @@ class L3Net:
         """Short digest of everything that decides what is learnt."""
         return digest(self, 1)
 
-    def fit(self, images: Material, music: Material, seed: int) -> FittedPairs:
-        """Learn from labelled images and music; see `learn_pairs`."""
+    def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
+        """Learn from labelled images and music; see `train_pair_network`."""
         torch.manual_seed(seed)
         out = int(OUT * self.width)
-        towers: dict[Kind, nn.Module] = {"image": vgg(3, self.width, out), "music": vgg(1, self.width, out)}
-        prepare: dict[Kind, Prepare] = {"image": pixel_input, "music": spectrogram_input}
+        towers: dict[Kind, nn.Module] = {
+            "image": build_vgg(3, self.width, out),
+            "music": build_vgg(1, self.width, out),
+        }
+        prepare: dict[Kind, InputTransform] = {"image": prepare_pixels, "music": prepare_spectrograms}
         network = PairNetwork(towers, out, JOINT, self.recipe.dropout)
-        return learn_pairs(network, prepare, images, music, self.recipe, seed)
+        return train_pair_network(network, prepare, images, music, self.recipe, seed)

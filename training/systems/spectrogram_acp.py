@@ -12,19 +12,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from attune.embedding.media import Kind
-from attune.training.systems.acp_net import JOINT, POOLED, WIDTH, image_tower
-from attune.training.systems.convolutions import spectrogram_input, vgg
-from attune.training.systems.pair_learning import (
-    FittedPairs,
+from attune.embedding.media_files import Kind
+from attune.training.systems.acp_net import JOINT, POOLED_DIM, WIDTH, build_image_tower
+from attune.training.systems.base import InputName, LabelledFeatures
+from attune.training.systems.convolutions import build_vgg, prepare_spectrograms
+from attune.training.systems.pair_trainer import (
+    FittedPairNetwork,
+    InputTransform,
     PairNetwork,
     PairRecipe,
-    Prepare,
     digest,
-    learn_pairs,
-    standardiser,
+    fit_standardiser,
+    train_pair_network,
 )
-from attune.training.systems.system import Input, Material
 
 RECIPE = PairRecipe(
     learning_rate=3e-4, weight_decay=0.01, dropout=0.2, batch=24, steps=600, patience=5, check_every=40
@@ -46,7 +46,7 @@ class SpectrogramAcp:
     recipe: PairRecipe = RECIPE
 
     @property
-    def needs(self) -> Mapping[Kind, tuple[Input, ...]]:
+    def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
         """Inputs that it reads, by modality."""
         return {"image": ("features",), "music": ("spectrogram",)}
 
@@ -55,20 +55,20 @@ class SpectrogramAcp:
         """Short digest of everything that decides what is learnt."""
         return digest(self, 1)
 
-    def fit(self, images: Material, music: Material, seed: int) -> FittedPairs:
-        """Learn from labelled images and music; see `learn_pairs`."""
+    def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
+        """Learn from labelled images and music; see `train_pair_network`."""
         torch.manual_seed(seed)
-        seen = images.inputs["features"][:, :POOLED]
-        of_image = standardiser(seen)
+        image_features = images.inputs["features"][:, :POOLED_DIM]
+        standardise_image = fit_standardiser(image_features)
 
-        def image_input(material: Material, _augment: bool) -> Tensor:
-            return of_image(material.inputs["features"][:, :POOLED])
+        def image_input(material: LabelledFeatures, _augment: bool) -> Tensor:
+            return standardise_image(material.inputs["features"][:, :POOLED_DIM])
 
         dropout = self.recipe.dropout
         towers: dict[Kind, nn.Module] = {
-            "image": image_tower(seen.shape[1], dropout),
-            "music": vgg(1, self.width, WIDTH),
+            "image": build_image_tower(image_features.shape[1], dropout),
+            "music": build_vgg(1, self.width, WIDTH),
         }
-        prepare: dict[Kind, Prepare] = {"image": image_input, "music": spectrogram_input}
+        prepare: dict[Kind, InputTransform] = {"image": image_input, "music": prepare_spectrograms}
         network = PairNetwork(towers, WIDTH, JOINT, dropout)
-        return learn_pairs(network, prepare, images, music, self.recipe, seed)
+        return train_pair_network(network, prepare, images, music, self.recipe, seed)

@@ -1,4 +1,4 @@
-"""Rows and kept features get checksums; `indexer.schema` fills them in, in the same transaction."""
+"""Rows and kept features get checksums; `attune.indexer.migrate` fills them in, in the same transaction."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -13,11 +13,11 @@ from PIL import Image
 from attune.core.errors import AttuneError
 from attune.core.progress import SilentProgress
 from attune.retrieval.story.canvas import compose
-from attune.retrieval.story.film import Look, write_film
-from attune.retrieval.story.plan import Plan, Shot
+from attune.retrieval.story.film import FilmFormat, write_film
+from attune.retrieval.story.film_plan import FilmPlan, Shot
 from attune.tests.media_factory import damaged, song
 
-SMALL = Look((192, 108), 25)
+SMALL = FilmFormat((192, 108), 25)
 COLOURS = {"red": (200, 30, 40), "green": (30, 160, 60), "blue": (40, 60, 190), "grey": (128, 128, 128)}
 
 
@@ -31,13 +31,13 @@ def flat(folder: Path, colour: str, size: tuple[int, int] = (320, 180)) -> Path:
     return folder / f"{colour}.png"
 
 
-def plan_of(tune: Path, pictures: list[Path], fade_s: float = 0.4, duration_s: float = 4.03) -> Plan:
+def plan_of(tune: Path, pictures: list[Path], fade_s: float = 0.4, duration_s: float = 4.03) -> FilmPlan:
     times = np.linspace(0.0, duration_s, len(pictures) + 1).tolist()
     shots = [
         Shot(times[index], times[index + 1], str(path), fade_s=fade_s if index else 0.0)
         for index, path in enumerate(pictures)
     ]
-    return Plan(str(tune), "Tune", duration_s, 0.0, [], shots)
+    return FilmPlan(str(tune), "Tune", duration_s, 0.0, [], shots)
 
 
 def middles(path: Path) -> NDArray[np.float64]:

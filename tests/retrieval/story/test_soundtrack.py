@@ -18,10 +18,10 @@ from attune.core.settings import Settings
 from attune.embedding.network import Affect, Network
 from attune.indexer.library import Library
 from attune.retrieval.m3u import write_m3u
-from attune.retrieval.query import Seeds
-from attune.retrieval.story.chapters import split
-from attune.retrieval.story.photos import Photo, pictures_below, read_photos
-from attune.retrieval.story.playlist import playlist
+from attune.retrieval.seeds import QueryResolver
+from attune.retrieval.story.chapters import split_chapters
+from attune.retrieval.story.photo_folder import Photo, iter_pictures, read_photos
+from attune.retrieval.story.playlist import iter_tracks
 from attune.retrieval.story.soundtrack import compose_soundtrack
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import damaged, photo, song
@@ -40,7 +40,7 @@ def test_chapters_hold_every_photo_once_and_in_order(seed: int, count: int, most
     random = np.random.default_rng(seed)
     times = np.sort(random.integers(0, 5000, count))
     photos = [photo_at(float(time), random.normal(size=128)) for time in times]
-    chapters = split(photos, most)
+    chapters = split_chapters(photos, most)
     assert [photo for chapter in chapters for photo in chapter] == photos
     assert 1 <= len(chapters) <= most
     assert all(len(chapter) >= min(3, count) for chapter in chapters)
@@ -51,12 +51,12 @@ def test_a_chapter_ends_where_the_mood_changes_and_rather_at_a_pause() -> None:
     calm, wild = random.normal(size=128), random.normal(size=128)
     moods = [calm] * 10 + [wild] * 10
     steady = [photo_at(minute, mood) for minute, mood in enumerate(moods)]
-    assert [len(chapter) for chapter in split(steady, 5)] == [10, 10]
+    assert [len(chapter) for chapter in split_chapters(steady, 5)] == [10, 10]
     same = [photo_at(minute, calm + 0.1 * random.normal(size=128)) for minute in range(20)]
-    assert len(split(same, 5)) == 1
+    assert len(split_chapters(same, 5)) == 1
     # One photo of the old mood after the pause: the break is at the pause all the same.
     late = [photo_at(minute + (600 if minute >= 9 else 0), mood) for minute, mood in enumerate(moods)]
-    assert [len(chapter) for chapter in split(late, 2)] in ([9, 11], [10, 10])
+    assert [len(chapter) for chapter in split_chapters(late, 2)] in ([9, 11], [10, 10])
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_a_playlist_that_players_find(library: Path, network: Network, tmp_path:
     photos = [photo_at(index, np.random.default_rng(index).normal(size=128)) for index in range(12)]
     with Library(library) as opened:
         found = compose_soundtrack(opened, network, photos, 5)
-    assert write_m3u(library.parent / "list.m3u", playlist(found)) == []
+    assert write_m3u(library.parent / "list.m3u", iter_tracks(found)) == []
     lines = (library.parent / "list.m3u").read_text().splitlines()
     assert lines[0] == "#EXTM3U"
     files = [line for line in lines if not line.startswith("#")]
@@ -130,9 +130,9 @@ def test_photos_inside_and_outside_a_library(
     copy = fresh / f"copy{known.suffix}"
     copy.write_bytes(known.read_bytes())
     os.utime(copy, (1_000_000_000, 1_000_000_000))
-    assert [Path(path).name for path in pictures_below(fresh)] == sorted([copy.name, "bad.jpg", "new.jpg"])
+    assert [Path(path).name for path in iter_pictures(fresh)] == sorted([copy.name, "bad.jpg", "new.jpg"])
     with Library(built) as library:
-        seeds = Seeds(library, network)
+        seeds = QueryResolver(library, network)
         photos, lost = read_photos(fresh, seeds, network, Settings(workers=1), SilentProgress())
         assert [Path(one.path).name for one in photos] == [copy.name, "new.jpg"]
         assert [error.path.name for error in lost] == ["bad.jpg"]

@@ -14,11 +14,11 @@ from PIL import Image
 from attune.core.errors import AttuneError, UsageError
 from attune.embedding.network import Network
 from attune.indexer.library import Library
-from attune.retrieval.query import Seeds
 from attune.retrieval.search import Filters
-from attune.retrieval.story.plan import Plan
-from attune.retrieval.story.pool import gather, taken_at
-from attune.retrieval.story.rhythm import hear, require_librosa
+from attune.retrieval.seeds import QueryResolver
+from attune.retrieval.story.beats import analyze_rhythm, require_librosa
+from attune.retrieval.story.film_plan import FilmPlan
+from attune.retrieval.story.picture_candidates import gather_candidates, read_capture_time
 from attune.retrieval.story.storyboard import plan_film
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import encode, scene
@@ -40,13 +40,13 @@ def library(built: Path) -> Iterator[Library]:
         yield opened
 
 
-def planned(library: Library, network: Network, song: Path, **options: object) -> Plan:
+def planned(library: Library, network: Network, song: Path, **options: object) -> FilmPlan:
     filters = options.pop("filters", Filters())
-    return plan_film(library, network, Seeds(library, network), str(song), filters, **options)  # type: ignore[arg-type]
+    return plan_film(library, network, QueryResolver(library, network), str(song), filters, **options)  # type: ignore[arg-type]
 
 
 def test_beats_are_where_the_clicks_are(clicks: Path) -> None:
-    rhythm = hear(str(clicks))
+    rhythm = analyze_rhythm(str(clicks))
     assert rhythm.duration_s == pytest.approx(16.0, abs=0.01)
     assert rhythm.tempo_bpm == pytest.approx(120.0, rel=0.05)
     off = np.abs((rhythm.beats_s + 0.25) % 0.5 - 0.25)
@@ -77,14 +77,14 @@ def test_a_plan_tiles_the_song_on_its_beats(library: Library, network: Network, 
 def test_scores_are_those_of_match(library: Library, network: Network, media: Path) -> None:
     song = str(media / "song 3.mp3")
     plan = planned(library, network, Path(song), seconds=4.0)
-    moments = Seeds(library, network).moments(song)
+    moments = QueryResolver(library, network).moments(song)
     for shot in plan.shots:
         middles = moments.starts_s + moments.span_s / 2
         inside = (middles >= shot.start_s) & (middles < shot.end_s)
         if not inside.any():
             inside[np.argmin(np.abs(middles - (shot.start_s + shot.end_s) / 2))] = True
         mean = moments.embedded.vectors[inside].mean(axis=0)
-        vector = Seeds(library, network).seed(shot.picture).vector
+        vector = QueryResolver(library, network).seed(shot.picture).vector
         expected = network.probability(vector @ mean / np.linalg.norm(mean))
         assert shot.score == pytest.approx(float(expected), abs=1e-5)
 
@@ -109,7 +109,7 @@ def test_in_the_order_of_time(tmp_path: Path, own_media: Path, network: Network,
     run_build(tmp_path / "library", network, own_media)
     with Library(tmp_path / "library") as library:
         plan = planned(library, network, clicks, seconds=2.0, order="time")
-    taken = [taken_at(shot.picture) for shot in plan.shots]
+    taken = [read_capture_time(shot.picture) for shot in plan.shots]
     assert taken == sorted(taken)
     assert [shot.taken for shot in plan.shots] == [time.isoformat(timespec="seconds") for time in taken]
     assert len(plan.shots) >= 6
@@ -131,7 +131,7 @@ def test_copies_and_crops_of_a_picture_count_once(tmp_path: Path, media: Path, n
         asked = network.embed("music", np.random.default_rng(0).random((3, 1756), np.float32)).vectors
         names = [
             Path(item.path).name
-            for item in gather(library, network.backbones["image"], asked, Filters()).items
+            for item in gather_candidates(library, network.backbones["image"], asked, Filters()).items
         ]
     assert len(names) == len(set(names))
     assert len({"a.png", "b.jpg", "c.png"} & set(names)) == 1

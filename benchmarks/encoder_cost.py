@@ -1,0 +1,67 @@
+"""What an encoder of pictures would cost, before anything is trained with it: size, and time beside ours."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attune.core.errors import AttuneError, MediaError
+from attune.core.progress import Progress
+from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone, Backbones
+
+
+def measure_encoder(encoder: str, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:
+    """Export an encoder, and read the same pictures by it and by the shipped one, on one thread.
+
+    Args:
+        spelled: As `attune train --image-backbone` takes it.
+        photos: Pictures; at least one that can be read.
+        progress: Told of the pictures.
+
+    Returns:
+        A document: `encoders`, a row each, the shipped one first.
+
+    Raises:
+        AttuneError: The encoder cannot be had, or none of the pictures can be read.
+    """
+    from attune.training.encoders.open_clip import export_image_backbone
+
+    with tempfile.TemporaryDirectory(prefix="attune-encoder-") as folder:
+        both = (DEFAULT_BACKBONES["image"], export_image_backbone(encoder, Path(folder)))
+        return {"encoders": [_measure_cost(one, photos, progress) for one in both]}
+
+
+def _measure_cost(backbone: Backbone, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:
+    from attune.embedding.image_decoding import read_image
+
+    loaded = Backbones({**DEFAULT_BACKBONES, "image": backbone})
+    decode_s, network_s, read = 0.0, 0.0, -1  # the first loads the libraries
+    progress.start(backbone.name, len(photos))
+    for path in [photos[0], *photos]:
+        began = time.perf_counter()
+        try:
+            picture = read_image(path, loaded.view)
+        except MediaError:
+            continue
+        decoded = time.perf_counter()
+        loaded.features("image", picture.pixels[None])
+        read += 1
+        if read > 0:
+            decode_s += decoded - began
+            network_s += time.perf_counter() - decoded
+            progress.advance()
+    progress.finish()
+    if read < 1:
+        raise AttuneError(f"none of the {len(photos)} pictures can be read")
+    return {
+        "name": backbone.name,
+        "megabytes": backbone.path.stat().st_size / 1e6,
+        "side": backbone.view.side,
+        "width": backbone.width,
+        "decode_ms": 1000 * decode_s / read,
+        "network_ms": 1000 * network_s / read,
+        "pictures": read,
+    }

@@ -1,0 +1,188 @@
+"""The page and the API under load, on this machine alone: an open loop of questions, a browser that looks.
+
+Questions leave at their time whether the ones before are answered or not, and a question's time counts from
+when it should have left: a server that stalls cannot hide it. Loader and browser share the server's cores.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import local
+from typing import Any, Final
+
+import numpy as np
+
+from attune.benchmarks.command_timing import ATTUNE
+from attune.core.errors import AttuneError, UsageError, escape_path
+
+_HOST: Final = "127.0.0.1"
+_START_S: Final = 120.0
+_CLIENT_THREADS: Final = 64
+_WARM_S: Final = 5.0
+_WARM_UP_SHARE: Final = 0.25  # of the run: before, caches and pools fill
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What an open loop of questions found.
+
+    Attributes:
+        rate: Questions a second.
+        seconds: How long.
+        asked: Questions in all.
+        failed: Answers that were not 200, or that did not come.
+        p50_ms: Median, from the time at which a question should have left.
+        p95_ms: 95th percentile.
+        p99_ms: 99th percentile.
+        max_ms: The slowest.
+        rss_mb: Memory of the server's main process, mean of the settled run.
+        rss_drift: Its last fifth over its first fifth, of the settled run, minus 1.
+    """
+
+    rate: float
+    seconds: float
+    asked: int
+    failed: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    rss_mb: float
+    rss_drift: float
+
+
+def measure(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
+    """Serve a library, ask it for what it holds, and look at its page if a browser is here.
+
+    Raises:
+        UsageError: The library lacks music.
+        AttuneError: The server did not come up.
+    """
+    from attune.benchmarks.page_load import measure_page
+
+    with TemporaryDirectory() as scratch, _run_server(folder, Path(scratch)) as (process, port):
+        status = _get_json(port, "/api/v1/status")
+        songs = _get_json(port, "/api/v1/items?kind=music&shuffle=1&limit=200")["items"]
+        if not songs:
+            raise UsageError(f"{escape_path(folder)}: lacks music to ask with")
+        load = _run_load(process.pid, port, [song["id"] for song in songs], rate, seconds)
+        page = measure_page(f"http://{_HOST}:{port}", songs[0]["id"])
+    return {
+        "images": status["images"],
+        "music": status["music"],
+        "load": asdict(load),
+        "page": None if page is None else asdict(page),
+    }
+
+
+@contextlib.contextmanager
+def _run_server(folder: Path, scratch: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"XDG_CACHE_HOME": str(scratch)}
+    environment.pop("ATTUNE_TOKEN", None)
+    command = [str(ATTUNE), "serve", "--library", str(folder), "--port", str(port), "--quiet"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    try:
+        _wait_until_ready(process, port)
+        yield process, port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
+    until = time.monotonic() + _START_S
+    while process.poll() is None and time.monotonic() < until:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            _get_json(port, "/healthz")
+            return
+        time.sleep(0.05)
+    error_output = (
+        process.stderr.read().decode() if process.poll() is not None and process.stderr else "no answer"
+    )
+    raise AttuneError(f"the server did not come up: {error_output.strip()}")
+
+
+def _get_json(port: int, path: str) -> Any:
+    connection = http.client.HTTPConnection(_HOST, port, timeout=_START_S)
+    connection.request("GET", path)
+    document = json.loads(connection.getresponse().read())
+    connection.close()
+    return document
+
+
+def _run_load(pid: int, port: int, songs: list[str], rate: float, seconds: float) -> LoadReport:
+    import psutil
+
+    server = psutil.Process(pid)
+    thread_state = local()
+
+    def ask(leave_at: float, song: str) -> float | None:
+        if not hasattr(thread_state, "connection"):
+            thread_state.connection = http.client.HTTPConnection(_HOST, port, timeout=30)
+        try:
+            good = _send_query(thread_state.connection, song)
+        except (OSError, http.client.HTTPException, ValueError):
+            thread_state.connection.close()
+            return None
+        return 1000.0 * (time.perf_counter() - leave_at) if good else None
+
+    with ThreadPoolExecutor(_CLIENT_THREADS) as loaders:
+        for place in range(round(rate * _WARM_S)):
+            loaders.submit(ask, 0.0, songs[place % len(songs)])
+        loaders.submit(time.sleep, _WARM_S).result()
+        began, memory, futures = time.perf_counter() + 0.05, [], []
+        for place in range(round(rate * seconds)):
+            leave_at = began + place / rate
+            time.sleep(max(0.0, leave_at - time.perf_counter()))
+            futures.append(loaders.submit(ask, leave_at, songs[place % len(songs)]))
+            if place % max(1, round(rate)) == 0:
+                memory.append(server.memory_info().rss / 1e6)
+        times = [one.result() for one in futures]
+    return _summarize(rate, seconds, times, memory)
+
+
+def _send_query(connection: http.client.HTTPConnection, song: str) -> bool:
+    """Say whether a question is answered."""
+    path = f"/api/v1/images?like={song}&limit=48"
+    connection.request("GET", path)
+    try:
+        answer = connection.getresponse()
+    except http.client.RemoteDisconnected:
+        # The server hangs up on a connection that was idle for seconds: as every client, ask on a new one.
+        connection.close()
+        connection.request("GET", path)
+        answer = connection.getresponse()
+    return answer.status == 200 and len(json.loads(answer.read())["results"]) > 0
+
+
+def _summarize(rate: float, seconds: float, times: list[float | None], memory: list[float]) -> LoadReport:
+    answered = [one for one in times if one is not None] or [float("nan")]
+    p50, p95, p99 = np.percentile(answered, [50, 95, 99])
+    settled = memory[int(len(memory) * _WARM_UP_SHARE) :]
+    fifth = max(1, len(settled) // 5)
+    return LoadReport(
+        rate=rate,
+        seconds=seconds,
+        asked=len(times),
+        failed=sum(one is None for one in times),
+        p50_ms=float(p50),
+        p95_ms=float(p95),
+        p99_ms=float(p99),
+        max_ms=float(max(answered)),
+        rss_mb=float(np.mean(settled)),
+        rss_drift=float(np.mean(settled[-fifth:]) / np.mean(settled[:fifth]) - 1.0),
+    )

@@ -1,0 +1,30 @@
+"""Ctrl-C waits where stopping halfway would cost work."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def defer_interrupts() -> Iterator[None]:
+    """Hold an interrupt back until the block is done, then raise it.
+
+    Only the main thread receives interrupts; elsewhere this does nothing.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came during the block.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received = []
+    previous_handler = signal.signal(signal.SIGINT, lambda *_: received.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous_handler)
+    if received:
+        raise KeyboardInterrupt

@@ -1,0 +1,303 @@
+"""One music file becomes mono samples at 16 kHz.
+
+    open → announced length → blocks from the asked second on, mono → resampled block by block
+
+soundfile reads WAV, FLAC, Vorbis and Opus. PyAV reads the rest, and has a second try at what soundfile gives
+up. MP3 is PyAV's too: libsndfile's decoder stops at the first damaged kilobyte, and writes to the terminal.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attune.core.errors import MediaError, UsageError, escape_path
+from attune.embedding.media_files import DECODER_ERRORS, make_decode_error, open_media
+
+if TYPE_CHECKING:
+    from av import AudioFrame
+    from av.container import InputContainer
+
+SAMPLE_RATE: Final = 16_000
+MAX_SECONDS: Final = 1800.0
+MIN_SECONDS: Final = 0.5
+# A file that gives less than this share of the length in its header is damaged. Above it, the loss is what
+# players pass over too: a broken frame, an end cut short by a second.
+MIN_DECODED_SHARE: Final = 0.9
+_VALID_RATES: Final = (1_000, 1_000_000)
+_BLOCK_SAMPLES: Final = 1 << 17
+_MAX_JOINED_FRAMES: Final = 64
+_SOUNDFILE_MAGIC: Final = (b"RIFF", b"RF64", b"riff", b"fLaC", b"OggS")
+_NOT_MUSIC: Final = "no sound that can be read: damaged, or another kind of file"
+_UNKNOWN_LENGTH: Final = 1 << 62
+# FFmpeg also knows playlists, which open other files and addresses: only plain sound containers are tried.
+DEMUXERS: Final = "aac,ac3,aiff,asf,au,caf,eac3,flac,matroska,webm,mov,mp3,ogg,tta,w64,wav,wv"
+# Streams without a header: FFmpeg guesses their length from the bit rate.
+_HEADERLESS: Final = frozenset({"aac", "ac3", "eac3", "mp3"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Decoded music.
+
+    Attributes:
+        samples: float32 (n,), mono, 16 kHz, in [-1, 1]; at most 30 minutes.
+        duration_s: Of the whole file, in seconds, also where a part was asked for. An estimate where only a
+            part was decoded of a file that does not tell (an MP3 without a Xing header, a streamed FLAC).
+    """
+
+    samples: NDArray[np.float32]
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _AudioStream:
+    """An open file: how long it says it is, and its sound from the asked second on.
+
+    Attributes:
+        length_s: None where nothing tells it.
+        announced: The length stands in the file, so that less sound means damage.
+        blocks: (rate in Hz, float32 (n,) mono) pairs.
+    """
+
+    length_s: float | None
+    announced: bool
+    blocks: Iterator[tuple[int, NDArray[np.float32]]]
+
+
+def read_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None) -> Sound:
+    """Decode a music file, or a part of it, of any rate and number of channels.
+
+    Channels are averaged. Values that are not numbers become 0. Of what is longer than 30 minutes, the first
+    30 are decoded.
+
+    Args:
+        path: The file.
+        start_s: Where the part begins, in seconds.
+        end_s: Where it ends; None or beyond the end of the file means the file's end.
+
+    Returns:
+        The sound of the part.
+
+    Raises:
+        UsageError: The part is empty, shorter than half a second or begins after the end.
+        MediaError: Damaged, empty, without sound, below half a second, forbidden or not a regular file.
+    """
+    if not (0 <= start_s < math.inf) or (end_s is not None and not end_s - start_s >= MIN_SECONDS):
+        raise UsageError(f"a part from {start_s:g} s to {end_s} s is not at least half a second of sound")
+    with open_media(path) as file:
+        # What libsndfile does not know, and damage at which it stops, may still be for PyAV.
+        with suppress(*DECODER_ERRORS):
+            if file.read(4) in _SOUNDFILE_MAGIC:
+                file.seek(0)
+                with _open_with_soundfile(file, start_s) as source:
+                    return _decode_range(path, source, start_s, end_s)
+        return _read_by_pyav(path, file, start_s, end_s)
+
+
+def _read_by_pyav(path: str | os.PathLike[str], file: BinaryIO, start_s: float, end_s: float | None) -> Sound:
+    import av
+
+    # By name: from a Python file object, PyAV prints tracebacks where a damaged header seeks before it.
+    name = f"file:{Path(os.fsdecode(path)).absolute()}"
+    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
+    try:
+        with av.open(name, mode="r", options=options, metadata_errors="replace") as container:
+            return _decode_range(path, _open_with_pyav(path, file, container, start_s), start_s, end_s)
+    except (av.error.InvalidDataError, av.error.ArgumentError, av.error.EOFError) as error:
+        raise MediaError(path, _NOT_MUSIC) from error
+    except (av.error.FFmpegError, *DECODER_ERRORS) as error:
+        raise make_decode_error(path, error) from error
+
+
+def _decode_range(
+    path: str | os.PathLike[str], source: _AudioStream, start_s: float, end_s: float | None
+) -> Sound:
+    """Decode and resample the asked part, and judge whether it is all there."""
+    length_s = source.length_s
+    wanted_s = min(math.inf if end_s is None else end_s - start_s, MAX_SECONDS)
+    if source.announced and length_s:
+        if start_s > 0 and length_s < start_s + MIN_SECONDS:
+            raise _make_range_error(path, start_s, length_s)
+        wanted_s = min(wanted_s, length_s - start_s)
+    samples, decoded_s = _resample(source.blocks, wanted_s)
+    if source.announced and length_s and decoded_s < MIN_DECODED_SHARE * wanted_s:
+        raise MediaError(path, f"damaged: only {decoded_s:.1f} of {wanted_s:.1f} seconds can be decoded")
+    if not length_s or decoded_s < wanted_s - 0.05:
+        length_s = start_s + decoded_s
+    if decoded_s < MIN_SECONDS:
+        if start_s > 0:
+            raise _make_range_error(path, start_s, length_s)
+        raise MediaError(path, f"shorter than half a second: {decoded_s:.2f} s" if decoded_s else _NOT_MUSIC)
+    return Sound(samples, length_s)
+
+
+def _make_range_error(path: str | os.PathLike[str], start_s: float, length_s: float) -> UsageError:
+    lasts = f"{escape_path(path)} lasts {length_s:.1f} s"
+    return UsageError(f"{lasts}: from {start_s:g} s on there is not half a second of it")
+
+
+def _resample(
+    blocks: Iterator[tuple[int, NDArray[np.float32]]], wanted_s: float
+) -> tuple[NDArray[np.float32], float]:
+    """Return up to `wanted_s` seconds at 16 kHz, and how many seconds there were.
+
+    A stream may change its rate: each stretch of one rate has a resampler of its own.
+    """
+    import soxr
+
+    pieces: list[NDArray[np.float32]] = []
+    decoded_s, current, resampler = 0.0, SAMPLE_RATE, None
+    for rate, block in blocks:
+        if rate != current:
+            pieces += _flush_resampler(resampler)
+            current = rate
+            resampler = None
+            if rate != SAMPLE_RATE:
+                resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+        wanted = block[: math.ceil((wanted_s - decoded_s) * rate)]
+        # Bounded before resampling, or one absurd float would ring over seconds.
+        wanted = np.clip(np.nan_to_num(wanted, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
+        pieces.append(resampler.resample_chunk(wanted) if resampler else wanted)
+        decoded_s += len(wanted) / rate
+        if decoded_s >= wanted_s:
+            break
+    pieces += _flush_resampler(resampler)
+    samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    return np.clip(samples, -1.0, 1.0).astype(np.float32, copy=False), decoded_s
+
+
+def _flush_resampler(resampler: Any) -> list[NDArray[np.float32]]:
+    """Return what a resampler still holds."""
+    return [resampler.resample_chunk(np.zeros(0, np.float32), last=True)] if resampler else []
+
+
+@contextmanager
+def _open_with_soundfile(file: BinaryIO, start_s: float) -> Iterator[_AudioStream]:
+    import soundfile
+
+    # By descriptor: through a Python file object, a damaged header would print tracebacks from inside.
+    with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
+        if not sound.frames or not _VALID_RATES[0] <= sound.samplerate <= _VALID_RATES[1]:
+            raise ValueError("no sound, as libsndfile sees it")
+        # A FLAC that was streamed says no length, which libsndfile shows as the largest number.
+        known = sound.frames < _UNKNOWN_LENGTH
+        length_s = (
+            sound.frames / sound.samplerate * _measure_header_excess(sound.extra_info) if known else None
+        )
+        yield _AudioStream(length_s, known, _iter_soundfile_blocks(sound, start_s))
+
+
+def _iter_soundfile_blocks(sound: Any, start_s: float) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    rate: int = sound.samplerate
+    if start_s:
+        sound.seek(min(round(start_s * rate), sound.frames))
+    size = max(_BLOCK_SAMPLES // sound.channels, 1)
+    while len(block := sound.read(size, dtype="float32", always_2d=True)):
+        yield rate, _mix_to_mono(block.T)
+
+
+def _measure_header_excess(parsing_log: str) -> float:
+    """Return by how much a WAV's header announces more sound than the file holds: 1.0 where it is honest.
+
+    libsndfile shortens such a file silently, and tells only in its log. Sizes of 0 and 4 GiB are written by
+    programs that stream and cannot know the length: they announce nothing.
+    """
+    found = re.search(r"^data : (\d+) \(should be (\d+)\)", parsing_log, re.MULTILINE)
+    announced_bytes, actual_bytes = (int(found[1]), int(found[2])) if found else (0, 0)
+    return announced_bytes / actual_bytes if 0 < actual_bytes < announced_bytes < 0xFFFFFF00 else 1.0
+
+
+def _open_with_pyav(
+    path: str | os.PathLike[str], file: BinaryIO, container: InputContainer, start_s: float
+) -> _AudioStream:
+    if not container.streams.audio:
+        raise MediaError(path, _NOT_MUSIC)
+    headerless = container.format.name in _HEADERLESS
+    length_s = container.duration / 1e6 if container.duration and container.duration > 0 else None
+    announced = length_s is not None and (not headerless or _has_mp3_header(file))
+    return _AudioStream(length_s, announced, _join_blocks(_iter_pyav_blocks(path, container, start_s)))
+
+
+def _has_mp3_header(file: BinaryIO) -> bool:
+    """Tell whether an MP3's first frame (Xing, Info or VBRI) says how long it is."""
+    import mutagen
+    from mutagen.mp3 import BitrateMode, MPEGInfo
+
+    file.seek(0)
+    try:
+        return bool(MPEGInfo(file).bitrate_mode != BitrateMode.UNKNOWN)
+    except (mutagen.MutagenError, *DECODER_ERRORS):
+        return False
+
+
+def _iter_pyav_blocks(
+    path: str | os.PathLike[str], container: InputContainer, start_s: float
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield one frame after another from `start_s` on; packets that cannot be decoded are passed over."""
+    import av
+
+    stream = container.streams.audio[0]
+    begin_s = (container.start_time or 0) / 1e6
+    skip: int | None = None
+    # The clock of WMA frames does not start with their sound: their samples are counted from the beginning.
+    sought = start_s > 0 and container.format.name != "asf"
+    if sought:
+        # A little early: after a seek the first frame of most codecs lacks its predecessor.
+        container.seek(int((begin_s + max(start_s - 0.3, 0.0)) * 1e6))
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            continue
+        for frame in frames:
+            if not _VALID_RATES[0] <= frame.sample_rate <= _VALID_RATES[1]:
+                raise MediaError(path, f"damaged: a sample rate of {frame.sample_rate} Hz")
+            if skip is None:
+                at_s = frame.time - begin_s if sought and frame.time is not None else 0.0
+                skip = max(round((start_s - at_s) * frame.sample_rate), 0)
+            mono = _mix_to_mono(_convert_to_planar(frame))
+            yield frame.sample_rate, mono[skip:]
+            skip = max(skip - len(mono), 0)
+
+
+def _convert_to_planar(frame: AudioFrame) -> NDArray[np.float32]:
+    """Return a frame as float32 (channels, n) in [-1, 1]."""
+    values = frame.to_ndarray()
+    if not frame.format.is_planar:
+        values = values.reshape(-1, frame.layout.nb_channels).T
+    bits = 8 * values.dtype.itemsize
+    if values.dtype.kind == "u":
+        values = values.astype(np.float32) - 2.0 ** (bits - 1)
+    scale = 1.0 if frame.format.name.startswith(("flt", "dbl")) else 2.0 ** (bits - 1)
+    return np.asarray(values * (1 / scale), np.float32)
+
+
+def _mix_to_mono(channels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average (channels, n) to (n,)."""
+    return np.asarray(channels[0] if len(channels) == 1 else channels.mean(axis=0), np.float32)
+
+
+def _join_blocks(
+    blocks: Iterator[tuple[int, NDArray[np.float32]]],
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Join the many small frames of one rate into blocks: a resampler call has a price."""
+    pending: list[NDArray[np.float32]] = []
+    current = SAMPLE_RATE
+    for rate, block in blocks:
+        if pending and (rate != current or len(pending) >= _MAX_JOINED_FRAMES):
+            yield current, np.concatenate(pending)
+            pending = []
+        current = rate
+        pending.append(block)
+    if pending:
+        yield current, np.concatenate(pending)

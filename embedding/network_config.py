@@ -1,0 +1,161 @@
+"""What `network.json` says of a network: read, and checked before anything is loaded.
+
+`image_backbone` and `music_backbone` are the name of a shipped backbone, or describe one that lies in the
+network's folder:
+
+    {"name": "vit_b32", "file": "backbone.onnx", "sha256": "…", "width": 512, "licence": "MIT",
+     "size": 224, "fit": "crop", "resample": "bicubic", "mean": [r, g, b], "std": [r, g, b]}
+
+The last line is of pictures alone. Without `mean` and `std` the graph takes bytes (`embedding.backbones`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from attune.core.errors import ArtefactError
+from attune.embedding.backbones import SHIPPED_BACKBONES, Backbone, ColorNormalization
+from attune.embedding.image_geometry import SQUARE_FITS, View
+from attune.embedding.media_files import Kind
+
+CONFIG_FILE: Final = "network.json"
+TOWER_FILES: Final[Mapping[Kind, str]] = {"image": "image.onnx", "music": "music.onnx"}
+_NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,47}")
+_FILE_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+_SHA256_PATTERN: Final = re.compile(r"[0-9a-f]{64}")
+_LARGEST_SIDE: Final = 1024
+
+
+def read_network_config(folder: Path) -> dict[str, Any]:
+    """Return a network's description.
+
+    Raises:
+        ArtefactError: It is missing, damaged or incomplete.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        card: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ArtefactError(f"{folder}: no network here ({CONFIG_FILE} is missing)") from error
+    except (OSError, ValueError) as error:
+        raise ArtefactError(f"{path}: cannot be read ({error}); train the network again") from error
+    hashes = card.get("sha256") if isinstance(card, dict) else None
+    if not isinstance(hashes, dict) or not set(TOWER_FILES.values()) <= hashes.keys() or "name" not in card:
+        raise ArtefactError(f"{path}: not a network's description; train the network again")
+    return card
+
+
+def read_calibration(folder: Path, card: Mapping[str, Any]) -> tuple[float, float]:
+    """Return slope (above 0) and intercept from inner product to the logit of correspondence.
+
+    Raises:
+        ArtefactError: They are missing or impossible.
+    """
+    try:
+        slope, intercept = float(card["calibration"]["slope"]), float(card["calibration"]["intercept"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtefactError(f"{folder}: its calibration is missing; train the network again") from error
+    if not (slope > 0 and math.isfinite(slope) and math.isfinite(intercept)):
+        raise ArtefactError(f"{folder}: its calibration is not monotone; train the network again")
+    return slope, intercept
+
+
+def read_backbones(folder: Path, card: Mapping[str, Any]) -> dict[Kind, Backbone]:
+    """Return the backbones that a network was trained on.
+
+    Raises:
+        ArtefactError: One is not described as it must be, or this version of Attune does not have it.
+    """
+    return {kind: _parse_backbone(folder, kind, card.get(f"{kind}_backbone")) for kind in get_args(Kind)}
+
+
+def describe_backbone(backbone: Backbone) -> str | dict[str, Any]:
+    """Return what a card says of a backbone: the reverse of `read_backbones`."""
+    if is_shipped(backbone):
+        return backbone.name
+    description: dict[str, Any] = {
+        "name": backbone.name,
+        "file": backbone.path.name,
+        "sha256": backbone.sha256,
+        "width": backbone.width,
+        "licence": backbone.licence,
+    }
+    if backbone.kind == "image":
+        view = backbone.view
+        description |= {"size": view.side, "fit": view.fit, "resample": view.resample}
+    if backbone.colours is not None:
+        description |= {"mean": list(backbone.colours.mean), "std": list(backbone.colours.std)}
+    return description
+
+
+def is_shipped(backbone: Backbone) -> bool:
+    """Say whether a backbone lies beside the shipped networks, for any network to name."""
+    return SHIPPED_BACKBONES.get(backbone.name) == backbone
+
+
+def _parse_backbone(folder: Path, kind: Kind, description: object) -> Backbone:
+    if isinstance(description, dict):
+        try:
+            return _parse_custom_backbone(folder, kind, description)
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise ArtefactError(
+                f"{folder / CONFIG_FILE}: {kind}_backbone is described wrongly: {reason}"
+            ) from error
+    shipped = SHIPPED_BACKBONES.get(description) if isinstance(description, str) else None
+    if shipped is None or shipped.kind != kind:
+        known = ", ".join(repr(one.name) for one in SHIPPED_BACKBONES.values() if one.kind == kind)
+        raise ArtefactError(
+            f"{folder}: the network was made for the {kind} backbone {description!r}, "
+            f"this version of Attune has {known}"
+        )
+    return shipped
+
+
+def _parse_custom_backbone(folder: Path, kind: Kind, description: Mapping[str, Any]) -> Backbone:
+    return Backbone(
+        name=_check_pattern(_NAME_PATTERN, "name", description["name"]),
+        kind=kind,
+        # A plain name: a card that came from elsewhere must not reach outside its folder.
+        path=folder / _check_pattern(_FILE_PATTERN, "file", description["file"]),
+        sha256=_check_pattern(_SHA256_PATTERN, "sha256", description["sha256"]),
+        width=_check_range(1, 1 << 16, "width", description["width"]),
+        licence=str(description["licence"]),
+        view=_parse_view(description) if kind == "image" else View(),
+        colours=_parse_color_normalization(description)
+        if "mean" in description or "std" in description
+        else None,
+    )
+
+
+def _parse_view(description: Mapping[str, Any]) -> View:
+    fit, resample = description["fit"], description.get("resample", "bicubic")
+    if fit not in SQUARE_FITS:
+        raise ValueError(f"fit is {fit!r}, none of {', '.join(SQUARE_FITS)}")
+    if resample not in ("bicubic", "bilinear"):
+        raise ValueError(f"resample is {resample!r}, neither bicubic nor bilinear")
+    return View(_check_range(1, _LARGEST_SIDE, "size", description["size"]), fit, resample)
+
+
+def _parse_color_normalization(description: Mapping[str, Any]) -> ColorNormalization:
+    mean, std = (tuple(float(value) for value in description[name]) for name in ("mean", "std"))
+    if len(mean) != 3 or len(std) != 3 or min(std) <= 0 or not all(map(math.isfinite, mean + std)):
+        raise ValueError("mean and std are not three numbers each, those of std above 0")
+    return ColorNormalization(mean, std)
+
+
+def _check_pattern(pattern: re.Pattern[str], name: str, value: object) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError(f"{name} is {value!r}")
+    return value
+
+
+def _check_range(least: int, most: int, name: str, value: object) -> int:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{name} is {value!r}, not a number from {least} to {most}")
+    return value

@@ -1,0 +1,284 @@
+"""Writes a pending generation: features first, then rows and embeddings in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine, Row, RowMapping
+
+from attune.core.errors import CostlyMedia, MediaError, UnreachableMedia
+from attune.core.progress import Progress
+from attune.embedding.feature_extraction import FileFeatures, hash_content
+from attune.embedding.media_files import Kind
+from attune.embedding.network import Network
+from attune.embedding.segments import embed_segments, embed_track
+from attune.indexer import catalogue_updates, stored_features
+from attune.indexer.build_diff import BuildDiff
+from attune.indexer.catalogue_tables import NO_DATE
+from attune.indexer.catalogue_updates import NetworkOutput, NewItem
+from attune.indexer.feature_store import FeatureStore
+from attune.indexer.records import Stamp
+from attune.indexer.scan import Candidate
+from attune.indexer.skipped_files import prune_skips, write_skip
+
+if TYPE_CHECKING:
+    from attune.core.settings import Settings
+
+TRANSIENT = "passing"  # in place of a reader's version: the reason may be gone next time
+_EMBED_BATCH = 512  # pictures a run of the network
+
+
+@cache
+def reader_version() -> str:
+    """Return what decides which files can be read: files that another reader gave up are tried again."""
+    extras = [name for name in ("pi_heif", "rawpy") if find_spec(name)]
+    return "+".join([version("attune-affect"), *extras])
+
+
+def reader_version_with_limits(settings: Settings | None) -> str:
+    """Return what decides which files can be read with so much time and memory; None: the environment's."""
+    from attune.core.settings import load_settings
+
+    settings = settings or load_settings()
+    limits = settings.image_timeout_s, settings.music_timeout_s, settings.memory_mb
+    return "+".join([reader_version(), *(f"{limit:g}" for limit in limits)])
+
+
+class BatchWriter:
+    """The pending generation of a build.
+
+    Args:
+        engine: The catalogue, writable.
+        library: The library's folder.
+        network: What embeds the items.
+        generation: The generation that the rows will belong to.
+        settings: The limits that files are read within.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        library: Path,
+        network: Network,
+        generation: int,
+        settings: Settings,
+    ) -> None:
+        self._reader = reader_version_with_limits(settings)
+        self._engine = engine
+        self._network = network
+        self._generation = generation
+        self._stores: dict[Kind, FeatureStore] = {}
+        for kind, backbone in network.backbones.items():
+            self._stores[kind] = FeatureStore(library, backbone)
+            with engine.begin() as connection:
+                named = stored_features.count_feature_rows(connection, backbone.id)
+                # Committed before the gap is filled with zeros: nobody may take those for features.
+                catalogue_updates.remove_lost(connection, backbone.id, self._stores[kind].count(), generation)
+            self._stores[kind].open_at(named)
+        with engine.connect() as connection:
+            self._sizes = catalogue_updates.read_sizes(connection)
+
+    def remove_missing(self, diff: BuildDiff) -> None:
+        """Take away the rows of files that are gone; mind the skipped files."""
+        with self._engine.begin() as connection:
+            catalogue_updates.remove(connection, diff.removed_ids, self._generation)
+            failed_paths = {skip.path for skip in diff.known_failures}
+            prune_skips(connection, failed_paths, diff.missing)
+            for refused in diff.refused:
+                write_skip(connection, refused.stamp, refused.reason, reader_version())
+
+    def copy_known(self, candidates: Sequence[Candidate], diff: BuildDiff) -> list[Candidate]:
+        """Write rows for the files whose content has features already; return the rest.
+
+        They were moved or copied, or another network saw them last and this backbone before.
+
+        Args:
+            candidates: Files to look for.
+            plan: That they are of.
+        """
+        contents = {one: content for one in candidates if (content := self._hash_candidate(one, diff))}
+        with self._engine.begin() as connection:
+            found = stored_features.find_contents(
+                connection, contents.values(), self._network.id, self._network.backbones
+            )
+            copies, rest = [], []
+            for candidate in candidates:
+                content = contents.get(candidate)
+                row = None if content is None else found.get((candidate.kind, content))
+                if row is None or not self._stores[candidate.kind].has(
+                    row.feature_row, row.feature_rows, row.features_crc
+                ):
+                    rest.append(candidate)
+                else:
+                    copies.append(_copy_item(candidate, row))
+            catalogue_updates.write_items(connection, copies, self._network.id, self._generation)
+            paths = (copy.stamp.path for copy in copies)
+            old = [diff.replaced[path] for path in paths if path in diff.replaced]
+            catalogue_updates.remove(connection, old, self._generation)
+        return rest
+
+    def _hash_candidate(self, candidate: Candidate, diff: BuildDiff) -> bytes | None:
+        """Return the hash of a file that may have features; None: no file of its size is in the library."""
+        if candidate in diff.other_backbone:
+            return diff.other_backbone[candidate]
+        if candidate.stamp.size not in self._sizes:
+            return None
+        try:
+            return hash_content(Path(candidate.stamp.path))
+        except MediaError:
+            return None
+
+    def commit(
+        self, batch: Sequence[FileFeatures | MediaError], stamps: dict[str, Stamp], replaced: dict[str, int]
+    ) -> None:
+        """Write a batch: its features durably, then all else in one transaction.
+
+        Args:
+            batch: What became of the files.
+            stamps: Path to size and time of each file, as scanned.
+            replaced: Path of a changed file to its old row.
+        """
+        if not batch:
+            return
+        good = [outcome for outcome in batch if isinstance(outcome, FileFeatures)]
+        items = self._embed_batch(good, stamps)
+        with self._engine.begin() as connection:
+            catalogue_updates.write_items(connection, items, self._network.id, self._generation)
+            for outcome in batch:
+                path = str(outcome.path)
+                if isinstance(outcome, MediaError):
+                    write_skip(connection, stamps[path], outcome.reason, self._reader_for_error(outcome))
+            settled = [str(one.path) for one in batch if not isinstance(one, UnreachableMedia)]
+            old = [replaced[path] for path in settled if path in replaced]
+            catalogue_updates.remove(connection, old, self._generation)
+        self._sizes.update(item.stamp.size for item in items)
+
+    def _reader_for_error(self, error: MediaError) -> str:
+        if isinstance(error, UnreachableMedia):
+            return TRANSIENT
+        return self._reader if isinstance(error, CostlyMedia) else reader_version()
+
+    def complete(self) -> None:
+        """Leave out of the generation what has no embedding by its network."""
+        with self._engine.begin() as connection:
+            catalogue_updates.remove_unembedded(connection, self._generation, self._network.id)
+
+    def re_embed(self, progress: Progress) -> tuple[int, set[int]]:
+        """Embed, from kept features, the items that this network has not seen.
+
+        Returns:
+            How many, and the ids of those whose features are damaged: they must be read again.
+        """
+        todo: dict[Kind, list[tuple[int, int, int, int | None]]] = {}
+        with self._engine.connect() as connection:
+            for kind, backbone in self._network.backbones.items():
+                todo[kind] = stored_features.read_unembedded(
+                    connection, self._generation, self._network.id, backbone
+                )
+        count = sum(len(rows) for rows in todo.values())
+        damaged: set[int] = set()
+        if count == 0:
+            return 0, damaged
+        progress.start("embedding again", count)
+        for kind, places in todo.items():
+            if not places:
+                continue
+            for begin in range(0, len(places), _EMBED_BATCH):
+                some = places[begin : begin + _EMBED_BATCH]
+                read = [(item, self._stores[kind].read(first, rows, crc)) for item, first, rows, crc in some]
+                whole = [(item, features) for item, features in read if features is not None]
+                network_output = (
+                    _run_network(self._network, kind, [features for _, features in whole]) if whole else []
+                )
+                with self._engine.begin() as connection:
+                    ids = [item for item, _ in whole]
+                    catalogue_updates.write_embeddings(
+                        connection, self._network.id, list(zip(ids, network_output, strict=True))
+                    )
+                damaged.update(item for item, features in read if features is None)
+                progress.advance(len(some))
+        progress.finish()
+        return count - len(damaged), damaged
+
+    def _embed_batch(self, good: Iterable[FileFeatures], stamps: dict[str, Stamp]) -> list[NewItem]:
+        items = []
+        for kind, backbone in self._network.backbones.items():
+            some = [one for one in good if one.kind == kind]
+            if not some:
+                continue
+            arrays = [one.features for one in some]
+            rows = self._stores[kind].append(arrays)
+            network_output = _run_network(self._network, kind, arrays)
+            for one, (row, crc), item_output in zip(some, rows, network_output, strict=True):
+                items.append(
+                    NewItem(
+                        kind=kind,
+                        stamp=stamps[str(one.path)],
+                        content=one.content,
+                        backbone=backbone.id,
+                        feature_row=row,
+                        feature_rows=len(one.features),
+                        features_crc=crc,
+                        network_output=item_output,
+                        duration_s=one.duration_s,
+                        width=one.width,
+                        height=one.height,
+                        title=one.tags.title,
+                        artist=one.tags.artist,
+                        taken=(one.taken or NO_DATE) if kind == "image" else None,
+                    )
+                )
+        return items
+
+
+def _run_network(network: Network, kind: Kind, arrays: Sequence[NDArray[np.float16]]) -> list[NetworkOutput]:
+    """Return what the network says of each item, given its features."""
+    if kind == "image":
+        pictures = network.embed("image", np.concatenate(arrays))
+        return [
+            NetworkOutput(vector, affect, None)
+            for vector, affect in zip(pictures.vectors, pictures.affect, strict=True)
+        ]
+    network_output = []
+    for features in arrays:
+        track = embed_track(network, features)
+        moments = embed_segments(network, features).embedded.vectors.astype(np.float16)
+        network_output.append(NetworkOutput(track.vectors[0], track.affect[0], moments))
+    return network_output
+
+
+def _copy_item(candidate: Candidate, row: Row[Any]) -> NewItem:
+    columns = row._mapping
+    return NewItem(
+        kind=columns["kind"],
+        stamp=candidate.stamp,
+        content=columns["content"],
+        backbone=columns["backbone"],
+        feature_row=columns["feature_row"],
+        feature_rows=columns["feature_rows"],
+        features_crc=columns["features_crc"],
+        network_output=None if columns["vector"] is None else _parse_network_output(columns),
+        duration_s=columns["duration_s"],
+        width=columns["width"],
+        height=columns["height"],
+        title=columns["title"],
+        artist=columns["artist"],
+        taken=columns["taken"],
+    )
+
+
+def _parse_network_output(columns: RowMapping) -> NetworkOutput:
+    affect = [columns[name] for name in ("valence", "arousal", "positive", "neutral", "negative")]
+    moments = columns["moments"]
+    return NetworkOutput(
+        np.frombuffer(columns["vector"], "<f4"),
+        np.array(affect, np.float32),
+        None if moments is None else np.frombuffer(moments, "<f2"),
+    )

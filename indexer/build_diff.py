@@ -1,0 +1,94 @@
+"""What a build has to do: the disk compared with the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from attune.core.paths import is_below_any
+from attune.embedding.backbones import Backbone
+from attune.embedding.media_files import Kind
+from attune.indexer.catalogue_updates import CatalogueEntry
+from attune.indexer.records import SkippedFile, Stamp
+from attune.indexer.scan import Candidate, RefusedFile, Scan
+
+
+@dataclass(slots=True)
+class BuildDiff:
+    """The work of one build.
+
+    Attributes:
+        read: Files to be read: new, changed, or never understood before.
+        replaced: For a changed file's path, the row that its new row replaces.
+        other_backbone: Unchanged files of `read`, with their content, whose features come from another backbone
+            than today's.
+        kept: Those of `other_backbone` whose features by today's backbone are kept from another time.
+        removed_ids: Rows whose files are not below the roots any more.
+        unchanged: How many files stay as they are.
+        known_failures: Files that were skipped before and have not changed since.
+        refused: Files of a sort that is not read.
+        missing: Folders that could not be listed: nothing is known of what lies below.
+    """
+
+    read: list[Candidate] = field(default_factory=list)
+    replaced: dict[str, int] = field(default_factory=dict)
+    other_backbone: dict[Candidate, bytes] = field(default_factory=dict)
+    kept: set[Candidate] = field(default_factory=set)
+    removed_ids: list[int] = field(default_factory=list)
+    unchanged: int = 0
+    known_failures: list[SkippedFile] = field(default_factory=list)
+    refused: list[RefusedFile] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def added(self) -> int:
+        """How many files will be read that the library does not know."""
+        return sum(candidate.stamp.path not in self.replaced for candidate in self.read)
+
+
+def compare(
+    scan: Scan,
+    known: Iterable[CatalogueEntry],
+    skips: dict[Stamp, str],
+    backbones: Mapping[Kind, Backbone],
+    *,
+    rebuild: bool = False,
+    suspect: frozenset[int] = frozenset(),
+) -> BuildDiff:
+    """Compare what is on disk with what is in the catalogue.
+
+    A file is unchanged if path, size and modification time are; its features must be of today's backbone.
+    A row goes only when its file is known to be gone: what lies below a folder that could not be listed (an
+    unplugged disk) stays. `BuildDiff.kept` stays empty: it needs the catalogue.
+
+    Args:
+        scan: What is on disk.
+        known: The rows of the library.
+        skips: Files that were given up, with reasons.
+        backbones: Today's.
+        rebuild: Read every file again.
+        suspect: Rows whose files are read again.
+    """
+    rows = {row.stamp.path: row for row in known}
+    diff = BuildDiff(refused=scan.refused, missing=scan.missing)
+    for candidate in scan.candidates:
+        row = rows.pop(candidate.stamp.path, None)
+        is_unchanged = (
+            row is not None and not rebuild and row.id not in suspect and row.stamp == candidate.stamp
+        )
+        if row is not None:
+            if is_unchanged and row.backbone == backbones[candidate.kind].id:
+                diff.unchanged += 1
+                continue
+            diff.replaced[candidate.stamp.path] = row.id
+        reason = skips.get(candidate.stamp)
+        if reason is not None and not rebuild:
+            diff.known_failures.append(SkippedFile(candidate.stamp.path, reason))
+            continue
+        diff.read.append(candidate)
+        if row is not None and is_unchanged:
+            diff.other_backbone[candidate] = row.content
+    known_failures = {skip.path for skip in diff.known_failures}
+    diff.removed_ids = [row.id for path, row in rows.items() if not is_below_any(path, scan.missing)]
+    diff.removed_ids += [row for path, row in diff.replaced.items() if path in known_failures]
+    return diff

@@ -1,0 +1,241 @@
+"""What a build asks the catalogue and writes to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from attune.embedding.media_files import Kind
+from attune.indexer.catalogue import is_visible_in, split_into_chunks
+from attune.indexer.catalogue_tables import embeddings, generations, items, roots, state
+from attune.indexer.records import Root, Stamp
+from attune.indexer.row_checksums import compute_embedding_checksum, compute_item_checksum
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """What the builder needs to know of a row that is in the library."""
+
+    id: int
+    stamp: Stamp
+    content: bytes
+    backbone: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOutput:
+    """What a network says of an item.
+
+    Attributes:
+        vector: float32 (128,).
+        affect: float32 (5,): valence, arousal, positive, neutral, negative.
+        moments: float16 (n, 128), None for a picture.
+    """
+
+    vector: NDArray[np.float32]
+    affect: NDArray[np.float32]
+    moments: NDArray[np.float16] | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """A row to be written.
+
+    Attributes:
+        kind: image or music.
+        stamp: Path, size and time of the file when it was read.
+        content: Hash of its bytes.
+        backbone: Id of what made its features.
+        feature_row: Its first row in the store.
+        feature_rows: How many rows it has there.
+        features_crc: Their checksum.
+        network_output: Its embedding and affect; None: to be embedded from its features.
+        taken: Date of capture, `NO_DATE` where the file names none, None where nobody has looked.
+    """
+
+    kind: Kind
+    stamp: Stamp
+    content: bytes
+    backbone: str
+    feature_row: int
+    feature_rows: int
+    features_crc: int | None
+    network_output: NetworkOutput | None
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+    title: str | None = None
+    artist: str | None = None
+    taken: str | None = None
+
+
+def read_entries(connection: Connection, generation: int) -> Iterator[CatalogueEntry]:
+    """Yield the rows of a generation, as the builder sees them."""
+    columns = items.c
+    query = select(
+        columns.id, columns.path, columns.size, columns.mtime_ns, columns.content, columns.backbone
+    )
+    for item, path, size, mtime_ns, content, backbone in connection.execute(
+        query.where(is_visible_in(generation))
+    ):
+        yield CatalogueEntry(item, Stamp(os.fsdecode(path), size, mtime_ns), content, backbone)
+
+
+def read_sizes(connection: Connection) -> set[int]:
+    """Return the sizes of all files that have features: only these can be copies of one another."""
+    return set(connection.execute(select(items.c.size).distinct()).scalars())
+
+
+def write_root(connection: Connection, root: Root) -> None:
+    """Follow a root from now on, as it says."""
+    path = os.fsencode(root.path)
+    connection.execute(delete(roots).where(roots.c.path == path))
+    exclude = json.dumps(root.exclude)
+    connection.execute(insert(roots).values(path=path, exclude=exclude, follow_links=root.follow_links))
+
+
+def write_items(connection: Connection, new: Sequence[NewItem], network: str, generation: int) -> None:
+    """Add rows to a generation, each with its embedding where it has one."""
+    if not new:
+        return
+    rows: list[dict[str, Any]] = [
+        {
+            "kind": one.kind,
+            "path": os.fsencode(one.stamp.path),
+            "size": one.stamp.size,
+            "mtime_ns": one.stamp.mtime_ns,
+            "content": one.content,
+            "duration_s": None if one.duration_s is None else float(one.duration_s),
+            "width": one.width,
+            "height": one.height,
+            "title": one.title,
+            "artist": one.artist,
+            "taken": one.taken,
+            "backbone": one.backbone,
+            "feature_row": one.feature_row,
+            "feature_rows": one.feature_rows,
+            "features_crc": one.features_crc,
+            "added": generation,
+        }
+        for one in new
+    ]
+    for row in rows:
+        row["seal"] = compute_item_checksum(row)
+    added = insert(items).returning(items.c.id, sort_by_parameter_order=True)
+    ids = connection.execute(added, rows).scalars().all()
+    network_output = [
+        (item, one.network_output)
+        for item, one in zip(ids, new, strict=True)
+        if one.network_output is not None
+    ]
+    write_embeddings(connection, network, network_output)
+
+
+def write_embeddings(
+    connection: Connection, network: str, network_output: Sequence[tuple[int, NetworkOutput]]
+) -> None:
+    """Add what a network says of items, by their ids."""
+    if not network_output:
+        return
+    rows: list[dict[str, Any]] = []
+    for item, one in network_output:
+        valence, arousal, positive, neutral, negative = (float(value) for value in one.affect)
+        rows.append(
+            {
+                "item": item,
+                "network": network,
+                "vector": one.vector.astype("<f4").tobytes(),
+                "valence": valence,
+                "arousal": arousal,
+                "positive": positive,
+                "neutral": neutral,
+                "negative": negative,
+                "moments": None if one.moments is None else one.moments.astype("<f2").tobytes(),
+            }
+        )
+        rows[-1]["seal"] = compute_embedding_checksum(rows[-1])
+    connection.execute(insert(embeddings), rows)
+
+
+def remove(connection: Connection, ids: Iterable[int], generation: int) -> None:
+    """Take items out of a generation and all later ones; readers of older ones still see them."""
+    for some in split_into_chunks(list(ids)):
+        connection.execute(update(items).where(items.c.id.in_(some)).values(removed=generation))
+
+
+def remove_lost(connection: Connection, backbone: str, kept_rows: int, generation: int) -> None:
+    """Take the items whose features lie beyond what is kept out of a generation: they are read again."""
+    beyond = items.c.feature_row + items.c.feature_rows > kept_rows
+    lost = is_visible_in(generation) & (items.c.backbone == backbone) & beyond
+    connection.execute(update(items).where(lost).values(removed=generation))
+
+
+def remove_unembedded(connection: Connection, generation: int, network: str) -> None:
+    """Take items that the network could not embed out of a generation: no features of today's backbone.
+
+    Their files could not be reached, or they would have been read again; when they can, they are new.
+    """
+    done = select(embeddings.c.item).where(embeddings.c.network == network)
+    rest = is_visible_in(generation) & items.c.id.not_in(done)
+    connection.execute(update(items).where(rest).values(removed=generation))
+
+
+def has_changes(connection: Connection, generation: int) -> bool:
+    """Say whether rows were added to or taken from a generation already, by a build that was cut short."""
+    touched = select(items.c.id).where((items.c.added == generation) | (items.c.removed == generation))
+    return connection.execute(touched.limit(1)).first() is not None
+
+
+def write_generation(
+    connection: Connection, generation: int, network: tuple[str, str], images: int, music: int
+) -> None:
+    """Switch readers to a generation."""
+    connection.execute(delete(generations).where(generations.c.id == generation))
+    connection.execute(
+        insert(generations).values(
+            id=generation,
+            network=network[0],
+            network_source=network[1],
+            images=images,
+            music=music,
+            published_at=time.time(),
+        )
+    )
+    connection.execute(delete(state))
+    connection.execute(insert(state).values(id=1, generation=generation))
+
+
+def purge(connection: Connection, kept: Sequence[int]) -> None:
+    """Delete the rows, embeddings and generations that none of the kept generations can see.
+
+    A row stays where its content is in the library by another backbone alone: a network that goes back to
+    this one finds its features.
+    """
+    least = min(kept)
+    living = items.alias()
+    newer = items.alias()
+    same = (living.c.kind == items.c.kind) & (living.c.content == items.c.content)
+    by_another = select(living.c.id).where(
+        same, living.c.backbone != items.c.backbone, or_(living.c.removed.is_(None), living.c.removed > least)
+    )
+    again = select(newer.c.id).where(
+        newer.c.kind == items.c.kind,
+        newer.c.content == items.c.content,
+        newer.c.backbone == items.c.backbone,
+        newer.c.id > items.c.id,
+    )
+    needless = ~by_another.exists() | again.exists()
+    gone = connection.execute(select(items.c.id).where(items.c.removed <= least, needless)).scalars().all()
+    for some in split_into_chunks(gone):
+        connection.execute(delete(items).where(items.c.id.in_(some)))
+    networks = select(generations.c.network).where(generations.c.id.in_(kept))
+    connection.execute(delete(embeddings).where(embeddings.c.network.not_in(networks)))
+    connection.execute(delete(generations).where(generations.c.id.not_in(kept), generations.c.id < max(kept)))

@@ -1,0 +1,157 @@
+"""A generation becomes visible: its FAISS files are written aside, then one row is switched."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from sqlalchemy import Connection, Engine
+
+from attune.core.atomic_files import atomic_write, fsync, hash_file, make_folder
+from attune.embedding.media_files import Kind
+from attune.embedding.network import Network
+from attune.indexer import catalogue, catalogue_updates
+from attune.indexer.index_files import (
+    IVF_MIN_VECTORS,
+    VectorIndex,
+    create_index,
+    is_suitable,
+    read_index_file,
+    write_index_file,
+)
+from attune.indexer.ivf_index import TRAINING_SAMPLE_SIZE
+from attune.indexer.locks import is_leased
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+FOLDER = "index"
+MANIFEST = "manifest.json"
+_TEMPORARY_PREFIX = ".aside-"
+_ADD_BATCH = 1 << 16  # vectors in memory beside the index
+INDEX_FILES: dict[Kind, str] = {"image": "images.faiss", "music": "music.faiss"}
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation's folder promises of its files."""
+
+    generation: int
+    network: str
+    counts: dict[str, int]
+    sha256: dict[str, str]
+
+
+def generation_folder(library: Path, generation: int) -> Path:
+    """Return where a generation's FAISS files live."""
+    return library / FOLDER / str(generation)
+
+
+def read_manifest(library: Path, generation: int) -> Manifest | None:
+    """Return a generation's manifest, None if it is missing or damaged."""
+    try:
+        return Manifest(**json.loads((generation_folder(library, generation) / MANIFEST).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def read_index(library: Path, generation: int, network: str, kind: Kind) -> VectorIndex | None:
+    """Return a generation's index of one kind, None if it is missing, damaged or of another network."""
+    manifest = read_manifest(library, generation)
+    if manifest is None or (manifest.generation, manifest.network) != (generation, network):
+        return None
+    name = INDEX_FILES[kind]
+    return read_index_file(generation_folder(library, generation) / name, manifest.sha256.get(name, ""))
+
+
+def derive_index(
+    connection: Connection, generation: int, network: str, kind: Kind, start: VectorIndex | None
+) -> VectorIndex:
+    """Make the index of a generation from the catalogue, extending an older one where there is one."""
+    wanted = catalogue.read_ids(connection, generation, kind)
+    index = start if start is not None and is_suitable(start, len(wanted)) else None
+    if index is None:
+        sample_ids = np.sort(np.random.default_rng(0).permutation(wanted)[:TRAINING_SAMPLE_SIZE])
+        sample = sample_ids if len(wanted) >= IVF_MIN_VECTORS else sample_ids[:0]
+        index = create_index(len(wanted), catalogue.read_vectors(connection, sample.tolist(), network))
+    known = index.ids
+    index.remove(np.setdiff1d(known, wanted))
+    new = np.setdiff1d(wanted, known)
+    for first in range(0, len(new), _ADD_BATCH):
+        ids = new[first : first + _ADD_BATCH]
+        index.add(ids, catalogue.read_vectors(connection, ids.tolist(), network))
+    return index
+
+
+def write_indexes(library: Path, generation: int, network: str, indexes: dict[Kind, VectorIndex]) -> None:
+    """Write a generation's folder; it has its name only when all of it is durable."""
+    folder = generation_folder(library, generation)
+    make_folder(folder.parent)
+    temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX, dir=folder.parent))
+    try:
+        for kind, index in indexes.items():
+            write_index_file(index, temporary / INDEX_FILES[kind])
+        hashes = {name: hash_file(temporary / name) for name in INDEX_FILES.values()}
+        counts = {str(kind): len(index) for kind, index in indexes.items()}
+        manifest = Manifest(generation, network, counts, hashes)
+        with atomic_write(temporary / MANIFEST) as path:
+            path.write_text(json.dumps(asdict(manifest), indent=1))
+        temporary.chmod(folder.parent.stat().st_mode)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)  # on a full disk it would stand in its own way
+        raise
+    fsync(folder.parent)
+
+
+def publish(engine: Engine, library: Path, generation: int, network: Network) -> None:
+    """Let readers see a generation whose rows are all committed.
+
+    The index of the generation before is extended. A kill at any moment leaves the older generation in
+    place; the next build publishes again.
+    """
+    with engine.connect() as connection:
+        before = catalogue.current_generation(connection)
+        indexes: dict[Kind, VectorIndex] = {}
+        for kind in KINDS:
+            start = None
+            if before is not None and before.network == network.id:
+                start = read_index(library, before.id, network.id, kind)
+            indexes[kind] = derive_index(connection, generation, network.id, kind, start)
+    delete_partial_indexes(library)
+    write_indexes(library, generation, network.id, indexes)
+    with engine.begin() as connection:
+        counts = len(indexes["image"]), len(indexes["music"])
+        catalogue_updates.write_generation(connection, generation, (network.id, network.source), *counts)
+    purge(engine, library)
+
+
+def delete_partial_indexes(library: Path) -> None:
+    """Delete index folders that a kill left half written."""
+    for folder in (library / FOLDER).glob(f"{_TEMPORARY_PREFIX}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def purge(engine: Engine, library: Path) -> None:
+    """Delete what no reader can need: generations older than the last two that nobody has open."""
+    with engine.connect() as connection:
+        current = catalogue.current_generation(connection)
+    if current is None:
+        return
+    kept = [current.id]
+    for folder in (library / FOLDER).iterdir():
+        generation = int(folder.name) if folder.name.isdigit() else None
+        if generation is None or generation >= current.id:
+            continue
+        if generation == current.id - 1 or is_leased(library, generation):
+            kept.append(generation)
+        else:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(folder)
+    with engine.begin() as connection:
+        catalogue_updates.purge(connection, kept)

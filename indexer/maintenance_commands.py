@@ -1,0 +1,136 @@
+"""`attune verify` and `attune repair`: is everything that was written still there, and what if not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from attune.core.common_options import (
+    DebugOption,
+    JsonOption,
+    LibraryOption,
+    NetworkOption,
+    QuietOption,
+    WorkersOption,
+    library_folder,
+)
+
+if TYPE_CHECKING:
+    from attune.indexer.repair import RepairReport
+    from attune.indexer.verify import Damage, Findings
+
+app = typer.Typer()
+
+_MAX_LISTED = 50
+
+
+@app.command("verify")
+def verify_command(
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Check every byte of the library; exit code 1 where anything is damaged."""
+    from attune.core.console import print_json, show_progress, stdout_console
+    from attune.indexer.verify import verify
+
+    folder = library_folder(library)
+    with show_progress(quiet=quiet or as_json) as progress:
+        findings = verify(folder, progress)
+    if as_json:
+        print_json(_build_document(folder, findings))
+    elif findings.damage:
+        _print_damage(findings.damage)
+        stdout_console().print("`attune repair` mends it.")
+    elif not quiet:
+        stdout_console().print(
+            f"{findings.images} images and {findings.music} songs: all of it is as it was written"
+        )
+    if findings.damage:
+        raise typer.Exit(1)
+
+
+@app.command("repair")
+def repair_command(
+    workers: WorkersOption = None,
+    as_json: JsonOption = False,
+    library: LibraryOption = None,
+    network: NetworkOption = None,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
+) -> None:
+    """Mend a damaged library: keep what can be read, make the rest again from the media."""
+    from attune.core.console import print_json, show_progress
+    from attune.core.settings import load_settings
+    from attune.indexer.repair import repair
+
+    folder = library_folder(library)
+    settings = load_settings(workers)
+    with show_progress(quiet=quiet or as_json) as progress:
+        repaired = repair(folder, network, settings, progress)
+    if as_json:
+        document = _build_document(folder, repaired.after)
+        document["mended"] = [asdict(damage) for damage in repaired.before.damage]
+        kept = repaired.recovered
+        document["recovered"] = None if kept is None else kept.items
+        document["damaged_catalogue"] = None if kept is None or kept.kept_at is None else str(kept.kept_at)
+        print_json(document)
+    elif not quiet:
+        _print_repaired(repaired)
+    if repaired.after.damage:
+        raise typer.Exit(1)
+
+
+def _build_document(folder: Path, findings: Findings) -> dict[str, object]:
+    return {
+        "path": str(folder),
+        "generation": findings.generation or 0,
+        "images": findings.images,
+        "music": findings.music,
+        "damage": [asdict(damage) for damage in findings.damage],
+    }
+
+
+def _print_damage(damage: list[Damage]) -> None:
+    from attune.core.console import stdout_console
+    from attune.core.errors import escape_path, escape_text
+
+    console = stdout_console()
+    for one in damage[:_MAX_LISTED]:
+        where = one.part if one.path is None else f"{one.part}: {escape_path(one.path)}"
+        console.print(f"{where}: {escape_text(one.detail)}", soft_wrap=True)
+    if len(damage) > _MAX_LISTED:
+        console.print(f"and {len(damage) - _MAX_LISTED} more")
+
+
+def _print_repaired(repaired: RepairReport) -> None:
+    from attune.core.console import stdout_console
+    from attune.core.errors import escape_path
+
+    console = stdout_console()
+    if not repaired.before.damage:
+        console.print("Nothing is damaged; nothing was changed.")
+        return
+    recovered = repaired.recovered
+    if recovered is not None:
+        console.print(f"{recovered.items} items were recovered from the damaged catalogue.")
+        if recovered.kept_at is not None:
+            console.print(f"It is kept in {escape_path(recovered.kept_at)}.")
+        for root in recovered.roots:
+            console.print(f"{escape_path(root)}: followed from now on, for the list of folders was lost")
+        if recovered.roots:
+            console.print("There may have been others: name them with `attune build-index FOLDER`.")
+    report = repaired.report
+    if report is None:
+        console.print("No folders are known any more: name them with `attune build-index FOLDER`.")
+    else:
+        console.print(f"{report.added + report.changed} files were read again.")
+        for missing in report.missing:
+            console.print(f"{escape_path(missing)}: cannot be listed; what was known below it is kept")
+    if repaired.after.damage:
+        console.print("Still damaged, for its files cannot be reached; repair again when they can:")
+        _print_damage(repaired.after.damage)

@@ -1,0 +1,139 @@
+"""Which schema a catalogue has, and how it gets the newest one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from attune.core.errors import DamagedLibrary, LibraryError
+from attune.indexer.catalogue import FILE, connect
+from attune.indexer.feature_store import open_feature_stores
+from attune.indexer.locks import acquire_write_lock
+from attune.indexer.row_checksums import backfill_checksums
+
+HEAD = "0003"
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def read_revision(connection: Connection) -> str | None:
+    """Return the revision of a catalogue's schema, None for an empty file."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if revision is None else str(revision)
+
+
+def has_catalogue(library: Path) -> bool:
+    """Say whether a folder holds a catalogue, of any schema.
+
+    Raises:
+        LibraryError: There is a file of its name that is no catalogue.
+    """
+    opened = _open(library)
+    if opened is not None:
+        opened[0].dispose()
+    return opened is not None
+
+
+def is_older(library: Path) -> bool:
+    """Say whether a folder holds a catalogue that an older Attune made.
+
+    Raises:
+        LibraryError: Its catalogue cannot be read.
+    """
+    opened = _open(library)
+    if opened is None:
+        return False
+    engine, revision = opened
+    engine.dispose()
+    return revision < HEAD
+
+
+def open_catalogue(library: Path) -> Engine | None:
+    """Open a library's catalogue for reading; None where there is none.
+
+    Raises:
+        LibraryError: It is damaged, or of an older or newer schema than this version of Attune reads.
+    """
+    opened = _open(library)
+    if opened is None:
+        return None
+    engine, revision = opened
+    if revision == HEAD:
+        return engine
+    engine.dispose()
+    if revision < HEAD:
+        raise LibraryError(
+            f"{library}: made by an older Attune; run `attune build-index` once to bring it up to date"
+        )
+    raise LibraryError(f"{library}: made by a newer Attune (schema {revision}); update Attune to read it")
+
+
+def _open(library: Path) -> tuple[Engine, str] | None:
+    """Open a catalogue and read its revision; one that a kill left without its tables counts as none."""
+    file = library / FILE
+    if not file.exists():
+        return None
+    engine = connect(file, writable=False)
+    try:
+        with engine.connect() as connection:
+            revision = read_revision(connection)
+    except DBAPIError as error:
+        engine.dispose()
+        raise LibraryError(f"{library}: its catalogue cannot be read ({error.orig})") from error
+    if revision is None:
+        engine.dispose()
+        return None
+    if not re.fullmatch(r"\d{4}", revision):
+        engine.dispose()
+        raise DamagedLibrary(library, "its schema has no number")
+    return engine, revision
+
+
+def upgrade(engine: Engine, library: Path) -> None:
+    """Create the schema, or bring an older one up to date, in one transaction.
+
+    Raises:
+        LibraryError: The catalogue is newer than this version of Attune.
+    """
+    with engine.connect() as connection:
+        revision = read_revision(connection)
+    if revision == HEAD:
+        return
+    if revision is not None and revision > HEAD:
+        raise LibraryError(
+            f"{library}: made by a newer Attune (schema {revision}); update Attune to write it"
+        )
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    with engine.begin() as connection:
+        # Said aloud: else Python's driver commits each CREATE by itself, and a kill leaves some of them.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        backfill_checksums(connection, open_feature_stores(library))
+
+
+def upgrade_if_older(library: Path) -> None:
+    """Bring the catalogue of an older Attune up to date; without one, or with today's, do nothing.
+
+    Raises:
+        LibraryError: It cannot be written, or somebody else is writing it.
+    """
+    if not is_older(library):
+        return
+    with acquire_write_lock(library):
+        engine = connect(library / FILE, writable=True)
+        try:
+            upgrade(engine, library)
+        except DBAPIError as error:
+            raise LibraryError(f"{library}: its catalogue cannot be written ({error.orig})") from error
+        finally:
+            engine.dispose()

@@ -1,0 +1,123 @@
+"""Answers as a page: one file with pictures, players, curves and the plane, that needs nothing beside it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from attune.core.errors import escape_path
+from attune.retrieval.affect_plane import mood_word
+from attune.retrieval.html_parts import (
+    STYLE,
+    curve_svg,
+    picture_tag,
+    plane_svg,
+    player_tag,
+    result_name,
+    write_from_template,
+)
+from attune.retrieval.mood import Mood
+from attune.retrieval.render_text import format_time
+from attune.retrieval.results import Answer, QueryEntry, Result
+
+_TEMPLATE = Path(__file__).with_name("page.html")
+_LONG_SIDE = 420
+_EXCERPT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One answer of a page.
+
+    Attributes:
+        title: What stands above it.
+        answer: The answer.
+        moods: The files that were asked with, songs with their curves; none for a point of the plane.
+    """
+
+    title: str
+    answer: Answer
+    moods: Sequence[Mood] = ()
+
+
+def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -> None:
+    """Write a page.
+
+    Args:
+        path: Where to.
+        title: Of the page.
+        lead: The line below it.
+        sections: The answers.
+
+    Raises:
+        AttuneError: The page cannot be written.
+    """
+    parts = {
+        "title": html.escape(title),
+        "lead": html.escape(lead),
+        "style": STYLE,
+        "sections": "\n".join(_render_section(section) for section in sections),
+    }
+    write_from_template(path, _TEMPLATE, parts)
+
+
+def _render_section(section: Section) -> str:
+    answer = section.answer
+    pictures = answer.kind == "image"
+    cards = [_render_picture(result) if pictures else _render_song(result) for result in answer.results]
+    moods = {mood.asked.path: mood for mood in section.moods}
+    entries = "\n".join(_render_query_entry(one, moods.get(one.path)) for one in answer.query)
+    cards_html = "".join(cards) or '<p class="lost">Nothing in the library matches.</p>'
+    return f"""
+<section>
+  <div class="ask">
+    <h2>{html.escape(section.title)}</h2>
+    {entries}
+    {plane_svg(answer.query, answer.results)}
+  </div>
+  <div class="{"pictures" if pictures else "songs"}">{cards_html}</div>
+</section>"""
+
+
+def _render_query_entry(asked: QueryEntry, mood: Mood | None) -> str:
+    place = f"valence {asked.valence:+.2f}, arousal {asked.arousal:+.2f}"
+    if asked.path is None or asked.affect is None:
+        return f"<p>{place}</p>"
+    name = html.escape(escape_path(Path(asked.path).name))
+    caption = f"<p>{name} <b>feels {mood_word(asked.affect)}</b><br>{place}</p>"
+    if asked.kind == "image":
+        return picture_tag(asked.path, _LONG_SIDE, "the picture that is asked with") + caption
+    curve = curve_svg(mood.curve) if mood is not None and mood.curve else ""
+    return f"<div>{player_tag(asked.path, 0.0, None)}{curve}</div>{caption}"
+
+
+def _render_picture(result: Result) -> str:
+    shown = picture_tag(result.path, _LONG_SIDE, f"answer {result.rank}")
+    caption = (
+        f"{result.rank}. <b>{result.score:.0%}</b> · {mood_word(result.affect)}{_render_details(result)}"
+    )
+    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
+
+
+def _render_song(result: Result) -> str:
+    start = 0.0 if result.moment is None else result.moment.start_s
+    best = "" if result.moment is None else f", best from {format_time(start)}"
+    return (
+        f'<div class="song"><span class="feels">{mood_word(result.affect)}{best}</span>'
+        f"<b>{result.score:.0%}</b> {html.escape(result_name(result))}{_render_details(result)}"
+        f"{player_tag(result.path, start, _EXCERPT_S)}</div>"
+    )
+
+
+def _render_details(result: Result) -> str:
+    """Return what is said only where there is something to say: date, near-duplicates, reason."""
+    details = ""
+    if result.taken is not None:
+        details += f" · {html.escape(result.taken[:10])}"
+    if result.alike:
+        details += f" · +{len(result.alike)} alike"
+    if result.why is not None:
+        details += f'<span class="why">{html.escape(result.why)}</span>'
+    return details

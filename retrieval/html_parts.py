@@ -1,0 +1,171 @@
+"""What pages are made of: pictures and sound as data, the plane, a song's curve. All text is escaped."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from attune.core.atomic_files import atomic_write
+from attune.core.errors import AttuneError, MediaError, escape_path
+from attune.embedding.image_display import read_display_image
+from attune.retrieval.affect_plane import MOODS
+from attune.retrieval.audio_clip import encode_mp3_clip
+from attune.retrieval.mood import CurvePoint
+from attune.retrieval.render_text import format_time
+from attune.retrieval.results import QueryEntry, Result
+
+STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+_QUALITY = 82
+_MAX_INLINE_BYTES = 1_000_000  # bytes: smaller sound files that browsers play go in whole
+_PLAYABLE_TYPES = {
+    ".opus": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".mp3": "audio/mpeg",
+    ".flac": "audio/flac",
+    ".wav": "audio/wav",
+}
+_CURVE_WIDTH, _CURVE_HEIGHT = 240, 64
+
+
+def write_from_template(path: Path, template: Path, parts: Mapping[str, str]) -> None:
+    """Write a page: a template with its `{names}` filled in.
+
+    Args:
+        path: Where to.
+        template: The file; braces around other words stay as they are.
+        parts: HTML by name. What it says is not looked at for names again.
+
+    Raises:
+        AttuneError: The page cannot be written.
+    """
+    names = re.compile(r"\{(" + "|".join(map(re.escape, parts)) + r")\}")
+    page = names.sub(lambda match: parts[match[1]], template.read_text(encoding="utf-8"))
+    try:
+        with atomic_write(path) as aside:
+            aside.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise AttuneError(f"{escape_path(path)}: cannot be written ({error.strerror})") from error
+
+
+def make_thumbnail(path: str, side: int) -> bytes:
+    """Return a picture as JPEG, upright, its longer side at most `side` pixels.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    small = read_display_image(path, side, side)
+    small.thumbnail((side, side))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()
+
+
+def picture_tag(path: str, side: int, alt: str) -> str:
+    """Return an `img` with the picture inside; a line that says why, where it cannot be read."""
+    try:
+        source = data_uri("image/jpeg", make_thumbnail(path, side))
+    except MediaError as error:
+        return f'<p class="lost">{html.escape(escape_path(path))}: {html.escape(error.reason)}</p>'
+    return f'<img src="{source}" alt="{html.escape(alt)}" title="{html.escape(escape_path(path))}">'
+
+
+def player_tag(path: str, start_s: float, length_s: float | None) -> str:
+    """Return a player with the sound inside.
+
+    Small files that browsers play go in as they are, and the player begins at `start_s`. Of all others an
+    excerpt goes in, and a line says which.
+
+    Args:
+        path: The music file.
+        start_s: Where to begin.
+        length_s: Seconds of the excerpt; None: all of it.
+    """
+    file = Path(path)
+    mime = _PLAYABLE_TYPES.get(file.suffix.lower())
+    try:
+        if mime is not None and file.stat().st_size <= _MAX_INLINE_BYTES:
+            return _player(data_uri(mime, file.read_bytes()), start_s)
+        begin = 0.0 if length_s is None else start_s
+        sound = encode_mp3_clip(path, begin, 3600.0 if length_s is None else length_s)
+    except (MediaError, OSError) as error:
+        reason = error.reason if isinstance(error, MediaError) else str(error.strerror)
+        return f'<p class="lost">{html.escape(escape_path(path))}: {html.escape(reason)}</p>'
+    note = "" if length_s is None else f'<p class="lost">an excerpt, from {format_time(begin)} on</p>'
+    return _player(data_uri("audio/mpeg", sound), start_s - begin) + note
+
+
+def _player(source: str, start_s: float) -> str:
+    return f'<audio controls preload="metadata" data-start="{start_s:.1f}" src="{source}"></audio>'
+
+
+def plane_svg(asked: Sequence[QueryEntry], results: Sequence[Result]) -> str:
+    """Draw the valence–arousal plane: questions as rings, answers as dots that tell rank and name."""
+    words = "".join(
+        f'<text x="{_x(valence):.0f}" y="{_y(arousal):.0f}">{word}</text>'
+        for word, (valence, arousal) in MOODS.items()
+        if word != "neutral"
+    )
+    dots = "".join(
+        _circle("answer", one.affect.valence, one.affect.arousal, 4, f"{one.rank}. {result_name(one)}")
+        for one in results
+    )
+    rings = "".join(_circle("asked", one.valence, one.arousal, 7, "asked") for one in asked)
+    return (
+        '<svg class="plane" viewBox="0 0 240 180" role="img"'
+        ' aria-label="valence and arousal of question and answers">'
+        '<path d="M120 8V172M8 90H232"/>'
+        f'{words}{dots}{rings}<text class="axis end" x="236" y="101">pleasant</text>'
+        '<text class="axis start" x="124" y="14">lively</text></svg>'
+    )
+
+
+def curve_svg(curve: Sequence[CurvePoint]) -> str:
+    """Draw how valence and arousal change along a song, from -1 at the bottom to 1 at the top."""
+    end = max(curve[-1].end_s, 1.0)
+
+    def line(role: str, values: Sequence[float]) -> str:
+        points = " ".join(
+            f"{(point.start_s + point.end_s) / 2 / end * _CURVE_WIDTH:.1f},"
+            f"{(1 - max(-1.0, min(1.0, value))) / 2 * _CURVE_HEIGHT:.1f}"
+            for point, value in zip(curve, values, strict=True)
+        )
+        return f'<polyline class="{role}" points="{points}"/>'
+
+    return (
+        f'<svg class="curve" viewBox="0 0 {_CURVE_WIDTH} {_CURVE_HEIGHT}" preserveAspectRatio="none"'
+        f' role="img" data-seconds="{end:.1f}" aria-label="valence and arousal along the song">'
+        f'<path d="M0 {_CURVE_HEIGHT / 2}H{_CURVE_WIDTH}"/>'
+        f"{line('valence', [point.valence for point in curve])}"
+        f"{line('arousal', [point.arousal for point in curve])}"
+        f'<path class="now" d="M0 0V{_CURVE_HEIGHT}"/></svg>'
+        '<p class="key"><span class="valence">valence</span> <span class="arousal">arousal</span></p>'
+    )
+
+
+def result_name(result: Result) -> str:
+    """Return what a person calls a result: artist and title, or the file's name; not escaped."""
+    return result.display_name or escape_path(Path(result.path).name)
+
+
+def data_uri(mime: str, content: bytes) -> str:
+    """Return content as a URI that holds it."""
+    return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _circle(role: str, valence: float, arousal: float, radius: int, title: str) -> str:
+    return (
+        f'<circle class="{role}" cx="{_x(valence):.1f}" cy="{_y(arousal):.1f}" r="{radius}">'
+        f"<title>{html.escape(title)}</title></circle>"
+    )
+
+
+def _x(valence: float) -> float:
+    return 120 + 112 * max(-1.0, min(1.0, valence))
+
+
+def _y(arousal: float) -> float:
+    return 90 - 82 * max(-1.0, min(1.0, arousal))

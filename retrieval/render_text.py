@@ -1,0 +1,161 @@
+"""How answers look: tables for people, paths for pipes, JSON for programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from attune.core.console import stdout_console
+from attune.core.errors import escape_path, escape_text
+from attune.retrieval.affect_plane import mood_word
+from attune.retrieval.match import Match
+from attune.retrieval.mood import Mood
+from attune.retrieval.results import Answer, QueryEntry, Result
+from attune.retrieval.terminal_image import render_half_blocks
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_BARS = "▁▂▃▄▅▆▇█"
+_CURVE_WIDTH = 48
+
+
+def print_paths(answer: Answer, end: bytes) -> None:
+    """Print the answers' paths as they are on disk, each followed by `end`; a terminal gets them escaped."""
+    if sys.stdout.isatty():
+        for result in answer.results:
+            sys.stdout.write(escape_path(result.path) + "\n")
+        return
+    sys.stdout.buffer.write(b"".join(os.fsencode(result.path) + end for result in answer.results))
+    sys.stdout.buffer.flush()
+
+
+def print_answer(answer: Answer, preview: bool | None = False) -> None:
+    """Print an answer as a table.
+
+    Args:
+        answer: What was found.
+        preview: Small pictures beside the rows; None: where the terminal has colour.
+    """
+    console = stdout_console()
+    for asked in answer.query:
+        console.print(_format_query_entry(asked))
+    if not answer.results:
+        console.print("Nothing in the library matches.")
+        return
+    music = answer.kind == "music"
+    show_images = not music and console.color_system is not None and (preview or preview is None)
+    table = _make_table(
+        "#", "score", "feels", "val", "aro", *(("best from", "song") if music else ("picture",))
+    )
+    if show_images:
+        table.add_column("")
+    for result in answer.results:
+        cells = [str(result.rank), f"{result.score:.2f}", mood_word(result.affect)]
+        cells += [f"{result.affect.valence:+.2f}", f"{result.affect.arousal:+.2f}"]
+        if music:
+            cells.append(format_time(result.moment.start_s) if result.moment else "")
+        cells.append("\n".join(_describe_result(result, music)))
+        table.add_row(*cells, *([render_half_blocks(result.path)] if show_images else []))
+    console.print(table)
+    library = answer.library
+    console.print(
+        f"{library.images} images and {library.music} songs, generation {library.generation}, "
+        f"{answer.elapsed_ms:.0f} ms",
+        style="dim",
+    )
+
+
+def _describe_result(result: Result, music: bool) -> list[str]:
+    """Return the lines about a result: its path, and what else there is to say."""
+    lines = [escape_path(result.path)]
+    if result.display_name and music:
+        lines.append(escape_text(result.display_name))
+    if result.alike:
+        lines.append(f"+{len(result.alike)} alike")
+    if result.why is not None:
+        lines.append(result.why)
+    return lines
+
+
+def print_match(match: Match, accuracy: str | None) -> None:
+    """Print a verdict; `accuracy` says how often such verdicts are right."""
+    console = stdout_console()
+    verdict = "They correspond" if match.corresponds else "They do not correspond"
+    console.print(f"{verdict}: {match.score:.0%} likely to carry the same emotion.", style="bold")
+    console.print(match.why[0].upper() + match.why[1:] + ".")
+    for asked in (match.image, match.music):
+        console.print(_format_query_entry(asked))
+    moment = match.moment
+    span = f"{format_time(moment.start_s)}–{format_time(moment.end_s)}"
+    console.print(f"The song's best moment: {span}, {moment.score:.0%}.")
+    if accuracy:
+        console.print(accuracy, style="dim")
+
+
+def print_moods(moods: list[Mood]) -> None:
+    """Print what files feel like, songs with their curves."""
+    console = stdout_console()
+    table = _make_table("feels", "valence", "arousal", "positive", "neutral", "negative", "file")
+    for mood in moods:
+        affect = mood.asked.affect
+        assert affect is not None
+        shares = (affect.positive, affect.neutral, affect.negative)
+        table.add_row(
+            mood.word,
+            f"{affect.valence:+.2f}",
+            f"{affect.arousal:+.2f}",
+            *(f"{share:.0%}" for share in shares),
+            escape_path(mood.asked.path or ""),
+        )
+    console.print(table)
+    for mood in moods:
+        if mood.curve:
+            console.print(f"\n{escape_path(mood.asked.path or '')}, 0:00–{format_time(mood.curve[-1].end_s)}")
+            console.print(f"  valence {draw_curve([point.valence for point in mood.curve])}")
+            console.print(f"  arousal {draw_curve([point.arousal for point in mood.curve])}")
+
+
+def draw_curve(values: list[float]) -> str:
+    """Draw values in [-1, 1] as a line of block characters, at most 48 wide."""
+    steps = min(len(values), _CURVE_WIDTH)
+    means = []
+    for step in range(steps):
+        some = values[step * len(values) // steps : (step + 1) * len(values) // steps]
+        means.append(sum(some) / len(some))
+    return "".join(_BARS[min(int((value + 1) / 2 * len(_BARS)), len(_BARS) - 1)] for value in means)
+
+
+def format_time(seconds: float) -> str:
+    """Return seconds as m:ss."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def format_accuracy(figures: dict[str, Any] | None) -> str | None:
+    """Say how often a network is right, from the test report that is stored with it."""
+    if figures is None:
+        return None
+    found = figures["correspondence"]
+    low, high = found["ci95"]
+    return (
+        f"This network's verdicts are right {found['accuracy']:.0%} of the time "
+        f"({low:.0%}–{high:.0%}) on test pairs it never saw; 50% is chance."
+    )
+
+
+def _format_query_entry(asked: QueryEntry) -> str:
+    name = "a point of the plane" if asked.path is None else escape_path(asked.path)
+    feels = "" if asked.affect is None else f"feels {mood_word(asked.affect)}, "
+    return f"{name}: {feels}valence {asked.valence:+.2f}, arousal {asked.arousal:+.2f}"
+
+
+def _make_table(*columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        path = column in ("picture", "song", "file")
+        numeric = column in ("#", "score", "val", "aro", "valence", "arousal", "best from")
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=not path)
+    return table

@@ -1,0 +1,255 @@
+"""Files become a query: looked up where the library has them, embedded where it has not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attune.core.errors import LibraryError, UnreachableMedia, UsageError, escape_path
+from attune.core.paths import absolute_path
+from attune.embedding.backbones import Backbones
+from attune.embedding.feature_extraction import extract, hash_content
+from attune.embedding.media_files import Kind, kind_of, refusal_reason
+from attune.embedding.network import DEFAULT_NETWORK, Affect, Network, open_network
+from attune.embedding.segments import Segments, embed_segments, embed_track, slice_features
+from attune.indexer.library import Library, read_published_generation
+from attune.indexer.records import Item, Stamp
+from attune.retrieval.results import QueryEntry
+
+_COUNTER_WEIGHT = 0.5
+_NAMES: dict[Kind, str] = {"image": "a picture", "music": "music"}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a song in seconds; None: from the beginning, to the end."""
+
+    start_s: float | None = None
+    end_s: float | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the whole song."""
+        return self.start_s is None and self.end_s is None
+
+
+WHOLE_SONG = Span()
+
+
+@dataclass(frozen=True, slots=True)
+class QueryItem:
+    """A file to ask with: its embedding and affect.
+
+    Attributes:
+        path: Absolute path.
+        kind: image or music.
+        vector: float32 (128,), unit length.
+        affect: What it feels like.
+    """
+
+    path: str
+    kind: Kind
+    vector: NDArray[np.float32]
+    affect: Affect
+
+    @property
+    def asked(self) -> QueryEntry:
+        """The entry of the answer's `query`."""
+        return QueryEntry(self.path, self.kind, self.affect, self.affect.valence, self.affect.arousal)
+
+
+class QuerySource(Protocol):
+    """Turns the references of a query into embeddings: paths (`QueryResolver`) or any other kind."""
+
+    def seed(self, path: str, span: Span = WHOLE_SONG) -> QueryItem:
+        """Return what one reference asks.
+
+        Raises:
+            UsageError: There is nothing of that name.
+            MediaError: It cannot be used.
+        """
+
+    def moments(self, path: str) -> Segments:
+        """Return the moments of a song; raises what `seed` raises."""
+
+
+class QueryResolver:
+    """Makes seeds of files, with the help of a library where there is one.
+
+    Args:
+        library: The library, or None: every file is embedded.
+        network: What embeds.
+    """
+
+    def __init__(self, library: Library | None, network: Network) -> None:
+        self._library = library
+        self._network = network
+        self._extracted: dict[str, NDArray[np.float16]] = {}
+
+    @cached_property
+    def _backbones(self) -> Backbones:
+        return Backbones(self._network.backbones, threads=os.cpu_count() or 1)
+
+    def find_known(self, path: str) -> QueryItem | None:
+        """Return a file's seed if the library has it: no decoder is asked.
+
+        Raises:
+            MediaError: The file cannot be read.
+        """
+        try:
+            item = self._find_item(path)
+        except OSError as error:
+            raise UnreachableMedia(path, f"cannot be read ({error.strerror})") from error
+        if item is None or self._library is None:
+            return None
+        return QueryItem(absolute_path(path), item.kind, self._library.vectors([item.id])[0], item.affect)
+
+    def seed(self, path: str, span: Span = WHOLE_SONG) -> QueryItem:
+        """Return a file's seed.
+
+        Raises:
+            UsageError: The file does not exist or is no media.
+            MediaError: The file cannot be used.
+        """
+        kind = media_kind(path)
+        item = self._find_item(path)
+        if item is not None and self._library is not None and span.whole:
+            return QueryItem(absolute_path(path), kind, self._library.vectors([item.id])[0], item.affect)
+        features = self._features(path, kind, item)
+        if kind == "image":
+            embedded = self._network.embed("image", features)
+        else:
+            embedded = embed_track(self._network, slice_features(features, span.start_s, span.end_s))
+        return QueryItem(absolute_path(path), kind, embedded.vectors[0], Affect.from_row(embedded.affect[0]))
+
+    def moments(self, path: str) -> Segments:
+        """Return the moments of a song.
+
+        Raises:
+            UsageError: The file does not exist or is no media.
+            MediaError: The file cannot be used.
+        """
+        return embed_segments(self._network, self.features(path))
+
+    def features(self, path: str) -> NDArray[np.float16]:
+        """Return the backbone features of a file, float16 (rows, width).
+
+        Raises:
+            UsageError: The file does not exist or is no media.
+            MediaError: The file cannot be used.
+        """
+        return self._features(path, media_kind(path), self._find_item(path))
+
+    def _features(self, path: str, kind: Kind, item: Item | None) -> NDArray[np.float16]:
+        if item is not None and self._library is not None:
+            try:
+                return self._library.features(item, self._network.backbones[kind])
+            except LibraryError:
+                pass  # lost: the file itself still has them
+        if path not in self._extracted:
+            self._extracted[path] = extract(Path(path), kind, self._backbones).features
+        return self._extracted[path]
+
+    def _find_item(self, path: str) -> Item | None:
+        if self._library is None:
+            return None
+        status = Path(path).stat()
+        item = self._library.find(Stamp(absolute_path(path), status.st_size, status.st_mtime_ns))
+        if item is None and self._library.has_size(status.st_size):
+            item = self._library.find_copy(media_kind(path), hash_content(Path(path)))
+        return item
+
+
+def media_kind(path: str) -> Kind:
+    """Return what a file to ask with is.
+
+    Raises:
+        UsageError: It does not exist, or is nothing that Attune reads.
+    """
+    if not os.path.exists(path):  # noqa: PTH110 - also of a link to nowhere, whatever its name
+        raise UsageError(f"{escape_path(path)}: no such file")
+    if Path(path).is_dir():
+        raise UsageError(f"{escape_path(path)}: a folder; name a file")
+    if (reason := refusal_reason(path)) is not None:
+        raise UsageError(f"{escape_path(path)}: {reason}")
+    kind = kind_of(path)
+    if kind is None:
+        raise UsageError(f"{escape_path(path)}: neither a picture nor music that Attune reads")
+    return kind
+
+
+def require_kind(paths: Sequence[str], wanted: Kind, other_command: str) -> None:
+    """Make sure that all files are of one kind.
+
+    Raises:
+        UsageError: One is not; the message names the command that takes it.
+    """
+    for path in paths:
+        kind = media_kind(path)
+        if kind != wanted:
+            raise UsageError(
+                f"{escape_path(path)} is {_NAMES[kind]}, not {_NAMES[wanted]}; "
+                f"`attune {other_command}` takes it"
+            )
+
+
+def mean_vector(seeds: Sequence[QueryItem], against: Sequence[QueryItem] = ()) -> NDArray[np.float32]:
+    """Return what several seeds ask together, unit length, float32 (128,).
+
+    Args:
+        seeds: The mean of their embeddings is asked with; at least one.
+        against: Counter-seeds: half of the mean of their embeddings is taken away.
+    """
+    total = np.mean([seed.vector for seed in seeds], axis=0, dtype=np.float64)
+    if against:
+        total /= max(float(np.linalg.norm(total)), 1e-12)
+        total -= _COUNTER_WEIGHT * np.mean([seed.vector for seed in against], axis=0, dtype=np.float64)
+    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
+
+
+def open_library(path: Path, network: str | None) -> tuple[Library, Network]:
+    """Open a library and the network that it was built with.
+
+    Raises:
+        LibraryError: There is no library, or it was built with another network than the one asked for.
+        UsageError: There is no such network.
+    """
+    library = Library(path)
+    try:
+        return library, _open_library_network(library, network)
+    except BaseException:
+        library.close()
+        raise
+
+
+def open_library_or_network(path: Path, network: str | None) -> tuple[Library | None, Network]:
+    """Open a library if there is one that the network fits; else the network alone."""
+    if read_published_generation(path) is None:
+        return None, open_network(network or DEFAULT_NETWORK)
+    library = Library(path)
+    if network is None:
+        return library, _open_library_network(library, None)
+    asked = open_network(network)
+    if asked.id == library.generation.network:
+        return library, asked
+    library.close()
+    return None, asked
+
+
+def _open_library_network(library: Library, asked: str | None) -> Network:
+    source = asked or library.generation.network_source
+    network = open_network(source)
+    if network.id != library.generation.network:
+        fix = "attune build-index" + ("" if source == DEFAULT_NETWORK else f" --network {source}")
+        raise LibraryError(
+            f"{library.path}: built with another network than {network.name}; "
+            f"`{fix}` embeds it again: from kept features, if it reads by the same backbones, in seconds"
+        )
+    return network

@@ -1,0 +1,70 @@
+"""Where the picture changes: the best way to tile a song with spans that end on beats."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attune.retrieval.story.beats import Rhythm
+
+_SECTION_PENALTY: Final = 0.5  # price of a span that runs over the beginning of a section
+_AROUSAL_GAIN: Final = 2.0  # a moment livelier than the song by 0.5 has spans half as long
+_GROWTH: Final = 1.1
+
+
+def choose_cut_times(
+    rhythm: Rhythm,
+    seconds: float,
+    most: int,
+    arousal: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Choose the times at which the picture changes.
+
+    Of all ways to cut the song at beats, the one with the least cost, by dynamic programming: a span costs
+    the squared log ratio of its length to the wanted one, and 0.5 for each section that begins inside it.
+    Where the song is livelier than its mean, shorter spans are wanted. A song without beats is cut evenly.
+
+    Args:
+        rhythm: The song's.
+        seconds: Mean length wanted of a span.
+        most: At most so many spans; where the wanted length makes more, it grows until it does not.
+        arousal: Times in seconds, ascending, and the song's arousal there, in [-1, 1].
+
+    Returns:
+        float64 (spans + 1,), ascending, from 0 to the song's end; all between are beats.
+    """
+    times, values = arousal
+    allowed = np.concatenate([[0.0], rhythm.beats_s, [rhythm.duration_s]])
+    if not len(rhythm.beats_s):
+        count = max(1, min(most, round(rhythm.duration_s / seconds)))
+        return np.linspace(0.0, rhythm.duration_s, count + 1)
+    pace = np.clip(2.0 ** (-_AROUSAL_GAIN * (np.interp(allowed, times, values) - values.mean())), 0.5, 2.0)
+    pace /= pace.mean()
+    while True:
+        chosen = _find_cheapest_path(allowed, seconds * pace, rhythm.sections_s)
+        if len(chosen) - 1 <= most:
+            return chosen
+        seconds *= _GROWTH
+
+
+def _find_cheapest_path(
+    allowed: NDArray[np.float64], wanted: NDArray[np.float64], sections: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the cheapest path from the first to the last of the allowed times."""
+    section = np.searchsorted(sections, allowed, side="right")
+    cost = np.full(len(allowed), np.inf)
+    cost[0] = 0.0
+    before = np.zeros(len(allowed), np.int64)
+    for end in range(1, len(allowed)):
+        lengths = allowed[end] - allowed[:end]
+        begun_inside = section[end] - section[:end] - (allowed[end] in sections)
+        span = np.log(lengths / wanted[:end]) ** 2 + _SECTION_PENALTY * begun_inside
+        total = cost[:end] + span
+        before[end] = np.argmin(total)
+        cost[end] = total[before[end]]
+    path = [len(allowed) - 1]
+    while path[-1] > 0:
+        path.append(int(before[path[-1]]))
+    return allowed[path[::-1]]

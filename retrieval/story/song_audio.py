@@ -1,0 +1,119 @@
+"""A song as it sounds: decoded at any rate, for the beat and for the film."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attune.core.errors import MediaError, UsageError, escape_path
+from attune.embedding.audio_decoding import DEMUXERS, MAX_SECONDS
+from attune.embedding.media_files import DECODER_ERRORS, describe_error, open_media
+
+if TYPE_CHECKING:
+    from av import AudioFrame
+    from av.container import OutputContainer
+
+RATE: Final = 48_000
+"""Samples a second of what is encoded."""
+MAX_DURATION_S: Final = MAX_SECONDS  # what is not heard has no mood
+_BIT_RATE: Final = 192_000
+
+
+def decode(path: str, rate: int | None, layout: str) -> Iterator[AudioFrame]:
+    """Yield a song's frames as planar float32 of one rate and layout; what cannot be decoded is passed over.
+
+    Args:
+        path: The song.
+        rate: In Hz; None: its own.
+        layout: `decode_mono` or `stereo`.
+
+    Raises:
+        MediaError: It cannot be opened, or there is no sound in it.
+    """
+    import av
+
+    open_media(path).close()  # a clear reason for what is missing, forbidden or no file
+    name = f"file:{Path(os.fsdecode(path)).absolute()}"
+    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
+    try:
+        with av.open(name, mode="r", options=options, metadata_errors="replace") as container:
+            if not container.streams.audio:
+                raise MediaError(path, "no sound in it")
+            resampler = av.AudioResampler("fltp", layout, rate)
+            for packet in container.demux(container.streams.audio[0]):
+                try:
+                    frames = packet.decode()
+                except av.error.FFmpegError:
+                    continue
+                for frame in frames:
+                    yield from resampler.resample(frame)
+            yield from resampler.resample(None)
+    except (av.error.FFmpegError, *DECODER_ERRORS) as error:
+        raise MediaError(path, f"damaged: {describe_error(error)}") from error
+
+
+def decode_mono(path: str, rate: int) -> NDArray[np.float32]:
+    """Return a whole song as float32 (n,), mono.
+
+    Raises:
+        MediaError: It cannot be decoded.
+        UsageError: It is longer than half an hour.
+    """
+    import soxr
+
+    blocks: list[NDArray[np.float32]] = []
+    decoded_s, own_rate = 0.0, rate
+    for frame in decode(path, None, "mono"):
+        own_rate = frame.sample_rate
+        blocks.append(frame.to_ndarray()[0])
+        decoded_s += len(blocks[-1]) / own_rate
+        if decoded_s > MAX_DURATION_S:
+            raise UsageError(f"{escape_path(path)}: longer than 30 minutes, the most that a film may last")
+    if decoded_s < 1.0:
+        raise MediaError(path, "shorter than a second: nothing to cut a film to")
+    return np.asarray(soxr.resample(np.concatenate(blocks), own_rate, rate, quality="HQ"), np.float32)
+
+
+def encode_aac(song: str, output: OutputContainer, until_s: float = math.inf) -> Iterator[tuple[float, Any]]:
+    """Add a stream of AAC to a file that is written, and encode a song for it, up to some second.
+
+    Yields:
+        How many seconds are encoded so far, and the packets that came of the last ones.
+    """
+    stream: Any = output.add_stream("aac", rate=RATE, layout="stereo")
+    stream.bit_rate = _BIT_RATE
+    return _encode_packets(song, stream, until_s)
+
+
+def _encode_packets(song: str, stream: Any, until_s: float) -> Iterator[tuple[float, Any]]:
+    done = 0
+    for frame in decode(song, RATE, "stereo"):
+        frame.pts, frame.time_base = done, Fraction(1, RATE)
+        done += frame.samples
+        yield done / RATE, stream.encode(frame)
+        if done / RATE >= until_s:
+            break
+    yield done / RATE, stream.encode(None)
+
+
+def encode_m4a(song: str) -> bytes:
+    """Return a song as the bytes of an M4A file.
+
+    Raises:
+        MediaError: It cannot be decoded.
+    """
+    import av
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="ipod") as output:
+        for _, packets in encode_aac(song, output):
+            output.mux(packets)
+    return buffer.getvalue()

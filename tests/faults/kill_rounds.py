@@ -1,0 +1,294 @@
+"""Builds that are killed: is the library whole, is committed work kept, does the next build end well."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attune.core.errors import AttuneError
+from attune.core.progress import Progress, SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.media_files import Kind
+from attune.embedding.network import DEFAULT_NETWORK, EMBEDDING_DIM, open_network
+from attune.indexer.build import BuildReport, BuildRequest, build
+from attune.indexer.library import Library, read_published_generation
+from attune.indexer.verify import verify
+from attune.tests.faults import killed_build
+from attune.tests.faults.killed_build import KilledBuildSpec, change_media, make_media, read_content
+
+FILES: Final = 140  # more than two batches
+_TIMEOUT_S: Final = 300.0
+CaseName = Literal["first build", "changes", "another network"]
+CASES: Final[tuple[CaseName, ...]] = ("first build", "changes", "another network")
+
+
+@dataclass(frozen=True, slots=True)
+class KillCase:
+    """A build to be killed.
+
+    Attributes:
+        name: What it does.
+        library: The library before it, of one generation; None: there is none.
+        media: Its files.
+        network: Its network.
+        steps: Names of the steps of an undisturbed build, in order.
+        seconds: How long that took.
+        result: What is in the library then: see `read_contents`.
+    """
+
+    name: CaseName
+    library: Path | None
+    media: Path
+    network: str
+    steps: list[str]
+    seconds: float
+    result: dict[str, VisibleItem]
+
+
+@dataclass(slots=True)
+class Fault:
+    """What happened to the library under one kind of fault.
+
+    Attributes:
+        name: The fault.
+        tried: How many times.
+        survived: How many times all was as it should be.
+        lost: What was not, one line each.
+    """
+
+    name: str
+    tried: int = 0
+    survived: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+def kill_builds(count: int, folder: Path, seed: int, progress: Progress) -> list[Fault]:
+    """Kill builds of small libraries at named steps, at random moments and by cutting the power.
+
+    Args:
+        count: How many.
+        folder: An empty folder to work in.
+        seed: Decides the moments.
+        progress: Told of each kill.
+    """
+    draw = random.Random(seed)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        [
+            "attune.tests.faults.killed_build",
+            "attune.indexer.build",
+            "onnxruntime",
+            "faiss",
+            "alembic.command",
+        ]
+    )
+    cases = [_make_case(name, folder / name.replace(" ", "-"), context) for name in CASES]
+    faults: dict[str, Fault] = {}
+    progress.start("killing builds", count)
+    for number, (case, kill_at, moment, power) in enumerate(_schedule_kills(cases, draw)):
+        if number == count:
+            break
+        name = "a random moment" if kill_at is None else case.steps[kill_at - 1]
+        name = f"power cut: {name}" if power else f"SIGKILL: {name}"
+        fault = faults.setdefault(name, Fault(name))
+        fault.tried += 1
+        broken = _run_round(case, folder / f"round-{number}", kill_at, moment, power, context)
+        fault.survived += not broken
+        fault.lost += [f"{case.name}, step {kill_at}, {moment:.3f} s: {line}" for line in broken]
+        progress.advance()
+    progress.finish()
+    return sorted(faults.values(), key=lambda fault: fault.name)
+
+
+def _schedule_kills(
+    cases: list[KillCase], draw: random.Random
+) -> Iterator[tuple[KillCase, int | None, float, bool]]:
+    """Yield case, step (None: a random moment), seconds until then, and whether the power is cut."""
+    while True:
+        order = [(case, name) for case in cases for name in sorted(set(case.steps))]
+        draw.shuffle(order)
+        for case, name in order:
+            at = draw.choice([at for at, step in enumerate(case.steps, 1) if step == name])
+            yield case, at, 0.0, False
+            yield case, draw.randint(1, len(case.steps)), 0.0, True
+            yield case, None, draw.uniform(0.0, 1.2 * case.seconds), False
+
+
+def _make_case(name: CaseName, folder: Path, context: Any) -> KillCase:
+    """Make a case, and build it undisturbed once."""
+    media = folder / "media"
+    make_media(media, FILES)
+    library: Path | None = None
+    network = DEFAULT_NETWORK
+    if name != "first build":
+        library = folder / "before"
+        build_quietly(library, media, DEFAULT_NETWORK)
+    if name == "changes":
+        change_media(media)
+    if name == "another network":
+        network = str(_write_other_network(folder / "network"))
+    spec = KilledBuildSpec(folder / "after", media, network, folder / "steps")
+    if library is not None:
+        shutil.copytree(library, spec.library)
+    process = context.Process(target=killed_build.run, args=(spec,))
+    began = time.monotonic()
+    process.start()
+    process.join(_TIMEOUT_S)
+    seconds = time.monotonic() - began
+    if process.exitcode != 0:
+        raise AttuneError(f"the build that was to be killed later failed by itself ({process.exitcode})")
+    steps = spec.log.read_text().splitlines()
+    return KillCase(name, library, media, network, steps, seconds, read_contents(spec.library))
+
+
+def _write_other_network(folder: Path) -> Path:
+    """Write a copy of the shipped network with another calibration: another network to a library."""
+    shipped = open_network()
+    shutil.copytree(shipped.folder, folder, ignore=shutil.ignore_patterns("run"))
+    card = json.loads((folder / "network.json").read_text())
+    card["calibration"]["slope"] *= 1.5
+    (folder / "network.json").write_text(json.dumps(card))
+    return folder
+
+
+def build_quietly(library: Path, media: Path | None, network: str) -> BuildReport:
+    """Build as the victims do, undisturbed; no media: refresh what is known."""
+    paths = () if media is None else (str(media),)
+    request = BuildRequest(library, paths)
+    return build(request, open_network(network), Settings(workers=1), SilentProgress(), read_content)
+
+
+def _run_round(
+    case: KillCase, folder: Path, kill_at: int | None, moment: float, power: bool, context: Any
+) -> list[str]:
+    """Kill one build; return what was wrong afterwards."""
+    folder.mkdir()
+    mirror = folder / "mirror" if power else None
+    spec = KilledBuildSpec(folder / "library", case.media, case.network, folder / "steps", kill_at, mirror)
+    if case.library is not None:
+        shutil.copytree(case.library, spec.library)
+    process = context.Process(target=killed_build.run, args=(spec,))
+    process.start()
+    process.join(moment if kill_at is None else _TIMEOUT_S)
+    process.kill()
+    process.join()
+    library = spec.library if mirror is None else mirror / "library"
+    try:
+        before = 0 if case.library is None else len(read_contents(case.library))
+        broken = examine(library, must_answer=before > 0)
+        broken += _compare_with_undisturbed(case, library)
+    except AttuneError as error:
+        broken = [str(error)]
+    if not broken:
+        shutil.rmtree(folder)
+    return broken
+
+
+def _compare_with_undisturbed(case: KillCase, library: Path) -> list[str]:
+    """Build again; the committed rows must be used, and the result be that of an undisturbed build."""
+    pending = 1 if case.library is None else 2
+    committed = _read_committed_rows(library, pending)
+    report = build_quietly(library, case.media, case.network)
+    broken = examine(library, must_answer=True)
+    kept = _read_committed_rows(library, pending)
+    if not committed <= kept:
+        broken.append(f"{len(committed - kept)} committed rows are gone")
+    if report.generation is None or read_contents(library) != case.result:
+        broken.append("the next build ended otherwise than an undisturbed one")
+    return broken
+
+
+def _read_committed_rows(library: Path, generation: int) -> set[tuple[int, bytes]]:
+    """Return id and path of all rows that a build has added to a generation, published or not."""
+    if not (library / "catalogue.db").exists():
+        return set()
+    with _CatalogueConnection(library) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'items'").fetchone():
+            return set()
+        query = "SELECT id, path FROM items WHERE removed IS NULL AND added = ?"
+        return set(connection.execute(query, (generation,)))
+
+
+class _CatalogueConnection:
+    """A connection past SQLAlchemy and past all of Attune's code, closed at the end."""
+
+    def __init__(self, library: Path) -> None:
+        self._connection = sqlite3.connect(library / "catalogue.db")
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+_VISIBLE_ROWS: Final = """
+    SELECT i.id, i.kind, i.path, i.content, e.vector FROM items i, state s, generations g, embeddings e
+    WHERE g.id = s.generation AND e.item = i.id AND e.network = g.network
+    AND i.added <= s.generation AND (i.removed IS NULL OR i.removed > s.generation) ORDER BY i.id
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VisibleItem:
+    """What readers see of a file; two are equal but for what the size of a batch changes in an embedding."""
+
+    kind: Kind
+    content: bytes
+    vector: NDArray[np.float32]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, VisibleItem):
+            return NotImplemented
+        same = (self.kind, self.content) == (other.kind, other.content)
+        return same and bool(np.allclose(self.vector, other.vector, atol=1e-4))
+
+
+def read_contents(library: Path) -> dict[str, VisibleItem]:
+    """Return what readers see, by path."""
+    with _CatalogueConnection(library) as connection:
+        return {
+            os.fsdecode(path): VisibleItem(kind, content, np.frombuffer(vector, "<f4"))
+            for _, kind, path, content, vector in connection.execute(_VISIBLE_ROWS)
+        }
+
+
+def examine(library: Path, *, must_answer: bool) -> list[str]:
+    """Return what is wrong with a library: it must open, be whole, and answer as brute force does."""
+    if not must_answer and read_published_generation(library) is None:
+        return []
+    findings = verify(library, SilentProgress())
+    # An index folder that was lost is made again by whoever reads first.
+    broken = [f"{one.part}: {one.detail}" for one in findings.damage if one.part != "index"]
+    with Library(library) as opened, _CatalogueConnection(library) as connection:
+        rows = connection.execute(_VISIBLE_ROWS).fetchall()
+        kinds: tuple[Kind, ...] = ("image", "music")
+        for kind in kinds:
+            ids = np.array([row[0] for row in rows if row[1] == kind], np.int64)
+            vectors = np.array([np.frombuffer(row[4], "<f4") for row in rows if row[1] == kind])
+            if not np.array_equal(np.sort(opened.index(kind).ids), ids):
+                broken.append(f"the index of {kind} is not what the catalogue says")
+            elif len(ids):
+                broken += _check_answers(opened, kind, ids, vectors)
+    return broken
+
+
+def _check_answers(opened: Library, kind: Kind, ids: Any, vectors: Any) -> list[str]:
+    query = np.random.default_rng(0).normal(size=EMBEDDING_DIM).astype(np.float32)
+    found, _ = opened.nearest(kind, query, 10)
+    expected = np.sort(vectors @ query)[::-1][:10]
+    inner = {int(item): float(value) for item, value in zip(ids, vectors @ query, strict=True)}
+    answered = [inner[int(item)] for item in found]
+    return [] if np.allclose(answered, expected, atol=1e-5) else [f"wrong answers among {kind}"]

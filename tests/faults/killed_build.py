@@ -1,0 +1,220 @@
+"""A build in a process of its own that is killed at a step of its work, or loses power there.
+
+Nothing in Attune knows of it: steps are what Python's audit hooks, SQLAlchemy's events and `os.fsync` tell.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from attune.core.errors import MediaError, UnreachableMedia
+from attune.core.progress import SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.backbones import Backbone
+from attune.embedding.decode_pool import ExtractionJob
+from attune.embedding.feature_extraction import FileFeatures, hash_content
+from attune.embedding.media_files import Kind
+
+_SONGS: Final = 10
+_FILE_STEPS: Final = {
+    "os.rename": "rename",
+    "os.remove": "delete a file",
+    "os.rmdir": "delete a folder",
+    "os.mkdir": "make a folder",
+    "os.truncate": "truncate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KilledBuildSpec:
+    """What a victim does.
+
+    Attributes:
+        library: The library that it builds.
+        media: What it builds it of.
+        network: Folder of the network, or the name of a shipped one.
+        log: Where it writes its steps.
+        kill_at: The step, from 1, at which it kills itself; None: it is left alone.
+        mirror: Where what is durable is kept, to be what a power cut leaves; None: no power is cut.
+    """
+
+    library: Path
+    media: Path
+    network: str
+    log: Path
+    kill_at: int | None = None
+    mirror: Path | None = None
+
+
+def run(spec: KilledBuildSpec) -> None:
+    """Build; the process ends here, one way or another."""
+    from attune.embedding.network import open_network
+    from attune.indexer.build import BuildRequest, build
+
+    _StepCounter(spec).watch()
+    build(
+        BuildRequest(spec.library, (str(spec.media),)),
+        open_network(spec.network),
+        Settings(workers=1),
+        SilentProgress(),
+        read_content,
+    )
+
+
+def read_content(
+    jobs: Iterable[ExtractionJob],
+    settings: Settings,
+    backbones: Mapping[Kind, Backbone],
+) -> Generator[FileFeatures | MediaError]:
+    """Yield features that follow from a file's bytes, and take no time.
+
+    What a kill does to a library does not depend on who read the files.
+    """
+    import numpy as np
+
+    for job in jobs:
+        try:
+            content = hash_content(job.path)
+        except UnreachableMedia as error:
+            yield error
+            continue
+        random = np.random.default_rng(list(content))
+        shape = (1 if job.kind == "image" else 4, backbones[job.kind].width)
+        features = random.gamma(0.5, 1.0, shape).astype(np.float16)
+        duration_s = None if job.kind == "image" else 9.0
+        yield FileFeatures(
+            path=job.path, kind=job.kind, content=content, features=features, duration_s=duration_s
+        )
+
+
+class _StepCounter:
+    """Counts what a build does to its library, and ends the process at one of the steps."""
+
+    def __init__(self, spec: KilledBuildSpec) -> None:
+        self._spec = spec
+        self._library = os.fspath(spec.library)
+        self._log = os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._count = 0
+        self._durable = None if spec.mirror is None else _DurableMirror(spec.library, spec.mirror)
+
+    def watch(self) -> None:
+        from sqlalchemy import Engine, event
+
+        sys.addaudithook(self._on_audit)
+        event.listen(Engine, "commit", lambda _: self._step("commit"))
+        event.listen(Engine, "after_cursor_execute", self._on_statement)
+        # `os` is patched in this process alone, whose end is its purpose.
+        setattr(os, "fsync", self._wrap_fsync(os.fsync))  # noqa: B010
+
+    def _step(self, name: str) -> None:
+        self._count += 1
+        os.write(self._log, f"{name}\n".encode())
+        if self._count == self._spec.kill_at:
+            if self._durable is not None:
+                self._durable.cut_power()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _on_audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        name = _FILE_STEPS.get(event)
+        if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+            name = "open for writing"
+        if name is not None and self._is_in_library(arguments[0]):
+            self._step(name)
+
+    def _is_in_library(self, path: object) -> bool:
+        return isinstance(path, str | bytes | os.PathLike) and os.fsdecode(path).startswith(self._library)
+
+    def _on_statement(self, *arguments: Any) -> None:
+        statement: str = arguments[2]
+        words = statement.split(maxsplit=3)
+        if words[0] in ("INSERT", "DELETE", "UPDATE", "CREATE", "ALTER"):
+            table = words[2] if words[0] in ("INSERT", "DELETE") else words[1]
+            self._step("switch the generation" if table == "state" else f"{words[0].lower()} rows")
+
+    def _wrap_fsync(self, fsync: Callable[[int], None]) -> Callable[[int], None]:
+        def counted_fsync(handle: int) -> None:
+            self._step("before fsync")
+            fsync(handle)
+            if self._durable is not None:
+                self._durable.keep(handle)
+            self._step("after fsync")
+
+        return counted_fsync
+
+
+class _DurableMirror:
+    """What is on the disk for sure: of each file the bytes, of each folder the names, at their last fsync.
+
+    SQLite's own files are taken as they are: that it syncs them in order is its own promise, and rows that
+    are durable before what they name is the danger looked for here.
+    """
+
+    def __init__(self, library: Path, mirror: Path) -> None:
+        self._library, self._mirror = library, mirror
+        self._files: dict[int, Path] = {}
+        self._folders: dict[int, dict[str, os.DirEntry[str]]] = {}
+        mirror.mkdir()
+        for folder, _, names in os.walk(library):
+            self._keep_folder(Path(folder))
+            for name in names:
+                self._keep_file(Path(folder) / name)
+
+    def keep(self, handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").resolve()
+        if path.is_dir():
+            self._keep_folder(path)
+        else:
+            self._keep_file(path)
+
+    def _keep_folder(self, path: Path) -> None:
+        self._folders[path.stat().st_ino] = {entry.name: entry for entry in os.scandir(path)}
+
+    def _keep_file(self, path: Path) -> None:
+        inode = path.stat().st_ino
+        self._files[inode] = self._mirror / str(inode)
+        shutil.copyfile(path, self._files[inode])
+
+    def cut_power(self) -> None:
+        """Write what is durable to `mirror/library`."""
+        if self._library.exists():
+            self._restore(self._library.stat().st_ino, self._mirror / "library")
+            for file in self._library.glob("catalogue.db*"):
+                shutil.copyfile(file, self._mirror / "library" / file.name)
+
+    def _restore(self, inode: int, target: Path) -> None:
+        target.mkdir()
+        for name, entry in self._folders.get(inode, {}).items():
+            if entry.is_dir():
+                self._restore(entry.inode(), target / name)
+            elif entry.inode() in self._files:
+                shutil.copyfile(self._files[entry.inode()], target / name)
+            else:
+                (target / name).touch()  # its name was durable, its bytes were not
+
+
+def make_media(folder: Path, count: int) -> None:
+    """Write files that are told apart by their bytes."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        suffix = "flac" if number < _SONGS else "jpg"
+        (folder / f"{number:03d}.{suffix}").write_bytes(b"content %d" % number)
+
+
+def change_media(folder: Path) -> None:
+    """Change, delete, rename and add some."""
+    files = sorted(folder.iterdir())
+    for file in files[5:25]:
+        file.write_bytes(file.read_bytes() + b", changed")
+    for file in files[25:45]:
+        file.unlink()
+    for file in files[45:65]:
+        file.rename(file.with_name(f"moved-{file.name}"))
+    for number in range(80):
+        (folder / f"new-{number:03d}.jpg").write_bytes(b"new %d" % number)

@@ -1,0 +1,115 @@
+"""Which index a library has, and that the one in cells tells the truth about all that it finds."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from attune.core.atomic_files import hash_file
+from attune.embedding.network import Network
+from attune.indexer import generations, index_files
+from attune.indexer.flat_index import FlatIndex
+from attune.indexer.index_files import create_index, is_suitable, read_index_file, write_index_file
+from attune.indexer.ivf_index import IvfIndex
+from attune.indexer.library import Library
+from attune.tests.conftest import run_build
+from attune.tests.media_factory import photo
+
+COUNT = 20_000
+
+
+def unit(count: int, seed: int = 0) -> NDArray[np.float32]:
+    """Vectors around fifty centres: as in a library, most of the spread is in a few directions."""
+    random = np.random.default_rng(seed)
+    centres = np.random.default_rng(9).normal(size=(50, 128))
+    found = centres[random.integers(0, 50, count)] + random.normal(0, 0.4, (count, 128))
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
+
+
+@pytest.fixture(scope="module")
+def filled() -> tuple[IvfIndex, NDArray[np.float32]]:
+    known = unit(COUNT)
+    index = IvfIndex.train_on(known)
+    index.add(np.arange(COUNT, dtype=np.int64) * 3, known)
+    return index, known
+
+
+def test_cells_find_nearly_all_of_the_best_ten(filled: tuple[IvfIndex, NDArray[np.float32]]) -> None:
+    index, known = filled
+    hits = 0
+    queries = unit(100, seed=1)
+    for query in queries:
+        found, _ = index.search(query, 10)
+        exact = known @ query
+        hits += int(np.sum(np.sort(exact[found // 3])[::-1][:10] >= np.sort(exact)[-10] - 1e-6))
+    assert hits >= 990
+
+
+def test_filtered_cells_miss_nothing(filled: tuple[IvfIndex, NDArray[np.float32]]) -> None:
+    index, known = filled
+    among = np.random.default_rng(2).permutation(COUNT)[:300] * 3
+    for query in unit(20, seed=3):
+        found, inner = index.search(query, 10, among.tolist())
+        best = among[np.argsort(-(known[among // 3] @ query))][:10]
+        assert set(best.tolist()) <= set(found.tolist())
+        np.testing.assert_allclose(inner, known[found // 3] @ query, atol=2e-3)
+
+
+def test_all_are_found_where_all_are_wanted(filled: tuple[IvfIndex, NDArray[np.float32]]) -> None:
+    index, _ = filled
+    found, inner = index.search(unit(1, seed=4)[0], COUNT)
+    assert sorted(found.tolist()) == sorted(index.ids.tolist()) == [3 * place for place in range(COUNT)]
+    assert (np.diff(inner) <= 0).all()
+
+
+def test_both_kinds_survive_the_disk(filled: tuple[IvfIndex, NDArray[np.float32]], tmp_path: Path) -> None:
+    exact = FlatIndex.empty()
+    exact.add(np.array([5, 2], np.int64), unit(2))
+    for name, index in (("exact", exact), ("cells", filled[0])):
+        write_index_file(index, tmp_path / name)
+        again = read_index_file(tmp_path / name, hash_file(tmp_path / name))
+        assert type(again) is type(index)
+        np.testing.assert_array_equal(again.ids, index.ids)
+        assert read_index_file(tmp_path / name, "0" * 64) is None
+
+
+def test_the_kind_follows_the_size_and_does_not_flap() -> None:
+    border = index_files.IVF_MIN_VECTORS
+    exact = create_index(border - 1, unit(0))
+    assert exact.exact
+    assert not is_suitable(exact, border)
+    cells = create_index(border, unit(2000))
+    assert not cells.exact
+    assert is_suitable(cells, border - 1)
+    assert not is_suitable(cells, border // 2 - 1)
+
+
+def test_a_library_in_cells_answers_as_an_exact_one(
+    built: Path, media: Path, network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Library(built) as exact:
+        query = exact.vectors([exact.paths("music")[0][0]])[0]
+        expected = exact.nearest("image", query, 100)
+
+    def from_noise(count: int, sample: NDArray[np.float32]) -> IvfIndex:
+        return IvfIndex.train_on(unit(2000))
+
+    library = Path(shutil.copytree(built, tmp_path / "library"))
+    shutil.rmtree(library / "index")
+    monkeypatch.setattr(generations, "new_index", from_noise)
+    monkeypatch.setattr(index_files, "CELLS_FROM", 2)
+    with Library(library) as cells:
+        assert not cells.index("image").exact
+        ids, inner = cells.nearest("image", query, 100)
+        np.testing.assert_array_equal(ids, expected[0])
+        np.testing.assert_allclose(inner, expected[1], atol=1e-6)
+
+    photo(tmp_path / "new.jpg", 77)
+    run_build(library, network, tmp_path / "new.jpg")
+    with Library(library) as extended:
+        assert not extended.index("image").exact
+        assert len(extended.index("image")) == len(expected[0]) + 1

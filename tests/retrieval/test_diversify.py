@@ -1,0 +1,143 @@
+"""Curating equals its definition, spelled out slowly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attune.embedding.network import Affect
+from attune.indexer.records import Item
+from attune.retrieval.diversify import NO_CURATION, Curation, RankedItem, curate, select_diverse
+from attune.retrieval.near_duplicates import SimilarityScale
+
+NOWHERE = Affect(0.0, 0.0, 0.0, 0.0, 0.0)
+SAME = 0.97
+
+
+def item(place: int, artist: str | None = None, folder: str = "/a") -> Item:
+    return Item(
+        place, "image", f"{folder}/{place}.jpg", NOWHERE, None, None, artist, None, place, 1, None, 4, 3
+    )
+
+
+class Table:
+    """Fingerprints by the numbers of items, on the scale of the shipped picture backbone."""
+
+    likeness = SimilarityScale(0.76)
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self._vectors = vectors
+
+    def __call__(self, item: Item) -> np.ndarray:
+        return self._vectors[item.id]
+
+
+def ranking_of(items: list[Item]) -> list[RankedItem]:
+    return [RankedItem(one, 1.0 - place / 1000, 1.0 - place / 1000) for place, one in enumerate(items)]
+
+
+@st.composite
+def shelves(draw: st.DrawFn) -> tuple[list[Item], np.ndarray]:
+    """Items of a few artists and folders; unit vectors around a few centres, so that many are alike."""
+    count = draw(st.integers(0, 40))
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    centres = rng.normal(size=(6, 8))
+    vectors = centres[rng.integers(0, 6, count)] + rng.normal(scale=0.12, size=(count, 8))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    artists = [None, "Ann", "ANN", "Bo"]
+    items = [item(place, artists[rng.integers(4)], f"/{'abc'[rng.integers(3)]}") for place in range(count)]
+    return items, vectors.astype(np.float32)
+
+
+def slowly(items: list[Item], vectors: np.ndarray, size: int, how: Curation) -> list[tuple[int, list[int]]]:
+    """What the docstring of `curate` says, item by item."""
+    answers: list[tuple[int, list[int]]] = []
+    for one in items:
+        if how.fold:
+            twins = [a for a, _ in answers if float(vectors[a] @ vectors[one.id]) >= SAME]
+            if twins:
+                next(alike for a, alike in answers if a == twins[0]).append(one.id)
+                continue
+        of = [items[a] for a, _ in answers]
+        same_artist = sum(
+            bool(one.artist and o.artist and o.artist.lower() == one.artist.lower()) for o in of
+        )
+        same_folder = sum(o.path.rsplit("/", 1)[0] == one.path.rsplit("/", 1)[0] for o in of)
+        if how.per_artist is not None and same_artist >= how.per_artist:
+            continue
+        if how.per_folder is not None and same_folder >= how.per_folder:
+            continue
+        if len(answers) == size:
+            break
+        answers.append((one.id, []))
+    return answers
+
+
+caps = st.one_of(st.none(), st.integers(1, 3))
+
+
+@given(shelves(), st.integers(1, 12), st.builds(Curation, st.booleans(), st.just(0.0), caps, caps))
+@settings(deadline=None)
+def test_folds_and_caps_equal_their_definition(
+    shelf: tuple[list[Item], np.ndarray], limit: int, how: Curation
+) -> None:
+    items, vectors = shelf
+    chosen = curate(ranking_of(items), limit, how, Table(vectors))
+    found = [(choice.ranked.item.id, [twin.id for twin in choice.alike]) for choice in chosen]
+    expected = slowly(items, vectors, limit, how)
+    if how.fold:
+        assert found == expected
+    else:  # nothing joins the last answer: whether the walk goes on behind it cannot be seen
+        assert [one for one, _ in found] == [one for one, _ in expected]
+
+
+@given(shelves(), st.integers(1, 8), st.floats(0.01, 1.0))
+@settings(deadline=None)
+def test_variety_equals_its_definition(
+    shelf: tuple[list[Item], np.ndarray], limit: int, diverse: float
+) -> None:
+    items, vectors = shelf
+    how = Curation(fold=True, diverse=diverse)
+    found = [choice.ranked.item.id for choice in curate(ranking_of(items), limit, how, Table(vectors))]
+    pool = [one for one, _ in slowly(items, vectors, max(30, 3 * limit), Curation(fold=True))]
+    worth = {one: 1.0 - one / 1000 for one in pool}
+    low, high = min(worth.values(), default=0.0), max(worth.values(), default=0.0)
+    taken: list[int] = []
+    while pool and len(taken) < limit:
+        values = {}
+        for one in pool:
+            r = (worth[one] - low) / (high - low) if high > low else 0.0
+            cosines = [float(vectors[one] @ vectors[t]) for t in taken]
+            s = max((max((c - 0.76) / (SAME - 0.76), 0.0) for c in cosines), default=0.0)
+            values[one] = (1 - diverse) * r - diverse * s
+        best = max(values.values())
+        # What is equal up to rounding may be ordered either way.
+        assert values[found[len(taken)]] == pytest.approx(best, abs=1e-5)
+        taken.append(found[len(taken)])
+        pool.remove(taken[-1])
+    assert found == taken
+
+
+def test_no_weight_of_variety_is_the_ranking() -> None:
+    worth = np.linspace(0.8, 0.3, 20)
+    similarity = np.random.default_rng(0).uniform(0, 1, (20, 20))
+    assert select_diverse(worth, similarity, 0.0, 10) == list(range(10))
+    assert select_diverse(worth, similarity, 1.0, 1) == [0]
+    assert select_diverse(np.empty(0), np.empty((0, 0)), 0.5, 3) == []
+
+
+@pytest.mark.parametrize(("how", "read"), [(NO_CURATION, 5), (Curation(per_folder=3), 5)])
+def test_the_ranking_is_read_no_deeper_than_needed(how: Curation, read: int) -> None:
+    pulled = []
+
+    def ranking() -> Iterator[RankedItem]:
+        for ranked in ranking_of([item(place, folder=f"/{place % 3}") for place in range(100)]):
+            pulled.append(ranked.item.id)
+            yield ranked
+
+    assert len(curate(ranking(), 5, how, Table(np.zeros((100, 1), np.float32)))) == 5
+    assert len(pulled) == read

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from attune.embedding.backbones import DEFAULT_BACKBONES
+from attune.training import feature_cache
+from attune.training.feature_cache import extract_cached_features
+from attune.training.manifest import LabelledRow
+
+
+def _row(path: Path) -> LabelledRow:
+    return LabelledRow(path, "train", "s", path.name, "positive", None, None, None, "")
+
+
+def test_features_are_kept_and_made_anew_for_a_changed_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    paths = [tmp_path / f"{shade}.png" for shade in (40, 200)]
+    for path, shade in zip(paths, (40, 200), strict=True):
+        Image.new("RGB", (64, 48), (shade, shade // 2, 30)).save(path)
+    rows, cache = [_row(path) for path in paths], tmp_path / "cache"
+    first = extract_cached_features(rows, DEFAULT_BACKBONES["image"], cache, workers=1).features
+    assert [one.shape for one in first] == [(1, 2528)] * 2
+    assert first[0].dtype == np.float16
+
+    asked: list[Path] = []
+    extract_all = feature_cache.extract_all
+
+    def counted(jobs, *rest):  # type: ignore[no-untyped-def]
+        for outcome in extract_all(jobs, *rest):
+            asked.append(outcome.path)
+            yield outcome
+
+    monkeypatch.setattr(feature_cache, "extract_all", counted)
+    again = extract_cached_features(rows, DEFAULT_BACKBONES["image"], cache, workers=1).features
+    assert not asked
+    assert all((one == other).all() for one, other in zip(first, again, strict=True))
+    Image.new("RGB", (65, 48), (200, 90, 120)).save(paths[1])
+    changed = extract_cached_features(rows, DEFAULT_BACKBONES["image"], cache, workers=1).features
+    assert asked == [paths[1]]
+    assert (changed[1] != first[1]).any()
+
+
+def test_missing_and_damaged_files_are_left_out_and_named(tmp_path: Path) -> None:
+    from PIL import Image
+
+    good, gone, broken = (tmp_path / f"{name}.png" for name in ("good", "gone", "broken"))
+    Image.new("RGB", (64, 48), (10, 20, 30)).save(good)
+    broken.write_bytes(b"not a medium at all")
+    found = extract_cached_features(
+        [_row(path) for path in (good, gone, broken)],
+        DEFAULT_BACKBONES["image"],
+        tmp_path / "cache",
+        workers=1,
+    )
+    assert [row.path for row in found.rows] == [good]
+    assert len(found.features) == 1
+    assert [error.path for error in found.skipped] == [broken, gone]

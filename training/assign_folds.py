@@ -1,0 +1,71 @@
+"""Grouped, stratified folds: what cross-validation inside train and val stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attune.core.errors import UsageError
+from attune.embedding.media_files import Kind
+from attune.training.manifest import LabelledRow
+
+FOLDS = 5
+
+_SEED_OFFSET: dict[Kind, int] = {"image": 0, "music": 100}  # the modalities are dealt independently
+
+
+def assign_folds(rows: Sequence[LabelledRow], kind: Kind, seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
+    """Deal labelled files of one modality into folds by group, data sets and labels spread evenly.
+
+    Returns:
+        Fold of each row, int64 in [0, folds).
+
+    Raises:
+        UsageError: There are fewer groups than folds.
+    """
+    groups = [f"{row.set}/{row.group}" for row in rows]
+    strata = [f"{row.set}/{row.polarity}/{row.quadrant}" for row in rows]
+    return assign_grouped_folds(groups, strata, folds, seed + _SEED_OFFSET[kind])
+
+
+def assign_grouped_folds(
+    groups: Sequence[str], strata: Sequence[str], folds: int = 5, seed: int = 0
+) -> NDArray[np.int64]:
+    """Deal rows into folds so that a group stays whole and every stratum is spread evenly.
+
+    Groups are dealt largest first, equal sizes in an order drawn from `seed`; each goes where the
+    strata that it holds are rarest so far (the rule of scikit-learn's StratifiedGroupKFold, by squares).
+
+    Args:
+        groups: Group of each row; rows with an equal name stay together.
+        strata: Stratum of each row, for instance data set and polarity.
+        folds: Number of folds, at least 2.
+        seed: Seed of the order in which groups of one size are dealt.
+
+    Returns:
+        Fold of each row, int64 in [0, folds).
+
+    Raises:
+        UsageError: If there are fewer groups than folds.
+    """
+    group_names, group_of = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    stratum_names, stratum_of = np.unique(np.asarray(strata, dtype=str), return_inverse=True)
+    if len(group_names) < folds:
+        raise UsageError(f"{len(group_names)} groups of rows are too few for {folds}-fold cross-validation")
+    stratum_counts = np.zeros((len(group_names), len(stratum_names)))
+    np.add.at(stratum_counts, (group_of, stratum_of), 1.0)
+    order = np.random.default_rng(seed).permutation(len(group_names))
+    order = order[np.argsort(-stratum_counts[order].sum(axis=1), kind="stable")]
+    scale = 1.0 / stratum_counts.sum(axis=0)
+    fold_counts = np.zeros((folds, len(stratum_names)))
+    fold_of_group = np.zeros(len(group_names), dtype=np.int64)
+    for group in order:
+        cost = ((2.0 * fold_counts + stratum_counts[group]) * stratum_counts[group] * scale).sum(axis=1)
+        # Strata leave ties at the start: the emptiest fold takes the group.
+        candidates = np.flatnonzero(cost <= cost.min() + 1e-12)
+        best_fold = candidates[np.argmin(fold_counts[candidates].sum(axis=1))]
+        fold_of_group[group] = best_fold
+        fold_counts[best_fold] += stratum_counts[group]
+    return fold_of_group[group_of]

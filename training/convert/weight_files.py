@@ -1,0 +1,65 @@
+"""Where the converted backbones go, and how one of them is written."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
+
+log = logging.getLogger(__name__)
+
+WEIGHTS = Path(__file__).parents[2] / "embedding" / "weights"
+IMAGE_FILE = WEIGHTS / "efficientnet_lite0.onnx"
+IMAGE_AND_FACES_FILE = WEIGHTS / "efficientnet_lite2_faces.onnx"
+MUSIC_AND_HARMONY_FILE = WEIGHTS / "musicnn_msd_harmony.onnx"
+MUSIC_FILE = WEIGHTS / "musicnn_msd.onnx"
+TAGS_FILE = WEIGHTS / "musicnn_msd_tags.json"
+
+OPSET = 17
+
+
+def export(module: torch.nn.Module, example: torch.Tensor, *, input_name: str, path: Path) -> str:
+    """Write a frozen network as one ONNX file with a free batch size.
+
+    The same weights give the same bytes: the exporter puts neither times nor paths into the file.
+
+    Args:
+        module: The network, with one tensor in and one `(N, D)` tensor out.
+        example: An input of the shape and type that the file will take; the first axis is the batch.
+        input_name: What the input is called in the file; the output is called `features`.
+        path: The file to write.
+
+    Returns:
+        The file's SHA-256, in hexadecimal.
+    """
+    import torch
+
+    torch.onnx.export(
+        module.eval(),
+        (example,),
+        path,
+        input_names=[input_name],
+        output_names=["features"],
+        dynamic_axes={input_name: {0: "batch"}, "features": {0: "batch"}},
+        opset_version=OPSET,
+        # The older exporter folds batch norms into convolutions and numbers its nodes alike every time.
+        dynamo=False,
+    )
+    return _log_hash(path)
+
+
+def write(model: onnx.ModelProto, path: Path) -> str:
+    """Write a graph that was put together by hand; return the file's SHA-256."""
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return _log_hash(path)
+
+
+def _log_hash(path: Path) -> str:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    log.info("%s  %s  %.1f MB", digest, path.name, path.stat().st_size / 1e6)
+    return digest

@@ -1,0 +1,217 @@
+"""Out-of-fold results inside train and val: what every choice, every calibration and every table stand on.
+
+A fold's result is a file, and the file is the checkpoint: what is there is not computed again, so that an
+interrupted run goes on, and a new figure needs no new training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attune.core.atomic_files import atomic_write
+from attune.core.progress import Progress
+from attune.training.assign_folds import FOLDS, assign_folds
+from attune.training.calibration import fit_platt_scaling
+from attune.training.metrics.pairs import pair_truth, pair_weights
+from attune.training.systems.base import Embeddings, FittedSystem, LabelledFeatures, System
+
+SEEDS = (0, 1, 2)
+"""Seeds of the folds: every out-of-fold figure is a mean over these."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFoldPredictions:
+    """What a system that had not seen them said of some images and music.
+
+    Attributes:
+        images: int64 (I,) positions of the image rows.
+        music: int64 (M,) positions of the music rows.
+        scores: float32 (I, M), not calibrated.
+        image_vectors: float32 (I, D); D is 0 where the system sees pairs alone.
+        music_vectors: float32 (M, D).
+        image_affect: float32 (I, 5); (I, 0) where the system has no notion of affect.
+        music_affect: float32 (M, 5).
+        parameters: Numbers that were learnt.
+        fit_s: Seconds that learning took.
+        pair_ms: Milliseconds that a pair took, features given.
+    """
+
+    images: NDArray[np.int64]
+    music: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    image_vectors: NDArray[np.float32]
+    music_vectors: NDArray[np.float32]
+    image_affect: NDArray[np.float32]
+    music_affect: NDArray[np.float32]
+    parameters: int
+    fit_s: float
+    pair_ms: float
+
+
+def cross_validate(
+    system: System,
+    images: LabelledFeatures,
+    music: LabelledFeatures,
+    seeds: Sequence[int],
+    cache: Path,
+    progress: Progress,
+) -> list[list[OutOfFoldPredictions]]:
+    """Fit a system without each fold, and score that fold.
+
+    Args:
+        system: The system.
+        images: Labelled pictures.
+        music: Labelled music.
+        seeds: Fold seeds.
+        kept: Folder where results are kept between runs.
+        progress: Told of each fold.
+
+    Returns:
+        For each seed a result a fold.
+
+    Raises:
+        UsageError: There are too few groups.
+    """
+    fold_assignments = {
+        (side.kind, seed): assign_folds(side.rows, side.kind, seed)
+        for side in (images, music)
+        for seed in seeds
+    }
+    folder = cache / "systems" / f"{system.version}-{_digest(system, images, music)}"
+    progress.start(f"cross-validation: {system.name}", len(seeds) * FOLDS)
+    results = []
+    for seed in seeds:
+        seed_results = []
+        for fold in range(FOLDS):
+            file = folder / f"{seed}-{fold}.npz"
+            if not file.is_file():
+                train_masks = [fold_assignments[side.kind, seed] != fold for side in (images, music)]
+                train_images, train_music = (np.flatnonzero(one) for one in train_masks)
+                started = time.perf_counter()
+                fitted = system.fit(images.take(train_images), music.take(train_music), seed)
+                seconds = time.perf_counter() - started
+                held_out_images, held_out_music = (np.flatnonzero(~one) for one in train_masks)
+                _save(score(fitted, images, music, held_out_images, held_out_music, seconds), file)
+            seed_results.append(_load(file))
+            progress.advance()
+        results.append(seed_results)
+    progress.finish()
+    return results
+
+
+def score(
+    fitted: FittedSystem,
+    images: LabelledFeatures,
+    music: LabelledFeatures,
+    image_positions: NDArray[np.int64],
+    music_positions: NDArray[np.int64],
+    fit_s: float,
+) -> OutOfFoldPredictions:
+    """Let a fitted system say what it has to say of some rows."""
+    scored_images, scored_music = images.take(image_positions), music.take(music_positions)
+    started = time.perf_counter()
+    scores = fitted.scores(scored_images, scored_music)
+    milliseconds = 1000.0 * (time.perf_counter() - started) / max(scores.size, 1)
+    image_side, music_side = (
+        _fill_missing_embeddings(fitted.embed(side), len(side)) for side in (scored_images, scored_music)
+    )
+    return OutOfFoldPredictions(
+        image_positions,
+        music_positions,
+        scores,
+        image_side.vectors,
+        music_side.vectors,
+        _fill_missing_affect(image_side),
+        _fill_missing_affect(music_side),
+        fitted.parameters,
+        fit_s,
+        milliseconds,
+    )
+
+
+def collect_labelled_pairs(
+    results: Sequence[OutOfFoldPredictions], images: LabelledFeatures, music: LabelledFeatures
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Gather the labelled pairs of results.
+
+    Returns:
+        Scores, truth and weights, each (P,); the weights sum to 1 or, without true or without false pairs,
+        there are no pairs.
+    """
+    pair_arrays = []
+    for one in results:
+        polarities = (
+            images.targets.polarity[one.images].astype(np.int8),
+            music.targets.polarity[one.music].astype(np.int8),
+        )
+        weights = pair_weights(*polarities)
+        counted = np.nan_to_num(weights) > 0
+        pair_arrays.append(
+            (one.scores[counted].astype(np.float64), pair_truth(*polarities)[counted], weights[counted])
+        )
+    scores, truth, weights = (np.concatenate(parts) for parts in zip(*pair_arrays, strict=True))
+    return scores, truth, weights / max(float(weights.sum()), 1e-12)
+
+
+def calibrate_out_of_fold(
+    by_seed: Sequence[Sequence[OutOfFoldPredictions]], images: LabelledFeatures, music: LabelledFeatures
+) -> list[list[NDArray[np.float64]]]:
+    """Return the probabilities of each result's pairs, by a curve fitted on the other folds of its seed."""
+    probabilities = []
+    for results in by_seed:
+        curves = [
+            fit_platt_scaling(
+                *collect_labelled_pairs([other for other in results if other is not one], images, music)
+            )
+            for one in results
+        ]
+        probabilities.append(
+            [apply_platt_scaling(one.scores, *curve) for one, curve in zip(results, curves, strict=True)]
+        )
+    return probabilities
+
+
+def apply_platt_scaling(scores: NDArray[np.floating], slope: float, intercept: float) -> NDArray[np.float64]:
+    """Return sigmoid(slope * scores + intercept)."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * (slope * scores.astype(np.float64) + intercept))))
+
+
+def _fill_missing_embeddings(projected: Embeddings | None, count: int) -> Embeddings:
+    return Embeddings(np.zeros((count, 0), np.float32)) if projected is None else projected
+
+
+def _fill_missing_affect(side: Embeddings) -> NDArray[np.float32]:
+    return np.zeros((len(side.vectors), 0), np.float32) if side.affect is None else side.affect
+
+
+def _digest(system: System, images: LabelledFeatures, music: LabelledFeatures) -> str:
+    """Digest the material: rows in another order, or other labels or features, are another result."""
+    digest = hashlib.sha256()
+    for side in (images, music):
+        for row in side.rows:
+            digest.update(f"{row.set}/{row.group}/{row.polarity}/{row.quadrant}\n".encode())
+        digest.update(side.targets.points.tobytes())
+        for name in system.needs[side.kind]:
+            digest.update(np.ascontiguousarray(side.inputs[name]).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _save(result: OutOfFoldPredictions, file: Path) -> None:
+    arrays = {one.name: np.asarray(getattr(result, one.name)) for one in fields(OutOfFoldPredictions)}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(file) as temporary, temporary.open("wb") as out:
+        np.savez(out, allow_pickle=False, **arrays)
+
+
+def _load(file: Path) -> OutOfFoldPredictions:
+    with np.load(file, allow_pickle=False) as stored:
+        arrays = {one.name: stored[one.name] for one in fields(OutOfFoldPredictions)}
+    numbers = {name: arrays.pop(name).item() for name in ("parameters", "fit_s", "pair_ms")}
+    return OutOfFoldPredictions(**arrays, **numbers)

@@ -1,0 +1,158 @@
+"""Figures of out-of-fold results: mean over the folds, then mean and spread over the fold seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attune.training.cross_validation import OutOfFoldPredictions
+from attune.training.manifest import LabelledRow, polarity_codes, ratings, reference_points
+from attune.training.metrics import (
+    calibration_error,
+    measure_distinctness,
+    measure_graded_affect,
+    measure_probe,
+    measure_retrieval,
+    pair_accuracy,
+    pair_auc,
+    pearson,
+    sign_accuracy,
+)
+
+
+def summarize_seed(
+    results: Sequence[OutOfFoldPredictions],
+    probabilities: Sequence[NDArray[np.float64]],
+    images: Sequence[LabelledRow],
+    music: Sequence[LabelledRow],
+) -> dict[str, float]:
+    """Return the figures of one fold seed, each the mean over the folds that have it.
+
+    Args:
+        results: What was said of each fold.
+        probabilities: (I, M) of each fold, calibrated.
+        images: All image rows.
+        music: All music rows.
+    """
+    per_fold = [
+        compute_fold_metrics(one, fold_probabilities, images, music)
+        for one, fold_probabilities in zip(results, probabilities, strict=True)
+    ]
+    figures = {name: _average_finite([one[name] for one in per_fold]) for name in per_fold[0]}
+    if results[0].image_affect.size:
+        image_rows = [images[i] for one in results for i in one.images]
+        music_rows = [music[i] for one in results for i in one.music]
+        figures |= _measure_affect(image_rows, np.concatenate([one.image_affect for one in results]), "image")
+        figures |= _measure_affect(music_rows, np.concatenate([one.music_affect for one in results]), "music")
+    return figures
+
+
+def summarize_seeds(seeds: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Return each figure's mean over the fold seeds and, as `… spread`, its standard deviation."""
+    statistics: dict[str, float] = {}
+    for name in seeds[0]:
+        values = np.array([seed[name] for seed in seeds])
+        if np.isfinite(values).all():
+            statistics[name] = round(float(values.mean()), 4)
+            statistics[f"{name} spread"] = round(float(values.std()), 4)
+    return statistics
+
+
+def compute_fold_metrics(
+    result: OutOfFoldPredictions,
+    probabilities: NDArray[np.float64],
+    all_images: Sequence[LabelledRow],
+    all_music: Sequence[LabelledRow],
+) -> dict[str, float]:
+    """Return what one result is worth: pairs, retrieval both ways, distinctness, graded affect, probes.
+
+    Args:
+        one: The result.
+        told: (I, M) its probabilities, calibrated.
+        all_images: The rows that its positions count in.
+        all_music: The same of music.
+    """
+    images, music = [all_images[i] for i in result.images], [all_music[i] for i in result.music]
+    image_polarity, music_polarity = polarity_codes(images), polarity_codes(music)
+    graded = measure_graded_affect(
+        result.scores, reference_points(images), reference_points(music), image_polarity, music_polarity
+    )
+    figures = {
+        "accuracy": pair_accuracy(probabilities, image_polarity, music_polarity),
+        "auc": pair_auc(probabilities, image_polarity, music_polarity),
+        "ece": calibration_error(probabilities, image_polarity, music_polarity),
+        **_measure_direction("music to image", result.scores.T, music_polarity, image_polarity),
+        **_measure_direction("image to music", result.scores, image_polarity, music_polarity),
+        "spearman": graded.spearman,
+        "spearman within": graded.spearman_within,
+    }
+    for kind, vectors, rows in (
+        ("image", result.image_vectors, images),
+        ("music", result.music_vectors, music),
+    ):
+        if vectors.size:
+            probe = measure_probe(vectors, polarity_codes(rows), [f"{row.set}/{row.group}" for row in rows])
+            figures[f"{kind} probe"] = probe.accuracy
+            figures[f"{kind} probe, balanced"] = probe.balanced_accuracy
+    for image_set in sorted({row.set for row in images}):
+        for music_set in sorted({row.set for row in music}):
+            polarities = mask_other_sets(images, {image_set}), mask_other_sets(music, {music_set})
+            figures[f"accuracy {image_set} x {music_set}"] = pair_accuracy(probabilities, *polarities)
+    return figures
+
+
+def mask_other_sets(rows: Sequence[LabelledRow], sets: Collection[str]) -> NDArray[np.int8]:
+    """Return polarity codes (N,), -1 for rows of other sets; no sets: of every row's."""
+    in_sets = np.array([not sets or row.set in sets for row in rows], bool)
+    return np.where(in_sets, polarity_codes(rows), -1).astype(np.int8)
+
+
+def _measure_direction(
+    way: str,
+    scores: NDArray[np.float32],
+    query_polarity: NDArray[np.int8],
+    gallery_polarity: NDArray[np.int8],
+) -> dict[str, float]:
+    quality, spread = (
+        measure_retrieval(scores, query_polarity, gallery_polarity),
+        measure_distinctness(scores),
+    )
+    return {
+        f"{way} p@1": quality.p_at_1,
+        f"{way} p@10": quality.p_at_10,
+        f"{way} mrr": quality.mrr,
+        f"{way} ndcg@10": quality.ndcg_at_10,
+        f"{way} chance": quality.chance_p,
+        f"{way} coverage": spread.coverage / spread.chance_coverage,
+        f"{way} hub lift": spread.hub_lift,
+    }
+
+
+def _measure_affect(rows: Sequence[LabelledRow], affect: NDArray[np.float32], kind: str) -> dict[str, float]:
+    """Return how well affect is told of one modality, set by set."""
+    figures = {}
+    predicted_polarity = np.argmax(affect[:, 2:], axis=1)
+    for one_set in sorted({row.set for row in rows}):
+        in_set = np.array([row.set == one_set for row in rows])
+        own = [row for row in rows if row.set == one_set]
+        codes, rated, points = polarity_codes(own), ratings(own), reference_points(own)
+        correct = (predicted_polarity[in_set] == codes)[codes >= 0]
+        figures[f"{kind} {one_set} polarity"] = float(correct.mean()) if correct.size else float("nan")
+        recalls = [
+            np.mean(predicted_polarity[in_set][codes == one] == one)
+            for one in range(3)
+            if (codes == one).any()
+        ]
+        figures[f"{kind} {one_set} balanced polarity"] = float(np.mean(recalls)) if recalls else float("nan")
+        for axis, name in enumerate(("valence", "arousal")):
+            predicted = affect[in_set, axis]
+            figures[f"{kind} {one_set} {name} r"] = pearson(predicted, rated[:, axis])
+            figures[f"{kind} {one_set} {name} sign"] = sign_accuracy(predicted, points[:, axis])
+    return figures
+
+
+def _average_finite(values: Sequence[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")

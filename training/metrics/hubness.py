@@ -1,0 +1,50 @@
+"""Distinctness: do different queries get different answers, or do a few items answer everything?
+
+Items that sit in very many top lists are known as hubs (Radovanovic, Nanopoulos, Ivanovic 2010).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attune.training.metrics.retrieval_quality import rank_gallery
+
+
+@dataclass(frozen=True, slots=True)
+class Distinctness:
+    """How widely the top lists of all queries spread over the gallery.
+
+    Attributes:
+        coverage: Share of the gallery that appears in any top list.
+        chance_coverage: What random top lists would cover.
+        hub_lift: Largest share of top lists that hold one and the same item, over its expectation k/n.
+    """
+
+    coverage: float
+    chance_coverage: float
+    hub_lift: float
+
+
+def measure_distinctness(scores: NDArray[np.floating], k: int = 10) -> Distinctness:
+    """Measure how widely the top k of all queries spread; no labels are needed.
+
+    Args:
+        scores: (queries, gallery), higher is better; ties fall to the earlier item.
+        k: Length of the top lists; the whole gallery where it has fewer items.
+
+    Returns:
+        The three figures; NaN without queries or gallery.
+    """
+    queries, gallery = scores.shape
+    if not queries or not gallery:
+        return Distinctness(float("nan"), float("nan"), float("nan"))
+    k = min(k, gallery)
+    appearances = np.bincount(rank_gallery(scores)[:, :k].ravel(), minlength=gallery)
+    return Distinctness(
+        coverage=float(np.mean(appearances > 0)),
+        chance_coverage=1.0 - (1.0 - k / gallery) ** queries,
+        hub_lift=float(appearances.max() / queries / (k / gallery)),
+    )

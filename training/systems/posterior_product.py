@@ -1,0 +1,89 @@
+"""The two-stage way that people use today: classify each modality's polarity, multiply.
+
+The score of a pair is the chance that two independent draws from both posteriors agree, Σ p_image · p_music.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attune.embedding.media_files import Kind
+from attune.training.linear_heads import Heads, Recipe, fit_heads
+from attune.training.systems.base import Embeddings, InputName, LabelledFeatures
+from attune.training.systems.pair_trainer import digest
+
+
+@dataclass(frozen=True, slots=True)
+class FittedPosteriorProduct:
+    """Two polarity classifiers.
+
+    Attributes:
+        heads: Of each modality; their points of valence and arousal are not used.
+    """
+
+    heads: Mapping[Kind, Heads]
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learnt."""
+        return sum(heads.weights[:, :3].size + 3 for heads in self.heads.values())
+
+    def scores(self, images: LabelledFeatures, music: LabelledFeatures) -> NDArray[np.float32]:
+        """Return the chance that both posteriors agree, (I, M)."""
+        return self._posteriors(images) @ self._posteriors(music).T
+
+    def embed(self, material: LabelledFeatures) -> Embeddings:
+        """Return the posteriors of polarity, (N, 3)."""
+        return Embeddings(self._posteriors(material))
+
+    def _posteriors(self, material: LabelledFeatures) -> NDArray[np.float32]:
+        features = np.asarray(material.inputs["features"], np.float32)
+        logits = self.heads[material.kind].raw(features)[:, :3]
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class PosteriorProduct:
+    """A regularised multinomial logistic regression a modality, on Attune's features.
+
+    Attributes:
+        name: What tables call it.
+        image_l2: Weight of the squared norm of the image classifier.
+        music_l2: The same of the music classifier.
+        steps: Of the solver.
+    """
+
+    name: str = "Polarity, Σ p·p"
+    image_l2: float = 1.0
+    music_l2: float = 0.1
+    steps: int = 40
+
+    @property
+    def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
+        """Inputs that it reads, by modality."""
+        return {"image": ("features",), "music": ("features",)}
+
+    @property
+    def version(self) -> str:
+        """Short digest of everything that decides what is learnt."""
+        return digest(self, 1)
+
+    def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPosteriorProduct:  # noqa: ARG002 - it is convex
+        """Learn both classifiers; valence and arousal have no share in the loss."""
+        recipes = {"image": Recipe(self.image_l2, 0.0), "music": Recipe(self.music_l2, 0.0)}
+        return FittedPosteriorProduct(
+            {
+                side.kind: fit_heads(
+                    np.asarray(side.inputs["features"], np.float32),
+                    side.targets,
+                    recipes[side.kind],
+                    self.steps,
+                )
+                for side in (images, music)
+            }
+        )
