@@ -2,8 +2,8 @@
 
     open → size check → decode (JPEG: at a reduced scale) → a mode of 8-bit channels → square → RGB → upright
 
-`attune.embedding.image_geometry` computes the target shape. The EXIF rotation comes last, on the small square,
-where it costs nothing.
+`attune.embedding.image_geometry` computes the target shape. The EXIF rotation comes last, on the small
+square, where it costs nothing.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ class BuildDiff:
     Attributes:
         read: Files to be read: new, changed, or never understood before.
         replaced: For a changed file's path, the row that its new row replaces.
-        other_backbone: Unchanged files of `read`, with their content, whose features come from another backbone
-            than today's.
+        other_backbone: Unchanged files of `read`, with their content, whose features come from another
+            backbone than today's.
         kept: Those of `other_backbone` whose features by today's backbone are kept from another time.
         removed_ids: Rows whose files are not below the roots any more.
         unchanged: How many files stay as they are.

@@ -85,32 +85,33 @@ def _walk(root: Root, library: str, found: Scan) -> Iterator[_Entry]:
     folders = [root.path]
     visited = {(status.st_dev, status.st_ino)}
     while folders:
-        folder = folders.pop()
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError:
-            found.missing.append(folder)
-            continue
-        for entry in entries:
-            relative = entry.path[len(root.path) :]
-            if entry.name.startswith(".") or matches_any(relative, root.exclude):
-                continue
-            try:
-                if entry.is_symlink() and not root.follow_links:
-                    continue
-                status = entry.stat()
-            except FileNotFoundError:
-                continue  # vanished while we looked, or a link to nowhere
-            except OSError as error:
-                if error.errno == errno.ELOOP:
-                    continue  # a link to itself
-                found.missing.append(entry.path)
-                continue
+        for entry in _list_folder(folders.pop(), root, found):
+            status = entry.status
             if not stat.S_ISDIR(status.st_mode):
-                yield _Entry(entry.path, status)
+                yield entry
             elif (status.st_dev, status.st_ino) not in visited and not is_below(entry.path, library):
                 visited.add((status.st_dev, status.st_ino))
                 folders.append(entry.path)
+
+
+def _list_folder(folder: str, root: Root, found: Scan) -> Iterator[_Entry]:
+    """Yield the entries of a folder, sorted by name, without hidden, excluded and ignored ones."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        found.missing.append(folder)
+        return
+    for entry in entries:
+        if entry.name.startswith(".") or matches_any(entry.path[len(root.path) :], root.exclude):
+            continue
+        try:
+            if root.follow_links or not entry.is_symlink():
+                yield _Entry(entry.path, entry.stat())
+        except FileNotFoundError:
+            continue  # it vanished during the scan, or is a link to nowhere
+        except OSError as error:
+            if error.errno != errno.ELOOP:  # a link to itself is ignored
+                found.missing.append(entry.path)
 
 
 def _is_deleted_file(root: str) -> bool:

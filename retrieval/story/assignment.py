@@ -5,7 +5,8 @@ A choice gives each span a picture of its own. Its worth is
     sum of scores[span, picture]  -  sum of joints[gap] * jumps[picture before the gap, picture after it]
 
 `assign_by_mood` starts from the exact optimum of the scores alone and exchanges pictures while an exchange
-raises the total: no single exchange can improve its result. `assign_in_order` is exact: pictures keep their order.
+raises the total: no single exchange can improve its result. `assign_in_order` is exact: pictures keep their
+order.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ class AccessPolicy:
 
     Attributes:
         hosts: Names under which clients may call the server, in lower case.
-        allow_ip_addresses: Clients may also use any IP address: unlike a name, an address cannot be pointed at this
-            server by somebody else's name server (DNS rebinding).
+        allow_ip_addresses: Clients may also use any IP address: unlike a name, an address cannot be pointed
+            at this server by somebody else's name server (DNS rebinding).
         token: What a client must know; None: nothing is asked.
     """
 

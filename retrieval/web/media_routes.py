@@ -51,27 +51,6 @@ def media_routes(service: Service) -> APIRouter:
             raise UnknownItem(f"item {reference} is {found.kind}, not {kind}")
         return found
 
-    @router.get("/items", responses={200: {"model": ItemsShape}})
-    async def items(
-        kind: Annotated[Kind, Query()] = "music",
-        q: Annotated[str, Query(max_length=200, description="Words of the path, title or artist.")] = "",
-        shuffle: Annotated[int | None, Query(description="Instead: at random, by this seed.")] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 40,
-    ) -> JSONResponse:
-        """List items by name, or some at random."""
-
-        def fetch() -> dict[str, Any]:
-            with service.library_holder.use() as snapshot:
-                item_search = snapshot.item_search
-                found = (
-                    item_search.find(kind, q, limit)
-                    if shuffle is None
-                    else item_search.draw(kind, shuffle, limit)
-                )
-                return {"items": [item_json(one) for one in found]}
-
-        return JSONResponse(await service.query_pool.run(fetch))
-
     @router.get("/items/{id}/thumbnail", response_class=Response)
     async def thumbnail(request: Request, id: str, side: int = SIDES[0], v: str | None = None) -> Response:
         """Return a picture as WebP, upright, its long side at most 480 (or 1600) pixels."""
@@ -104,8 +83,32 @@ def media_routes(service: Service) -> APIRouter:
         kind = _MEDIA_TYPES.get(PurePath(found.path).suffix.lower(), "application/octet-stream")
         return FileResponse(found.path, headers=headers, media_type=kind, stat_result=status)
 
+    _list_routes(service, router)
     _upload_routes(service, router)
     return router
+
+
+def _list_routes(service: Service, router: APIRouter) -> None:
+    @router.get("/items", responses={200: {"model": ItemsShape}})
+    async def items(
+        kind: Annotated[Kind, Query()] = "music",
+        q: Annotated[str, Query(max_length=200, description="Words of the path, title or artist.")] = "",
+        shuffle: Annotated[int | None, Query(description="Instead: at random, by this seed.")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 40,
+    ) -> JSONResponse:
+        """List items by name, or some at random."""
+
+        def fetch() -> dict[str, Any]:
+            with service.library_holder.use() as snapshot:
+                item_search = snapshot.item_search
+                found = (
+                    item_search.find(kind, q, limit)
+                    if shuffle is None
+                    else item_search.draw(kind, shuffle, limit)
+                )
+                return {"items": [item_json(one) for one in found]}
+
+        return JSONResponse(await service.query_pool.run(fetch))
 
 
 def _upload_routes(service: Service, router: APIRouter) -> None:

@@ -11,7 +11,7 @@ import pytest
 from attune.core.errors import MediaError, UnsupportedMedia
 from attune.embedding.image_decoding import read_image
 from attune.tests.camera_factory import dng, heic
-from attune.tests.embedding.test_image import assert_quarters, quarters
+from attune.tests.embedding.test_image_decoding import assert_quarters, quarters
 
 
 @pytest.mark.parametrize("turns", range(4))
