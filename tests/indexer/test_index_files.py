@@ -100,8 +100,8 @@ def test_a_library_in_cells_answers_as_an_exact_one(
 
     library = Path(shutil.copytree(built, tmp_path / "library"))
     shutil.rmtree(library / "index")
-    monkeypatch.setattr(generations, "new_index", from_noise)
-    monkeypatch.setattr(index_files, "CELLS_FROM", 2)
+    monkeypatch.setattr(generations, "create_index", from_noise)
+    monkeypatch.setattr(index_files, "IVF_MIN_VECTORS", 2)
     with Library(library) as cells:
         assert not cells.index("image").exact
         ids, inner = cells.nearest("image", query, 100)
