@@ -1,4 +1,4 @@
-"""The command line: `attune`. Mounts the rooms' commands; turns errors into one line and an exit code."""
+"""The command line `attune`: mounts the rooms' commands, turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import attune.retrieval.commands
 import attune.retrieval.story.commands
 import attune.retrieval.web.commands
 import attune.training.commands
-from attune.core.common_options import DebugOption, QuietOption
+from attune.core.common_options import CommandApp, QuietOption
 from attune.core.errors import AttuneError, UsageError, escape_path
 
 INTERRUPTED = 130  # what shells expect of a command ended by Ctrl-C
 
-app = typer.Typer(
+app = CommandApp(
     help="Match music and pictures by the emotion they share. Nothing leaves this machine.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -41,10 +41,23 @@ app.add_typer(attune.benchmarks.commands.app, name="benchmark")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"attune {version('attune-affect')}")
+        typer.echo(f"attune {attune.__version__}")
         raise typer.Exit
+
+
+def _print_config(wanted: bool) -> None:
+    if not wanted:
+        return
+    from attune.core.console import stdout_console
+    from attune.core.settings import describe_settings
+    from attune.core.user_folders import config_file
+
+    console = stdout_console()
+    there = "" if config_file().exists() else " (not there)"
+    console.print(f"Configuration file: {escape_path(config_file())}{there}", soft_wrap=True)
+    for setting in describe_settings():
+        console.print(f"{setting.name:<16}{setting.value:<8}  ({setting.origin})", soft_wrap=True)
+    raise typer.Exit
 
 
 @app.callback()
@@ -52,17 +65,30 @@ def _declare_global_options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
+    show_config: Annotated[
+        bool,
+        typer.Option(
+            "--show-config",
+            callback=_print_config,
+            is_eager=True,
+            help="Show each setting and where it comes from.",
+        ),
+    ] = False,
 ) -> None:
     pass
 
 
 @app.command("demo")
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("demo.html"),
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Web page to write.")] = Path(
+        "demo.html"
+    ),
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Build a library of the shipped samples in a temporary folder and ask it both ways."""
+    """Try Attune on the shipped samples.
+
+    A library is built in a temporary folder and queried both ways; a web page shows the answers.
+    """
     import tempfile
 
     from attune.core.console import show_progress, stdout_console
@@ -87,12 +113,12 @@ def demo(
         if not quiet:
             console.print(f"Read {report.added} sample files, {report.generation.images} of them pictures.")
         with Library(Path(folder)) as library:
-            scenes = run_demo_queries(library, network)
-    for scene in scenes:
+            queries = run_demo_queries(library, network)
+    for query in queries:
         if not quiet:
-            console.print(f"\n{scene.title}", style="bold")
-            print_answer(scene.answer)
-    write_demo_page(output, scenes)
+            console.print(f"\n{query.title}", style="bold")
+            print_answer(query.answer)
+    write_demo_page(output, queries)
     if not quiet:
         console.print(f"\nLook and listen: {escape_path(output.absolute())}")
 
@@ -106,11 +132,10 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; return its exit code.
+    """Run one command and return its exit code.
 
-    An `AttuneError` is one line on stderr. So is any other error: with `--debug` its traceback is shown.
+    An error is one line on stderr; with `--debug` the command has printed the traceback before.
     """
-    debug = "--debug" in arguments
     try:
         result = app(arguments or ["--help"], prog_name="attune", standalone_mode=False)
         exit_code = result if isinstance(result, int) else 0
@@ -118,17 +143,13 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as error:
         return _print_error(_format_usage_error(error), error.exit_code)
     except AttuneError as error:
-        if debug:
-            raise
         return _print_error(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _report_interrupt()
     except BrokenPipeError:
         _discard_stdout()
         return 0
-    except Exception as error:
-        if debug:
-            raise
+    except Exception as error:  # noqa: BLE001 - the last rung of the ladder: no traceback for people
         return _print_error(
             f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where", 1
         )
@@ -152,7 +173,7 @@ def _print_error(text: str, exit_code: int) -> int:
 
 
 def _discard_stdout() -> None:
-    """Let the interpreter's last flush go nowhere: who read our output has left."""
+    """Send the interpreter's last flush nowhere: the reader of the output has left."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

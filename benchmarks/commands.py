@@ -1,4 +1,4 @@
-"""`attune benchmark`: what Attune is worth and what it costs, beside its peers."""
+"""The command group `benchmark` and its commands `systems` and `retrieval`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from attune.benchmarks.serve_commands import app as serve
 from attune.benchmarks.soak_commands import app as soak
 from attune.benchmarks.speed_commands import app as speed
 from attune.benchmarks.story_commands import app as story
-from attune.core.common_options import DebugOption, JsonOption, QuietOption, WorkersOption
+from attune.core.common_options import CommandApp, JsonOption, QuietOption, WorkersOption
 from attune.training.commands import ImagesOption, MusicOption
 
 if TYPE_CHECKING:
     from attune.core.progress import Progress
     from attune.training.comparison import SetFilter
 
-app = typer.Typer(help="Measure Attune beside its peers.", no_args_is_help=True)
+app = CommandApp(help="Measure Attune and compare it with other programs.", no_args_is_help=True)
 app.add_typer(speed)
 app.add_typer(story)
 app.add_typer(soak)
@@ -44,27 +44,32 @@ def systems_command(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for systems.json and systems.png.")
     ] = Path("benchmark-systems"),
     image_set: Annotated[
-        list[str] | None, typer.Option("--image-set", metavar="SET", help="Sets of the column `focus`.")
+        list[str] | None,
+        typer.Option("--image-set", metavar="SET", help="Data sets of the column `focus`; may be repeated."),
     ] = None,
     music_set: Annotated[
-        list[str] | None, typer.Option("--music-set", metavar="SET", help="Sets of the column `focus`.")
+        list[str] | None,
+        typer.Option("--music-set", metavar="SET", help="Data sets of the column `focus`; may be repeated."),
     ] = None,
     test: Annotated[
-        bool, typer.Option("--test", help="The split test too; each look at it is logged.")
+        bool, typer.Option("--test", help="Evaluate on the split test too; each such run is logged.")
     ] = False,
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where features and results are kept between runs.")
+        Path | None, typer.Option(metavar="DIR", help="Folder that keeps features and results between runs.")
     ] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Compare Attune with the paper's networks on the same rows, out of fold and on request on test."""
+    """Compare Attune with the paper's networks on the same rows.
+
+    Figures are out of fold inside train and val, and on request on test.
+    """
     from attune.benchmarks.system_tables import print_systems
     from attune.core.console import print_json, show_progress, stderr_console
     from attune.core.errors import AttuneError, escape_path
-    from attune.core.settings import default_cache, load_settings
+    from attune.core.settings import load_settings
+    from attune.core.user_folders import default_cache
 
     focus = (tuple(image_set or ()), tuple(music_set or ()))
     try:
@@ -78,7 +83,7 @@ def systems_command(
             music,
             focus,
             cache=default_cache() if cache is None else cache,
-            workers=load_settings(workers).workers,
+            workers=load_settings(workers=workers).workers,
             progress=progress,
             test=test,
         )
@@ -97,16 +102,20 @@ def systems_command(
 def retrieval_command(
     images: ImagesOption,
     music: MusicOption,
-    split: Annotated[str | None, typer.Option(help="Rows of this split; all if not given.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only rows of this split; all if not given.")
+    ] = None,
     system: Annotated[
-        str, typer.Option(metavar="NAME|DIR", help="`attune`, or a network's folder.")
+        str, typer.Option(metavar="NAME|DIR", help="A shipped network by name, or a network's folder.")
     ] = "attune",
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Search labelled files by labelled files of the other kind: precision, ranks, distinct answers."""
+    """Measure retrieval between labelled images and music.
+
+    Reports precision, ranks and how many different files are found.
+    """
     from attune.core.console import print_json, show_progress
     from attune.core.settings import load_settings
     from attune.embedding.network import open_network
@@ -117,7 +126,11 @@ def retrieval_command(
     network = open_network(system)
     with show_progress(quiet=quiet) as progress:
         evaluation = evaluate_network(
-            EvaluationRequest(images, music, split), network, network.name, load_settings(workers), progress
+            EvaluationRequest(images, music, split),
+            network,
+            network.name,
+            load_settings(workers=workers),
+            progress,
         )
     if evaluation.saw_test:
         log_test_run(evaluation.report, network.id)

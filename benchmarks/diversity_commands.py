@@ -1,4 +1,4 @@
-"""`attune benchmark diversity`."""
+"""The command `attune benchmark diversity`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attune.core.common_options import DebugOption, JsonOption, NetworkOption, QuietOption, WorkersOption
+from attune.core.common_options import CommandApp, JsonOption, NetworkOption, QuietOption, WorkersOption
 from attune.training.commands import ImagesOption, MusicOption
 
 if TYPE_CHECKING:
     from attune.benchmarks.diversity import DiversityMeasurement
 
-app = typer.Typer()
+app = CommandApp()
 
 
 @app.command("diversity")
@@ -23,25 +23,29 @@ def diversity_command(
     music: MusicOption,
     split: Annotated[str | None, typer.Option(metavar="NAME", help="Only rows of this split.")] = None,
     weight: Annotated[
-        list[float] | None, typer.Option("--diverse", min=0.0, max=1.0, help="Weights; may be repeated.")
+        list[float] | None,
+        typer.Option("--diverse", metavar="X", min=0.0, max=1.0, help="Weights; may be repeated."),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where features are kept between runs.")
+        Path | None, typer.Option(metavar="DIR", help="Folder that keeps features between runs.")
     ] = None,
     network: NetworkOption = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Measure what `--diverse` costs in precision and gains in variety."""
+    """Measure what `--diverse` costs and gains.
+
+    It costs precision and gains variety.
+    """
     from attune.benchmarks.diversity import measure, read_gallery
     from attune.core.console import print_json, show_progress
-    from attune.core.settings import default_cache, load_settings
+    from attune.core.settings import load_settings
+    from attune.core.user_folders import default_cache
     from attune.embedding.network import DEFAULT_NETWORK, open_network
 
     net = open_network(network or DEFAULT_NETWORK)
-    kept, processes = cache or default_cache(), load_settings(workers).workers
+    kept, processes = cache or default_cache(), load_settings(workers=workers).workers
     with show_progress(quiet=quiet) as progress:
         pictures = read_gallery(images, "image", split, net, kept, processes, progress)
         songs = read_gallery(music, "music", split, net, kept, processes, progress)

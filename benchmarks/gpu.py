@@ -136,7 +136,7 @@ def _train(labelled: TrainingSources, network: Network, settings: Settings, prog
             workers=settings.workers,
             progress=progress,
             backbones=network.backbones,
-            device=settings.device,
+            device="cuda" if settings.device == "cuda" else "cpu",
         )
         return time.perf_counter() - began
 

@@ -1,4 +1,4 @@
-"""`attune benchmark serve`: what the page and the API bear."""
+"""The command `attune benchmark serve`."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from typing import Annotated
 
 import typer
 
-from attune.core.common_options import DebugOption, JsonOption, LibraryOption, library_folder
+from attune.core.common_options import CommandApp, JsonOption, LibraryOption, library_folder
 
-app = typer.Typer()
+app = CommandApp()
 
 
 @app.command("serve")
 def serve_command(
     library: LibraryOption = None,
-    rate: Annotated[float, typer.Option(min=1, max=1000, metavar="N", help="Questions a second.")] = 50.0,
-    seconds: Annotated[float, typer.Option(min=2, max=600, metavar="S", help="How long.")] = 60.0,
+    rate: Annotated[float, typer.Option(min=1, max=1000, metavar="N", help="Queries per second.")] = 50.0,
+    seconds: Annotated[float, typer.Option(min=2, max=600, metavar="S", help="Duration in seconds.")] = 60.0,
     as_json: JsonOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Time the page and the API of `attune serve` under load, on this machine's own address only."""
+    """Time the web page and the API under load.
+
+    The server listens on this machine's loopback address only.
+    """
     from attune.benchmarks.server_load import measure
     from attune.benchmarks.speed_tables import print_serve
     from attune.core.console import print_json

@@ -1,4 +1,4 @@
-"""`attune benchmark soak`: nothing lost, no one let in."""
+"""The command `attune benchmark soak`."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Annotated, Any
 
 import typer
 
-from attune.core.common_options import DebugOption, JsonOption, QuietOption, WorkersOption
+from attune.core.common_options import CommandApp, JsonOption, QuietOption, WorkersOption
 
-app = typer.Typer()
+app = CommandApp()
 
 
 @app.command("soak")
 def soak_command(
     kills: Annotated[int, typer.Option(min=0, metavar="N", help="Builds to kill.")] = 300,
     files: Annotated[int, typer.Option(min=0, metavar="N", help="Mutated files to read.")] = 20_000,
-    seed: Annotated[
-        int, typer.Option(metavar="N", help="Decides when and what; as a test of another day.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the random choices.")] = 0,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Kill builds and read hostile files; say what was lost. Exit code 1 where anything was."""
+    """Kill builds and read hostile files.
+
+    The exit code is 1 if anything was lost.
+    """
     from tempfile import TemporaryDirectory
 
     from attune.benchmarks.soak import measure
@@ -36,7 +36,7 @@ def soak_command(
         import psutil  # noqa: F401 - named here, before anything is done
     except ModuleNotFoundError as error:
         raise AttuneError('this benchmark needs psutil: pip install "attune-affect[bench]"') from error
-    count = load_settings(workers).workers
+    count = load_settings(workers=workers).workers
     with TemporaryDirectory(prefix="attune-soak-") as folder, show_progress(quiet=quiet) as progress:
         document = measure(kills, files, Path(folder), seed, count, progress)
     if as_json:

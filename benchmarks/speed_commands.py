@@ -1,4 +1,4 @@
-"""`attune benchmark make-library`, `pipeline`, `peers`, `growth`, `search`, `cold`, `encoder`, `gpu`."""
+"""The timing commands of `attune benchmark`, from `make-library` to `gpu`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attune.core.common_options import (
-    DebugOption,
+    CommandApp,
     JsonOption,
     LibraryOption,
     NetworkOption,
@@ -21,7 +21,7 @@ from attune.core.common_options import (
 if TYPE_CHECKING:
     from attune.embedding.media_files import Kind
 
-app = typer.Typer()
+app = CommandApp()
 
 PhotosOption = Annotated[Path, typer.Option("--images", metavar="DIR", help="Folder with pictures.")]
 SongsOption = Annotated[Path, typer.Option("--music", metavar="DIR", help="Folder with music.")]
@@ -31,21 +31,25 @@ SongsOption = Annotated[Path, typer.Option("--music", metavar="DIR", help="Folde
 def make_library_command(
     photos: PhotosOption,
     songs: SongsOption,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where the files go.")],
-    pictures: Annotated[int, typer.Option(min=0, metavar="N", help="Pictures to have in the end.")] = 85_000,
-    clips: Annotated[int, typer.Option(min=0, metavar="N", help="Clips to have in the end.")] = 3_500,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")],
+    pictures: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Number of pictures in the end.")
+    ] = 85_000,
+    clips: Annotated[int, typer.Option(min=0, metavar="N", help="Number of clips in the end.")] = 3_500,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Make media as many as the paper's: variations of photos, cuts of 60 s of whole pieces of music."""
+    """Make as many media files as the paper's database has.
+
+    Pictures are variations of photos, clips are cuts of 60 s out of whole pieces of music.
+    """
     from attune.benchmarks.make_library import list_media, make_clips, make_pictures
     from attune.core.console import print_json, show_progress, stdout_console
     from attune.core.errors import escape_path
     from attune.core.settings import load_settings
 
-    count = load_settings(workers).workers
+    count = load_settings(workers=workers).workers
     with show_progress(quiet=quiet) as progress:
         made = {
             "images": make_pictures(
@@ -69,17 +73,22 @@ def pipeline_command(
     songs: SongsOption,
     library: Annotated[
         Path | None,
-        typer.Option("--library", metavar="DIR", help="Keep the library there; there must be none yet."),
+        typer.Option(
+            "--library", metavar="DIR", help="Keep the library in this folder, which must not exist yet."
+        ),
     ] = None,
     sample: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Files of each kind that the floor is measured with.")
+        int,
+        typer.Option(min=1, metavar="N", help="Files of each kind that the lower bound is measured with."),
     ] = 60,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Time a build: files a second, share of what decoding and the backbones cost at the least, memory."""
+    """Time a build and compare it with its lower bound.
+
+    Reports files per second, the share of time that decoding and backbones need, and memory.
+    """
     from tempfile import TemporaryDirectory
 
     from attune.benchmarks.pipeline import measure
@@ -95,7 +104,7 @@ def pipeline_command(
     if library is not None and library.exists():
         raise UsageError(f"{escape_path(library)}: exists; a build is measured from nothing")
     folders: dict[Kind, Path] = {"image": photos, "music": songs}
-    count = load_settings(workers).workers
+    count = load_settings(workers=workers).workers
     with TemporaryDirectory() as scratch, show_progress(quiet=quiet) as progress:
         document = measure(folders, library or Path(scratch) / "library", count, sample, progress)
     if as_json:
@@ -109,14 +118,13 @@ def peers_command(
     photos: PhotosOption,
     songs: SongsOption,
     sample: Annotated[
-        int, typer.Option(min=2, metavar="N", help="Pictures to embed; a twentieth as many pieces of music.")
+        int, typer.Option(min=2, metavar="N", help="Pictures to embed; one piece of music for every twenty.")
     ] = 400,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Time embedding beside OpenCLIP, librosa and musicnn, on the same files."""
+    """Time embedding beside OpenCLIP, librosa and musicnn."""
     from attune.benchmarks.peers import measure
     from attune.benchmarks.speed_tables import print_peers
     from attune.core.console import print_json, show_progress
@@ -124,7 +132,7 @@ def peers_command(
 
     folders: dict[Kind, Path] = {"image": photos, "music": songs}
     with show_progress(quiet=quiet) as progress:
-        document = measure(folders, sample, load_settings(workers).workers, progress)
+        document = measure(folders, sample, load_settings(workers=workers).workers, progress)
     if as_json:
         print_json(document)
     else:
@@ -135,14 +143,16 @@ def peers_command(
 def growth_command(
     library: LibraryOption = None,
     size: Annotated[
-        int, typer.Option(min=1000, metavar="N", help="Pictures that the grown library has.")
+        int, typer.Option(min=1000, metavar="N", help="Pictures in the large library.")
     ] = 1_000_000,
-    more: Annotated[int, typer.Option(min=1, metavar="N", help="Pictures that are new to it.")] = 1000,
+    more: Annotated[int, typer.Option(min=1, metavar="N", help="New pictures to publish.")] = 1000,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Time publishing a few new pictures in a large library, grown from a library's own embeddings."""
+    """Time publishing new pictures in a large library.
+
+    The large library is made from the embeddings of the given one.
+    """
     from attune.benchmarks.growth import measure
     from attune.benchmarks.speed_tables import print_growth
     from attune.core.console import print_json, show_progress
@@ -160,13 +170,20 @@ def search_command(
     library: LibraryOption = None,
     size: Annotated[
         list[int] | None,
-        typer.Option("--size", min=100, metavar="N", help="Vectors to search; 85,000 and 1,000,000."),
+        typer.Option(
+            "--size",
+            min=100,
+            metavar="N",
+            help="Number of vectors; by default 85,000 and 1,000,000; may be repeated.",
+        ),
     ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Time search in a library's own embeddings, and in many more like them, beside HNSW."""
+    """Time vector search beside HNSW libraries.
+
+    The vectors are a library's own embeddings and more like them.
+    """
     from attune.benchmarks.speed_tables import print_search
     from attune.benchmarks.vector_search import measure
     from attune.core.console import print_json, show_progress
@@ -183,9 +200,8 @@ def search_command(
 def cold_command(
     library: LibraryOption = None,
     as_json: JsonOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Time questions to a library, from the shell to the answer and in one process."""
+    """Time queries from the shell and in a running process."""
     from attune.benchmarks.cold_start import measure
     from attune.benchmarks.speed_tables import print_cold
     from attune.core.console import print_json
@@ -200,15 +216,14 @@ def cold_command(
 @app.command("encoder")
 def encoder_command(
     encoder: Annotated[
-        str, typer.Argument(metavar="ENCODER", help="As `attune train --image-backbone` takes it.")
+        str, typer.Argument(metavar="ENCODER", help="An encoder as for `attune train --image-backbone`.")
     ],
     photos: PhotosOption,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="Pictures to read.")] = 40,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Time an encoder of pictures beside the shipped one, before training with it."""
+    """Time an image encoder beside the shipped one."""
     from attune.benchmarks.encoder_cost import measure_encoder
     from attune.benchmarks.make_library import list_media
     from attune.benchmarks.pipeline import sample_evenly
@@ -233,20 +248,23 @@ def gpu_command(
     photos: PhotosOption,
     songs: SongsOption,
     train_images: Annotated[
-        Path | None, typer.Option(metavar="CSV|DIR", help="Labelled images: time a training too.")
+        Path | None, typer.Option(metavar="CSV|DIR", help="Labelled images, to time a training too.")
     ] = None,
     train_music: Annotated[Path | None, typer.Option(metavar="CSV|DIR", help="Labelled music.")] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="Files of each kind.")] = 1000,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="JSON", help="Keep the document in a file.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="JSON", help="Also write the JSON document to a file."),
     ] = None,
     network: NetworkOption = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Time reading and training on a GPU beside the CPU; the CPU alone where there is no GPU."""
+    """Time reading and training on a GPU beside the CPU.
+
+    Without a GPU the CPU alone is timed.
+    """
     import json
 
     from attune.benchmarks.gpu import TrainingSources, measure_devices
@@ -272,7 +290,7 @@ def gpu_command(
             media,
             open_network(network or DEFAULT_NETWORK),
             labelled,
-            load_settings(workers).workers,
+            load_settings(workers=workers).workers,
             progress,
         )
     if output is not None:

@@ -1,4 +1,4 @@
-"""`attune benchmark storyboard`: whether films are what they promise."""
+"""The command `attune benchmark storyboard`."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from typing import Annotated
 
 import typer
 
-from attune.core.common_options import DebugOption, JsonOption, LibraryOption, QuietOption, library_folder
+from attune.core.common_options import CommandApp, JsonOption, LibraryOption, QuietOption, library_folder
 
-app = typer.Typer()
+app = CommandApp()
 
 
 @app.command("storyboard")
 def storyboard_command(
-    songs: Annotated[list[Path], typer.Argument(metavar="SONG...", help="Music files.")],
+    songs: Annotated[list[Path], typer.Argument(metavar="SONG", help="Music files.")],
     library: LibraryOption = None,
     below: Annotated[
         list[Path] | None, typer.Option("--in", metavar="DIR", help="Only pictures below this folder.")
     ] = None,
-    film: Annotated[bool, typer.Option("--film", help="Render each film too, at 720p, and time it.")] = False,
+    film: Annotated[bool, typer.Option("--film", help="Also render each film at 720p and time it.")] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Check plans: pictures against the same ones shuffled, cuts against beats found anew; time films."""
+    """Measure film plans and rendered films.
+
+    The pictures are compared with the same ones shuffled, the cuts with beats detected anew.
+    """
     from attune.benchmarks.film_quality import measure, print_measures
     from attune.core.console import print_json, show_progress
     from attune.core.paths import absolute_path

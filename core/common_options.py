@@ -1,16 +1,19 @@
-"""Options that several commands share, declared once."""
+"""Options that several commands share, each declared once."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 LibraryOption = Annotated[
     Path | None,
     typer.Option(
-        "--library", metavar="DIR", envvar="ATTUNE_LIBRARY", help="The library's folder.", show_default=False
+        "--library", metavar="DIR", envvar="ATTUNE_LIBRARY", help="Folder of the library.", show_default=False
     ),
 ]
 NetworkOption = Annotated[
@@ -18,26 +21,106 @@ NetworkOption = Annotated[
     typer.Option(
         "--network",
         metavar="NAME|DIR",
+        envvar="ATTUNE_NETWORK",
         help="A shipped network by name, or a folder that `attune train` wrote.",
     ),
 ]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, max=256, help="Processes that read files; one a core by default."),
+    typer.Option(
+        "--workers", metavar="N", min=1, max=256, help="Processes that read files; one per core by default."
+    ),
 ]
 DeviceOption = Annotated[
-    Literal["auto", "cpu", "cuda"],
-    typer.Option(help="Where backbones run; `auto`: on a GPU that ONNX Runtime can use."),
+    Literal["auto", "cpu", "cuda"] | None,
+    typer.Option(
+        help="Where backbones run; `auto` (the default) takes a GPU that ONNX Runtime can use.",
+        show_default=False,
+    ),
 ]
+_DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+_VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log each step on stderr.")]
+_LogFileOption = Annotated[
+    Path | None, typer.Option("--log-file", metavar="FILE", help="Append the whole log to a file.")
+]
+
+
+class CommandApp(typer.Typer):
+    """A Typer application whose commands all take `--quiet`, `--debug`, `--verbose` and `--log-file`.
+
+    A command that prints progress or a summary declares `quiet: QuietOption` and obeys it; the other three
+    are handled here and never reach the command's function. A library and a network that no option and no
+    variable names are taken from `config.toml`.
+    """
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
+        """Register a function as a command; arguments as for `typer.Typer.command`."""
+        register = super().command(name, **settings)
+
+        def decorate(function: Callable[..., None]) -> Callable[..., None]:
+            register(_add_common_options(function))
+            return function
+
+        return decorate
 
 
 def library_folder(option: Path | None) -> Path:
-    """Return the library that was named, or the user's own; absolute."""
+    """Return the folder of the library that was named, or of the user's own; absolute."""
     if option is not None:
         return option.absolute()
-    from attune.core.settings import default_library
+    from attune.core.user_folders import default_library
 
     return default_library()
+
+
+def _add_common_options(function: Callable[..., None]) -> Callable[..., None]:
+    signature = inspect.signature(function, eval_str=True)
+    common = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, annotation, default in (
+            ("quiet", QuietOption, False),
+            ("verbose", _VerboseOption, False),
+            ("log_file", _LogFileOption, None),
+            ("debug", _DebugOption, False),
+        )
+        if name not in signature.parameters
+    ]
+
+    @functools.wraps(function)
+    def run(*, debug: bool, verbose: bool, log_file: Path | None, **values: Any) -> None:
+        from attune.core.log_setup import configure_logging
+
+        configure_logging(verbose=verbose, log_file=log_file)
+        for name, annotation in (("library", LibraryOption), ("network", NetworkOption)):
+            parameter = signature.parameters.get(name)
+            if parameter is not None and parameter.annotation == annotation and values[name] is None:
+                values[name] = _read_from_config_file(name)
+        try:
+            function(**{name: values[name] for name in signature.parameters})
+        except Exception:
+            if debug:
+                import traceback
+
+                traceback.print_exc()
+            raise
+
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *common]
+    )
+    run.__annotations__ = {
+        parameter.name: parameter.annotation for parameter in (*signature.parameters.values(), *common)
+    }
+    return run
+
+
+def _read_from_config_file(name: str) -> Any:
+    """Return a setting; without a `config.toml` this costs no import of pydantic."""
+    from attune.core.user_folders import config_file
+
+    if not config_file().exists():
+        return None
+    from attune.core.settings import load_settings
+
+    return getattr(load_settings(), name)

@@ -1,4 +1,4 @@
-"""How long work tells how far it is, without knowing who listens."""
+"""Progress reporting protocol for long-running work, independent of the user interface."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """One task at a time: started, advanced, finished."""
+    """Receiver of progress reports: one task at a time is started, advanced and finished."""
 
     def start(self, description: str, total: int | None) -> None:
         """Begin a task of `total` steps (None: unknown)."""
 
     def advance(self, steps: int = 1) -> None:
-        """Say that `steps` more steps are done."""
+        """Report that `steps` more steps are done."""
 
     def finish(self) -> None:
         """End the task that was started last."""
 
 
 class SilentProgress:
-    """Tells nobody."""
+    """Progress that is shown nowhere."""
 
     def start(self, description: str, total: int | None) -> None:
         """Begin a task; nothing is shown."""
 
     def advance(self, steps: int = 1) -> None:
-        """Take note of nothing."""
+        """Ignore the steps."""
 
     def finish(self) -> None:
         """End the task; nothing is shown."""

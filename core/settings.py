@@ -1,60 +1,147 @@
-"""Where things are and how much of the machine a run may take."""
+"""Settings that a person may change without naming them on each command.
+
+An option of a command wins over an `ATTUNE_*` environment variable, which wins over `config.toml` in the
+user's configuration folder, which wins over the default.
+"""
 
 from __future__ import annotations
 
 import os
+import tomllib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
-from attune.core.errors import UsageError
+from attune.core.errors import UsageError, escape_path
+from attune.core.user_folders import config_file, default_library
+
+PREFIX = "ATTUNE_"
+_OTHER_VARIABLES = {"ATTUNE_TOKEN"}  # of `attune serve`: a secret, never printed
 
 
 class Settings(BaseSettings):
-    """What a person may set by `ATTUNE_*` variables; options of a command win over them.
+    """What environment variables and `config.toml` may set.
 
     Attributes:
-        workers: Processes that decode and run the backbones; as many as there are cores by default.
-        image_timeout_s: Seconds after which a picture counts as hanging.
-        music_timeout_s: Seconds after which a piece of music counts as hanging.
+        library: Folder of the library.
+        network: Name of a shipped network, or a folder that `attune train` wrote; None: the library's own.
+        workers: Processes that decode files and run the backbones; one per core by default.
+        device: Where backbones run. On `cuda` the workers decode and the calling process runs the backbones
+            in batches; `auto` is resolved by `embedding.onnx_session.choose_device`.
+        image_timeout_s: Seconds after which decoding a picture is given up.
+        music_timeout_s: Seconds after which decoding a piece of music is given up.
         memory_mb: Address space of one worker in MiB; a file that needs more is skipped.
-        device: Where backbones run; on `cuda` workers decode, and the calling process runs them in batches.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ATTUNE_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
+    library: Path = Field(default_factory=default_library)
+    network: str | None = None
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     image_timeout_s: float = Field(default=60.0, gt=0)
     music_timeout_s: float = Field(default=300.0, gt=0)
     memory_mb: int = Field(default=6144, ge=1024)
-    device: Literal["cpu", "cuda"] = "cpu"
+
+    @field_validator("library")
+    @classmethod
+    def _expand_home(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - required by pydantic-settings
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources in the order in which they win."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
 
 
-def load_settings(workers: int | None = None, device: Literal["cpu", "cuda"] = "cpu") -> Settings:
-    """Return the settings of the environment; what is given wins.
+@dataclass(frozen=True, slots=True)
+class SettingOrigin:
+    """The value of one setting and where it comes from, as `--show-config` prints it."""
+
+    name: str
+    value: str
+    origin: str
+
+
+def load_settings(**options: Any) -> Settings:
+    """Return the settings in force.
+
+    Args:
+        options: Values of command-line options by the names of the settings; None: the option was not given.
 
     Raises:
-        UsageError: A variable holds what it cannot hold.
+        UsageError: A variable or `config.toml` holds a value that is not allowed, or an unknown setting.
     """
+    _check_config_file()
     try:
-        return Settings(device=device) if workers is None else Settings(workers=workers, device=device)
+        return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        name = "_".join(["ATTUNE", *(str(part) for part in first["loc"])]).upper()
-        raise UsageError(f"{name}={first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
+        name = str(first["loc"][0])
+        reason = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+        raise UsageError(f"{_find_origin(name)}={first['input']}: {reason}") from error
 
 
-def default_library() -> Path:
-    """Return the folder of the library that is used when none is named."""
-    import platformdirs
+def describe_settings() -> list[SettingOrigin]:
+    """Return each setting with its value and origin, then the `ATTUNE_*` variables that set nothing.
 
-    return Path(platformdirs.user_data_path("attune", appauthor=False)) / "library"
+    Raises:
+        UsageError: As `load_settings`.
+    """
+    settings = load_settings()
+    found = [
+        SettingOrigin(name, _format_value(getattr(settings, name)), _find_origin(name))
+        for name in Settings.model_fields
+    ]
+    known = _OTHER_VARIABLES | {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    strangers = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    return found + [
+        SettingOrigin(name, "", "not a setting of Attune: it has no effect") for name in strangers
+    ]
 
 
-def default_cache() -> Path:
-    """Return the folder where training keeps the features of labelled media."""
-    import platformdirs
+def _format_value(value: Any) -> str:
+    if value is None:
+        return "the library's own"
+    return escape_path(value) if isinstance(value, Path) else str(value)
 
-    return Path(platformdirs.user_cache_path("attune", appauthor=False))
+
+def _find_origin(name: str) -> str:
+    variable = f"{PREFIX}{name.upper()}"
+    if variable in os.environ:
+        return variable
+    return f"{escape_path(config_file())}: {name}" if name in _read_config_file() else "default"
+
+
+def _check_config_file() -> None:
+    unknown = sorted(_read_config_file().keys() - Settings.model_fields.keys())
+    if unknown:
+        raise UsageError(
+            f"{escape_path(config_file())}: unknown setting {', '.join(unknown)}; "
+            f"there are {', '.join(Settings.model_fields)}"
+        )
+
+
+def _read_config_file() -> dict[str, Any]:
+    path = config_file()
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{escape_path(path)}: cannot be read ({error})") from error

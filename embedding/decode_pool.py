@@ -100,7 +100,7 @@ def extract_all(
     """
     from attune.embedding.backbones import Backbones, choose_music_frontend, compute_patches
 
-    if settings.device == "cpu":
+    if settings.device != "cuda":
         yield from _iter_outcomes(jobs, settings, backbones)
         return
     worker_frontend: MusicFrontend = choose_music_frontend(backbones["music"])

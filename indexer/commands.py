@@ -1,4 +1,4 @@
-"""Commands that keep a library: build-index, status."""
+"""The commands `build-index` and `status`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attune.core.common_options import (
-    DebugOption,
+    CommandApp,
     DeviceOption,
     JsonOption,
     LibraryOption,
@@ -19,44 +19,49 @@ from attune.core.common_options import (
 )
 
 if TYPE_CHECKING:
+    from attune.core.settings import Settings
     from attune.embedding.network import Network
     from attune.indexer.build import BuildReport
     from attune.indexer.build_diff import BuildDiff
     from attune.indexer.library import Status
     from attune.indexer.records import Generation
 
-app = typer.Typer()
+app = CommandApp()
 
 
 @app.command("build-index")
 def build_index(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH...]", help="Folders or files; none: refresh the known ones."),
+        typer.Argument(metavar="PATH", help="Folders or files; none: refresh the known ones."),
     ] = None,
     exclude: Annotated[
         list[str] | None,
         typer.Option(
-            "--exclude", metavar="GLOB", help="Leave out what matches, now and later; may be repeated."
+            "--exclude",
+            metavar="GLOB",
+            help="Leave out matching files, now and in later builds; may be repeated.",
         ),
     ] = None,
     workers: WorkersOption = None,
-    device: DeviceOption = "auto",
+    device: DeviceOption = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every file again.")] = False,
     follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow symbolic links.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")
+        bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")
     ] = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Make a library of folders with photos and music, or bring it up to date."""
+    """Build a library of photos and music, or bring it up to date.
+
+    Only new and changed files are read. Ctrl-C is safe: the same command continues.
+    """
     from attune.core.console import show_progress
     from attune.core.settings import load_settings
+    from attune.embedding.device import resolve_device
     from attune.embedding.network import DEFAULT_NETWORK, open_network
-    from attune.embedding.onnx_session import choose_device
     from attune.indexer.build import BuildRequest, build, check_paths, plan_build
     from attune.indexer.library import count_missing_features, read_published_generation
     from attune.indexer.migrate import upgrade_if_older
@@ -65,8 +70,7 @@ def build_index(
     names = tuple(str(path) for path in paths or [])
     globs = None if exclude is None else tuple(glob for glob in exclude if glob)
     request = BuildRequest(folder, names, globs, follow_links, rebuild)
-    chosen, why = choose_device(device)
-    settings = load_settings(workers, chosen)
+    settings, device_reason = resolve_device(load_settings(workers=workers, device=device), device)
     if not dry_run:
         upgrade_if_older(folder)
     before = read_published_generation(folder)
@@ -76,7 +80,7 @@ def build_index(
         return
     check_paths(request)
     if not quiet:
-        _print_backbones(opened, count_missing_features(folder, opened.backbones), f"{chosen}: {why}")
+        _print_backbones(opened, count_missing_features(folder, opened.backbones), settings, device_reason)
     with show_progress(quiet=quiet) as progress:
         report = build(request, opened, settings, progress)
     if not quiet:
@@ -91,10 +95,8 @@ def status_command(
     as_json: JsonOption = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
-    quiet: QuietOption = False,  # noqa: ARG001
-    debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
-    """Say what the library holds and how good its network is."""
+    """Show what the library holds and how good its network is."""
     from attune.core.console import print_json
     from attune.indexer.library import read_status
 
@@ -130,11 +132,13 @@ def _describe_network(generation: Generation | None, asked: str | None) -> tuple
     return network.name, network.test_figures
 
 
-def _print_backbones(network: Network, lacking: int, where: str) -> None:
+def _print_backbones(network: Network, lacking: int, settings: Settings, device_reason: str | None) -> None:
+    """Say where the backbones run, if there is something to tell, and how many files must be read again."""
     from attune.core.console import stderr_console
 
     console = stderr_console()
-    console.print(f"Backbones run on {where}", soft_wrap=True)
+    if device_reason is not None:
+        console.print(f"Backbones run on {settings.device}: {device_reason}", soft_wrap=True)
     if lacking:
         readers = " and ".join(one.name for one in network.backbones.values())
         console.print(

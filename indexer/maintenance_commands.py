@@ -1,4 +1,4 @@
-"""`attune verify` and `attune repair`: is everything that was written still there, and what if not."""
+"""The commands `verify` and `repair`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from attune.core.common_options import (
-    DebugOption,
+    CommandApp,
     JsonOption,
     LibraryOption,
     NetworkOption,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from attune.indexer.repair import RepairReport
     from attune.indexer.verify import Damage, Findings
 
-app = typer.Typer()
+app = CommandApp()
 
 _MAX_LISTED = 50
 
@@ -32,9 +32,11 @@ def verify_command(
     as_json: JsonOption = False,
     library: LibraryOption = None,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Check every byte of the library; exit code 1 where anything is damaged."""
+    """Check every byte of the library.
+
+    The exit code is 1 if anything is damaged.
+    """
     from attune.core.console import print_json, show_progress, stdout_console
     from attune.indexer.verify import verify
 
@@ -45,11 +47,9 @@ def verify_command(
         print_json(_build_document(folder, findings))
     elif findings.damage:
         _print_damage(findings.damage)
-        stdout_console().print("`attune repair` mends it.")
+        stdout_console().print("Run `attune repair` to mend it.")
     elif not quiet:
-        stdout_console().print(
-            f"{findings.images} images and {findings.music} songs: all of it is as it was written"
-        )
+        stdout_console().print(f"{findings.images} images and {findings.music} songs: nothing is damaged")
     if findings.damage:
         raise typer.Exit(1)
 
@@ -61,15 +61,17 @@ def repair_command(
     library: LibraryOption = None,
     network: NetworkOption = None,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Mend a damaged library: keep what can be read, make the rest again from the media."""
+    """Repair a damaged library.
+
+    What can be read is kept; the rest is made again from the media files.
+    """
     from attune.core.console import print_json, show_progress
     from attune.core.settings import load_settings
     from attune.indexer.repair import repair
 
     folder = library_folder(library)
-    settings = load_settings(workers)
+    settings = load_settings(workers=workers)
     with show_progress(quiet=quiet or as_json) as progress:
         repaired = repair(folder, network, settings, progress)
     if as_json:
@@ -121,16 +123,16 @@ def _print_repaired(repaired: RepairReport) -> None:
         if recovered.kept_at is not None:
             console.print(f"It is kept in {escape_path(recovered.kept_at)}.")
         for root in recovered.roots:
-            console.print(f"{escape_path(root)}: followed from now on, for the list of folders was lost")
+            console.print(f"{escape_path(root)}: followed from now on, since the list of folders was lost")
         if recovered.roots:
-            console.print("There may have been others: name them with `attune build-index FOLDER`.")
+            console.print("If there were others, add them with `attune build-index FOLDER`.")
     report = repaired.report
     if report is None:
-        console.print("No folders are known any more: name them with `attune build-index FOLDER`.")
+        console.print("The list of folders is lost: add them with `attune build-index FOLDER`.")
     else:
         console.print(f"{report.added + report.changed} files were read again.")
         for missing in report.missing:
             console.print(f"{escape_path(missing)}: cannot be listed; what was known below it is kept")
     if repaired.after.damage:
-        console.print("Still damaged, for its files cannot be reached; repair again when they can:")
+        console.print("Still damaged, since the media files cannot be reached; repair again when they can:")
         _print_damage(repaired.after.damage)

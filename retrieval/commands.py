@@ -1,4 +1,4 @@
-"""Commands that judge files: match, mood. And all others of this room, mounted."""
+"""The commands `match` and `mood`, and the mounting point of the room's other commands."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Annotated
 import typer
 
 from attune.core.common_options import (
-    DebugOption,
+    CommandApp,
     JsonOption,
     LibraryOption,
     NetworkOption,
-    QuietOption,
     library_folder,
 )
 from attune.retrieval.find_commands import app as finding
 from attune.retrieval.map_commands import app as mapping
 
-app = typer.Typer()
+app = CommandApp()
 app.add_typer(finding)
 app.add_typer(mapping)
 
@@ -30,10 +29,8 @@ def match_command(
     as_json: JsonOption = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
-    quiet: QuietOption = False,  # noqa: ARG001
-    debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
-    """Say whether a picture and a song carry the same emotion."""
+    """Tell whether a picture and a song share an emotion."""
     from attune.core.console import print_json
     from attune.retrieval.match import match
     from attune.retrieval.render_text import format_accuracy, print_match
@@ -51,14 +48,15 @@ def match_command(
 
 @app.command("mood")
 def mood_command(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures or music.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Pictures or music.")],
     as_json: JsonOption = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
-    quiet: QuietOption = False,  # noqa: ARG001
-    debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
-    """Say what files feel like: valence, arousal, polarity; for songs the curve too."""
+    """Show the valence, arousal and polarity of files.
+
+    For a song also how valence and arousal change over time.
+    """
     from attune.core.console import print_json
     from attune.retrieval.mood import estimate_moods
     from attune.retrieval.render_text import print_moods

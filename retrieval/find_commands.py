@@ -1,4 +1,4 @@
-"""Commands that find: find-images, find-music, browse."""
+"""The commands `find-images`, `find-music` and `browse`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attune.core.common_options import (
-    DebugOption,
+    CommandApp,
     JsonOption,
     LibraryOption,
     NetworkOption,
-    QuietOption,
     library_folder,
 )
 from attune.core.errors import UsageError
@@ -47,12 +46,12 @@ if TYPE_CHECKING:
     from attune.retrieval.search import Filters
     from attune.retrieval.seeds import Span
 
-app = typer.Typer()
+app = CommandApp()
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is asked: files of one kind, a part of them, what to be less like, a mood, whether to say why."""
+    """One query: files of one kind, a part of the song, counter-examples, a mood, whether to explain."""
 
     files: list[Path]
     kind: Kind
@@ -65,7 +64,7 @@ class _Question:
 @app.command("find-images")
 def find_images(
     songs: Annotated[
-        list[Path], typer.Argument(metavar="SONG...", help="Music files; their mean is asked with.")
+        list[Path], typer.Argument(metavar="SONG", help="Music files; the query is their average.")
     ],
     limit: LimitOption = 10,
     min_score: ScoreOption = 0.0,
@@ -88,8 +87,6 @@ def find_images(
     as_json: JsonOption = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
-    quiet: QuietOption = False,  # noqa: ARG001 - a query says nothing beside its answer
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
     """Find the pictures that feel like a song."""
     from attune.retrieval.seeds import Span
@@ -105,7 +102,7 @@ def find_images(
 @app.command("find-music")
 def find_music(
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Pictures; their mean is asked with.")
+        list[Path], typer.Argument(metavar="IMAGE", help="Pictures; the query is their average.")
     ],
     limit: LimitOption = 10,
     min_score: ScoreOption = 0.0,
@@ -126,10 +123,11 @@ def find_music(
     as_json: JsonOption = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
-    quiet: QuietOption = False,  # noqa: ARG001
-    debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
-    """Find the songs that feel like a picture, each with its best moment."""
+    """Find the songs that feel like a picture.
+
+    Each comes with its best moment.
+    """
     from attune.retrieval.seeds import WHOLE_SONG
 
     form = OutputOptions(as_json, paths, nul, html, show, m3u)
@@ -141,12 +139,17 @@ def find_music(
 
 @app.command("browse")
 def browse_command(
-    valence: Annotated[float | None, typer.Option(min=-1.0, max=1.0, help="Unpleasant to pleasant.")] = None,
-    arousal: Annotated[float | None, typer.Option(min=-1.0, max=1.0, help="Quiet to excited.")] = None,
-    mood: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A named mood: festive, calm, sad, …")
+    valence: Annotated[
+        float | None, typer.Option(metavar="X", min=-1.0, max=1.0, help="From unpleasant to pleasant.")
     ] = None,
-    kind: Annotated[str, typer.Option(metavar="image|music", help="What to look for.")] = "image",
+    arousal: Annotated[
+        float | None, typer.Option(metavar="X", min=-1.0, max=1.0, help="From quiet to excited.")
+    ] = None,
+    mood: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A named mood in place of the two numbers: festive, calm, sad, …"),
+    ] = None,
+    kind: Annotated[str, typer.Option(metavar="image|music", help="Kind of files to list.")] = "image",
     limit: LimitOption = 10,
     min_score: ScoreOption = 0.0,
     below: InOption = None,
@@ -165,10 +168,8 @@ def browse_command(
     as_json: JsonOption = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
-    quiet: QuietOption = False,  # noqa: ARG001
-    debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
-    """List what lies near a point of the valence–arousal plane."""
+    """List the files near a point of the valence–arousal plane."""
     from attune.retrieval.output import show_answer
     from attune.retrieval.queries import browse
     from attune.retrieval.results import QueryEntry

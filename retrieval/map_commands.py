@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from attune.core.common_options import DebugOption, LibraryOption, NetworkOption, QuietOption, library_folder
+from attune.core.common_options import CommandApp, LibraryOption, NetworkOption, QuietOption, library_folder
 from attune.core.errors import UsageError, escape_path
 from attune.retrieval.query_options import OpenOption, require_writable
 
-app = typer.Typer()
+app = CommandApp()
 
 _PLOTS = (".png", ".svg", ".pdf")
 
@@ -19,15 +19,17 @@ _PLOTS = (".png", ".svg", ".pdf")
 @app.command("map")
 def map_command(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="map.html, or map.png for a picture.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Interactive page (.html) or picture (.png, .svg, .pdf)."
+        ),
     ] = Path("map.html"),
     show: OpenOption = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Draw the whole library on the valence–arousal plane."""
+    """Draw the library on the valence–arousal plane."""
     from attune.core.console import show_progress, stderr_console
     from attune.retrieval.library_map import load_layers
     from attune.retrieval.map_page import write_map_page

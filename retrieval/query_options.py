@@ -1,4 +1,4 @@
-"""Options of the commands that ask, and what they mean: filters, curation, the form of the answer."""
+"""Options of the query commands and their conversion to filters, curation and output options."""
 
 from __future__ import annotations
 
@@ -15,60 +15,69 @@ if TYPE_CHECKING:
     from attune.retrieval.diversify import Curation
     from attune.retrieval.search import Filters
 
-LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many answers.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="Number of answers.")]
 ScoreOption = Annotated[
-    float, typer.Option("--min-score", min=0.0, max=1.0, help="Least score of an answer.")
+    float, typer.Option("--min-score", metavar="X", min=0.0, max=1.0, help="Lowest score of an answer.")
 ]
 InOption = Annotated[
     list[Path] | None,
     typer.Option("--in", metavar="DIR", help="Only files below this folder; may be repeated."),
 ]
 ExcludeOption = Annotated[
-    list[str] | None, typer.Option("--exclude", metavar="GLOB", help="No files that match; may be repeated.")
+    list[str] | None,
+    typer.Option("--exclude", metavar="GLOB", help="Leave out matching files; may be repeated."),
 ]
 TakenOption = Annotated[
     str | None,
     typer.Option(
-        "--taken", metavar="DATES", help="Only pictures taken then: 2023, 2023..2024, 2023-07-14.. (EXIF)."
+        "--taken", metavar="DATES", help="Only pictures taken then (EXIF): 2023, 2023..2024, 2023-07-14.. ."
     ),
 ]
-FromOption = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Ask from 1:10 on.")]
-ToOption = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Ask up to 1:40.")]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TIME", help="Begin of the part of the song that counts, such as 1:10."),
+]
+ToOption = Annotated[str | None, typer.Option("--to", metavar="TIME", help="End of that part, such as 1:40.")]
 NotOption = Annotated[
     list[Path] | None,
-    typer.Option("--not", metavar="FILE", help="Less like this picture or song; may be repeated."),
+    typer.Option("--not", metavar="FILE", help="Prefer files unlike this picture or song; may be repeated."),
 ]
 MoodOption = Annotated[
-    str | None, typer.Option("--mood", metavar="NAME", help="Also near a named mood: festive, calm, sad, …")
+    str | None,
+    typer.Option("--mood", metavar="NAME", help="Prefer files near a named mood: festive, calm, sad, …"),
 ]
 DiverseOption = Annotated[
     float,
     typer.Option(
-        "--diverse", min=0.0, max=1.0, help="Weight of variety among the answers; above 0 it also folds."
+        "--diverse",
+        metavar="X",
+        min=0.0,
+        max=1.0,
+        help="Weight of variety among the answers; above 0 implies --fold.",
     ),
 ]
-FoldOption = Annotated[bool, typer.Option("--fold", help="Near-duplicates of an answer go into it.")]
+FoldOption = Annotated[bool, typer.Option("--fold", help="Show near-duplicates as one answer.")]
 FolderOption = Annotated[
-    int | None, typer.Option("--per-folder", metavar="N", min=1, help="At most so many of one folder.")
+    int | None, typer.Option("--per-folder", metavar="N", min=1, help="At most N files of one folder.")
 ]
 ArtistOption = Annotated[
-    int | None, typer.Option("--per-artist", metavar="N", min=1, help="At most so many of one artist.")
+    int | None, typer.Option("--per-artist", metavar="N", min=1, help="At most N songs of one artist.")
 ]
-WhyOption = Annotated[bool, typer.Option("--why", help="Say why, one line an answer.")]
-PathsOption = Annotated[bool, typer.Option("--paths", help="Only the paths, one a line.")]
-NulOption = Annotated[bool, typer.Option("-0", help="Only the paths, each ended by a NUL byte.")]
+WhyOption = Annotated[bool, typer.Option("--why", help="Explain each answer in one line.")]
+PathsOption = Annotated[bool, typer.Option("--paths", help="Print only the paths, one per line.")]
+NulOption = Annotated[bool, typer.Option("-0", help="Print only the paths, each followed by a NUL byte.")]
 HtmlOption = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Also write a page with all of it inside.")
+    Path | None, typer.Option("--html", metavar="FILE", help="Also write a self-contained web page.")
 ]
-OpenOption = Annotated[bool, typer.Option("--open", help="Show the page in the browser.")]
+OpenOption = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
 M3uOption = Annotated[
-    Path | None, typer.Option("--m3u", metavar="FILE", help="Also write a playlist, its paths relative.")
+    Path | None, typer.Option("--m3u", metavar="FILE", help="Also write a playlist with relative paths.")
 ]
 PreviewOption = Annotated[
     bool | None,
     typer.Option(
         "--preview/--no-preview",
-        help="Small pictures in the table; where the terminal has colour.",
+        help="Show small pictures in the table; the default where the terminal has colours.",
         show_default=False,
     ),
 ]
@@ -76,16 +85,16 @@ PreviewOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """How an answer is to be given.
+    """Form in which an answer is printed and written.
 
     Attributes:
         as_json: One JSON document.
-        paths: Paths, one a line.
-        nul: Paths, each ended by a NUL byte.
-        html: A page to write beside that.
-        show: Open the page.
-        m3u: A playlist to write beside that.
-        preview: Pictures in the table; None: where the terminal has colour.
+        paths: Only paths, one per line.
+        nul: Only paths, each followed by a NUL byte.
+        html: Web page to write in addition.
+        show: Open the page in the browser.
+        m3u: Playlist to write in addition.
+        preview: Small pictures in the table; None: where the terminal has colours.
     """
 
     as_json: bool = False
@@ -98,7 +107,7 @@ class OutputOptions:
 
     @property
     def needs_page(self) -> bool:
-        """Whether a page is to be made."""
+        """Whether a web page is needed."""
         return self.html is not None or self.show
 
     def __post_init__(self) -> None:
@@ -110,7 +119,7 @@ class OutputOptions:
 
 
 def require_writable(option: str, path: Path) -> None:
-    """Make sure, before work is done, that a file can be written where an option wants it.
+    """Check before any work is done that an output file can be written.
 
     Raises:
         UsageError: Its folder does not exist, or it is a folder.
@@ -129,7 +138,7 @@ def build_filters(
     taken: str | None,
     curation: Curation,
 ) -> Filters:
-    """Return what answers must fulfil.
+    """Return the filters that answers must pass.
 
     Raises:
         UsageError: A folder does not exist, or dates make no sense.
@@ -147,24 +156,24 @@ def build_filters(
 def build_curation(
     diverse: float, fold: bool, per_folder: int | None, per_artist: int | None = None
 ) -> Curation:
-    """Return how answers are chosen; a burst is no variety, so whoever wants variety gets it folded."""
+    """Return how answers are chosen from the ranking; variety implies folding near-duplicates."""
     from attune.retrieval.diversify import Curation
 
     return Curation(fold or diverse > 0, diverse, per_artist, per_folder)
 
 
 def _resolve_folders(given: list[Path]) -> tuple[str, ...]:
-    """Return folders as they are named and as they really lie: a link to a folder means that folder."""
+    """Return each folder twice: as it was named, and with symbolic links resolved."""
     from attune.core.paths import absolute_path
 
     return tuple(name for folder in given for name in (absolute_path(folder), str(folder.resolve())))
 
 
 def parse_time(option: str, text: str | None) -> float | None:
-    """Read a time in a song: 70, 1:10 or 0:01:10.
+    """Parse a time in a song, such as 70, 1:10 or 0:01:10, to seconds.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The text is not a time.
     """
     if text is None:
         return None
@@ -181,10 +190,10 @@ def parse_time(option: str, text: str | None) -> float | None:
 
 
 def parse_mood(name: str) -> str:
-    """Return the name of a mood.
+    """Check the name of a mood and return it.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is no mood of that name.
     """
     from attune.retrieval.affect_plane import MOODS
 
@@ -194,7 +203,7 @@ def parse_mood(name: str) -> str:
 
 
 def parse_point(valence: float | None, arousal: float | None, mood: str | None) -> tuple[float, float]:
-    """Return a point of the plane, named by its numbers or by a mood.
+    """Return the point (valence, arousal) given by two numbers or by a mood.
 
     Raises:
         UsageError: Both or neither are given, or only half of the numbers.
@@ -211,10 +220,10 @@ def parse_point(valence: float | None, arousal: float | None, mood: str | None) 
 
 
 def parse_kind(text: str) -> Kind:
-    """Return the kind that `--kind` names.
+    """Return the kind of files that `--kind` names.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is neither image nor music.
     """
     if text == "image":
         return "image"

@@ -1,4 +1,4 @@
-"""Commands that learn and judge: train, evaluate."""
+"""The commands `train` and `evaluate`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from attune.core.common_options import DebugOption, DeviceOption, JsonOption, QuietOption, WorkersOption
+from attune.core.common_options import CommandApp, DeviceOption, JsonOption, QuietOption, WorkersOption
 from attune.core.errors import UsageError
 
-app = typer.Typer()
+app = CommandApp()
 
 _SOURCE = "a manifest, or a data set's folder (docs/own-data.md)."
 
@@ -28,35 +28,42 @@ MusicOption = Annotated[
 def train_command(
     images: ImagesOption,
     music: MusicOption,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the new network.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the new network.")
+    ],
     accurate: Annotated[
         bool,
-        typer.Option("--accurate", help="Use the encoders of the network `accurate`: dearer and better."),
+        typer.Option(
+            "--accurate", help="Use the encoders of the network `accurate`: slower, slightly more accurate."
+        ),
     ] = False,
     image_backbone: Annotated[
         str | None,
         typer.Option(
             metavar="ENCODER",
-            help="Encoder of pictures to use instead: open_clip:MODEL/TAG or open_clip:MODEL,CHECKPOINT "
+            help="Another image encoder: open_clip:MODEL/TAG or open_clip:MODEL,CHECKPOINT "
             "(docs/encoders.md).",
         ),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where features are kept between runs.")
+        Path | None, typer.Option(metavar="DIR", help="Folder that keeps features between runs.")
     ] = None,
     workers: WorkersOption = None,
-    device: DeviceOption = "auto",
+    device: DeviceOption = None,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Train a network on labelled images and music (splits train and val)."""
+    """Train a network on labelled images and music.
+
+    Rows of the splits train and val are used, never those of test.
+    """
     import tempfile
 
     from attune.core.console import show_progress, stdout_console
     from attune.core.errors import AttuneError, escape_path
-    from attune.core.settings import default_cache, load_settings
+    from attune.core.settings import load_settings
+    from attune.core.user_folders import default_cache
     from attune.embedding.backbones import ACCURATE_BACKBONES, DEFAULT_BACKBONES
-    from attune.embedding.onnx_session import choose_device
+    from attune.embedding.device import resolve_device
     from attune.training.metric_tables import print_device, print_out_of_fold, print_skipped
 
     try:
@@ -66,8 +73,7 @@ def train_command(
         raise AttuneError(f'training needs {error.name}: pip install "attune-affect[train]"') from error
 
     folder = default_cache() if cache is None else cache
-    processes = load_settings(workers).workers
-    selected_device, device_reason = choose_device(device)
+    settings, device_reason = resolve_device(load_settings(workers=workers, device=device), device)
     with (
         tempfile.TemporaryDirectory(prefix="attune-encoder-") as staging_dir,
         show_progress(quiet=quiet) as progress,
@@ -80,13 +86,14 @@ def train_command(
             music,
             output,
             cache=folder,
-            workers=processes,
+            workers=settings.workers,
             progress=progress,
             backbones=backbones,
-            device=selected_device,
+            device="cuda" if settings.device == "cuda" else "cpu",
         )
     if not quiet:
-        print_device(selected_device, device_reason)
+        if device_reason is not None:
+            print_device(settings.device, device_reason)
         print_out_of_fold(json.loads((output / "network.json").read_text()))
         print_skipped(skipped)
         stdout_console().print(f"Use it: attune build-index --network {escape_path(output)}")
@@ -96,30 +103,36 @@ def train_command(
 def evaluate_command(
     images: ImagesOption,
     music: MusicOption,
-    split: Annotated[str | None, typer.Option(help="Rows of this split; all if not given.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only rows of this split; all if not given.")
+    ] = None,
     image_set: Annotated[
-        list[str] | None, typer.Option("--image-set", metavar="SET", help="Only this set; may be repeated.")
+        list[str] | None,
+        typer.Option("--image-set", metavar="SET", help="Only rows of this data set; may be repeated."),
     ] = None,
     music_set: Annotated[
-        list[str] | None, typer.Option("--music-set", metavar="SET", help="Only this set; may be repeated.")
+        list[str] | None,
+        typer.Option("--music-set", metavar="SET", help="Only rows of this data set; may be repeated."),
     ] = None,
     system: Annotated[
-        str, typer.Option(metavar="NAME|DIR", help="`attune`, or a network's folder.")
+        str, typer.Option(metavar="NAME|DIR", help="A shipped network by name, or a network's folder.")
     ] = "attune",
     store: Annotated[
-        bool, typer.Option("--store", help="Keep the report with the network, for `status`.")
+        bool, typer.Option("--store", help="Store the report with the network; `status` shows it.")
     ] = False,
     workers: WorkersOption = None,
-    device: DeviceOption = "auto",
+    device: DeviceOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
-    """Judge a network on labelled files: correspondence, retrieval, affect, distinctness."""
+    """Evaluate a network on labelled images and music.
+
+    Reports correspondence, retrieval, affect and distinctness (docs/model-card.md explains them).
+    """
     from attune.core.console import print_json, show_progress, stderr_console
     from attune.core.settings import load_settings
+    from attune.embedding.device import resolve_device
     from attune.embedding.network import open_network
-    from attune.embedding.onnx_session import choose_device
     from attune.training.evaluate import EvaluationRequest, evaluate_network
     from attune.training.manifest import TRAINING_SPLITS
     from attune.training.metric_tables import print_device, print_report, print_skipped
@@ -128,12 +141,10 @@ def evaluate_command(
     if store and (split != "test" or image_set or music_set):
         raise UsageError("--store keeps a report of the whole test split: give --split test and no set")
     network = open_network(system)
-    selected_device, device_reason = choose_device(device)
+    settings, device_reason = resolve_device(load_settings(workers=workers, device=device), device)
     request = EvaluationRequest(images, music, split, tuple(image_set or []), tuple(music_set or []))
     with show_progress(quiet=quiet) as progress:
-        evaluation = evaluate_network(
-            request, network, network.name, load_settings(workers, selected_device), progress
-        )
+        evaluation = evaluate_network(request, network, network.name, settings, progress)
     document = evaluation.report.to_json()
     if evaluation.saw_test:
         log_test_run(evaluation.report, network.id)
@@ -144,7 +155,8 @@ def evaluate_command(
     else:
         print_report(document)
     if not quiet:
-        print_device(selected_device, device_reason)
+        if device_reason is not None:
+            print_device(settings.device, device_reason)
         if split in TRAINING_SPLITS:
             stderr_console().print(
                 f"Networks learn from the split {split}: figures on rows that were learnt say little."

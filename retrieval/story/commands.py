@@ -1,4 +1,4 @@
-"""Commands that tell a story: storyboard, soundtrack."""
+"""The commands `storyboard` and `soundtrack`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attune.core.common_options import (
-    DebugOption,
+    CommandApp,
     JsonOption,
     LibraryOption,
     NetworkOption,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from attune.retrieval.story.film import FilmFormat
     from attune.retrieval.story.film_plan import FilmOrder, FilmPlan
 
-app = typer.Typer()
+app = CommandApp()
 
 _FORMATS = (".mp4", ".html", ".json")
 
@@ -45,17 +45,23 @@ def storyboard_command(
     output: Annotated[
         list[Path] | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="show.mp4, show.html or plan.json; may be repeated."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Film (.mp4), page (.html) or plan (.json); may be repeated.",
         ),
     ] = None,
-    size: Annotated[Literal["720p", "1080p"], typer.Option(help="Of the film.")] = "720p",
-    fps: Annotated[Literal["25", "30"], typer.Option(help="Frames a second of the film.")] = "25",
+    size: Annotated[Literal["720p", "1080p"], typer.Option(help="Resolution of the film.")] = "720p",
+    fps: Annotated[Literal["25", "30"], typer.Option(help="Frames per second of the film.")] = "25",
     seconds: Annotated[
-        float, typer.Option("--seconds-per-picture", min=1.0, max=60.0, help="About how long each stays.")
+        float,
+        typer.Option(
+            "--seconds-per-picture", metavar="S", min=1.0, max=60.0, help="Approximate time of each picture."
+        ),
     ] = 4.0,
     order: Annotated[
         Literal["mood", "time"],
-        typer.Option(help="As the song feels, or also in the order in which the pictures were taken."),
+        typer.Option(help="Pictures by mood alone, or by mood in the order in which they were taken."),
     ] = "mood",
     below: InOption = None,
     exclude: ExcludeOption = None,
@@ -63,9 +69,11 @@ def storyboard_command(
     library: LibraryOption = None,
     network: NetworkOption = None,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Cut a film of your pictures to a song: each passage with what it feels like, changing on the beat."""
+    """Cut a film of your pictures to a song.
+
+    Each passage gets pictures of its mood; they change on beats.
+    """
     from attune.core.console import print_json, show_progress, stderr_console
     from attune.retrieval.story.film import SIZES, FilmFormat
     from attune.retrieval.story.film_plan_file import read_plan
@@ -90,18 +98,23 @@ def storyboard_command(
 @app.command("soundtrack")
 def soundtrack_command(
     folder: Annotated[Path, typer.Argument(metavar="PHOTO_DIR", help="A folder with photos.")],
-    minutes: Annotated[float, typer.Option(min=1.0, max=1440.0, help="About how long.")] = 30.0,
+    minutes: Annotated[
+        float, typer.Option(min=1.0, max=1440.0, metavar="N", help="Approximate length of the playlist.")
+    ] = 30.0,
     m3u: Annotated[
-        Path | None, typer.Option("--m3u", metavar="FILE", help="Write a playlist, with relative paths.")
+        Path | None,
+        typer.Option("--m3u", metavar="FILE", help="Also write the playlist, with relative paths."),
     ] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001
 ) -> None:
-    """Find music for a folder of photos: chapters by time and mood, songs of your library for each."""
+    """Find a playlist for a folder of photos.
+
+    The photos are divided into chapters by time and mood; each gets songs of the library.
+    """
     from attune.core.console import print_json, show_progress, stderr_console
     from attune.core.settings import load_settings
     from attune.retrieval.m3u import write_m3u
@@ -117,7 +130,9 @@ def soundtrack_command(
         require_writable("--m3u", m3u)
     opened, net = open_library(library_folder(library), network)
     with opened, show_progress(quiet=quiet) as progress:
-        photos, lost = read_photos(folder, QueryResolver(opened, net), net, load_settings(workers), progress)
+        photos, lost = read_photos(
+            folder, QueryResolver(opened, net), net, load_settings(workers=workers), progress
+        )
         if not photos:
             raise UsageError(f"{escape_path(folder)}: no photo that can be read")
         found = compose_soundtrack(opened, net, photos, minutes)

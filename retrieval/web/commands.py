@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attune.core.common_options import DebugOption, LibraryOption, NetworkOption, QuietOption, library_folder
+from attune.core.common_options import CommandApp, LibraryOption, NetworkOption, QuietOption, library_folder
 from attune.core.errors import AttuneError, UsageError, escape_path
 
 if TYPE_CHECKING:
     import socket
 
-app = typer.Typer()
+app = CommandApp()
 
 _MIN_TOKEN_LENGTH = 16
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -23,9 +23,11 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 def serve(
     host: Annotated[
         str,
-        typer.Option(metavar="ADDRESS", help="Address to listen on; other than loopback asks for a token."),
+        typer.Option(
+            metavar="ADDRESS", help="Address to listen on; any other than loopback requires a token."
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any that is free.")] = 8750,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free one.")] = 8750,
     token: Annotated[
         str | None,
         typer.Option(
@@ -42,9 +44,8 @@ def serve(
     library: LibraryOption = None,
     network: NetworkOption = None,
     quiet: QuietOption = False,
-    debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Serve a page to look and listen, and an HTTP API, on this machine."""
+    """Serve the web page and the HTTP API on this machine."""
     try:
         import uvicorn
 
@@ -52,7 +53,7 @@ def serve(
     except ModuleNotFoundError as error:
         raise AttuneError('the page needs its extra: pip install "attune-affect[web]"') from error
     from attune.core.console import stderr_console
-    from attune.core.settings import default_cache
+    from attune.core.user_folders import default_cache
     from attune.retrieval.web.server_config import Config
 
     needs_token = token is None and not (_is_loopback(host) and not allow_host)
