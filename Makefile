@@ -3,13 +3,20 @@ PYTHON ?= python3
 RUN := .venv/bin
 DEV := .venv-dev/bin
 
-.PHONY: demo test lint audit bench chromium clean
+.PHONY: demo test check lint audit bench chromium clean
 
 demo: .venv/ready
 	$(RUN)/attune demo -o demo.html
 
 test: .venv-dev/ready chromium lint
 	$(DEV)/python -m pytest
+
+# What one wants after each change: everything but torch, the browser and long builds.
+check: .venv-dev/ready .layout/attune
+	$(DEV)/ruff check .
+	$(DEV)/ruff format --check .
+	MYPYPATH=.layout $(DEV)/mypy
+	$(DEV)/python -m pytest -m "not (slow or browser or torch or gpu or affect)"
 
 lint: .venv-dev/ready .layout/attune
 	$(DEV)/ruff check .

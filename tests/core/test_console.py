@@ -21,7 +21,10 @@ def test_progress_without_a_terminal_is_a_line_every_thirty_seconds() -> None:
         seconds += 4.0
         progress.advance()
     progress.finish()
-    assert lines == ["reading files: 8 of 100, 0.2/s, 6:08 left", "reading files: 16 of 100, 0.2/s, 5:36 left"]
+    assert lines == [
+        "reading files: 8 of 100, 0.2/s, 6:08 left",
+        "reading files: 16 of 100, 0.2/s, 5:36 left",
+    ]
 
 
 def test_progress_without_a_total_tells_no_time_left() -> None:

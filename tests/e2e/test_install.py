@@ -12,6 +12,10 @@ from zipfile import ZipFile
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGED = {
+    *("benchmarks", "core", "embedding", "indexer", "retrieval", "samples", "training"),
+    *("__init__.py", "__main__.py", "cli.py", "py.typed"),
+}
 
 
 def run(*command: object, cwd: Path) -> str:
@@ -49,34 +53,67 @@ def check_demo(said: str, page: Path) -> None:
     assert 'src="http' not in html
 
 
-def test_make_demo_then_the_wheel_alone(checkout: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, cwd=checkout)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def test_the_wheel_holds_every_tracked_file_of_the_package_and_nothing_else(
+    checkout: Path, wheel: Path
+) -> None:
+    files = (path.relative_to(checkout) for path in checkout.rglob("*") if path.is_file())
+    belongs = {
+        f"attune/{path.as_posix()}"
+        for path in files
+        if path.parts[0] in PACKAGED and "__pycache__" not in path.parts and path.suffix != ".pyc"
+    }
+    held = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert held == belongs
+
+
+def test_make_demo_then_the_wheel_alone(checkout: Path, wheel: Path, tmp_path: Path) -> None:
     said = run("make", "demo", f"PYTHON={sys.executable}", cwd=checkout)
     check_demo(said, checkout / "demo.html")
     installed = run(checkout / ".venv/bin/pip", "list", cwd=checkout).lower()
     assert "torch" not in installed
     assert "librosa" not in installed
 
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, cwd=checkout)
     python = checkout / ".venv" / "bin" / "python"
-    run(
-        python,
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--no-deps",
-        "--force-reinstall",
-        *tmp_path.glob("*.whl"),
-        cwd=tmp_path,
-    )
+    run(python, "-m", "pip", "install", "-q", "--no-deps", "--force-reinstall", wheel, cwd=tmp_path)
     for path in checkout.iterdir():  # the environment stays, the sources go
         if path.name != ".venv":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     said = run(checkout / ".venv/bin/attune", "demo", "-o", tmp_path / "wheel.html", cwd=tmp_path)
     check_demo(said, tmp_path / "wheel.html")
-    (wheel,) = tmp_path.glob("*.whl")
-    shipped = {name for name in ZipFile(wheel).namelist() if name.startswith("attune/retrieval/web/static/")}
-    static = ROOT / "retrieval" / "web" / "static"
-    assert shipped == {f"attune/{path.relative_to(ROOT)}" for path in static.rglob("*") if path.is_file()}
     serve = subprocess.run([checkout / ".venv/bin/attune", "serve"], capture_output=True, text=True)
     assert (serve.returncode, "attune-affect[web]" in serve.stderr) == (1, True)
+    soak = subprocess.run(
+        [checkout / ".venv/bin/attune", "benchmark", "soak"], capture_output=True, text=True
+    )
+    assert soak.returncode in (1, 2)
+    assert "Traceback" not in soak.stderr
+
+    install_a_neighbour(python, tmp_path / "neighbour")
+    assert run(checkout / ".venv/bin/neighbour", cwd=tmp_path) == "core, training and cli of the neighbour\n"
+    assert run(checkout / ".venv/bin/attune", "--version", cwd=tmp_path).startswith("attune ")
+
+
+def install_a_neighbour(python: Path, folder: Path) -> None:
+    """Install another project whose packages are called as our rooms are."""
+    for name in ("core", "training"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text(f"NAME = {name!r}\n")
+    (folder / "cli.py").write_text(
+        "import core, training\n\n\ndef main():\n"
+        "    print(f'{core.NAME}, {training.NAME} and cli of the neighbour')\n"
+    )
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+        '[project]\nname = "neighbour"\nversion = "1"\nscripts = { neighbour = "cli:main" }\n'
+        '[tool.setuptools]\npackages = ["core", "training"]\npy-modules = ["cli"]\n'
+    )
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "dist", cwd=folder)
+    run(python, "-m", "pip", "install", "-q", "--no-deps", *(folder / "dist").glob("*.whl"), cwd=folder)

@@ -1,4 +1,4 @@
-"""What people expect of any command: help, version, completion, configuration, logs, tracebacks on request."""
+"""What people expect of any command: help, version, completion, configuration, logs, tracebacks."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ def test_whoever_asks_for_nothing_is_told_nothing_about_devices(media: Path, tmp
 
 
 def test_a_traceback_is_shown_on_request_only(built: Path) -> None:
-    plain, shown = (attune("mood", built / "nowhere.mp3", *more, library=built) for more in ((), ("--debug",)))
+    plain, shown = (
+        attune("mood", built / "nowhere.mp3", *more, library=built) for more in ((), ("--debug",))
+    )
     assert plain.returncode == shown.returncode == 2
     assert "Traceback" not in plain.stderr
     assert "Traceback (most recent call last)" in shown.stderr

@@ -6,21 +6,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import pytest
-
-from attune.core.progress import SilentProgress
-from attune.core.settings import Settings
-from attune.embedding.network import open_network
-from attune.indexer.build import BuildRequest, build
 from attune.retrieval.demo import SAMPLES
 from attune.tests.e2e.command import attune_json
-
-
-@pytest.fixture(scope="module")
-def samples_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = tmp_path_factory.mktemp("samples") / "library"
-    build(BuildRequest(library, (str(SAMPLES),)), open_network(), Settings(workers=2), SilentProgress())
-    return library
 
 
 def test_every_sample_is_read(samples_library: Path) -> None:
