@@ -3,8 +3,8 @@
 `ATTUNE_UPDATE_SNAPSHOTS=1 pytest tests/e2e/test_snapshots.py` writes the files anew; look at what changed.
 
 Words, order and layout must be equal. Measured values may differ by one in their last digit: another
-processor sums in another order, which can move a value over the edge of rounding. The queries are chosen so that
-neighbours in a ranking are further apart than that.
+processor sums in another order, which can move a value over the edge of rounding. The queries are chosen so
+that neighbours in a ranking are further apart than that.
 """
 
 from __future__ import annotations
