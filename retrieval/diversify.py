@@ -99,7 +99,7 @@ def curate(
         return pool
     vectors = np.stack([prints(choice.ranked.item) for choice in pool]) if pool else np.empty((0, 1))
     worth = np.array([choice.ranked.worth for choice in pool])
-    similarity = prints.likeness.rescale(vectors @ vectors.T)
+    similarity = prints.scale.rescale(vectors @ vectors.T)
     return [pool[place] for place in select_diverse(worth, similarity, how.diverse, limit)]
 
 
@@ -140,7 +140,7 @@ def _fold_and_cap(
     counted: Counter[tuple[str, str]] = Counter()
     for ranked in ranking:
         vector = prints(ranked.item) if how.fold else None
-        twin = None if vector is None else _find_duplicate(vector, vectors, prints.likeness.same)
+        twin = None if vector is None else _find_duplicate(vector, vectors, prints.scale.same)
         if twin is not None:
             kept[twin].alike.append(ranked.item)
             continue

@@ -24,7 +24,6 @@ from attune.retrieval.story.beats import Rhythm, analyze_rhythm
 from attune.retrieval.story.cut_points import choose_cut_times
 from attune.retrieval.story.film_plan import FilmOrder, FilmPlan, Shot
 from attune.retrieval.story.picture_candidates import (
-    SIMILAR_COSINE,
     PictureCandidates,
     gather_candidates,
     read_capture_time,
@@ -35,6 +34,9 @@ from attune.retrieval.story.picture_candidates import (
 _STEP_COST: Final = 0.05
 _SECTION_WEIGHT: Final = 1 / 3
 _REPEAT_COST: Final = 1.0
+_SIMILAR_SHARE: Final = (
+    0.905  # of the way from random pictures to near-duplicates: a cosine of 0.95 by default
+)
 _FADE_S: Final = 0.6  # of a neutral moment: calm ones fade slower, lively ones faster
 _FADE_SHARE: Final = 0.4  # of the shorter of the two spans, at most
 
@@ -145,7 +147,7 @@ def _build_problem(
     scores = network.probability(spans.vectors @ candidates.vectors.T)
     points = candidates.affect
     steps = np.hypot(*(points[:, None, :] - points[None, :, :]).transpose(2, 0, 1))
-    jumps = _STEP_COST * steps + _REPEAT_COST * (candidates.likeness >= SIMILAR_COSINE)
+    jumps = _STEP_COST * steps + _REPEAT_COST * (candidates.similarity >= _SIMILAR_SHARE)
     joints = np.where(np.isin(spans.times[1:-1], rhythm.sections_s), _SECTION_WEIGHT, 1.0)
     return AssignmentProblem(np.asarray(scores, np.float64), jumps, joints)
 

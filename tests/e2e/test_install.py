@@ -75,8 +75,8 @@ def test_make_demo_then_the_wheel_alone(checkout: Path, tmp_path: Path) -> None:
     said = run(checkout / ".venv/bin/attune", "demo", "-o", tmp_path / "wheel.html", cwd=tmp_path)
     check_demo(said, tmp_path / "wheel.html")
     (wheel,) = tmp_path.glob("*.whl")
-    shipped = {name for name in ZipFile(wheel).namelist() if name.startswith("retrieval/web/static/")}
+    shipped = {name for name in ZipFile(wheel).namelist() if name.startswith("attune/retrieval/web/static/")}
     static = ROOT / "retrieval" / "web" / "static"
-    assert shipped == {str(path.relative_to(ROOT)) for path in static.rglob("*") if path.is_file()}
+    assert shipped == {f"attune/{path.relative_to(ROOT)}" for path in static.rglob("*") if path.is_file()}
     serve = subprocess.run([checkout / ".venv/bin/attune", "serve"], capture_output=True, text=True)
     assert (serve.returncode, "attune-affect[web]" in serve.stderr) == (1, True)

@@ -110,7 +110,7 @@ def map_data(page: Path) -> dict[str, dict[str, object]]:
 def test_the_map_holds_every_item_at_its_place(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(map_page, "PICTURES_INSIDE", 3)  # one fewer than there are: as in a large library
+    monkeypatch.setattr(map_page, "MAX_INLINE_PICTURES", 3)  # one fewer than there are: as in a large library
     page = tmp_path / "map.html"
     write_map_page(page, library, load_layers(library), SilentProgress())
     assert no_outside_host(re.sub(r"base64,[\w+/=]+", "", page.read_text()))

@@ -158,9 +158,9 @@ def test_the_scale_of_any_other_backbone_is_measured_on_the_library(
     library: Library, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = Fingerprints(library, network.backbones["image"])
-    assert (made.likeness.random, made.likeness.same) == (0.76, pytest.approx(0.97))
+    assert (made.scale.random, made.scale.same) == (0.76, pytest.approx(0.97))
     monkeypatch.setattr(near_duplicates, "_MEASURED", {})
-    other = Fingerprints(library, network.backbones["image"]).likeness
+    other = Fingerprints(library, network.backbones["image"]).scale
     items = library.items([item for item, _ in library.paths("image")]).values()
     pairs = [float(made(a) @ made(b)) for a in items for b in items if a.id < b.id]
     assert other.random == pytest.approx(np.mean(pairs), abs=1e-5)

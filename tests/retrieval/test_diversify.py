@@ -27,7 +27,7 @@ def item(place: int, artist: str | None = None, folder: str = "/a") -> Item:
 class Table:
     """Fingerprints by the numbers of items, on the scale of the shipped picture backbone."""
 
-    likeness = SimilarityScale(0.76)
+    scale = SimilarityScale(0.76)
 
     def __init__(self, vectors: np.ndarray) -> None:
         self._vectors = vectors

@@ -56,7 +56,7 @@ def test_beats_are_where_the_clicks_are(clicks: Path) -> None:
 
 def test_without_librosa_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(AttuneError, match=r'pip install "attune\[story\]"'):
+    with pytest.raises(AttuneError, match=r'pip install "attune-affect\[story\]"'):
         require_librosa()
 
 
