@@ -1,4 +1,4 @@
-"""Similarity of two files of one kind, measured on the features of the frozen backbone, and near-duplicates."""
+"""Near-duplicates and similarity of files of one kind, measured on the features of the frozen backbone."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SimilarityScale:
         return self.random + _DUPLICATE_SHARE * (1.0 - self.random)
 
     def rescale(self, cosines: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Map cosines to 0 for files no more alike than two random ones, and to 1 where near-duplicates begin.
+        """Map cosines to a scale with 0 for random files and 1 where near-duplicates begin.
 
         Args:
             cosines: Of any shape. Values below `random` become 0; a cosine of 1 becomes 8/7.
@@ -59,8 +59,8 @@ _MEASURED: Final = {
     MUSICNN_MSD.name: SimilarityScale(0.92),
     MUSICNN_HARMONY.name: SimilarityScale(0.92),
 }
-# The first columns of the features: the content of a picture without its meaning and its faces, the sound of a
-# song without its harmony. Two different people who smile alike are no near-duplicates.
+# Number of leading feature columns that count: the content of a picture without its meaning and its faces,
+# the sound of a song without its harmony. Two different people who smile alike are no near-duplicates.
 _COLUMNS: Final = {EFFICIENTNET_LITE2_FACES.name: 2640, MUSICNN_HARMONY.name: MUSICNN_MSD.width}
 
 

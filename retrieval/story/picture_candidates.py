@@ -111,8 +111,8 @@ def read_capture_time(path: str, capture_date: str | None = None) -> datetime:
 
     Args:
         path: The picture.
-        capture_date: ISO 8601 date that the library has for it. Without one, the EXIF date of the file counts,
-            and without that the file's modification time.
+        capture_date: ISO 8601 date that the library has for it. Without one, the EXIF date of the file
+            counts; without that, the file's modification time.
 
     Raises:
         MediaError: The file is gone.
