@@ -1,4 +1,4 @@
-"""From nothing: `make demo` in a fresh copy, and the wheel outside any checkout."""
+"""Test of an installation: `make demo` in a fresh copy, then the wheel without the sources."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(*command: object, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that git knows, and no others."""
+    """A copy of all files that git tracks or would track."""
     folder = tmp_path_factory.mktemp("fresh") / "attune"
     names = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0")
     for name in filter(None, names):
@@ -40,8 +40,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def check_demo(said: str, page: Path) -> None:
-    assert "pictures" in said
+def check_demo(output: str, page: Path) -> None:
+    assert "pictures" in output
     html = page.read_text(encoding="utf-8")
     assert html.count("<section") == 4
     assert html.count("<audio") >= 4
@@ -50,8 +50,8 @@ def check_demo(said: str, page: Path) -> None:
 
 
 def test_make_demo_then_the_wheel_alone(checkout: Path, tmp_path: Path) -> None:
-    said = run("make", "demo", f"PYTHON={sys.executable}", cwd=checkout)
-    check_demo(said, checkout / "demo.html")
+    output = run("make", "demo", f"PYTHON={sys.executable}", cwd=checkout)
+    check_demo(output, checkout / "demo.html")
     installed = run(checkout / ".venv/bin/pip", "list", cwd=checkout).lower()
     assert "torch" not in installed
     assert "librosa" not in installed
@@ -69,11 +69,11 @@ def test_make_demo_then_the_wheel_alone(checkout: Path, tmp_path: Path) -> None:
         *tmp_path.glob("*.whl"),
         cwd=tmp_path,
     )
-    for path in checkout.iterdir():  # the environment stays, the sources go
+    for path in checkout.iterdir():  # delete the sources and keep the environment
         if path.name != ".venv":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    said = run(checkout / ".venv/bin/attune", "demo", "-o", tmp_path / "wheel.html", cwd=tmp_path)
-    check_demo(said, tmp_path / "wheel.html")
+    output = run(checkout / ".venv/bin/attune", "demo", "-o", tmp_path / "wheel.html", cwd=tmp_path)
+    check_demo(output, tmp_path / "wheel.html")
     (wheel,) = tmp_path.glob("*.whl")
     shipped = {name for name in ZipFile(wheel).namelist() if name.startswith("attune/retrieval/web/static/")}
     static = ROOT / "retrieval" / "web" / "static"
