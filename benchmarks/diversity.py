@@ -38,14 +38,14 @@ class LabelledGallery:
         polarity: int8 (n,), -1 where there is none.
         vectors: Embeddings, float32 (n, 128).
         prints: Fingerprints, float32 (n, width).
-        likeness: What the cosines of fingerprints mean.
+        scale: The scale of the cosines between those fingerprints.
     """
 
     kind: Kind
     polarity: NDArray[np.int8]
     vectors: NDArray[np.float32]
     prints: NDArray[np.float32]
-    likeness: SimilarityScale
+    scale: SimilarityScale
 
     def __call__(self, item: Item) -> NDArray[np.float32]:
         """Return the fingerprint of a file, which curating sees as an item of a library."""

@@ -1,1 +1,1 @@
-"""A question becomes ranked answers."""
+"""Search in a library: queries, ranked answers, explanations, and every form of output."""

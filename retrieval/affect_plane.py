@@ -1,4 +1,4 @@
-"""The valence–arousal plane: named moods, what lies near a point, and what a mood adds to a query."""
+"""The valence–arousal plane: named moods, search around a point, and search with a mood."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ MOODS: dict[str, tuple[float, float]] = {
     "neutral": (0.0, 0.0),
 }
 
-_BATCH = 100  # items at a time, until enough pass
+_BATCH = 100  # items that are read at a time, until enough of them pass the filters
 _DIAGONAL = math.sqrt(8.0)  # from (-1, -1) to (1, 1)
 
 
 def mood_word(affect: Affect) -> str:
-    """Return the named mood that lies nearest."""
+    """Return the name of the mood that is nearest on the plane."""
     return min(MOODS, key=lambda mood: math.dist(MOODS[mood], (affect.valence, affect.arousal)))
 
 
@@ -50,15 +50,15 @@ def search_plane(
     """Rank items by their distance from a point of the plane.
 
     Args:
-        library: Where to look.
+        library: The library to search.
         network: The network of that library.
-        valence: In [-1, 1].
-        arousal: In [-1, 1].
-        kind: What is looked for.
-        filters: Number, least score, folders.
+        valence: Valence of the point, in [-1, 1].
+        arousal: Arousal of the point, in [-1, 1].
+        kind: The kind of the results.
+        filters: Conditions on the results.
 
     Returns:
-        Nearest first, or as `filters.curation` has it; the score is the closeness.
+        The results, nearest first, or in the order that `filters.curation` gives; the score is the closeness.
     """
     ids, points = _load_points(library, kind, filters)
     scores = closeness(points, (valence, arousal))
@@ -80,22 +80,22 @@ def search_with_mood(
     kind: Kind,
     filters: Filters,
 ) -> list[Result]:
-    """Rank items by what corresponds with an embedding and lies near a mood: "like this song, but calmer".
+    """Rank items by correspondence with an embedding and closeness to a mood: "like this song, but calmer".
 
-    What counts is the mean of two numbers in [0, 1]: the correspondence probability, and the closeness to the
-    mood. All items are looked at.
+    Items are ranked by the mean of two numbers in [0, 1]: the correspondence probability and the closeness to
+    the mood. Every item of the library is compared.
 
     Args:
-        library: Where to look.
+        library: The library to search.
         network: The network of that library.
         vector: float32 (128,), unit length, of the other modality.
         mood: Valence and arousal, each in [-1, 1].
-        kind: What is looked for.
-        filters: Number, least score, folders, curation.
+        kind: The kind of the results.
+        filters: Conditions on the results.
 
     Returns:
-        Best first, equal ones in the order of ids; or as `filters.curation` has it. The score stays the
-        correspondence probability, so it need not fall from answer to answer.
+        The results, best first, ties in the order of ids; or in the order that `filters.curation` gives. The
+        score is still the correspondence probability, so scores need not decrease.
     """
     ids, points = _load_points(library, kind, filters)
     found, inner = library.nearest(kind, vector, max(len(ids), 1), ids.tolist())
@@ -108,11 +108,11 @@ def search_with_mood(
 
 
 def closeness(points: NDArray[np.float64], mood: tuple[float, float]) -> NDArray[np.float64]:
-    """Return 1 less the distance's share of the plane's diagonal: 1 at the mood itself, 0 at the far corner.
+    """Return 1 minus the distance from a mood divided by the plane's diagonal, float64 (n,), in [0, 1].
 
     Args:
         points: Valence and arousal, (n, 2).
-        mood: Valence and arousal.
+        mood: Valence and arousal of the mood; its own closeness is 1.
     """
     return np.asarray(1.0 - np.hypot(points[:, 0] - mood[0], points[:, 1] - mood[1]) / _DIAGONAL)
 
@@ -120,7 +120,7 @@ def closeness(points: NDArray[np.float64], mood: tuple[float, float]) -> NDArray
 def _load_points(
     library: Library, kind: Kind, filters: Filters
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return ids, ascending, and places, (n, 2), of what lies in the folders and dates of a filter."""
+    """Return the ids, ascending, and points, (n, 2), of the items in the folders and dates of a filter."""
     ids, points = library.affect(kind)
     allowed_ids = filter_ids(library, kind, filters)
     if allowed_ids is None:
@@ -136,12 +136,12 @@ def _filter_ranking(
     scores: NDArray[np.float64],
     worth: NDArray[np.float64],
 ) -> Iterator[RankedItem]:
-    """Yield what the globs of a filter let pass, in the order given."""
+    """Yield the items that pass the globs of a filter, in the given order."""
     passes = build_glob_filter(library, filters)
     for first in range(0, len(ids), _BATCH):
-        some = slice(first, first + _BATCH)
-        items = library.items(ids[some].tolist())
-        rows = zip(ids[some].tolist(), scores[some].tolist(), worth[some].tolist(), strict=True)
+        batch = slice(first, first + _BATCH)
+        items = library.items(ids[batch].tolist())
+        rows = zip(ids[batch].tolist(), scores[batch].tolist(), worth[batch].tolist(), strict=True)
         for item, score, value in rows:
             if passes(items[item]):
                 yield RankedItem(items[item], score, value)

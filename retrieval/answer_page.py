@@ -1,4 +1,4 @@
-"""Answers as a page: one file with pictures, players, curves and the plane, that needs nothing beside it."""
+"""Self-contained HTML page of answers: one file with pictures, players, mood curves and the plane."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Section:
     """One answer of a page.
 
     Attributes:
-        title: What stands above it.
+        title: Its heading.
         answer: The answer.
-        moods: The files that were asked with, songs with their curves; none for a point of the plane.
+        moods: The moods of the query's files, with curves for songs; empty for a point of the plane.
     """
 
     title: str
@@ -46,9 +46,9 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
     """Write a page.
 
     Args:
-        path: Where to.
-        title: Of the page.
-        lead: The line below it.
+        path: The HTML file.
+        title: Title of the page.
+        lead: The line below the title.
         sections: The answers.
 
     Raises:
@@ -67,8 +67,8 @@ def _render_section(section: Section) -> str:
     answer = section.answer
     pictures = answer.kind == "image"
     cards = [_render_picture(result) if pictures else _render_song(result) for result in answer.results]
-    moods = {mood.asked.path: mood for mood in section.moods}
-    entries = "\n".join(_render_query_entry(one, moods.get(one.path)) for one in answer.query)
+    moods = {mood.entry.path: mood for mood in section.moods}
+    entries = "\n".join(_render_query_entry(entry, moods.get(entry.path)) for entry in answer.query)
     cards_html = "".join(cards) or '<p class="lost">Nothing in the library matches.</p>'
     return f"""
 <section>
@@ -81,24 +81,24 @@ def _render_section(section: Section) -> str:
 </section>"""
 
 
-def _render_query_entry(asked: QueryEntry, mood: Mood | None) -> str:
-    place = f"valence {asked.valence:+.2f}, arousal {asked.arousal:+.2f}"
-    if asked.path is None or asked.affect is None:
-        return f"<p>{place}</p>"
-    name = html.escape(escape_path(Path(asked.path).name))
-    caption = f"<p>{name} <b>feels {mood_word(asked.affect)}</b><br>{place}</p>"
-    if asked.kind == "image":
-        return picture_tag(asked.path, _LONG_SIDE, "the picture that is asked with") + caption
+def _render_query_entry(entry: QueryEntry, mood: Mood | None) -> str:
+    position = f"valence {entry.valence:+.2f}, arousal {entry.arousal:+.2f}"
+    if entry.path is None or entry.affect is None:
+        return f"<p>{position}</p>"
+    name = html.escape(escape_path(Path(entry.path).name))
+    caption = f"<p>{name} <b>feels {mood_word(entry.affect)}</b><br>{position}</p>"
+    if entry.kind == "image":
+        return picture_tag(entry.path, _LONG_SIDE, "the picture of the query") + caption
     curve = curve_svg(mood.curve) if mood is not None and mood.curve else ""
-    return f"<div>{player_tag(asked.path, 0.0, None)}{curve}</div>{caption}"
+    return f"<div>{player_tag(entry.path, 0.0, None)}{curve}</div>{caption}"
 
 
 def _render_picture(result: Result) -> str:
-    shown = picture_tag(result.path, _LONG_SIDE, f"answer {result.rank}")
+    image = picture_tag(result.path, _LONG_SIDE, f"answer {result.rank}")
     caption = (
         f"{result.rank}. <b>{result.score:.0%}</b> · {mood_word(result.affect)}{_render_details(result)}"
     )
-    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
 def _render_song(result: Result) -> str:
@@ -112,7 +112,7 @@ def _render_song(result: Result) -> str:
 
 
 def _render_details(result: Result) -> str:
-    """Return what is said only where there is something to say: date, near-duplicates, reason."""
+    """Return the parts of a caption that not every result has: date, near-duplicates, explanation."""
     details = ""
     if result.taken is not None:
         details += f" · {html.escape(result.taken[:10])}"

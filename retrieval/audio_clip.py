@@ -1,4 +1,4 @@
-"""A part of any music file as a small MP3, for pages that carry their sound inside."""
+"""Short MP3 excerpts of music files, for pages with embedded sound."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from attune.core.errors import MediaError
 from attune.embedding.media_files import DECODER_ERRORS, describe_error, open_media
 
 _RATE = 44_100
-_BIT_RATE = 64_000  # mono: 8 KB a second
+_BIT_RATE = 64_000  # bits per second; 8 KB for each second of mono
 
 
 def encode_mp3_clip(path: str | os.PathLike[str], start_s: float, length_s: float) -> bytes:
-    """Return a part of a music file as mono MP3.
+    """Return a part of a music file as a mono MP3.
 
     Args:
         path: The file.
-        start_s: Where the part begins, in seconds.
-        length_s: How long it lasts; to the end, where the music ends before.
+        start_s: Start of the part, in seconds.
+        length_s: Length of the part, in seconds; it is shorter if the music ends earlier.
 
     Raises:
         MediaError: The file cannot be read, or the part lies beyond its end.
@@ -39,7 +39,7 @@ def encode_mp3_clip(path: str | os.PathLike[str], start_s: float, length_s: floa
 
 
 def _transcode(source: Any, target: Any, start_s: float, length_s: float) -> int:
-    """Copy the part over; return how many samples it has."""
+    """Encode the part into `target`; return its number of samples."""
     import av
 
     stream = target.add_stream("libmp3lame", rate=_RATE, layout="mono")
@@ -51,7 +51,7 @@ def _transcode(source: Any, target: Any, start_s: float, length_s: float) -> int
     wanted = round(length_s * _RATE)
     for frame in source.decode(audio=0):
         if frame.time is not None and frame.time + frame.samples / frame.sample_rate < start_s:
-            continue  # a seek ends at the last place before, from which decoding can begin
+            continue  # a seek goes to the last position before `start_s` at which decoding can begin
         for part in resampler.resample(frame):
             part.pts = written
             written += part.samples

@@ -1,4 +1,4 @@
-"""Ranges of dates as people write them: `2023`, `2023..2024`, `2023-07..`."""
+"""Parser for date ranges such as `2023`, `2023..2024` and `2023-07..`."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
 @dataclass(frozen=True, slots=True)
 class DateRange:
-    """From the beginning of one date to the beginning of another; None: no bound.
+    """Half-open range of dates.
 
     Attributes:
-        first: ISO date that belongs to it.
-        after: ISO date that does not any more.
+        first: ISO date of the first day in the range; None: no lower bound.
+        after: ISO date of the first day after the range; None: no upper bound.
     """
 
     first: str | None
     after: str | None
 
     def contains(self, taken: str | None) -> bool:
-        """Say whether an ISO date and time lies in it; what has no date lies in no period."""
+        """Return whether an ISO date and time lies in the range; False for None (no date known)."""
         if taken is None:
             return False
         return (self.first is None or taken >= self.first) and (self.after is None or taken < self.after)
 
 
 def parse_date_range(text: str) -> DateRange:
-    """Read a range of dates, both ends included: a year, a month or a day each.
+    """Parse a range of dates with both ends included; each end is a year, a month or a day.
 
     Raises:
-        UsageError: It is not one, or ends before it begins.
+        UsageError: The text is not a range of dates, or the range ends before it begins.
     """
     begin, dots, end = text.strip().partition("..")
     if not dots:
@@ -49,7 +49,7 @@ def parse_date_range(text: str) -> DateRange:
 
 
 def _parse_date(text: str, part: str) -> tuple[date, date]:
-    """Return the first day of a year, month or day, and the first day after it."""
+    """Return the first day of a period (a year, a month or a day) and the first day after it."""
     match = _DATE.fullmatch(part)
     if match is None:
         raise _date_range_error(text)

@@ -1,4 +1,4 @@
-"""What `attune demo` asks of the samples: two songs for their pictures, two pictures for their songs."""
+"""Queries of `attune demo` on the samples: pictures for two songs, and songs for two pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,14 @@ _QUERY_KINDS: tuple[tuple[Kind, str, int], ...] = (("music", "song", 10), ("imag
 
 @dataclass(frozen=True, slots=True)
 class DemoQuery:
-    """One question, what its song or picture is called, its answer, and what was asked with."""
+    """One query of the demo.
+
+    Attributes:
+        title: Heading, such as "A sad song".
+        name: Name of the song or picture of the query.
+        answer: Its answer.
+        moods: The mood of that song or picture.
+    """
 
     title: str
     name: str
@@ -32,13 +39,13 @@ class DemoQuery:
 
 
 def run_demo_queries(library: Library, network: Network) -> list[DemoQuery]:
-    """Ask with the song and the picture that the network finds nearest to sad, and nearest to festive."""
+    """Run a query with each of four samples: the song and the picture nearest to sad, and to festive."""
     seeds = QueryResolver(library, network)
     queries = []
     for kind, noun, limit in _QUERY_KINDS:
         for mood in ("sad", "festive"):
-            (asked,) = search_plane(library, network, *MOODS[mood], kind, Filters(limit=1))
-            answer = find(library, network, seeds, [asked.path], Filters(limit))
-            name = asked.display_name or escape_path(Path(asked.path).name)
-            queries.append(DemoQuery(f"A {mood} {noun}", name, answer, estimate_moods(seeds, [asked.path])))
+            (sample,) = search_plane(library, network, *MOODS[mood], kind, Filters(limit=1))
+            answer = find(library, network, seeds, [sample.path], Filters(limit))
+            name = sample.display_name or escape_path(Path(sample.path).name)
+            queries.append(DemoQuery(f"A {mood} {noun}", name, answer, estimate_moods(seeds, [sample.path])))
     return queries

@@ -1,4 +1,4 @@
-"""The demo's page."""
+"""HTML page of `attune demo`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def write_demo_page(path: Path, queries: Sequence[DemoQuery]) -> None:
     """Write the page.
 
     Args:
-        path: Where to.
-        scenes: Questions with one seed each.
+        path: The HTML file.
+        queries: The demo's queries, with one file each.
 
     Raises:
         AttuneError: The page cannot be written.
     """
-    sections = [Section(f"{scene.title}: {scene.name}", scene.answer, scene.moods) for scene in queries]
+    sections = [Section(f"{query.title}: {query.name}", query.answer, query.moods) for query in queries]
     write_page(path, _TITLE, _LEAD, sections)

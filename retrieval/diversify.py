@@ -1,8 +1,9 @@
-"""From a ranking to a choice: near-duplicates folded, caps for artists and folders, variety.
+"""Selection of answers from a ranking: folded near-duplicates, caps per artist and folder, and variety.
 
     ranking ─ folded and capped, best first ─ pool ─ varied ─ answers
 
-Each step is exact by its own definition, over the whole ranking: it is read as deep as the answers need it.
+Each step follows its definition exactly, over the whole ranking, which is read only as far as the answers
+require.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ from numpy.typing import NDArray
 from attune.indexer.records import Item
 from attune.retrieval.near_duplicates import FingerprintSource
 
-_POOL = 3  # candidates for each answer that is wanted, where answers are varied
-_POOL_LEAST = 30
+_POOL_FACTOR = 3  # candidates for each requested answer, if answers are varied
+_MIN_POOL = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Curation:
-    """How answers are chosen from the ranking.
+    """Rules for choosing answers from a ranking.
 
     Attributes:
-        fold: Near-duplicates of a better answer are no answers of their own.
-        diverse: Weight of variety against correspondence, in [0, 1]; 0: none.
-        per_artist: At most so many songs of one artist; None: any number. Without an artist: no limit.
-        per_folder: At most so many files of one folder; None: any number.
+        fold: Whether near-duplicates of a better answer are folded into it, not answers of their own.
+        diverse: Weight of variety against correspondence, in [0, 1]; 0: no variety.
+        per_artist: The largest number of songs by one artist; None: no limit. Songs without an artist are
+            never limited.
+        per_folder: The largest number of files from one folder; None: no limit.
     """
 
     fold: bool = False
@@ -44,12 +46,12 @@ NO_CURATION = Curation()
 
 @dataclass(frozen=True, slots=True)
 class RankedItem:
-    """One place of a ranking.
+    """One item of a ranking.
 
     Attributes:
         item: The picture or song.
         score: Its correspondence probability, or its closeness to a point; in [0, 1].
-        worth: What it is ranked by, falling; the score, unless a mood was added.
+        worth: The value by which items are ranked, descending: the score, unless the query has a mood.
     """
 
     item: Item
@@ -59,10 +61,10 @@ class RankedItem:
 
 @dataclass(slots=True)
 class CuratedAnswer:
-    """One answer that was chosen.
+    """One chosen answer.
 
     Attributes:
-        ranked: Its place in the ranking.
+        ranked: The item of the ranking.
         alike: Near-duplicates that are folded into it, best first.
     """
 
@@ -71,51 +73,52 @@ class CuratedAnswer:
 
 
 def curate(
-    ranking: Iterable[RankedItem], limit: int, how: Curation, prints: FingerprintSource
+    ranking: Iterable[RankedItem], limit: int, curation: Curation, prints: FingerprintSource
 ) -> list[CuratedAnswer]:
-    """Choose answers.
+    """Choose answers from a ranking.
 
-    1. The ranking is walked from its best on. With `fold`, an item that is a near-duplicate of an answer
-       joins the first such answer. An item whose artist or folder has its full number is left out. Any other
-       is an answer, until the pool is full: the walk ends where the next answer would stand.
-    2. With `diverse` = d, the pool holds 3 candidates for each answer, 30 at least, and answers are taken out
-       of it one by one: each time the one with the largest (1 - d) r - d s, the better ranked of equal ones
-       (maximal marginal relevance; Carbonell and Goldstein, SIGIR 1998). r is its worth, scaled so that the
-       pool's least is 0 and its largest 1. s is its likeness to the most alike answer that was taken: 0 for
-       two items picked at random or less alike still, 1 for near-duplicates.
+    1. The items are read from the best one on. With `fold`, an item that is a near-duplicate of an answer
+       joins the first such answer. An item whose artist or folder has reached its limit is left out. Any
+       other item becomes an answer, until the pool is full: reading stops at the item that would be the
+       next answer.
+    2. With `diverse` = d, the pool holds 3 candidates for each answer, at least 30, and answers are taken
+       from it one by one: each time the candidate with the largest (1 - d) r - d s, the better ranked one of
+       a tie (maximal marginal relevance; Carbonell and Goldstein, SIGIR 1998). r is its worth, scaled so that
+       the smallest of the pool is 0 and the largest 1. s is its largest similarity to an answer that was
+       taken before: 0 for items no more alike than two random ones, 1 where near-duplicates begin.
 
     Args:
-        ranking: Best first; read as far as it is needed.
-        limit: How many are wanted.
-        how: What is asked for.
-        prints: What likeness is measured on; not asked for where nothing is folded or varied.
+        ranking: Items, best first; read only as far as necessary.
+        limit: The largest number of answers.
+        curation: The rules.
+        prints: Fingerprints for the similarity; not used if nothing is folded or varied.
 
     Returns:
-        At most `limit` choices, in the order in which they are to be shown.
+        At most `limit` answers, in the order in which they are shown.
     """
-    size = max(_POOL_LEAST, _POOL * limit) if how.diverse else limit
-    pool = _fold_and_cap(ranking, size, how, prints)
-    if not how.diverse:
+    size = max(_MIN_POOL, _POOL_FACTOR * limit) if curation.diverse else limit
+    pool = _fold_and_cap(ranking, size, curation, prints)
+    if not curation.diverse:
         return pool
     vectors = np.stack([prints(choice.ranked.item) for choice in pool]) if pool else np.empty((0, 1))
     worth = np.array([choice.ranked.worth for choice in pool])
-    similarity = prints.likeness.rescale(vectors @ vectors.T)
-    return [pool[place] for place in select_diverse(worth, similarity, how.diverse, limit)]
+    similarity = prints.scale.rescale(vectors @ vectors.T)
+    return [pool[index] for index in select_diverse(worth, similarity, curation.diverse, limit)]
 
 
 def select_diverse(
     worth: NDArray[np.floating], similarity: NDArray[np.floating], diverse: float, limit: int
 ) -> list[int]:
-    """Choose by maximal marginal relevance, as step 2 of `curate` says.
+    """Choose candidates by maximal marginal relevance, as step 2 of `curate` defines it.
 
     Args:
-        worth: (n,), falling.
-        similarity: (n, n), 0 to about 1.
-        diverse: Weight of variety in [0, 1].
-        limit: How many to choose.
+        worth: (n,), descending.
+        similarity: (n, n), from 0 to about 1.
+        diverse: Weight of variety, in [0, 1].
+        limit: The largest number of candidates to choose.
 
     Returns:
-        Places in the order in which they are chosen.
+        Indices of the chosen candidates, in the order of choice.
     """
     if not len(worth):
         return []
@@ -133,45 +136,47 @@ def select_diverse(
 
 
 def _fold_and_cap(
-    ranking: Iterable[RankedItem], size: int, how: Curation, prints: FingerprintSource
+    ranking: Iterable[RankedItem], size: int, curation: Curation, prints: FingerprintSource
 ) -> list[CuratedAnswer]:
-    kept: list[CuratedAnswer] = []
+    answers: list[CuratedAnswer] = []
     vectors: list[NDArray[np.float32]] = []
     counted: Counter[tuple[str, str]] = Counter()
     for ranked in ranking:
-        vector = prints(ranked.item) if how.fold else None
-        twin = None if vector is None else _find_duplicate(vector, vectors, prints.likeness.same)
-        if twin is not None:
-            kept[twin].alike.append(ranked.item)
+        vector = prints(ranked.item) if curation.fold else None
+        duplicate = None if vector is None else _find_duplicate(vector, vectors, prints.scale.same)
+        if duplicate is not None:
+            answers[duplicate].alike.append(ranked.item)
             continue
-        groups = _groups(ranked.item, how)
-        if any(counted[group] >= most for group, most in groups.items()):
+        groups = _groups(ranked.item, curation)
+        if any(counted[group] >= limit for group, limit in groups.items()):
             continue
-        if len(kept) == size:
+        if len(answers) == size:
             break
         counted.update(groups.keys())
-        kept.append(CuratedAnswer(ranked))
+        answers.append(CuratedAnswer(ranked))
         if vector is not None:
             vectors.append(vector)
-        elif len(kept) == size:
-            break  # nothing more can join an answer: the ranking is not looked into any deeper
-    return kept
+        elif len(answers) == size:
+            break  # no further item can join an answer, so the ranking need not be read any further
+    return answers
 
 
 def _find_duplicate(
-    vector: NDArray[np.float32], vectors: Sequence[NDArray[np.float32]], least: float
+    vector: NDArray[np.float32], vectors: Sequence[NDArray[np.float32]], min_cosine: float
 ) -> int | None:
+    """Return the index of the first of some fingerprints that is a near-duplicate of another, if any."""
     if not vectors:
         return None
-    same = np.stack(vectors) @ vector >= least
-    return int(np.argmax(same)) if same.any() else None
+    matches = np.stack(vectors) @ vector >= min_cosine
+    return int(np.argmax(matches)) if matches.any() else None
 
 
-def _groups(item: Item, how: Curation) -> dict[tuple[str, str], int]:
-    """Return the groups that an item counts in, with the largest number of each."""
+def _groups(item: Item, curation: Curation) -> dict[tuple[str, str], int]:
+    """Return the limited groups to which an item belongs (its artist, its folder) and their limits."""
     groups = {}
-    if how.per_artist is not None and item.artist:
-        groups["artist", item.artist.casefold()] = how.per_artist
-    if how.per_folder is not None:
-        groups["folder", os.path.dirname(item.path)] = how.per_folder  # noqa: PTH120 - of thousands of paths
+    if curation.per_artist is not None and item.artist:
+        groups["artist", item.artist.casefold()] = curation.per_artist
+    if curation.per_folder is not None:
+        folder = os.path.dirname(item.path)  # noqa: PTH120 - pathlib is too slow for thousands of paths
+        groups["folder", folder] = curation.per_folder
     return groups

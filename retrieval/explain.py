@@ -1,7 +1,8 @@
-"""Why an answer is one, in one line: where both lie, what is heard, what is seen, which moment fits.
+"""One-line explanations of results: positions on the plane, best moment, music tags, look of the picture.
 
-Each part is computed from the files at hand. What moves a picture's mood is found by trying: the picture is
-judged again with one quality evened out, and the difference is what that quality did.
+Each part is computed from the files themselves. The effect of a quality (such as brightness) on a picture's
+mood is measured by experiment: the picture is embedded again with that quality normalised, and the difference
+in valence and arousal is the effect.
 """
 
 from __future__ import annotations
@@ -31,26 +32,27 @@ from attune.retrieval.results import Answer, Moment, Result
 from attune.retrieval.seeds import WHOLE_SONG, QueryItem, QueryResolver, Span
 
 _TAGS = 3
-_MIN_TAG_PROBABILITY = 0.1  # below, a tag is a guess
-_MIN_EFFECT = 0.05  # of valence or arousal: less is not worth a word
-_NEUTRAL_RANGE = 0.1  # valence or arousal this near to 0 lean to no side
+_MIN_TAG_PROBABILITY = 0.1  # a less probable tag is a guess
+_MIN_EFFECT = 0.05  # smaller changes of valence or arousal are not mentioned
+_NEUTRAL_RANGE = 0.1  # valence or arousal nearer to 0 is called neither positive nor negative
 _KINDS: dict[Kind, str] = {"image": "picture", "music": "song"}
 
 
 def explain_answer(
     answer: Answer, library: Library, network: Network, seeds: QueryResolver, span: Span = WHOLE_SONG
 ) -> Answer:
-    """Return an answer whose results say why they are in it.
+    """Return an answer with an explanation in each result.
 
     Args:
-        answer: Of `find`, with this library, network, seeds and span.
-        library: Where the results lie.
+        answer: An answer of `find` with the same library, network, seeds and span.
+        library: The library that was searched.
         network: The network of that library.
-        seeds: What was asked with.
-        span: The part of each song that was asked with.
+        seeds: The resolver of the query's files.
+        span: The part of each song in the query that was used.
     """
     explainer = _Explainer(answer, library, network, seeds, span)
-    return replace(answer, results=[replace(one, why=explainer.why(one)) for one in answer.results])
+    results = [replace(result, why=explainer.why(result)) for result in answer.results]
+    return replace(answer, results=results)
 
 
 class _Explainer:
@@ -61,32 +63,36 @@ class _Explainer:
         self._network = network
         self._seeds = seeds
         self._span = span
-        self._query_items = [seeds.seed(asked.path, span) for asked in answer.query if asked.path is not None]
+        self._query_items = [seeds.seed(entry.path, span) for entry in answer.query if entry.path is not None]
         self._backbones = Backbones(network.backbones, threads=os.cpu_count() or 1)
         self._picture_descriptions: dict[str, str] = {}
 
     def why(self, result: Result) -> str:
-        """Return the line for one result, from what the library knows of it and from its file."""
+        """Return the explanation of one result, in comparison with the query item nearest to it."""
         vector = self._library.vectors([result.id])[0]
-        asked = max(self._query_items, key=lambda seed: float(seed.vector @ vector))
-        if asked.kind == "music":
-            sound = self._describe_sound(*self._find_query_moment(asked.path, vector))
+        query_item = max(self._query_items, key=lambda seed: float(seed.vector @ vector))
+        if query_item.kind == "music":
+            sound = self._describe_sound(*self._find_query_moment(query_item.path, vector))
             picture = result.path
         else:
             sound = self._describe_sound(*self._load_result_moment(result))
-            picture = asked.path
-        parts = [compare_affect(asked, result), sound, f"picture: {self._describe_picture_file(picture)}"]
+            picture = query_item.path
+        parts = [
+            compare_affect(query_item, result),
+            sound,
+            f"picture: {self._describe_picture_file(picture)}",
+        ]
         if len(self._query_items) > 1:
-            parts.insert(0, f"nearest to {escape_path(Path(asked.path).name)}")
+            parts.insert(0, f"nearest to {escape_path(Path(query_item.path).name)}")
         return "; ".join(part for part in parts if part)
 
     def _find_query_moment(
         self, path: str, vector: NDArray[np.float32]
     ) -> tuple[Moment, NDArray[np.float16]]:
-        """Return the moment of an asked song, inside the span, that fits a picture best."""
+        """Return the moment of a query's song, inside the span, that fits best, and the song's features."""
         moments, features = self._seeds.moments(path), self._seeds.features(path)
         inner = moments.embedded.vectors @ vector
-        # Moment i covers the feature rows from i on; those that were asked with are the span's.
+        # Moment i covers the feature rows from i on; only moments whose rows lie in the span count.
         first = min(int((self._span.start_s or 0.0) // PATCH_S), len(inner) - 1)
         end = len(features) if self._span.end_s is None else ceil(self._span.end_s / PATCH_S)
         after = max(first + 1, end - segment_length(len(features)) + 1)
@@ -100,17 +106,17 @@ class _Explainer:
         return result.moment, self._library.features(item, self._network.backbones["music"])
 
     def _describe_sound(self, moment: Moment | None, features: NDArray[np.float16]) -> str:
-        """Say which moment fits and, where musicnn is the backbone, what it hears in it."""
+        """Describe the moment that fits best and, if musicnn is the backbone, its most probable tags."""
         if moment is None:
             return ""
         span = f"{format_time(moment.start_s)}–{format_time(moment.end_s)}"
         fits = f"song fits best at {span} ({moment.score:.0%})"
         if not is_shipped(self._network.backbones["music"]):
-            return fits  # another backbone has no words for what it hears
+            return fits  # only musicnn's features contain tag probabilities
         first = round(moment.start_s / PATCH_S)
         tags = rank_music_tags(features[first : first + segment_length(len(features))])[:_TAGS]
-        named = [f"{tag} {share:.0%}" for tag, share in tags if share >= _MIN_TAG_PROBABILITY]
-        return f"{fits}, musicnn hears {', '.join(named) or 'none of its 50 tags'}"
+        tag_texts = [f"{tag} {share:.0%}" for tag, share in tags if share >= _MIN_TAG_PROBABILITY]
+        return f"{fits}, musicnn hears {', '.join(tag_texts) or 'none of its 50 tags'}"
 
     def _describe_picture_file(self, path: str) -> str:
         if path not in self._picture_descriptions:
@@ -124,23 +130,24 @@ class _Explainer:
 
     def _describe_pixels(self, picture: Picture) -> str:
         view = self._backbones.view
-        shown = crop_padding(picture.pixels, (picture.width, picture.height), view)
-        look = measure_colors(shown)
-        tried = [shown, *(normalize_quality(shown, quality) for quality in look.unusual)]
-        squares = [pad_to_square(one, view) for one in tried]
+        pixels = crop_padding(picture.pixels, (picture.width, picture.height), view)
+        statistics = measure_colors(pixels)
+        variants = [pixels, *(normalize_quality(pixels, quality) for quality in statistics.unusual)]
+        squares = [pad_to_square(variant, view) for variant in variants]
         features = self._backbones.features("image", np.stack(squares))
         affect = self._network.embed("image", features).affect[:, :2]
-        return describe_picture(look, affect[0] - affect[1:])
+        return describe_picture(statistics, affect[0] - affect[1:])
 
 
-def compare_affect(asked: QueryItem, result: Result) -> str:
-    """Say where what was asked with and an answer lie on valence and arousal."""
-    one, other = _KINDS[asked.kind], _KINDS["image" if asked.kind == "music" else "music"]
-    here, there = asked.affect, result.affect
-    if _affect_words(here) == _affect_words(there):
-        return f"both {_affect_words(here)} ({one} {_format_affect(here)}, {other} {_format_affect(there)})"
-    first = f"{one} {_affect_words(here)} ({_format_affect(here)})"
-    return f"{first}, {other} {_affect_words(there)} ({_format_affect(there)})"
+def compare_affect(query_item: QueryItem, result: Result) -> str:
+    """Describe the valence and arousal of a query item and of a result, in words and numbers."""
+    query_noun = _KINDS[query_item.kind]
+    result_noun = _KINDS["image" if query_item.kind == "music" else "music"]
+    query_words, result_words = _affect_words(query_item.affect), _affect_words(result.affect)
+    query_place, result_place = _format_affect(query_item.affect), _format_affect(result.affect)
+    if query_words == result_words:
+        return f"both {query_words} ({query_noun} {query_place}, {result_noun} {result_place})"
+    return f"{query_noun} {query_words} ({query_place}), {result_noun} {result_words} ({result_place})"
 
 
 def _affect_words(affect: Affect) -> str:
@@ -157,16 +164,17 @@ def _level_word(value: float, high: str, low: str, middle: str) -> str:
 
 def _format_affect(affect: Affect) -> str:
     # Adding 0.0 turns a negative zero into a positive one.
-    shown = (f"{round(value, 2) + 0.0:+.2f}" for value in (affect.valence, affect.arousal))
-    return " ".join(shown).replace("-", "−")
+    numbers = (f"{round(value, 2) + 0.0:+.2f}" for value in (affect.valence, affect.arousal))
+    return " ".join(numbers).replace("-", "−")
 
 
 def describe_picture(statistics: ColorStatistics, effect_sizes: NDArray[np.floating]) -> str:
-    """Say how a picture looks and what that does to its mood.
+    """Describe how a picture looks and how that changes its mood.
 
     Args:
-        look: Of the picture.
-        moved: (n, 2) for each unusual quality: by how much it moves valence and arousal.
+        statistics: The colour statistics of the picture.
+        effect_sizes: (n, 2), for each of the n unusual qualities the change of valence and arousal that it
+            causes.
     """
     effects = [
         f"{statistics.word(quality)}: {effect}"

@@ -1,4 +1,4 @@
-"""What pages are made of: pictures and sound as data, the plane, a song's curve. All text is escaped."""
+"""Parts of HTML pages: embedded pictures and sound, the plane, a song's mood curve. All text is escaped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from attune.retrieval.results import QueryEntry, Result
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _QUALITY = 82
-_MAX_INLINE_BYTES = 1_000_000  # bytes: smaller sound files that browsers play go in whole
+_MAX_INLINE_BYTES = 1_000_000  # smaller sound files of types that browsers play are embedded unchanged
 _PLAYABLE_TYPES = {
     ".opus": "audio/ogg",
     ".ogg": "audio/ogg",
@@ -32,12 +32,12 @@ _CURVE_WIDTH, _CURVE_HEIGHT = 240, 64
 
 
 def write_from_template(path: Path, template: Path, parts: Mapping[str, str]) -> None:
-    """Write a page: a template with its `{names}` filled in.
+    """Write a page: a template with its `{names}` replaced.
 
     Args:
-        path: Where to.
-        template: The file; braces around other words stay as they are.
-        parts: HTML by name. What it says is not looked at for names again.
+        path: The HTML file.
+        template: The template file; braces around other words are left unchanged.
+        parts: HTML by name. Braces inside it are never replaced.
 
     Raises:
         AttuneError: The page cannot be written.
@@ -45,14 +45,14 @@ def write_from_template(path: Path, template: Path, parts: Mapping[str, str]) ->
     names = re.compile(r"\{(" + "|".join(map(re.escape, parts)) + r")\}")
     page = names.sub(lambda match: parts[match[1]], template.read_text(encoding="utf-8"))
     try:
-        with atomic_write(path) as aside:
-            aside.write_text(page, encoding="utf-8")
+        with atomic_write(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
     except OSError as error:
         raise AttuneError(f"{escape_path(path)}: cannot be written ({error.strerror})") from error
 
 
 def make_thumbnail(path: str, side: int) -> bytes:
-    """Return a picture as JPEG, upright, its longer side at most `side` pixels.
+    """Return a picture as an upright JPEG whose longer side has at most `side` pixels.
 
     Raises:
         MediaError: It cannot be read.
@@ -65,7 +65,7 @@ def make_thumbnail(path: str, side: int) -> bytes:
 
 
 def picture_tag(path: str, side: int, alt: str) -> str:
-    """Return an `img` with the picture inside; a line that says why, where it cannot be read."""
+    """Return an `img` element with the embedded picture, or a line with the reason if it cannot be read."""
     try:
         source = data_uri("image/jpeg", make_thumbnail(path, side))
     except MediaError as error:
@@ -74,15 +74,15 @@ def picture_tag(path: str, side: int, alt: str) -> str:
 
 
 def player_tag(path: str, start_s: float, length_s: float | None) -> str:
-    """Return a player with the sound inside.
+    """Return an audio player with embedded sound, or a line with the reason if the file cannot be read.
 
-    Small files that browsers play go in as they are, and the player begins at `start_s`. Of all others an
-    excerpt goes in, and a line says which.
+    Small files of types that browsers play are embedded unchanged, and the player begins at `start_s`. Any
+    other file is embedded as an MP3 of an excerpt, with a line that tells where the excerpt begins.
 
     Args:
         path: The music file.
-        start_s: Where to begin.
-        length_s: Seconds of the excerpt; None: all of it.
+        start_s: Where playing begins, in seconds.
+        length_s: Length of the excerpt in seconds; None: the whole song.
     """
     file = Path(path)
     mime = _PLAYABLE_TYPES.get(file.suffix.lower())
@@ -102,21 +102,23 @@ def _player(source: str, start_s: float) -> str:
     return f'<audio controls preload="metadata" data-start="{start_s:.1f}" src="{source}"></audio>'
 
 
-def plane_svg(asked: Sequence[QueryEntry], results: Sequence[Result]) -> str:
-    """Draw the valence–arousal plane: questions as rings, answers as dots that tell rank and name."""
+def plane_svg(query: Sequence[QueryEntry], results: Sequence[Result]) -> str:
+    """Draw the valence–arousal plane as SVG: query entries as rings, results as dots with rank and name."""
     words = "".join(
         f'<text x="{_x(valence):.0f}" y="{_y(arousal):.0f}">{word}</text>'
         for word, (valence, arousal) in MOODS.items()
         if word != "neutral"
     )
     dots = "".join(
-        _circle("answer", one.affect.valence, one.affect.arousal, 4, f"{one.rank}. {result_name(one)}")
-        for one in results
+        _circle(
+            "answer", result.affect.valence, result.affect.arousal, 4, f"{result.rank}. {result_name(result)}"
+        )
+        for result in results
     )
-    rings = "".join(_circle("asked", one.valence, one.arousal, 7, "asked") for one in asked)
+    rings = "".join(_circle("asked", entry.valence, entry.arousal, 7, "query") for entry in query)
     return (
         '<svg class="plane" viewBox="0 0 240 180" role="img"'
-        ' aria-label="valence and arousal of question and answers">'
+        ' aria-label="valence and arousal of the query and its answers">'
         '<path d="M120 8V172M8 90H232"/>'
         f'{words}{dots}{rings}<text class="axis end" x="236" y="101">pleasant</text>'
         '<text class="axis start" x="124" y="14">lively</text></svg>'
@@ -124,7 +126,7 @@ def plane_svg(asked: Sequence[QueryEntry], results: Sequence[Result]) -> str:
 
 
 def curve_svg(curve: Sequence[CurvePoint]) -> str:
-    """Draw how valence and arousal change along a song, from -1 at the bottom to 1 at the top."""
+    """Draw the valence and arousal of a song over time as SVG, from -1 at the bottom to 1 at the top."""
     end = max(curve[-1].end_s, 1.0)
 
     def line(role: str, values: Sequence[float]) -> str:
@@ -147,12 +149,12 @@ def curve_svg(curve: Sequence[CurvePoint]) -> str:
 
 
 def result_name(result: Result) -> str:
-    """Return what a person calls a result: artist and title, or the file's name; not escaped."""
+    """Return the display name of a result: artist and title, or else the file's name; not HTML-escaped."""
     return result.display_name or escape_path(Path(result.path).name)
 
 
 def data_uri(mime: str, content: bytes) -> str:
-    """Return content as a URI that holds it."""
+    """Return content as a base64 data URI."""
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
 
 

@@ -1,4 +1,4 @@
-"""A whole library on the valence–arousal plane."""
+"""Positions of a library's items on the valence–arousal plane."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from attune.indexer.library import Library
 
 @dataclass(frozen=True, slots=True)
 class MapLayer:
-    """All items of one kind, by id.
+    """The n items of one kind, in the order of ids.
 
     Attributes:
         kind: image or music.
         ids: Keys in the library, ascending.
         points: Valence and arousal, float64 (n, 2).
-        paths: Their files.
-        names: Artist and title by position, where the tags name them.
+        paths: Absolute paths of the files.
+        names: Artist and title of songs that have such tags, by index into the other lists.
     """
 
     kind: Kind
@@ -31,19 +31,19 @@ class MapLayer:
 
 
 def load_layers(library: Library) -> list[MapLayer]:
-    """Return the pictures and the music of a library."""
+    """Return two layers: the pictures of a library and its music."""
     return [_load_layer(library, "image"), _load_layer(library, "music")]
 
 
 def _load_layer(library: Library, kind: Kind) -> MapLayer:
     ids, points = library.affect(kind)
-    known = ids.tolist()
+    item_ids = ids.tolist()
     paths = dict(library.paths(kind))
     names = {}
-    if kind == "music":  # pictures have no tags that name them
-        items = library.items(known)
-        for place, item in enumerate(known):
+    if kind == "music":  # pictures have no artist and title
+        items = library.items(item_ids)
+        for index, item in enumerate(item_ids):
             tags = (items[item].artist, items[item].title)
-            if named := " – ".join(tag for tag in tags if tag):
-                names[place] = named
-    return MapLayer(kind, known, points, [paths[item] for item in known], names)
+            if name := " – ".join(tag for tag in tags if tag):
+                names[index] = name
+    return MapLayer(kind, item_ids, points, [paths[item] for item in item_ids], names)

@@ -1,4 +1,4 @@
-"""Songs as a playlist that players read: extended M3U, its paths relative to the playlist."""
+"""Playlists of songs: extended M3U with paths relative to the playlist."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Track:
 
     Attributes:
         song: The song.
-        seconds: How long it lasts; None where that is not known.
-        note: A comment before it, which players pass over.
+        seconds: Its length in seconds; None if unknown.
+        note: A comment before the entry, which players ignore.
     """
 
     song: Result
@@ -29,14 +29,14 @@ class Track:
 
 
 def write_m3u(path: Path, tracks: Iterable[Track]) -> list[str]:
-    """Write a playlist in UTF-8; the bytes of odd paths stay as they are.
+    """Write a playlist in UTF-8; paths that are not UTF-8 keep their bytes.
 
     Args:
-        path: Where to.
-        tracks: In the order of the list.
+        path: The playlist file.
+        tracks: The entries, in order.
 
     Returns:
-        Paths that no playlist can name, for a line break in them; they are left out.
+        Paths that are left out, because a path with a line break cannot be an entry.
 
     Raises:
         AttuneError: The playlist cannot be written.
@@ -52,8 +52,8 @@ def write_m3u(path: Path, tracks: Iterable[Track]) -> list[str]:
             lines.append(f"# {escape_text(track.note)}".encode())
         lines += [_format_track(track).encode("utf-8", "backslashreplace"), entry]
     try:
-        with atomic_write(path) as aside:
-            aside.write_bytes(b"\n".join(lines) + b"\n")
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(b"\n".join(lines) + b"\n")
     except OSError as error:
         raise AttuneError(f"{escape_path(path)}: cannot be written ({error.strerror})") from error
     return left_out
@@ -61,7 +61,7 @@ def write_m3u(path: Path, tracks: Iterable[Track]) -> list[str]:
 
 def _format_track(track: Track) -> str:
     seconds = -1 if track.seconds is None else round(track.seconds)
-    # Players take artist and title apart at a plain hyphen between blanks.
+    # Players split artist and title at a hyphen between spaces.
     title = " - ".join(part for part in (track.song.artist, track.song.title) if part)
     name = escape_text(title) or escape_path(Path(track.song.path).stem)
     return f"#EXTINF:{seconds},{name}"

@@ -1,7 +1,7 @@
-"""The map as a page: one file, drawn on a canvas, that zooms, shows and plays.
+"""Interactive HTML map of a library: one file that draws the plane on a canvas, zooms, shows and plays.
 
-Of a small library the page holds thumbnails and excerpts. Of a large one it holds places and names, and
-shows and plays the files from where they lie on this disk.
+For a small library the page contains thumbnails and excerpts. For a large one it contains only positions and
+names, and shows and plays the files from their folders on this disk.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from attune.retrieval.html_parts import data_uri, make_thumbnail, write_from_tem
 from attune.retrieval.library_map import MapLayer
 
 MAX_INLINE_PICTURES = 500
-"""Up to so many pictures, their thumbnails are part of the page."""
+"""The largest number of pictures whose thumbnails are embedded in the page."""
 MAX_INLINE_SONGS = 50
-"""Up to so many songs, an excerpt of each is part of the page."""
+"""The largest number of songs of which excerpts are embedded in the page."""
 
 _TEMPLATE = Path(__file__).with_name("map.html")
 _SIDE = 200
 _EXCERPT_S = 15.0
-_QUANTIZATION_STEPS = 32767  # places are kept as 16-bit integers: finer than any screen
+_QUANTIZATION_STEPS = 32767  # positions are stored as 16-bit integers: finer than any screen
 
 
 def write_map_page(path: Path, library: Library, layers: list[MapLayer], progress: Progress) -> None:
     """Write the map of a library.
 
     Args:
-        path: Where to.
-        library: Whose.
-        layers: Its pictures and its music.
-        progress: Told of the thumbnails and excerpts.
+        path: The HTML file.
+        library: The library.
+        layers: Its pictures and its music, from `load_layers`.
+        progress: Receives the progress over thumbnails and excerpts.
 
     Raises:
         AttuneError: The page cannot be written.
@@ -55,24 +55,24 @@ def write_map_page(path: Path, library: Library, layers: list[MapLayer], progres
         "moods": [[word, *place] for word, place in MOODS.items() if word != "neutral"],
     }
     title = f"{len(pictures.ids):,} pictures and {len(music.ids):,} songs by their emotion"
-    # A name that holds "</script>" must not end the script.
+    # A name that contains "</script>" must not end the script.
     script = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     write_from_template(path, _TEMPLATE, {"title": html.escape(title), "data": script})
 
 
 def _encode_layer(layer: MapLayer) -> dict[str, Any]:
-    """Return places, and files as the numbers of their folders and their names: URIs, quoted."""
+    """Return positions, file names and the index of each file's folder; names and folders are URI-quoted."""
     places = np.round(np.clip(layer.points, -1.0, 1.0) * _QUANTIZATION_STEPS).astype("<i2")
     folders: dict[str, int] = {}
-    of_folder, files = [], []
+    folder_indices, files = [], []
     for path in layer.paths:
         folder, name = os.path.split(path)
-        of_folder.append(folders.setdefault(folder, len(folders)))
+        folder_indices.append(folders.setdefault(folder, len(folders)))
         files.append(quote(os.fsencode(name)))
     return {
         "places": base64.b64encode(places.tobytes()).decode("ascii"),
         "folders": [Path(folder).as_uri() for folder in folders],
-        "folder": of_folder,
+        "folder": folder_indices,
         "files": files,
         "names": layer.names,
     }
@@ -94,7 +94,7 @@ def _encode_thumbnails(layer: MapLayer, progress: Progress) -> list[str | None] 
 
 
 def _encode_clips(layer: MapLayer, library: Library, progress: Progress) -> list[str | None] | None:
-    """Return of each song the excerpt around the moment that is most like the whole."""
+    """Return an excerpt of each song as a data URI, from its most typical moment on; None if unreadable."""
     if len(layer.paths) > MAX_INLINE_SONGS:
         return None
     uris: list[str | None] = []

@@ -1,4 +1,4 @@
-"""The map as a picture."""
+"""Map of a library as an image file, drawn by matplotlib."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from attune.core.errors import AttuneError, escape_path
 from attune.retrieval.affect_plane import MOODS
 from attune.retrieval.library_map import MapLayer
 
-_MAX_DOTS = 3000  # beyond, single pictures cannot be told apart: their density is drawn
-_MAX_LARGE_MARKERS = 300  # songs that large marks leave room for
+_MAX_DOTS = 3000  # more pictures cannot be told apart as dots: their density is drawn instead
+_MAX_LARGE_MARKERS = 300  # more songs get smaller markers, which overlap less
 _IMAGE, _MUSIC = "#2a6f8f", "#d9660a"
 
 
 def write_map_plot(path: Path, layers: list[MapLayer]) -> None:
-    """Draw a library on the plane, in the format of the file's suffix.
+    """Draw a library on the valence–arousal plane, in the format that the file's suffix names.
 
     Args:
-        path: Where to: .png, .svg or .pdf.
-        layers: Its pictures and its music.
+        path: The image file: .png, .svg or .pdf.
+        layers: The library's pictures and music, from `load_layers`.
 
     Raises:
         AttuneError: matplotlib is missing, or the file cannot be written.
@@ -35,8 +35,8 @@ def write_map_plot(path: Path, layers: list[MapLayer]) -> None:
     axes = figure.add_subplot()
     _draw(figure, axes, *layers)
     try:
-        with atomic_write(path) as aside:
-            figure.savefig(aside, dpi=150, format=path.suffix[1:].lower())
+        with atomic_write(path) as temporary:
+            figure.savefig(temporary, dpi=150, format=path.suffix[1:].lower())
     except OSError as error:
         raise AttuneError(f"{escape_path(path)}: cannot be written ({error.strerror})") from error
 
@@ -49,7 +49,7 @@ def _draw(figure: Any, axes: Any, pictures: MapLayer, music: MapLayer) -> None:
         cells = axes.hexbin(
             *pictures.points.T, gridsize=60, extent=(-1, 1, -1, 1), bins="log", cmap="Blues", mincnt=1
         )
-        figure.colorbar(cells, ax=axes, shrink=0.7, label=f"{picture_label}: how many in a cell")
+        figure.colorbar(cells, ax=axes, shrink=0.7, label=f"{picture_label}: number per cell")
     else:
         axes.scatter(*pictures.points.T, s=14, color=_IMAGE, alpha=0.6, linewidths=0, label=picture_label)
     songs = f"{len(music.ids):,} songs"

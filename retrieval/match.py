@@ -1,4 +1,4 @@
-"""Whether one picture and one song carry the same emotion, and why."""
+"""Comparison of one picture with one song: correspondence probability, explanation and best moment."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from attune.retrieval.affect_plane import mood_word
 from attune.retrieval.results import Moment, QueryEntry
 from attune.retrieval.seeds import QueryItem, QuerySource
 
-_SAME_DEGREE = 0.25  # valence or arousal this close feels the same: about the spread of raters on one picture
+_SAME_DEGREE = 0.25  # smaller differences count as equal: about the spread of raters on one picture
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The verdict on a picture and a song.
+    """Result of comparing a picture with a song.
 
     Attributes:
         score: Correspondence probability in [0, 1].
-        why: One sentence.
+        why: One sentence of explanation.
         image: The picture.
         music: The song.
         moment: The song's moment that fits the picture best.
@@ -50,7 +50,13 @@ class Match:
 
 
 def match(seeds: QuerySource, network: Network, image: str, music: str) -> Match:
-    """Judge a picture and a song.
+    """Compare a picture with a song.
+
+    Args:
+        seeds: Source of the embeddings of both.
+        network: The network that gives the probability.
+        image: Path of, or other reference to, the picture.
+        music: Path of, or other reference to, the song.
 
     Raises:
         UsageError: A file does not exist or is no media.
@@ -63,11 +69,11 @@ def match(seeds: QuerySource, network: Network, image: str, music: str) -> Match
     start_s = float(moments.starts_s[best])
     moment = Moment(start_s, start_s + moments.span_s, float(network.probability(inner[best])))
     score = float(network.probability(np.dot(picture.vector, song.vector)))
-    return Match(score, explain_match(picture, song), picture.asked, song.asked, moment)
+    return Match(score, explain_match(picture, song), picture.entry, song.entry, moment)
 
 
 def explain_match(picture: QueryItem, song: QueryItem) -> str:
-    """Say in one sentence where picture and song agree and where they part."""
+    """Return one sentence that tells where picture and song agree and where they differ."""
     image_affect, music_affect = picture.affect, song.affect
     feeling = (
         f"both feel {mood_word(image_affect)}"

@@ -1,4 +1,4 @@
-"""What any file feels like; for a song, also how that changes."""
+"""Mood of any file; for a song, also the curve of its mood over time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from attune.retrieval.seeds import QuerySource
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """One moment of a song's emotion curve; seconds, and valence and arousal in [-1, 1]."""
+    """One moment of a song's mood curve.
+
+    Attributes:
+        start_s: Start of the moment, in seconds.
+        end_s: End of the moment, in seconds.
+        valence: Valence in [-1, 1].
+        arousal: Arousal in [-1, 1].
+    """
 
     start_s: float
     end_s: float
@@ -23,20 +30,20 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """What a file feels like.
+    """The mood of a file.
 
     Attributes:
-        asked: The file and its affect.
+        entry: The file and its affect.
         word: The nearest named mood.
-        curve: A song's moments; None for a picture.
+        curve: The moments of a song; None for a picture.
     """
 
-    asked: QueryEntry
+    entry: QueryEntry
     word: str
     curve: list[CurvePoint] | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry of `files` in the JSON answer."""
+        """Return one element of `files` in the JSON answer."""
         curve = None
         if self.curve is not None:
             curve = [
@@ -48,11 +55,11 @@ class Mood:
                 }
                 for p in self.curve
             ]
-        return self.asked.to_json() | {"mood": self.word, "curve": curve}
+        return self.entry.to_json() | {"mood": self.word, "curve": curve}
 
 
 def estimate_moods(seeds: QuerySource, paths: Sequence[str]) -> list[Mood]:
-    """Return what each file feels like.
+    """Return the mood of each file.
 
     Raises:
         UsageError: A file does not exist or is no media.
@@ -70,4 +77,4 @@ def _estimate_mood(seeds: QuerySource, path: str) -> Mood:
             CurvePoint(float(start), float(start) + moments.span_s, float(affect[0]), float(affect[1]))
             for start, affect in zip(moments.starts_s, moments.embedded.affect, strict=True)
         ]
-    return Mood(seed.asked, mood_word(seed.affect), curve)
+    return Mood(seed.entry, mood_word(seed.affect), curve)

@@ -1,4 +1,4 @@
-"""How alike two files of one kind are, by what the frozen backbone sees or hears in them."""
+"""Near-duplicates and similarity of files of one kind, measured on the features of the frozen backbone."""
 
 from __future__ import annotations
 
@@ -20,27 +20,32 @@ from attune.embedding.backbones import (
 from attune.indexer.library import Library
 from attune.indexer.records import Item
 
-_DUPLICATE_SHARE: Final = 0.875  # of the way from random files to identical ones
-_SAMPLE_SIZE: Final = 200  # items that the likeness of random ones is measured on
+_DUPLICATE_SHARE: Final = 0.875  # of the way from the mean cosine of random files to 1
+_SAMPLE_SIZE: Final = 200  # items on which the mean cosine of random files is measured
+_MAX_RANDOM_COSINE: Final = 0.999  # a library of nothing but copies must not make the scale empty
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarityScale:
-    """What cosines between the features of one backbone mean.
+    """Scale of the cosines between fingerprints of one backbone.
 
     Attributes:
-        random: The mean of two files picked at random.
+        random: Mean cosine of two files picked at random, below 1.
     """
 
     random: float
 
     @property
     def same(self) -> float:
-        """From here on two files count as near-duplicates."""
+        """The least cosine at which two files count as near-duplicates."""
         return self.random + _DUPLICATE_SHARE * (1.0 - self.random)
 
     def rescale(self, cosines: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return 0 where files are no more alike than two random ones, 1 where near-duplicates begin."""
+        """Map cosines to a scale with 0 for random files and 1 where near-duplicates begin.
+
+        Args:
+            cosines: Of any shape. Values below `random` become 0; a cosine of 1 becomes 8/7.
+        """
         return np.asarray(np.maximum((cosines - self.random) / (self.same - self.random), 0.0))
 
 
@@ -54,28 +59,28 @@ _MEASURED: Final = {
     MUSICNN_MSD.name: SimilarityScale(0.92),
     MUSICNN_HARMONY.name: SimilarityScale(0.92),
 }
-# What a file shows, what it sounds like: features before the meaning and the faces, before the harmony. Two
-# strangers who smile alike are no duplicates.
+# Number of leading feature columns that count: the content of a picture without its meaning and its faces,
+# the sound of a song without its harmony. Two different people who smile alike are no near-duplicates.
 _COLUMNS: Final = {EFFICIENTNET_LITE2_FACES.name: 2640, MUSICNN_HARMONY.name: MUSICNN_MSD.width}
 
 
 class FingerprintSource(Protocol):
-    """Fingerprints of items, and what their cosines mean."""
+    """Fingerprints of items, and the scale of their cosines."""
 
     @property
-    def likeness(self) -> SimilarityScale:
-        """The scale."""
+    def scale(self) -> SimilarityScale:
+        """The scale of the cosines between these fingerprints."""
 
     def __call__(self, item: Item) -> NDArray[np.float32]:
-        """Return an item's fingerprint, unit length."""
+        """Return an item's fingerprint, float32 (width,), unit length."""
 
 
 class Fingerprints:
-    """The fingerprints of a library's items of one kind, each computed once.
+    """Fingerprints of a library's items of one kind, each computed once.
 
     Args:
-        library: Whose.
-        backbone: What made their features: that of the library's network.
+        library: The library that holds the items and their features.
+        backbone: The backbone that made the features: one of the library's network.
     """
 
     def __init__(self, library: Library, backbone: Backbone) -> None:
@@ -84,7 +89,7 @@ class Fingerprints:
         self._known: dict[int, NDArray[np.float32]] = {}
 
     def __call__(self, item: Item) -> NDArray[np.float32]:
-        """Return an item's fingerprint, float32 (width,).
+        """Return an item's fingerprint, float32 (width,), unit length.
 
         Raises:
             LibraryError: Its features are lost.
@@ -95,38 +100,45 @@ class Fingerprints:
         return self._known[item.id]
 
     @cached_property
-    def likeness(self) -> SimilarityScale:
-        """The scale: measured before for the shipped backbones, on the library itself for any other."""
+    def scale(self) -> SimilarityScale:
+        """The scale: a constant for the shipped backbones, measured on the library for any other.
+
+        Raises:
+            LibraryError: Features that the measurement needs are lost.
+        """
         return find_similarity_scale(self._backbone, self._sample)
 
     def _sample(self) -> NDArray[np.float32]:
         ids = [item for item, _ in self._library.paths(self._backbone.kind)]
-        some = ids[:: max(1, len(ids) // _SAMPLE_SIZE)]
-        return np.stack([self(item) for item in self._library.items(some).values()])
+        sampled_ids = ids[:: max(1, len(ids) // _SAMPLE_SIZE)]
+        return np.stack([self(item) for item in self._library.items(sampled_ids).values()])
 
 
 def find_similarity_scale(backbone: Backbone, sample: Callable[[], NDArray[np.float32]]) -> SimilarityScale:
     """Return the scale of a backbone.
 
     Args:
-        backbone: Whose.
-        sample: Gives fingerprints of different files, (n, width), where the backbone is not a shipped one.
+        backbone: The backbone.
+        sample: Returns fingerprints of different files, (n, width); called only if the backbone is not a
+            shipped one.
     """
-    return _MEASURED.get(backbone.name) or SimilarityScale(mean_cosine(sample()))
+    if backbone.name in _MEASURED:
+        return _MEASURED[backbone.name]
+    return SimilarityScale(min(mean_cosine(sample()), _MAX_RANDOM_COSINE))
 
 
 def mean_cosine(prints: NDArray[np.float32]) -> float:
-    """Return the mean cosine over the pairs of n fingerprints, (n, width); 0 of fewer than two."""
+    """Return the mean cosine over all pairs of n fingerprints, (n, width); 0 for fewer than two."""
     if len(prints) < 2:
         return 0.0
     return float((prints @ prints.T)[np.triu_indices(len(prints), 1)].mean())
 
 
 def fingerprint(features: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Return the mean of an item's feature rows, unit length, float32 (width,).
+    """Return the mean of an item's feature rows, scaled to unit length, float32 (width,).
 
     Args:
-        features: float16 (rows, width), as a library keeps them.
+        features: float16 (rows, width), as a library stores them.
     """
     mean = features.astype(np.float32).mean(axis=0)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), np.float32)

@@ -1,4 +1,4 @@
-"""An answer goes where it was asked to go: the terminal, a pipe, a page, a playlist."""
+"""Output of an answer in the requested form: table, paths, JSON, HTML page or playlist."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def show_answer(answer: Answer, moods: Sequence[Mood], form: OutputOptions) -> None:
-    """Give an answer in its form.
+    """Print an answer and write the requested files.
 
     Args:
-        answer: What was found.
-        moods: The files that were asked with; needed where a page is made.
-        form: What is wanted.
+        answer: The answer.
+        moods: The moods of the query's files; used only for a page.
+        form: The requested form of output.
 
     Raises:
         AttuneError: A file cannot be written.
@@ -52,23 +52,23 @@ def _write_page(answer: Answer, moods: Sequence[Mood], form: OutputOptions) -> N
 
     page = form.html
     if page is None:
-        # Kept: the browser reads it after this program has ended.
+        # The folder is not deleted: the browser reads the page after this program has ended.
         page = Path(tempfile.mkdtemp(prefix="attune-")) / "answer.html"
     library = answer.library
     lead = (
         f"From {library.images} pictures and {library.music} songs. "
         "Percentages are correspondence probabilities."
     )
-    looked_for = "Pictures" if answer.kind == "image" else "Songs"
-    asked = ", ".join(escape_path(Path(one.path).name) for one in answer.query if one.path) or "a mood"
-    write_page(page, f"{looked_for} for {asked}", lead, [Section("Asked with", answer, moods)])
+    plural = "Pictures" if answer.kind == "image" else "Songs"
+    names = ", ".join(escape_path(Path(entry.path).name) for entry in answer.query if entry.path) or "a mood"
+    write_page(page, f"{plural} for {names}", lead, [Section("Query", answer, moods)])
     if form.show:
         open_page(page)
 
 
 def open_page(page: Path) -> None:
-    """Show a page in the browser; where there is none, say where the page lies."""
+    """Open a page in the browser; if no browser can be started, print the path of the page."""
     import webbrowser
 
     if not webbrowser.open(page.absolute().as_uri()):
-        stderr_console().print(f"No browser could be opened: look at {escape_path(page.absolute())}")
+        stderr_console().print(f"No browser could be opened. The page is {escape_path(page.absolute())}")

@@ -1,4 +1,4 @@
-"""From files to a whole answer: what every face of Attune calls."""
+"""Queries by file and by point of the plane, as the command line and the web server run them."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ def find(
     mood: str | None = None,
     wanted: Kind | None = None,
 ) -> Answer:
-    """Find what corresponds with files: in the kind that is wanted, else in the other kind than theirs.
+    """Find the items that correspond best with one or several files.
 
-    Scores are measured between the kinds; inside one kind they only order.
+    Scores are calibrated between pictures and music; within one kind they only give an order.
 
     Args:
-        library: Where to look.
+        library: The library to search.
         network: The network of that library.
-        seeds: What turns files into embeddings.
-        paths: Files; their mean is asked with.
-        filters: Number, least score, folders.
-        span: The part of each song to ask with.
-        against: Counter-seeds: files of either kind that answers shall be less like.
-        mood: Name of a mood of `MOODS` that answers shall also lie near.
-        wanted: What is looked for.
+        seeds: Source of the embeddings of files.
+        paths: Files, at least one; the query is the mean of their embeddings.
+        filters: Conditions on the results.
+        span: The part of each song to use.
+        against: Files of either kind that the results should be less similar to.
+        mood: Name of a mood of `MOODS` that the results should also be close to.
+        wanted: Kind of the results; None: the other kind than that of the first file.
 
     Raises:
         UsageError: A file does not exist or is no media.
         MediaError: A file cannot be used.
     """
     began = time.perf_counter()
-    asked = [seeds.seed(path, span) for path in paths]
-    kind: Kind = wanted or ("image" if asked[0].kind == "music" else "music")
-    vector = mean_vector(asked, [seeds.seed(path) for path in against])
+    query = [seeds.seed(path, span) for path in paths]
+    kind: Kind = wanted or ("image" if query[0].kind == "music" else "music")
+    vector = mean_vector(query, [seeds.seed(path) for path in against])
     if mood is None:
         found = search_nearest(library, network, vector, kind, filters)
     else:
         found = search_with_mood(library, network, vector, MOODS[mood], kind, filters)
-    return _build_answer(kind, [seed.asked for seed in asked], found, library, network, began)
+    return _build_answer(kind, [item.entry for item in query], found, library, network, began)
 
 
 def browse(library: Library, network: Network, point: QueryEntry, filters: Filters) -> Answer:
-    """Find what lies near a point of the plane; the point's kind says what is looked for."""
+    """Find the items nearest to a point of the plane; `point.kind` is the kind of the results."""
     began = time.perf_counter()
     wanted: Kind = point.kind or "image"
     found = search_plane(library, network, point.valence, point.arousal, wanted, filters)
@@ -65,7 +65,7 @@ def browse(library: Library, network: Network, point: QueryEntry, filters: Filte
 
 def _build_answer(
     wanted: Kind,
-    asked: list[QueryEntry],
+    query: list[QueryEntry],
     found: list[Result],
     library: Library,
     network: Network,
@@ -73,4 +73,4 @@ def _build_answer(
 ) -> Answer:
     generation = library.generation
     source = LibraryInfo(str(library.path), generation.id, generation.images, generation.music, network.name)
-    return Answer(wanted, asked, found, source, (time.perf_counter() - began) * 1000)
+    return Answer(wanted, query, found, source, (time.perf_counter() - began) * 1000)

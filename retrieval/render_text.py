@@ -1,4 +1,4 @@
-"""How answers look: tables for people, paths for pipes, JSON for programs."""
+"""Text output of answers, verdicts and moods: tables for people, plain paths for pipes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CURVE_WIDTH = 48
 
 
 def print_paths(answer: Answer, end: bytes) -> None:
-    """Print the answers' paths as they are on disk, each followed by `end`; a terminal gets them escaped."""
+    """Print the bytes of each result's path, followed by `end`; on a terminal the paths are escaped."""
     if sys.stdout.isatty():
         for result in answer.results:
             sys.stdout.write(escape_path(result.path) + "\n")
@@ -35,12 +35,13 @@ def print_answer(answer: Answer, preview: bool | None = False) -> None:
     """Print an answer as a table.
 
     Args:
-        answer: What was found.
-        preview: Small pictures beside the rows; None: where the terminal has colour.
+        answer: The answer.
+        preview: Whether to print small pictures beside the rows, if the terminal has colour; None: the same
+            as True.
     """
     console = stdout_console()
-    for asked in answer.query:
-        console.print(_format_query_entry(asked))
+    for entry in answer.query:
+        console.print(_format_query_entry(entry))
     if not answer.results:
         console.print("Nothing in the library matches.")
         return
@@ -68,7 +69,7 @@ def print_answer(answer: Answer, preview: bool | None = False) -> None:
 
 
 def _describe_result(result: Result, music: bool) -> list[str]:
-    """Return the lines about a result: its path, and what else there is to say."""
+    """Return the lines about a result: its path, a song's name, its near-duplicates, its explanation."""
     lines = [escape_path(result.path)]
     if result.display_name and music:
         lines.append(escape_text(result.display_name))
@@ -80,13 +81,13 @@ def _describe_result(result: Result, music: bool) -> list[str]:
 
 
 def print_match(match: Match, accuracy: str | None) -> None:
-    """Print a verdict; `accuracy` says how often such verdicts are right."""
+    """Print the comparison of a picture and a song, and a sentence on the network's accuracy, if any."""
     console = stdout_console()
     verdict = "They correspond" if match.corresponds else "They do not correspond"
     console.print(f"{verdict}: {match.score:.0%} likely to carry the same emotion.", style="bold")
     console.print(match.why[0].upper() + match.why[1:] + ".")
-    for asked in (match.image, match.music):
-        console.print(_format_query_entry(asked))
+    for entry in (match.image, match.music):
+        console.print(_format_query_entry(entry))
     moment = match.moment
     span = f"{format_time(moment.start_s)}–{format_time(moment.end_s)}"
     console.print(f"The song's best moment: {span}, {moment.score:.0%}.")
@@ -95,11 +96,11 @@ def print_match(match: Match, accuracy: str | None) -> None:
 
 
 def print_moods(moods: list[Mood]) -> None:
-    """Print what files feel like, songs with their curves."""
+    """Print the moods of files as a table, and the mood curves of songs."""
     console = stdout_console()
     table = _make_table("feels", "valence", "arousal", "positive", "neutral", "negative", "file")
     for mood in moods:
-        affect = mood.asked.affect
+        affect = mood.entry.affect
         assert affect is not None
         shares = (affect.positive, affect.neutral, affect.negative)
         table.add_row(
@@ -107,12 +108,12 @@ def print_moods(moods: list[Mood]) -> None:
             f"{affect.valence:+.2f}",
             f"{affect.arousal:+.2f}",
             *(f"{share:.0%}" for share in shares),
-            escape_path(mood.asked.path or ""),
+            escape_path(mood.entry.path or ""),
         )
     console.print(table)
     for mood in moods:
         if mood.curve:
-            console.print(f"\n{escape_path(mood.asked.path or '')}, 0:00–{format_time(mood.curve[-1].end_s)}")
+            console.print(f"\n{escape_path(mood.entry.path or '')}, 0:00–{format_time(mood.curve[-1].end_s)}")
             console.print(f"  valence {draw_curve([point.valence for point in mood.curve])}")
             console.print(f"  arousal {draw_curve([point.arousal for point in mood.curve])}")
 
@@ -122,8 +123,8 @@ def draw_curve(values: list[float]) -> str:
     steps = min(len(values), _CURVE_WIDTH)
     means = []
     for step in range(steps):
-        some = values[step * len(values) // steps : (step + 1) * len(values) // steps]
-        means.append(sum(some) / len(some))
+        part = values[step * len(values) // steps : (step + 1) * len(values) // steps]
+        means.append(sum(part) / len(part))
     return "".join(_BARS[min(int((value + 1) / 2 * len(_BARS)), len(_BARS) - 1)] for value in means)
 
 
@@ -133,21 +134,21 @@ def format_time(seconds: float) -> str:
 
 
 def format_accuracy(figures: dict[str, Any] | None) -> str | None:
-    """Say how often a network is right, from the test report that is stored with it."""
+    """Return a sentence on the accuracy of a network, from its stored test report; None without a report."""
     if figures is None:
         return None
-    found = figures["correspondence"]
-    low, high = found["ci95"]
+    correspondence = figures["correspondence"]
+    low, high = correspondence["ci95"]
     return (
-        f"This network's verdicts are right {found['accuracy']:.0%} of the time "
+        f"This network's verdicts are right {correspondence['accuracy']:.0%} of the time "
         f"({low:.0%}–{high:.0%}) on test pairs it never saw; 50% is chance."
     )
 
 
-def _format_query_entry(asked: QueryEntry) -> str:
-    name = "a point of the plane" if asked.path is None else escape_path(asked.path)
-    feels = "" if asked.affect is None else f"feels {mood_word(asked.affect)}, "
-    return f"{name}: {feels}valence {asked.valence:+.2f}, arousal {asked.arousal:+.2f}"
+def _format_query_entry(entry: QueryEntry) -> str:
+    name = "a point of the plane" if entry.path is None else escape_path(entry.path)
+    feels = "" if entry.affect is None else f"feels {mood_word(entry.affect)}, "
+    return f"{name}: {feels}valence {entry.valence:+.2f}, arousal {entry.arousal:+.2f}"
 
 
 def _make_table(*columns: str) -> Table:

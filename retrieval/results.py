@@ -1,4 +1,4 @@
-"""What a query answers: records that every output form renders."""
+"""Records of an answer, from which every form of output is made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from attune.embedding.network import Affect
 
 @dataclass(frozen=True, slots=True)
 class QueryEntry:
-    """One thing that was asked with: a file, or a point of the valence–arousal plane (no path)."""
+    """One file of a query, or the point of the valence–arousal plane that was searched.
+
+    Attributes:
+        path: Absolute path of the file; None for a point.
+        kind: Kind of the file; for a point, the kind that was searched.
+        affect: Affect of the file; None for a point.
+        valence: Valence in [-1, 1].
+        arousal: Arousal in [-1, 1].
+    """
 
     path: str | None
     kind: Kind | None
@@ -20,7 +28,7 @@ class QueryEntry:
     arousal: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry of `query` in the JSON answer."""
+        """Return one element of `query` in the JSON answer."""
         return {
             "path": self.path,
             "kind": self.kind,
@@ -32,12 +40,12 @@ class QueryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The part of a song that fits best.
+    """The part of a song that corresponds best with a query.
 
     Attributes:
-        start_s: Seconds from the beginning.
-        end_s: Seconds from the beginning.
-        score: Its own correspondence probability.
+        start_s: Its start, in seconds from the beginning of the song.
+        end_s: Its end, in seconds from the beginning of the song.
+        score: Correspondence probability of this part alone, in [0, 1].
     """
 
     start_s: float
@@ -45,27 +53,27 @@ class Moment:
     score: float
 
     def to_json(self) -> dict[str, float]:
-        """Return the `moment` of a result."""
+        """Return `moment` of a result in the JSON answer."""
         return {"start_s": round(self.start_s, 2), "end_s": round(self.end_s, 2), "score": self.score}
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One answer.
+    """One file of an answer.
 
     Attributes:
-        rank: From 1.
+        rank: Its rank, from 1.
         id: Its key in the library.
-        path: The file.
+        path: Absolute path of the file.
         score: Correspondence probability in [0, 1]; for a point of the plane, closeness in [0, 1].
-        affect: What it feels like.
-        moment: For a song, its best moment.
-        title: From its tags, if any.
-        artist: From its tags, if any.
-        taken: When a picture was taken, ISO 8601 in the camera's local time, if its file says so.
-        duration_s: Seconds of music.
-        alike: Near-duplicates that are folded into this answer, best first.
-        why: What makes it an answer, one line, where it was asked for.
+        affect: Its valence, arousal and polarity.
+        moment: The best moment of a song; None for a picture, and in answers to a point of the plane.
+        title: Title by the tags of a song, if any.
+        artist: Artist by the tags of a song, if any.
+        taken: When a picture was taken, ISO 8601 in the camera's local time, if the file says so.
+        duration_s: Length of a song in seconds.
+        alike: Paths of the near-duplicates that are folded into this answer, best first.
+        why: One line that explains the answer; None if no explanation was requested.
     """
 
     rank: int
@@ -83,11 +91,11 @@ class Result:
 
     @property
     def display_name(self) -> str:
-        """Artist and title, as far as the tags name them."""
+        """Artist and title, as far as the tags have them; may be empty."""
         return " – ".join(name for name in (self.artist, self.title) if name)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry of `results` in the JSON answer."""
+        """Return one element of `results` in the JSON answer."""
         return {
             "rank": self.rank,
             "path": self.path,
@@ -107,7 +115,15 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class LibraryInfo:
-    """The library that answered."""
+    """The library from which an answer comes.
+
+    Attributes:
+        path: Its folder.
+        generation: Number of the published generation that was searched.
+        images: Number of pictures in it.
+        music: Number of songs in it.
+        network: Name of its network.
+    """
 
     path: str
     generation: int
@@ -116,7 +132,7 @@ class LibraryInfo:
     network: str
 
     def to_json(self) -> dict[str, Any]:
-        """Return `library` of the JSON answer."""
+        """Return `library` in the JSON answer."""
         return {
             "path": self.path,
             "generation": self.generation,
@@ -128,7 +144,15 @@ class LibraryInfo:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer: the kind looked for, what was asked, what was found, where, and how long it took."""
+    """The complete answer to a query.
+
+    Attributes:
+        kind: Kind of the results.
+        query: The files or the point of the query.
+        results: The files that were found, best first.
+        library: The library that was searched.
+        elapsed_ms: Duration of the query in milliseconds.
+    """
 
     kind: Kind
     query: list[QueryEntry]
@@ -139,7 +163,7 @@ class Answer:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON document of a query command."""
         return {
-            "query": [asked.to_json() for asked in self.query],
+            "query": [entry.to_json() for entry in self.query],
             "results": [result.to_json() for result in self.results],
             "library": self.library.to_json(),
             "elapsed_ms": round(self.elapsed_ms, 1),
@@ -147,5 +171,5 @@ class Answer:
 
 
 def polarity_json(affect: Affect) -> dict[str, float]:
-    """Return the polarity posterior as the JSON answers give it."""
+    """Return the polarity posterior in the form of the JSON answers: three probabilities by name."""
     return {"positive": affect.positive, "neutral": affect.neutral, "negative": affect.negative}

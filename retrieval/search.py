@@ -1,4 +1,4 @@
-"""The nearest items of the other modality, exactly, with filters; and what curating makes of them."""
+"""Exact search for the items that correspond best with an embedding, with filters and curation."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from attune.retrieval.results import Moment, Result
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What an answer must fulfil.
+    """Conditions on the results of a query.
 
     Attributes:
-        limit: At most so many answers.
-        min_score: Least score in [0, 1].
-        below: Absolute folders, one of which the file lies in; empty: anywhere.
-        exclude: Globs that the path, from its root on, must not match.
-        taken: When a picture was taken; None: whenever, also if it is not known.
-        curation: How answers are chosen among those that pass.
+        limit: The largest number of results.
+        min_score: The least score, in [0, 1].
+        below: Absolute folders, in one of which a file must be; empty: any folder.
+        exclude: Globs that the path of a file, relative to its root, must not match.
+        taken: Dates between which a picture must have been taken; None: any date, known or not.
+        curation: Rules for choosing results among the items that fulfil the conditions.
     """
 
     limit: int = 10
@@ -49,15 +49,15 @@ def search_nearest(
     """Rank the items of one kind by their correspondence with an embedding.
 
     Args:
-        library: Where to look.
+        library: The library to search.
         network: The network of that library.
         vector: float32 (128,), unit length, of the other modality.
-        kind: What is looked for.
-        filters: Number, least score, folders.
+        kind: The kind of the results.
+        filters: Conditions on the results.
 
     Returns:
-        Best first, equal scores in the order of ids; or as `filters.curation` has it. A song comes with its
-        best moment.
+        The results, best first, ties in the order of ids; or in the order that `filters.curation` gives. A
+        song has its best moment with it.
     """
     ranking = takewhile(
         lambda ranked: ranked.score >= filters.min_score,
@@ -69,7 +69,7 @@ def search_nearest(
 def select_answers(
     library: Library, network: Network, kind: Kind, filters: Filters, ranking: Iterable[RankedItem]
 ) -> list[CuratedAnswer]:
-    """Return the answers that curating takes from a ranking of what passes the filters."""
+    """Choose answers from a ranking of items that pass the filters, by the rules in `filters.curation`."""
     prints = Fingerprints(library, network.backbones[kind])
     return curate(ranking, filters.limit, filters.curation, prints)
 
@@ -77,7 +77,7 @@ def select_answers(
 def build_results(
     library: Library, network: Network, vector: NDArray[np.float32], choices: list[CuratedAnswer]
 ) -> list[Result]:
-    """Return choices as answers; a song comes with the moment that fits an embedding best."""
+    """Return chosen answers as results; a song gets the moment that corresponds best with an embedding."""
     results = []
     for rank, choice in enumerate(choices, start=1):
         item = choice.ranked.item
@@ -89,27 +89,27 @@ def build_results(
 def _iter_ranking(
     library: Library, network: Network, vector: NDArray[np.float32], kind: Kind, filters: Filters
 ) -> Iterator[RankedItem]:
-    """Yield the items that pass the filters, best first, looking as deep as somebody reads."""
+    """Yield the items that pass the filters, best first; the index is searched only as far as needed."""
     allowed_ids = filter_ids(library, kind, filters)
     passes = build_glob_filter(library, filters)
     wanted = filters.limit
     seen: set[int] = set()
     while True:
         ids, inner = library.nearest(kind, vector, wanted, allowed_ids)
-        new = [place for place, item in enumerate(ids.tolist()) if item not in seen]
-        fresh = ids[new].tolist()
-        items = library.items(fresh)
-        for item, score in zip(fresh, network.probability(inner[new]).tolist(), strict=True):
+        new = [index for index, item in enumerate(ids.tolist()) if item not in seen]
+        new_ids = ids[new].tolist()
+        items = library.items(new_ids)
+        for item, score in zip(new_ids, network.probability(inner[new]).tolist(), strict=True):
             if passes(items[item]):
                 yield RankedItem(items[item], score, worth=score)
         if len(ids) < wanted:
             return
-        seen.update(fresh)
-        wanted *= 4  # what is excluded, folded or over its number leaves room: look further
+        seen.update(new_ids)
+        wanted *= 4  # items were excluded, folded or over a limit: search further
 
 
 def filter_ids(library: Library, kind: Kind, filters: Filters) -> list[int] | None:
-    """Return the ids of the items that a filter's folders and dates let pass, None where all do."""
+    """Return the ids of the items in a filter's folders and dates; None if it has neither."""
     below = library.ids_below(kind, filters.below) if filters.below else None
     if filters.taken is None:
         return below
@@ -118,13 +118,13 @@ def filter_ids(library: Library, kind: Kind, filters: Filters) -> list[int] | No
 
 
 def build_glob_filter(library: Library, filters: Filters) -> Callable[[Item], bool]:
-    """Return what says whether the globs of a filter let an item pass."""
+    """Return a predicate that is true for items whose path matches none of a filter's globs."""
     if not filters.exclude:
         return lambda _: True
     roots = sorted((root.path for root in library.roots()), key=len, reverse=True)
 
     def passes(item: Item) -> bool:
-        # As in a build, globs are compared with the path from its root on.
+        # As in a build, globs are compared with the path relative to its root.
         root = next((root for root in roots if is_below(item.path, root)), "")
         return not matches_any(item.path[len(root) :] or item.path, filters.exclude)
 
@@ -134,7 +134,7 @@ def build_glob_filter(library: Library, filters: Filters) -> Callable[[Item], bo
 def find_best_moment(
     library: Library, network: Network, vector: NDArray[np.float32], item: Item
 ) -> Moment | None:
-    """Return the moment of a song that corresponds best with an embedding."""
+    """Return the moment of a song that corresponds best with an embedding, float32 (128,), if it has any."""
     moments = library.moments(item.id)
     if moments is None or not len(moments):
         return None
@@ -150,7 +150,7 @@ def find_best_moment(
 def make_result(
     item: Item, rank: int, score: float, moment: Moment | None, alike: Sequence[Item] = ()
 ) -> Result:
-    """Return an item as an answer, with the near-duplicates that are folded into it."""
+    """Return an item as a result, with the near-duplicates `alike` that are folded into it."""
     return Result(
         rank=rank,
         id=item.id,
@@ -162,5 +162,5 @@ def make_result(
         artist=item.artist,
         taken=item.taken,
         duration_s=item.duration_s,
-        alike=tuple(twin.path for twin in alike),
+        alike=tuple(duplicate.path for duplicate in alike),
     )

@@ -1,4 +1,4 @@
-"""Files become a query: looked up where the library has them, embedded where it has not."""
+"""Embeddings of a query's files: looked up in the library, or computed if the library does not have them."""
 
 from __future__ import annotations
 
@@ -23,20 +23,25 @@ from attune.indexer.library import Library, read_published_generation
 from attune.indexer.records import Item, Stamp
 from attune.retrieval.results import QueryEntry
 
-_COUNTER_WEIGHT = 0.5
+_COUNTER_WEIGHT = 0.5  # of the mean of the files that results should be less similar to
 _NAMES: dict[Kind, str] = {"image": "a picture", "music": "music"}
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a song in seconds; None: from the beginning, to the end."""
+    """A part of a song.
+
+    Attributes:
+        start_s: Its start in seconds; None: the beginning of the song.
+        end_s: Its end in seconds; None: the end of the song.
+    """
 
     start_s: float | None = None
     end_s: float | None = None
 
     @property
     def whole(self) -> bool:
-        """Whether it is the whole song."""
+        """Whether the part is the whole song."""
         return self.start_s is None and self.end_s is None
 
 
@@ -45,13 +50,13 @@ WHOLE_SONG = Span()
 
 @dataclass(frozen=True, slots=True)
 class QueryItem:
-    """A file to ask with: its embedding and affect.
+    """A file of a query, with its embedding and affect.
 
     Attributes:
         path: Absolute path.
         kind: image or music.
-        vector: float32 (128,), unit length.
-        affect: What it feels like.
+        vector: float32 (128,), unit length, its embedding.
+        affect: Its valence, arousal and polarity.
     """
 
     path: str
@@ -60,32 +65,37 @@ class QueryItem:
     affect: Affect
 
     @property
-    def asked(self) -> QueryEntry:
-        """The entry of the answer's `query`."""
+    def entry(self) -> QueryEntry:
+        """The file as it appears in `query` of an answer."""
         return QueryEntry(self.path, self.kind, self.affect, self.affect.valence, self.affect.arousal)
 
 
 class QuerySource(Protocol):
-    """Turns the references of a query into embeddings: paths (`QueryResolver`) or any other kind."""
+    """Source of embeddings for the references in a query: paths (`QueryResolver`) or any other kind."""
 
     def seed(self, path: str, span: Span = WHOLE_SONG) -> QueryItem:
-        """Return what one reference asks.
+        """Return the file to which a reference points, of a song only the span.
 
         Raises:
-            UsageError: There is nothing of that name.
-            MediaError: It cannot be used.
+            UsageError: There is no file of that name.
+            MediaError: The file cannot be used.
         """
 
     def moments(self, path: str) -> Segments:
-        """Return the moments of a song; raises what `seed` raises."""
+        """Return the moments of a song.
+
+        Raises:
+            UsageError: There is no file of that name.
+            MediaError: The file cannot be used.
+        """
 
 
 class QueryResolver:
-    """Makes seeds of files, with the help of a library where there is one.
+    """Embeddings of files by path, from a library if it has them.
 
     Args:
-        library: The library, or None: every file is embedded.
-        network: What embeds.
+        library: The library; None: every file is embedded.
+        network: The network that embeds.
     """
 
     def __init__(self, library: Library | None, network: Network) -> None:
@@ -98,7 +108,7 @@ class QueryResolver:
         return Backbones(self._network.backbones, threads=os.cpu_count() or 1)
 
     def find_known(self, path: str) -> QueryItem | None:
-        """Return a file's seed if the library has it: no decoder is asked.
+        """Return a file's embedding if the library has it; the file is not decoded.
 
         Raises:
             MediaError: The file cannot be read.
@@ -112,7 +122,7 @@ class QueryResolver:
         return QueryItem(absolute_path(path), item.kind, self._library.vectors([item.id])[0], item.affect)
 
     def seed(self, path: str, span: Span = WHOLE_SONG) -> QueryItem:
-        """Return a file's seed.
+        """Return a file's embedding, of a song only the span.
 
         Raises:
             UsageError: The file does not exist or is no media.
@@ -152,7 +162,7 @@ class QueryResolver:
             try:
                 return self._library.features(item, self._network.backbones[kind])
             except LibraryError:
-                pass  # lost: the file itself still has them
+                pass  # the stored features are lost: they are computed from the file again
         if path not in self._extracted:
             self._extracted[path] = extract(Path(path), kind, self._backbones).features
         return self._extracted[path]
@@ -168,12 +178,12 @@ class QueryResolver:
 
 
 def media_kind(path: str) -> Kind:
-    """Return what a file to ask with is.
+    """Return the kind of a file.
 
     Raises:
-        UsageError: It does not exist, or is nothing that Attune reads.
+        UsageError: It does not exist, is a folder, or is of no type that Attune reads.
     """
-    if not os.path.exists(path):  # noqa: PTH110 - also of a link to nowhere, whatever its name
+    if not os.path.exists(path):  # noqa: PTH110 - false also for a broken link, whatever its name
         raise UsageError(f"{escape_path(path)}: no such file")
     if Path(path).is_dir():
         raise UsageError(f"{escape_path(path)}: a folder; name a file")
@@ -188,8 +198,13 @@ def media_kind(path: str) -> Kind:
 def require_kind(paths: Sequence[str], wanted: Kind, other_command: str) -> None:
     """Make sure that all files are of one kind.
 
+    Args:
+        paths: The files.
+        wanted: The kind that they must be of.
+        other_command: The command that accepts the other kind, for the error message.
+
     Raises:
-        UsageError: One is not; the message names the command that takes it.
+        UsageError: A file is of the other kind; the message names the command that accepts it.
     """
     for path in paths:
         kind = media_kind(path)
@@ -201,11 +216,11 @@ def require_kind(paths: Sequence[str], wanted: Kind, other_command: str) -> None
 
 
 def mean_vector(seeds: Sequence[QueryItem], against: Sequence[QueryItem] = ()) -> NDArray[np.float32]:
-    """Return what several seeds ask together, unit length, float32 (128,).
+    """Return the query vector of several files, float32 (128,), unit length.
 
     Args:
-        seeds: The mean of their embeddings is asked with; at least one.
-        against: Counter-seeds: half of the mean of their embeddings is taken away.
+        seeds: Files whose mean embedding, at unit length if `against` is given, is the query; at least one.
+        against: Files of which half the mean embedding is subtracted.
     """
     total = np.mean([seed.vector for seed in seeds], axis=0, dtype=np.float64)
     if against:
@@ -215,10 +230,14 @@ def mean_vector(seeds: Sequence[QueryItem], against: Sequence[QueryItem] = ()) -
 
 
 def open_library(path: Path, network: str | None) -> tuple[Library, Network]:
-    """Open a library and the network that it was built with.
+    """Open a library and the network with which it was built.
+
+    Args:
+        path: The library's folder.
+        network: The network that the user requests; None: that of the library.
 
     Raises:
-        LibraryError: There is no library, or it was built with another network than the one asked for.
+        LibraryError: There is no library, or it was built with another network than the requested one.
         UsageError: There is no such network.
     """
     library = Library(path)
@@ -230,26 +249,35 @@ def open_library(path: Path, network: str | None) -> tuple[Library, Network]:
 
 
 def open_library_or_network(path: Path, network: str | None) -> tuple[Library | None, Network]:
-    """Open a library if there is one that the network fits; else the network alone."""
+    """Open a library and its network; without a library of the requested network, open the network alone.
+
+    Args:
+        path: The library's folder.
+        network: The network that the user requests; None: that of the library, or else the default.
+
+    Raises:
+        LibraryError: The library cannot be opened.
+        UsageError: There is no such network.
+    """
     if read_published_generation(path) is None:
         return None, open_network(network or DEFAULT_NETWORK)
     library = Library(path)
     if network is None:
         return library, _open_library_network(library, None)
-    asked = open_network(network)
-    if asked.id == library.generation.network:
-        return library, asked
+    requested = open_network(network)
+    if requested.id == library.generation.network:
+        return library, requested
     library.close()
-    return None, asked
+    return None, requested
 
 
-def _open_library_network(library: Library, asked: str | None) -> Network:
-    source = asked or library.generation.network_source
+def _open_library_network(library: Library, requested: str | None) -> Network:
+    source = requested or library.generation.network_source
     network = open_network(source)
     if network.id != library.generation.network:
         fix = "attune build-index" + ("" if source == DEFAULT_NETWORK else f" --network {source}")
         raise LibraryError(
             f"{library.path}: built with another network than {network.name}; "
-            f"`{fix}` embeds it again: from kept features, if it reads by the same backbones, in seconds"
+            f"`{fix}` embeds it again, in seconds if both networks use the same backbones"
         )
     return network

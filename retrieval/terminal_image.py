@@ -1,4 +1,4 @@
-"""A picture in a terminal: each character shows two pixels, one above the other."""
+"""Pictures in a terminal: each character shows two pixels, one above the other."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ COLUMNS, LINES = 16, 5
 
 
 def render_half_blocks(path: str) -> Text:
-    """Return a picture in at most 16 columns and 5 lines of coloured half blocks.
+    """Return a picture as at most 16 columns and 5 lines of coloured half blocks.
 
-    A file that cannot be read shows as an empty text: its path stands beside it.
+    A file that cannot be read gives an empty text, since its path is printed beside it anyway.
     """
     from PIL import Image
     from rich.text import Text

@@ -1,1 +1,1 @@
-"""Stories: a film cut to a song, a soundtrack for a folder of photos."""
+"""Films cut to a song, and soundtracks for a folder of photos."""

@@ -1,4 +1,4 @@
-"""Where a song's beats and sections are."""
+"""Beats and sections of a song, found by librosa."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from attune.retrieval.story.song_audio import decode_mono
 if TYPE_CHECKING:
     from types import ModuleType
 
-_RATE: Final = 22_050  # what librosa's beat tracker was tuned at; frames of 23 ms
+_RATE: Final = 22_050  # Hz, for which librosa's beat tracker was tuned; gives frames of 23 ms
 _HOP: Final = 512
-_SECTION_S: Final = 24.0  # about a verse or a chorus
+_SECTION_S: Final = 24.0  # about the length of a verse or a chorus
 _MIN_SECTION_S: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When things happen in a song.
+    """Beats and sections of a song.
 
     Attributes:
-        duration_s: How long it sounds, in seconds.
-        tempo_bpm: Beats a minute; 0 where no beat is found.
-        beats_s: float64 (n,), ascending, inside the song; empty where no beat is found.
-        sections_s: float64 (k,), where sections begin, ascending: 0 first, the others on beats.
+        duration_s: Length of the song in seconds.
+        tempo_bpm: Beats per minute; 0 if no beat is found.
+        beats_s: float64 (n,), times of the beats in seconds, ascending, inside the song; empty if none are
+            found.
+        sections_s: float64 (k,), times at which sections begin, ascending: the first is 0, the others are
+            beats.
     """
 
     duration_s: float
@@ -39,7 +41,7 @@ class Rhythm:
 
 
 def require_librosa() -> None:
-    """Make sure that beats can be found.
+    """Make sure that librosa, which finds the beats, is installed.
 
     Raises:
         AttuneError: librosa is not installed.
@@ -51,13 +53,13 @@ def require_librosa() -> None:
 def analyze_rhythm(path: str) -> Rhythm:
     """Find the beats and sections of a song.
 
-    Beats are librosa's: dynamic programming over the onset envelope. Sections are its bottom-up segmentation
-    of timbre and harmony, beat by beat, one for about every 24 seconds.
+    Both are librosa's: beats by dynamic programming over the onset envelope, and sections by agglomerative
+    segmentation of timbre and harmony per beat, about one for every 24 seconds.
 
     Raises:
         AttuneError: librosa is not installed.
         MediaError: The song cannot be decoded.
-        UsageError: It is longer than half an hour.
+        UsageError: The song is longer than half an hour.
     """
     require_librosa()
     import librosa
@@ -71,7 +73,7 @@ def analyze_rhythm(path: str) -> Rhythm:
         onset_envelope=onsets,
         sr=_RATE,
         hop_length=_HOP,
-        trim=False,  # a quiet end, however long, has beats too
+        trim=False,  # keeps the beats of a quiet ending
     )
     beats_s = np.asarray(librosa.frames_to_time(frames, sr=_RATE, hop_length=_HOP), np.float64)
     inside = (beats_s > 0) & (beats_s < duration_s)
@@ -92,26 +94,27 @@ def _find_section_beats(
     frames: NDArray[np.int64],
     duration_s: float,
 ) -> NDArray[np.int64]:
-    """Return the indices of the beats at which a section begins; the song's beginning is none of them."""
+    """Return the indices of the beats at which a section begins, without the first section."""
     count = min(round(duration_s / _SECTION_S), len(frames) - 1)
     if count < 2:
         return np.zeros(0, np.int64)
     timbre = librosa.feature.mfcc(S=decibels, n_mfcc=13)
     harmony = librosa.feature.chroma_stft(y=samples, sr=_RATE, hop_length=_HOP, tuning=0.0)
     both: NDArray[Any] = np.concatenate([_standardize(timbre), _standardize(harmony)])
-    beat_by_beat = librosa.util.sync(both, frames)  # from the beginning on: one column before the first beat
-    starts = np.asarray(librosa.segment.agglomerative(beat_by_beat, count), np.int64)
+    # One column for each beat, and one more for the time before the first beat.
+    beat_features = librosa.util.sync(both, frames)
+    starts = np.asarray(librosa.segment.agglomerative(beat_features, count), np.int64)
     return np.asarray(starts[starts > 0] - 1, np.int64)
 
 
 def _standardize(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give each row mean 0 and variance 1, and all rows together the weight of one."""
+    """Scale each row to mean 0 and variance 1, divided so that all rows together weigh as much as one."""
     spread = rows.std(axis=1, keepdims=True) + 1e-6
     return np.asarray((rows - rows.mean(axis=1, keepdims=True)) / spread / np.sqrt(len(rows)), np.float32)
 
 
 def _merge_short_sections(sections_s: NDArray[np.float64], duration_s: float) -> NDArray[np.float64]:
-    """Join sections shorter than 8 s to the one before them; the first to the one after it."""
+    """Join each section shorter than 8 s to the section before it, the first to the section after it."""
     kept = [0.0]
     for start in sections_s[1:].tolist():
         if start - kept[-1] >= _MIN_SECTION_S and duration_s - start >= _MIN_SECTION_S:

@@ -1,9 +1,10 @@
-"""A picture of any shape becomes a canvas that a film's frame moves over.
+"""Layout of a picture of any shape on a canvas from which the frames of a film are cut.
 
-A picture that nearly has the film's shape fills it, cropped around what there is to see. A portrait, a
-panorama or a small picture lies whole on a blurred and darkened copy of itself. Either way the canvas is a
-little larger than the frame, so that the closest zoom still shows it pixel for pixel. It is kept as the film
-needs it: YUV 4:2:0, BT.709, limited range; so a frame costs three small resizes and no change of colours.
+A picture that nearly has the film's shape fills the canvas, cropped around its most salient part. A portrait,
+a panorama or a small picture is shown whole, on a blurred and darkened copy of itself. In both cases the
+canvas is a little larger than the frame, so that the closest zoom still shows it pixel for pixel. The canvas
+is stored in the film's format, YUV 4:2:0, BT.709, limited range: a frame costs three small resizes and no
+colour conversion.
 """
 
 from __future__ import annotations
@@ -22,30 +23,32 @@ if TYPE_CHECKING:
     Planes = tuple[Image.Image, Image.Image, Image.Image]
 
 ZOOM: Final = 1.12
-"""The closest zoom."""
+"""The largest zoom factor."""
 _MAX_CROP: Final = 0.26  # a 4:3 photo on a 16:9 frame loses 25 % of its height
-_MAX_ENLARGEMENT: Final = 2.1  # a frame's pixels to a picture's, a side; beyond, it is mush
-_BLUR_FACTOR: Final = 24  # the background has so many times fewer pixels a side
+_MAX_ENLARGEMENT: Final = 2.1  # frame pixels per picture pixel, along a side; more looks blurred
+_BLUR_FACTOR: Final = 24  # the blurred background is computed this many times smaller along each side
 _BACKGROUND_BRIGHTNESS: Final = 0.5
-_SALIENCY_SIDE: Final = 48  # side of the map of what there is to see
-_VERTICAL_CENTER: Final = 0.42  # what matters lies a little above the middle
-_EDGE_PENALTY: Final = 0.5  # how much a window loses that lies at the edge
+_SALIENCY_SIDE: Final = 48  # side of the saliency map
+_VERTICAL_CENTER: Final = 0.42  # the subject of a picture is usually a little above the middle
+_EDGE_PENALTY: Final = (
+    0.5  # share of its saliency that a window loses at distance 1 from the preferred position
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """A composed picture.
+    """A picture that is laid out for a film.
 
     Attributes:
-        planes: Luma, and chroma of half the size: 8-bit images.
-        focus: Where a zoom goes to, (x, y) in [0, 1].
+        planes: One luma plane and two chroma planes of half the size: 8-bit images.
+        focus: The point towards which a zoom moves, (x, y) in [0, 1].
     """
 
     planes: Planes
     focus: tuple[float, float]
 
     def frame(self, zoom: float, size: tuple[int, int]) -> Planes:
-        """Return the planes of what a frame of `size` shows at a zoom from 1 to `ZOOM`."""
+        """Return the planes of a frame of `size` (width, height) at a zoom factor from 1 to `ZOOM`."""
         from PIL import Image
 
         width, height = self.planes[0].size
@@ -61,7 +64,11 @@ class Canvas:
 
 
 def compose(path: str, size: tuple[int, int]) -> Canvas:
-    """Read a picture and lay it out for frames of `size`, width and height in pixels, both even.
+    """Read a picture and lay it out on a canvas.
+
+    Args:
+        path: The picture.
+        size: Width and height of the film's frames in pixels, both even.
 
     Raises:
         MediaError: The picture cannot be used.
@@ -86,7 +93,7 @@ def compose(path: str, size: tuple[int, int]) -> Canvas:
 def _overlay_on_blurred_copy(
     image: Image.Image, canvas: tuple[int, int], frame: tuple[int, int]
 ) -> Image.Image:
-    """Lay a whole picture, inside what the closest zoom shows, on a blurred copy that fills the canvas."""
+    """Put the whole picture, inside the part that the closest zoom shows, on a blurred copy of itself."""
     from PIL import Image, ImageFilter, ImageOps
 
     tiny = (max(2, canvas[0] // _BLUR_FACTOR), max(2, canvas[1] // _BLUR_FACTOR))
@@ -102,7 +109,7 @@ def _overlay_on_blurred_copy(
 
 
 def _compute_saliency(image: Image.Image) -> NDArray[np.float64]:
-    """Return how much there is to see where: edges of brightness and colour, float64 (48, 48)."""
+    """Return a saliency map, float64 (48, 48): the strength of edges in brightness and colour."""
     from PIL import Image
 
     small = np.asarray(image.resize((_SALIENCY_SIDE, _SALIENCY_SIDE), Image.Resampling.BOX), np.float64)
@@ -112,7 +119,13 @@ def _compute_saliency(image: Image.Image) -> NDArray[np.float64]:
 
 
 def _choose_window(profile: NDArray[np.float64], share: float, around: float) -> float:
-    """Return where a window of a share of the whole should lie, from 0 (first) to 1 (last)."""
+    """Return the best position of a crop window along one axis, from 0 (first) to 1 (last).
+
+    Args:
+        profile: Saliency along the axis.
+        share: Length of the window, as a share of the axis.
+        around: The preferred position.
+    """
     length = max(1, round(share * len(profile)))
     if length >= len(profile):
         return 0.5
@@ -122,7 +135,7 @@ def _choose_window(profile: NDArray[np.float64], share: float, around: float) ->
 
 
 def _find_center(saliency: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the centre of what there is to see, not too near an edge."""
+    """Return the centre of mass of a saliency map, at least 0.25 away from each edge."""
     at = (np.arange(_SALIENCY_SIDE) + 0.5) / _SALIENCY_SIDE
     x, y = (float((saliency.sum(axis=axis) * at).sum() / saliency.sum()) for axis in (0, 1))
     return min(max(x, 0.25), 0.75), min(max(y, 0.25), 0.75)

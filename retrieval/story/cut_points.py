@@ -1,4 +1,4 @@
-"""Where the picture changes: the best way to tile a song with spans that end on beats."""
+"""Cut points of a film: the optimal division of a song into spans that end on beats."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from attune.retrieval.story.beats import Rhythm
 
-_SECTION_PENALTY: Final = 0.5  # price of a span that runs over the beginning of a section
-_AROUSAL_GAIN: Final = 2.0  # a moment livelier than the song by 0.5 has spans half as long
-_GROWTH: Final = 1.1
+_SECTION_PENALTY: Final = 0.5  # cost of each section that begins inside a span
+_AROUSAL_GAIN: Final = 2.0  # where arousal is 0.5 above the song's mean, spans are half as long
+_GROWTH: Final = 1.1  # factor of the wanted length, as long as there are too many spans
 
 
 def choose_cut_times(
@@ -22,18 +22,19 @@ def choose_cut_times(
 ) -> NDArray[np.float64]:
     """Choose the times at which the picture changes.
 
-    Of all ways to cut the song at beats, the one with the least cost, by dynamic programming: a span costs
-    the squared log ratio of its length to the wanted one, and 0.5 for each section that begins inside it.
-    Where the song is livelier than its mean, shorter spans are wanted. A song without beats is cut evenly.
+    Of all divisions of the song at beats, the one with the least cost is found by dynamic programming: a span
+    costs the squared log ratio of its length to the wanted length, and 0.5 for each section that begins
+    inside it. Where the arousal is above the song's mean, the wanted length is shorter. A song without beats
+    is divided evenly.
 
     Args:
-        rhythm: The song's.
-        seconds: Mean length wanted of a span.
-        most: At most so many spans; where the wanted length makes more, it grows until it does not.
-        arousal: Times in seconds, ascending, and the song's arousal there, in [-1, 1].
+        rhythm: Beats and sections of the song.
+        seconds: The wanted mean length of a span.
+        most: The largest number of spans; if the wanted length gives more, it is increased.
+        arousal: Times in seconds, ascending, and the song's arousal at these times, in [-1, 1].
 
     Returns:
-        float64 (spans + 1,), ascending, from 0 to the song's end; all between are beats.
+        float64 (spans + 1,), times in seconds, ascending, from 0 to the song's end; those between are beats.
     """
     times, values = arousal
     allowed = np.concatenate([[0.0], rhythm.beats_s, [rhythm.duration_s]])
@@ -52,7 +53,7 @@ def choose_cut_times(
 def _find_cheapest_path(
     allowed: NDArray[np.float64], wanted: NDArray[np.float64], sections: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the cheapest path from the first to the last of the allowed times."""
+    """Return the times on the cheapest path from the first to the last allowed time."""
     section = np.searchsorted(sections, allowed, side="right")
     cost = np.full(len(allowed), np.inf)
     cost[0] = 0.0

@@ -1,4 +1,4 @@
-"""A plan becomes a film: H.264 and AAC in MP4, as browsers and phones play it.
+"""Rendering of a film plan as H.264 and AAC in MP4, which browsers and phones play.
 
 pictures → canvases (one ahead, in a thread) → frames: zoom, cross-fade → x264 (threads of its own) ┐
 song → 48 kHz stereo → AAC ──────────────────────────────────────────────────────────────────────── MP4
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 SIZES: Final = {"720p": (1280, 720), "1080p": (1920, 1080)}
 _QUALITY: Final = "20"
-_ZOOM_SPEED: Final = 0.015  # zoom a second in a neutral moment
-_AROUSAL_GAIN: Final = 1.5
-_AUDIO_LEAD_S: Final = 1.0  # sound runs so far ahead of the pictures in the file
+_ZOOM_SPEED: Final = 0.015  # change of the zoom factor per second, at an arousal of 0
+_AROUSAL_GAIN: Final = 1.5  # the zoom speed is multiplied by 2 ** (1.5 * arousal)
+_AUDIO_LEAD_S: Final = 1.0  # the sound is written this far ahead of the pictures
 _BT709: Final = 1
 _LIMITED: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class FilmFormat:
-    """How a film is made: width and height in pixels, and frames a second."""
+    """Width and height of a film in pixels, and its frames per second."""
 
     size: tuple[int, int] = SIZES["720p"]
     fps: int = 25
@@ -46,17 +46,17 @@ class FilmFormat:
 
 @dataclass(frozen=True, slots=True)
 class _ComposedShot:
-    """A shot whose picture is there."""
+    """A shot with its picture on a canvas; `zoom_in` tells the direction of the zoom."""
 
     shot: Shot
     canvas: Canvas
     zoom_in: bool
 
     def render_at(self, time_s: float, size: tuple[int, int]) -> Planes:
-        """Return what it shows at a time of the film."""
+        """Return the planes of the frame at a time of the film, in seconds."""
         shot = self.shot
         length = shot.end_s - shot.start_s
-        # It is seen from half a cross-fade before its start to half of the next one after its end.
+        # The shot is visible from half a cross-fade before its start to half of the next one after its end.
         seen_s = length + shot.fade_s / 2 + length / 4
         amount = min(ZOOM - 1.0, _ZOOM_SPEED * 2.0 ** (_AROUSAL_GAIN * shot.arousal) * seen_s)
         part = min(max((time_s - shot.start_s + shot.fade_s / 2) / seen_s, 0.0), 1.0)
@@ -64,30 +64,30 @@ class _ComposedShot:
 
 
 def write_film(plan: FilmPlan, path: Path, film_format: FilmFormat, progress: Progress) -> list[MediaError]:
-    """Render a plan.
+    """Render a film plan.
 
     Args:
-        plan: What is seen when.
-        path: The MP4 file; it gets its name only when it is whole.
-        look: Size and frame rate.
-        progress: Told of each second of film.
+        plan: The plan.
+        path: The MP4 file; it appears under this name only when it is complete.
+        film_format: Size and frame rate.
+        progress: Receives the progress after each second of film.
 
     Returns:
-        The pictures that could not be used; the one before (or after) stays in their place.
+        Errors of the pictures that cannot be used; the previous (or next) picture is shown in their place.
 
     Raises:
         MediaError: The song cannot be decoded.
-        AttuneError: None of the pictures can be used.
+        AttuneError: No picture can be used.
         OSError: The file cannot be written.
     """
     import av
 
     lost: list[MediaError] = []
     frames = round(plan.duration_s * film_format.fps)
-    with atomic_write(path) as aside:
+    with atomic_write(path) as temporary:
         progress.start("Film, frames", frames)
         try:
-            with av.open(str(aside), "w", format="mp4", options={"movflags": "+faststart"}) as output:
+            with av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as output:
                 _mux(
                     output,
                     plan,
@@ -104,7 +104,7 @@ def _mux(
     output: OutputContainer,
     plan: FilmPlan,
     film_format: FilmFormat,
-    scenes: Iterator[_ComposedShot],
+    shots: Iterator[_ComposedShot],
     progress: Progress,
 ) -> None:
     video = _add_video_stream(output, film_format)
@@ -112,18 +112,18 @@ def _mux(
         output.metadata["title"] = plan.title
     packets = encode_aac(plan.song, output, plan.duration_s)
     encoded_s = 0.0
-    for number, planes in enumerate(_render_frames(scenes, plan.duration_s, film_format)):
+    for number, planes in enumerate(_render_frames(shots, plan.duration_s, film_format)):
         while (
             encoded_s < number / film_format.fps + _AUDIO_LEAD_S
             and (audio := next(packets, None)) is not None
         ):
-            encoded_s, some = audio
-            output.mux(some)
+            encoded_s, audio_packets = audio
+            output.mux(audio_packets)
         output.mux(video.encode(_make_video_frame(planes, number)))
         if number % film_format.fps == film_format.fps - 1:
             progress.advance(film_format.fps)
-    for _, some in packets:
-        output.mux(some)
+    for _, audio_packets in packets:
+        output.mux(audio_packets)
     output.mux(video.encode(None))
 
 
@@ -134,31 +134,31 @@ def _add_video_stream(output: OutputContainer, film_format: FilmFormat) -> Any:
     video.width, video.height = film_format.size
     video.pix_fmt = "yuv420p"
     context = video.codec_context
-    context.gop_size = 2 * film_format.fps  # a player that seeks waits for two seconds of pictures at most
+    context.gop_size = 2 * film_format.fps  # to seek, a player decodes at most two seconds of film
     context.color_range, context.colorspace = _LIMITED, _BT709
     context.color_primaries, context.color_trc = _BT709, _BT709
     return video
 
 
 def _render_frames(
-    scenes: Iterator[_ComposedShot], duration_s: float, film_format: FilmFormat
+    shots: Iterator[_ComposedShot], duration_s: float, film_format: FilmFormat
 ) -> Iterator[Planes]:
     """Yield the planes of every frame of the film."""
     from PIL import Image
 
-    current, following = next(scenes), next(scenes, None)
+    current, following = next(shots), next(shots, None)
     for number in range(round(duration_s * film_format.fps)):
         time_s = number / film_format.fps
         while following is not None and time_s >= following.shot.start_s + following.shot.fade_s / 2:
-            current, following = following, next(scenes, None)
-        shown = current.render_at(time_s, film_format.size)
+            current, following = following, next(shots, None)
+        frame = current.render_at(time_s, film_format.size)
         if following is not None and time_s > following.shot.start_s - following.shot.fade_s / 2:
             part = (time_s - following.shot.start_s) / following.shot.fade_s + 0.5
             mix = part * part * (3 - 2 * part)
-            coming = following.render_at(time_s, film_format.size)
-            first, second, third = (Image.blend(a, b, mix) for a, b in zip(shown, coming, strict=True))
-            shown = first, second, third
-        yield shown
+            incoming = following.render_at(time_s, film_format.size)
+            first, second, third = (Image.blend(a, b, mix) for a, b in zip(frame, incoming, strict=True))
+            frame = first, second, third
+        yield frame
 
 
 def _make_video_frame(planes: Planes, number: int) -> VideoFrame:
@@ -175,7 +175,7 @@ def _make_video_frame(planes: Planes, number: int) -> VideoFrame:
 def _iter_composed_shots(
     shots: list[Shot], size: tuple[int, int], report_failure: Callable[[MediaError], None]
 ) -> Iterator[_ComposedShot]:
-    """Yield the scenes in order; the time of a picture that cannot be used goes to its neighbour."""
+    """Yield the composed shots in order; a picture that cannot be used leaves its time to its neighbour."""
     pending: _ComposedShot | None = None
     start_s = 0.0
     for number, (shot, canvas) in enumerate(_compose_ahead(shots, size)):
@@ -197,7 +197,7 @@ def _iter_composed_shots(
 def _compose_ahead(
     shots: Iterable[Shot], size: tuple[int, int]
 ) -> Iterator[tuple[Shot, Canvas | MediaError]]:
-    """Compose one picture after the other, one ahead of who takes them."""
+    """Yield each shot with its canvas or its error, while a thread composes the next picture."""
 
     def attempt(shot: Shot) -> tuple[Shot, Canvas | MediaError]:
         try:
@@ -206,10 +206,10 @@ def _compose_ahead(
             return shot, error
 
     with ThreadPoolExecutor(1) as thread:
-        coming = None
+        pending = None
         for shot in shots:
-            ready, coming = coming, thread.submit(attempt, shot)
+            ready, pending = pending, thread.submit(attempt, shot)
             if ready is not None:
                 yield ready.result()
-        if coming is not None:
-            yield coming.result()
+        if pending is not None:
+            yield pending.result()

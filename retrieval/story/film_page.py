@@ -1,4 +1,4 @@
-"""A plan becomes a page that plays it: one file, with pictures and sound inside."""
+"""Self-contained HTML page that plays a film plan, with embedded pictures and sound."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TEMPLATE: Final = Path(__file__).with_name("show.html")
 _BOX: Final = (1280, 720)
 _MAX_SIDE: Final = 1600
 _QUALITY: Final = 80
-_PLAYABLE_TYPES: Final = {  # what every browser plays; anything else goes in as AAC
+_PLAYABLE_TYPES: Final = {  # every browser plays these; any other type is converted to AAC
     ".mp3": "audio/mpeg",
     ".m4a": "audio/mp4",
     ".ogg": "audio/ogg",
@@ -31,14 +31,19 @@ _PLAYABLE_TYPES: Final = {  # what every browser plays; anything else goes in as
 
 
 def write_film_page(plan: FilmPlan, path: Path, progress: Progress) -> list[MediaError]:
-    """Write a page that plays a plan; it needs nothing beside it.
+    """Write a page that plays a film plan and needs no other file.
+
+    Args:
+        plan: The plan.
+        path: The HTML file.
+        progress: Receives the progress over the pictures.
 
     Returns:
-        The pictures that could not be used; the one before (or after) stays in their place.
+        Errors of the pictures that cannot be used; the previous (or next) picture is shown in their place.
 
     Raises:
         MediaError: The song cannot be read.
-        AttuneError: None of the pictures can be used.
+        AttuneError: No picture can be used.
         OSError: The page cannot be written.
     """
     shots: list[dict[str, Any]] = []
@@ -59,11 +64,11 @@ def write_film_page(plan: FilmPlan, path: Path, progress: Progress) -> list[Medi
         raise AttuneError(f"no page: none of its pictures can be used, {escape_path(lost[0].path)} first")
     shots[0] |= {"start": 0.0, "fade": 0.0}
     title = escape_text(plan.title) or escape_path(Path(plan.song).name)
-    # Escaped so that no name can end the script: JSON knows the same letters by their numbers.
+    # A name that contains "</script>" must not end the script, so "<" is written as its JSON escape.
     data = json.dumps({"song": _encode_song(plan.song), "shots": shots}).replace("<", "\\u003c")
     text = _TEMPLATE.read_text(encoding="utf-8")
-    with atomic_write(path) as aside:
-        aside.write_text(text.replace("{title}", html.escape(title)).replace("{data}", data), "utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(text.replace("{title}", html.escape(title)).replace("{data}", data), "utf-8")
     return lost
 
 

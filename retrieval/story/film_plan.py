@@ -1,4 +1,4 @@
-"""The plan of a film: what is seen when, and why."""
+"""Plan of a film: which picture is shown when, and why."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class Shot:
     """One span of the song and its picture.
 
     Attributes:
-        start_s: When the picture comes; a beat, but for the first. In the middle of the cross-fade.
-        end_s: When the next one comes; a beat, but for the last, which ends with the song.
-        picture: Absolute path.
+        start_s: Start in seconds, the middle of the cross-fade; a beat, except in the first shot.
+        end_s: End in seconds, the start of the next shot; in the last shot the end of the song.
+        picture: Absolute path of the picture.
         section: Number of the song's section, from 1.
-        fade_s: How long the cross-fade from the picture before takes; 0 in the first.
-        arousal: The song's there, in [-1, 1]: how much the picture moves.
-        valence: The song's there, in [-1, 1].
-        score: Correspondence probability of the picture and the span; None where nobody computed it.
-        why: One sentence for people.
-        taken: When the picture was taken, ISO 8601, where the film is in the order of time.
+        fade_s: Length in seconds of the cross-fade from the previous picture; 0 in the first shot.
+        arousal: Arousal of the song in this span, in [-1, 1]; it sets how fast the picture zooms.
+        valence: Valence of the song in this span, in [-1, 1].
+        score: Correspondence probability of the picture and the span; None in a plan that does not have it.
+        why: One sentence of explanation.
+        taken: When the picture was taken, ISO 8601, if the film is in the order of time.
     """
 
     start_s: float
@@ -42,11 +42,11 @@ class Shot:
 
     @property
     def mood(self) -> str:
-        """The named mood of the song there."""
+        """The named mood of the song in this span."""
         return mood_word(Affect(self.valence, self.arousal, 0.0, 0.0, 0.0))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry of `spans` in the plan."""
+        """Return one element of `spans` in the plan's JSON."""
         return {
             "start_s": round(self.start_s, 3),
             "end_s": round(self.end_s, 3),
@@ -64,17 +64,17 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class FilmPlan:
-    """A whole film.
+    """Plan of a whole film.
 
     Attributes:
-        song: Absolute path.
+        song: Absolute path of the song.
         title: Artist and title, as far as they are known.
-        duration_s: Of song and film.
-        tempo_bpm: Beats a minute; 0 where no beat was found.
-        beats_s: The song's beats.
-        shots: Tile the song: the first begins at 0, each begins where the one before ends, the last ends
-            with the song.
-        notes: What a person should know: too few pictures, no beats.
+        duration_s: Length of the song and of the film, in seconds.
+        tempo_bpm: Beats per minute; 0 if no beat was found.
+        beats_s: Times of the song's beats, in seconds.
+        shots: The shots, without gaps: the first begins at 0, each begins where the previous one ends, and
+            the last ends with the song.
+        notes: Notices for the user: too few pictures, no beats.
     """
 
     song: str
@@ -86,7 +86,7 @@ class FilmPlan:
     notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the document that `read_plan` reads."""
+        """Return the JSON document that `read_plan` reads."""
         return {
             "attune_plan": 1,
             "song": self.song,

@@ -1,4 +1,4 @@
-"""`plan.json`: written to be edited by hand, read with a clear word about what is wrong."""
+"""Reader and writer of `plan.json`, which people may edit by hand, with precise error messages."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from attune.core.paths import absolute_path
 from attune.retrieval.seeds import media_kind
 from attune.retrieval.story.film_plan import FilmPlan, Shot
 
-_MAX_BYTES: Final = 50_000_000  # bytes; a plan of half an hour has 300 KB
-_TOLERANCE_S: Final = 0.002  # times are written to the millisecond
+_MAX_BYTES: Final = 50_000_000  # the plan of half an hour has 300 KB
+_TOLERANCE_S: Final = 0.002  # times in the file are rounded to milliseconds
 _MAX_FADE_S: Final = 10.0
 
 
 def write_plan(plan: FilmPlan, path: Path) -> None:
-    """Write a plan: beats on one line, one line for each fact of a span.
+    """Write a plan as indented JSON, with all beats on one line.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: The file cannot be written.
     """
     document = plan.to_json()
     lines = [
         f'  "{key}": ' + (json.dumps(value) if key == "beats_s" else _indent_json(value))
         for key, value in document.items()
     ]
-    with atomic_write(path) as aside:
-        aside.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def _indent_json(value: Any) -> str:
@@ -38,19 +38,22 @@ def _indent_json(value: Any) -> str:
 
 
 def read_plan(path: Path) -> FilmPlan:
-    """Read a plan that a person may have edited; relative paths are meant from the plan's folder.
+    """Read a plan, which a person may have edited.
 
-    Times are joined where they miss by rounding. Only `song`, `spans`, and in each span `start_s`, `end_s`
-    and `picture` must be there.
+    Relative paths are relative to the plan's folder. Spans that miss one another by at most 2 ms, the error
+    of rounding, are joined. Required are `attune_plan`, `song` and `spans`, and in each span `start_s`,
+    `end_s` and `picture`.
 
     Raises:
-        UsageError: It is no plan, a file that it names is missing, its spans leave a gap or overlap, or a
-            picture is in it twice.
+        UsageError: The file is not a plan, a file that it names is missing, its spans leave a gap or overlap,
+            or it contains a picture twice.
     """
     document = _load(path)
     spans = document.get("spans")
     if not isinstance(spans, list) or not spans:
-        raise UsageError(f'{escape_path(path)}: no plan: its "spans" must be a list with at least one span')
+        raise UsageError(
+            f'{escape_path(path)}: not a plan: its "spans" must be a list with at least one span'
+        )
     song = _parse_file(path, document, "song", "music", "the plan")
     shots: list[Shot] = []
     for number, span in enumerate(spans, start=1):
@@ -84,22 +87,24 @@ def _load(path: Path) -> dict[str, Any]:
     return document
 
 
-def _parse_shot(path: Path, span: dict[str, Any], number: int, before: list[Shot]) -> Shot:
+def _parse_shot(path: Path, span: dict[str, Any], number: int, previous: list[Shot]) -> Shot:
     where = f"span {number}"
     start_s, end_s = _parse_number(path, span, "start_s", where), _parse_number(path, span, "end_s", where)
-    follows = before[-1].end_s if before else 0.0
-    if abs(start_s - follows) > _TOLERANCE_S:
-        expected = f"span {number - 1} ends at {follows:g}" if before else "the first must start at 0"
+    previous_end_s = previous[-1].end_s if previous else 0.0
+    if abs(start_s - previous_end_s) > _TOLERANCE_S:
+        expected = (
+            f"span {number - 1} ends at {previous_end_s:g}" if previous else "the first must start at 0"
+        )
         raise UsageError(f"{escape_path(path)}: {where} starts at {start_s:g}, but {expected}")
-    if end_s <= follows:
+    if end_s <= previous_end_s:
         raise UsageError(f"{escape_path(path)}: {where} ends at {end_s:g}, not after its start")
     picture = _parse_file(path, span, "picture", "image", where)
-    for earlier, shot in enumerate(before, start=1):
+    for earlier, shot in enumerate(previous, start=1):
         if shot.picture == picture:
             raise UsageError(f"{escape_path(path)}: {where} shows the same picture as span {earlier}")
     score, taken = span.get("score"), span.get("taken")
     return Shot(
-        start_s=follows,
+        start_s=previous_end_s,
         end_s=end_s,
         picture=picture,
         section=int(_parse_number(path, span, "section", where, 1.0)),

@@ -1,4 +1,4 @@
-"""A folder of photos: what each feels like and when it was taken, in the library or not."""
+"""Embedding, affect and capture time of the photos in a folder, whether the library has them or not."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Photo:
 
     Attributes:
         path: Absolute path.
-        taken: When, in local time.
+        taken: When it was taken, in local time.
         vector: float32 (128,), its embedding.
-        affect: What it feels like.
+        affect: Its valence, arousal and polarity.
     """
 
     path: str
@@ -42,10 +42,17 @@ class Photo:
 def read_photos(
     folder: Path, seeds: QueryResolver, network: Network, settings: Settings, progress: Progress
 ) -> tuple[list[Photo], list[MediaError]]:
-    """Read all pictures below a folder, in worker processes where the library does not have them.
+    """Read all pictures below a folder; worker processes embed those that the library does not have.
+
+    Args:
+        folder: The folder.
+        seeds: Source of the embeddings that the library has.
+        network: The network that embeds the other photos.
+        settings: Settings of the worker processes.
+        progress: Receives the progress over the photos to embed.
 
     Returns:
-        The photos in the order in which they were taken, and what could not be read.
+        The photos in the order in which they were taken, and the errors of files that cannot be read.
     """
     photos: list[Photo] = []
     lost: list[MediaError] = []
@@ -77,10 +84,10 @@ def read_photos(
 
 
 def iter_pictures(folder: Path) -> Iterator[str]:
-    """Yield the absolute paths of the pictures in a folder and its visible folders, in the order of names."""
-    for place, folders, names in os.walk(absolute_path(folder)):
+    """Yield the absolute paths of the pictures below a folder, sorted by name, without hidden folders."""
+    for parent, folders, names in os.walk(absolute_path(folder)):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            path = os.path.join(place, name)  # noqa: PTH118 - names may be any bytes
+            path = os.path.join(parent, name)  # noqa: PTH118 - names may be any bytes
             if not name.startswith(".") and kind_of(name) == "image" and os.path.isfile(path):  # noqa: PTH113
                 yield path

@@ -1,4 +1,4 @@
-"""The pictures of a library that a story may show, and how alike they are."""
+"""The pictures of a library that a film may show, and their similarity."""
 
 from __future__ import annotations
 
@@ -17,98 +17,108 @@ from attune.embedding.backbones import Backbone
 from attune.embedding.capture_date import read_capture_date
 from attune.indexer.library import Library
 from attune.indexer.records import Item
+from attune.retrieval.near_duplicates import Fingerprints
 from attune.retrieval.search import Filters, build_glob_filter, filter_ids
 
-# Cosines of backbone features. Two crops, encodings or exposures of one photo lie above 0.97, nine in ten
-# above 0.98; of 580,000 pairs of different pictures none did.
-SIMILAR_COSINE: Final = 0.95
-DUPLICATE_COSINE: Final = 0.98
-_MIN_CANDIDATES: Final = 1000  # pictures to choose from, where there are so many
-_CANDIDATES_PER_SPAN: Final = 4  # at least so many times the spans
+_MIN_CANDIDATES: Final = 1000  # pictures to choose from, if the library has so many
+_CANDIDATES_PER_SPAN: Final = 4  # pictures to choose from, for each span at least
 
 
 @dataclass(frozen=True, slots=True)
 class PictureCandidates:
-    """m pictures.
+    """The m pictures from which those of a film are chosen.
 
     Attributes:
         items: The pictures.
         vectors: float32 (m, 128), their embeddings.
-        likeness: float32 (m, m), cosines of their backbone features.
+        similarity: float32 (m, m), on the scale of `near_duplicates`: 0 for two pictures that are no more
+            alike than random ones, 1 where near-duplicates begin.
     """
 
     items: list[Item]
     vectors: NDArray[np.float32]
-    likeness: NDArray[np.float32]
+    similarity: NDArray[np.float32]
 
     @property
     def affect(self) -> NDArray[np.float64]:
-        """Valence and arousal, float64 (m, 2)."""
+        """Valence and arousal of each picture, float64 (m, 2)."""
         points = [(item.affect.valence, item.affect.arousal) for item in self.items]
         return np.array(points, np.float64).reshape(-1, 2)
 
-    def take(self, which: Sequence[int]) -> PictureCandidates:
-        """Return some of the pictures, in the order given."""
-        rows = np.asarray(which, np.int64)
-        likeness = self.likeness[np.ix_(rows, rows)]
-        return PictureCandidates([self.items[index] for index in rows.tolist()], self.vectors[rows], likeness)
+    def take(self, indices: Sequence[int]) -> PictureCandidates:
+        """Return some of the pictures, in the order of the indices."""
+        rows = np.asarray(indices, np.int64)
+        similarity = self.similarity[np.ix_(rows, rows)]
+        return PictureCandidates(
+            [self.items[index] for index in rows.tolist()], self.vectors[rows], similarity
+        )
 
 
 def gather_candidates(
-    library: Library, backbone: Backbone, asked: NDArray[np.float32], filters: Filters
+    library: Library, backbone: Backbone, queries: NDArray[np.float32], filters: Filters
 ) -> PictureCandidates:
-    """Return the pictures that come into question for some vectors: the nearest ones of each in turn.
+    """Return the pictures nearest to any of several query vectors, without near-duplicates.
 
-    Files that are gone are left out; so is what shows the same as a picture that fits better.
+    The vectors take turns: the nearest picture of each comes first, then the second of each, and so on. Files
+    that cannot be read any more are left out, and so are near-duplicates of a picture that comes earlier.
 
     Args:
-        library: Where to look.
-        backbone: What the features of its pictures come from.
-        asked: float32 (n, 128), one for each place to fill.
-        filters: Folders and globs; the number and the least score do not matter.
+        library: The library that holds the pictures.
+        backbone: The backbone that made the features of its pictures.
+        queries: float32 (n, 128), embeddings of the moments for which pictures are wanted.
+        filters: Folders, dates and globs; its number and least score have no effect.
     """
-    wanted = max(_MIN_CANDIDATES, _CANDIDATES_PER_SPAN * len(asked))
+    wanted = max(_MIN_CANDIDATES, _CANDIDATES_PER_SPAN * len(queries))
     passes, allowed_ids = build_glob_filter(library, filters), filter_ids(library, "image", filters)
-    ranked = [library.nearest("image", vector, wanted, allowed_ids)[0] for vector in asked]
+    ranked = [library.nearest("image", vector, wanted, allowed_ids)[0] for vector in queries]
     if not any(map(len, ranked)):
-        return PictureCandidates([], np.zeros((0, asked.shape[1]), np.float32), np.zeros((0, 0), np.float32))
+        return PictureCandidates(
+            [], np.zeros((0, queries.shape[1]), np.float32), np.zeros((0, 0), np.float32)
+        )
     columns = np.stack([np.resize(ids, max(map(len, ranked))) for ids in ranked if len(ids)], axis=1)
     in_turn = list(dict.fromkeys(columns.ravel().tolist()))
     found = library.items(in_turn)
     items = [found[key] for key in in_turn if passes(found[key]) and os.access(found[key].path, os.R_OK)]
     items = items[:wanted]
     vectors = library.vectors([item.id for item in items])
-    candidates = PictureCandidates(items, vectors, _compute_similarity(library, backbone, items))
-    return candidates.take(_drop_duplicates(candidates.likeness))
+    candidates = PictureCandidates(
+        items, vectors, _compute_similarity(Fingerprints(library, backbone), items)
+    )
+    return candidates.take(_drop_duplicates(candidates.similarity))
 
 
-def _compute_similarity(library: Library, backbone: Backbone, items: Sequence[Item]) -> NDArray[np.float32]:
+def _compute_similarity(prints: Fingerprints, items: Sequence[Item]) -> NDArray[np.float32]:
+    if not items:
+        return np.zeros((0, 0), np.float32)
     try:
-        rows = [library.features(item, backbone)[0] for item in items]
+        vectors = np.stack([prints(item) for item in items])
+        return np.asarray(prints.scale.rescale(vectors @ vectors.T), np.float32)
     except LibraryError:
         return np.eye(len(items), dtype=np.float32)  # lost features: no two pictures are known to be alike
-    features = np.array(rows, np.float32).reshape(len(items), -1)
-    features /= np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-6)
-    return np.asarray(features @ features.T, np.float32)
 
 
-def _drop_duplicates(likeness: NDArray[np.float32]) -> list[int]:
-    """Return the indices of all but those that show the same as an earlier one."""
+def _drop_duplicates(similarity: NDArray[np.float32]) -> list[int]:
+    """Return the indices of all pictures that are no near-duplicate of an earlier one in the list."""
     kept: list[int] = []
-    for index in range(len(likeness)):
-        if not kept or float(likeness[index, kept].max()) < DUPLICATE_COSINE:
+    for index in range(len(similarity)):
+        if not kept or float(similarity[index, kept].max()) < 1.0:
             kept.append(index)
     return kept
 
 
-def read_capture_time(path: str, known: str | None = None) -> datetime:
-    """Return when a picture was taken: as the library knows, by its EXIF date, or by the file's time, local.
+def read_capture_time(path: str, capture_date: str | None = None) -> datetime:
+    """Return when a picture was taken, in local time.
+
+    Args:
+        path: The picture.
+        capture_date: ISO 8601 date that the library has for it. Without one, the EXIF date of the file
+            counts; without that, the file's modification time.
 
     Raises:
         MediaError: The file is gone.
     """
     try:
-        if (taken := known or read_capture_date(path)) is not None:
+        if (taken := capture_date or read_capture_date(path)) is not None:
             return datetime.fromisoformat(taken)
         return datetime.fromtimestamp(Path(path).stat().st_mtime)
     except OSError as error:

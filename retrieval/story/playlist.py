@@ -1,4 +1,4 @@
-"""A soundtrack as a playlist: a comment begins each chapter."""
+"""Playlist entries of a soundtrack, with a comment before each chapter."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from attune.retrieval.story.soundtrack import Soundtrack
 def iter_tracks(soundtrack: Soundtrack) -> Iterator[Track]:
     """Yield the songs of all chapters, in order."""
     for number, chapter in enumerate(soundtrack.chapters, start=1):
-        begins = f"{chapter.photos[0].taken:%Y-%m-%d %H:%M}"
-        note: str | None = f"Chapter {number}: {begins}, {len(chapter.photos)} photos"
+        start = f"{chapter.photos[0].taken:%Y-%m-%d %H:%M}"
+        note: str | None = f"Chapter {number}: {start}, {len(chapter.photos)} photos"
         for song, length in zip(chapter.songs, chapter.lengths_s, strict=True):
             yield Track(song, length, note)
             note = None

@@ -1,4 +1,4 @@
-"""A song as it sounds: decoded at any rate, for the beat and for the film."""
+"""Decoding of a song at any sample rate, and encoding as AAC for films and pages."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
 
 RATE: Final = 48_000
-"""Samples a second of what is encoded."""
-MAX_DURATION_S: Final = MAX_SECONDS  # what is not heard has no mood
-_BIT_RATE: Final = 192_000
+"""Sample rate of the encoded sound, in Hz."""
+MAX_DURATION_S: Final = MAX_SECONDS  # later parts of a song are not embedded, so they have no mood
+_BIT_RATE: Final = 192_000  # bits per second
 
 
 def decode(path: str, rate: int | None, layout: str) -> Iterator[AudioFrame]:
-    """Yield a song's frames as planar float32 of one rate and layout; what cannot be decoded is passed over.
+    """Yield a song's frames as planar float32 of one rate and layout; damaged packets are skipped.
 
     Args:
         path: The song.
-        rate: In Hz; None: its own.
-        layout: `decode_mono` or `stereo`.
+        rate: Sample rate in Hz; None: that of the file.
+        layout: Channel layout, `mono` or `stereo`.
 
     Raises:
-        MediaError: It cannot be opened, or there is no sound in it.
+        MediaError: The file cannot be opened, or has no sound in it.
     """
     import av
 
-    open_media(path).close()  # a clear reason for what is missing, forbidden or no file
+    open_media(path).close()  # raises a clear error if the file is missing, unreadable or no regular file
     name = f"file:{Path(os.fsdecode(path)).absolute()}"
     options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
     try:
@@ -61,11 +61,11 @@ def decode(path: str, rate: int | None, layout: str) -> Iterator[AudioFrame]:
 
 
 def decode_mono(path: str, rate: int) -> NDArray[np.float32]:
-    """Return a whole song as float32 (n,), mono.
+    """Return a whole song as mono samples, float32 (n,), at a sample rate in Hz.
 
     Raises:
-        MediaError: It cannot be decoded.
-        UsageError: It is longer than half an hour.
+        MediaError: The song cannot be decoded, or is shorter than a second.
+        UsageError: The song is longer than half an hour.
     """
     import soxr
 
@@ -83,10 +83,15 @@ def decode_mono(path: str, rate: int) -> NDArray[np.float32]:
 
 
 def encode_aac(song: str, output: OutputContainer, until_s: float = math.inf) -> Iterator[tuple[float, Any]]:
-    """Add a stream of AAC to a file that is written, and encode a song for it, up to some second.
+    """Add an AAC stream to an output file and encode a song for it.
+
+    Args:
+        song: Path of the song.
+        output: The output file.
+        until_s: Encoding ends at the first frame that reaches this time, in seconds.
 
     Yields:
-        How many seconds are encoded so far, and the packets that came of the last ones.
+        The number of seconds encoded so far, and the packets that are new since the last step.
     """
     stream: Any = output.add_stream("aac", rate=RATE, layout="stereo")
     stream.bit_rate = _BIT_RATE
@@ -94,21 +99,21 @@ def encode_aac(song: str, output: OutputContainer, until_s: float = math.inf) ->
 
 
 def _encode_packets(song: str, stream: Any, until_s: float) -> Iterator[tuple[float, Any]]:
-    done = 0
+    encoded = 0
     for frame in decode(song, RATE, "stereo"):
-        frame.pts, frame.time_base = done, Fraction(1, RATE)
-        done += frame.samples
-        yield done / RATE, stream.encode(frame)
-        if done / RATE >= until_s:
+        frame.pts, frame.time_base = encoded, Fraction(1, RATE)
+        encoded += frame.samples
+        yield encoded / RATE, stream.encode(frame)
+        if encoded / RATE >= until_s:
             break
-    yield done / RATE, stream.encode(None)
+    yield encoded / RATE, stream.encode(None)
 
 
 def encode_m4a(song: str) -> bytes:
     """Return a song as the bytes of an M4A file.
 
     Raises:
-        MediaError: It cannot be decoded.
+        MediaError: The song cannot be decoded.
     """
     import av
 

@@ -1,4 +1,4 @@
-"""Songs for a folder of photos: chapters by time and mood, and the songs that follow them."""
+"""Soundtrack for a folder of photos: chapters by time and mood, and songs that fit them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,25 @@ from attune.retrieval.search import find_best_moment, make_result
 from attune.retrieval.story.chapters import split_chapters
 from attune.retrieval.story.photo_folder import Photo
 
-# In probability, as in a storyboard: one unit of the plane costs 0.05, so does a delay of one song's length.
-_STEP_COST: Final = 0.05
-_DRIFT_COST: Final = 0.05
-_SAME_ARTIST_COST: Final = 10.0  # never, if it can be helped
-_NEAREST: Final = 200  # songs that come into question for a place
-_BEAM: Final = 48
-_MIN_SONG_S: Final = 45.0  # what is shorter is a jingle; taken only where there is nothing else
-_CHAPTERS: Final = 8
+# Costs are in units of probability, as in a storyboard.
+_STEP_COST: Final = 0.05  # for a step of one unit of the plane from one song to the next
+_DRIFT_COST: Final = 0.05  # for a delay of one song's length
+_SAME_ARTIST_COST: Final = 10.0  # so large that an artist follows itself only if nothing else is possible
+_NEAREST: Final = 200  # candidate songs for each photo
+_BEAM: Final = 48  # partial playlists that the beam search keeps
+_MIN_SONG_S: Final = 45.0  # a shorter one is a jingle, used only if the library has no longer song
+_MAX_CHAPTERS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """Photos that belong together, in the order of time, and their songs in the order of playing."""
+    """Photos that belong together, and their songs.
+
+    Attributes:
+        photos: The photos, in order of time.
+        songs: The songs, in order of playing.
+        lengths_s: Length of each song in seconds.
+    """
 
     photos: list[Photo]
     songs: list[Result]
@@ -40,7 +46,7 @@ class Chapter:
 
     @property
     def affect(self) -> Affect:
-        """The mean of what its photos feel like."""
+        """Mean affect of the photos."""
         rows = [
             (p.affect.valence, p.affect.arousal, p.affect.positive, p.affect.neutral, p.affect.negative)
             for p in self.photos
@@ -48,7 +54,7 @@ class Chapter:
         return Affect.from_row(np.mean(np.array(rows, np.float32), axis=0))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the entry of `chapters` in the JSON answer."""
+        """Return one element of `chapters` in the JSON answer."""
         affect = self.affect
         return {
             "from": self.photos[0].taken.isoformat(timespec="seconds"),
@@ -66,7 +72,13 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Soundtrack:
-    """Chapters with their songs, what a person should know, and the library that the songs come from."""
+    """Songs for a folder of photos.
+
+    Attributes:
+        chapters: The chapters with their songs.
+        notes: Notices for the user: too little music, too few artists.
+        library: The library from which the songs come.
+    """
 
     chapters: list[Chapter]
     notes: list[str]
@@ -74,7 +86,7 @@ class Soundtrack:
 
     @property
     def duration_s(self) -> float:
-        """How long all songs last."""
+        """Total length of all songs, in seconds."""
         return sum(sum(chapter.lengths_s) for chapter in self.chapters)
 
     def to_json(self) -> dict[str, Any]:
@@ -89,7 +101,14 @@ class Soundtrack:
 
 @dataclass(frozen=True, slots=True)
 class _CandidateSongs:
-    """m songs that come into question: their lengths in seconds, artists, (valence, arousal)."""
+    """The m songs from which those of a soundtrack are chosen.
+
+    Attributes:
+        items: The songs.
+        vectors: float32 (m, 128), their embeddings.
+        lengths_s: float64 (m,), their lengths in seconds.
+        points: float64 (m, 2), their valence and arousal.
+    """
 
     items: list[Item]
     vectors: NDArray[np.float32]
@@ -97,7 +116,7 @@ class _CandidateSongs:
     points: NDArray[np.float64]
 
     def same_artist(self, song: int) -> NDArray[np.bool_]:
-        """Say of each song whether it is by the artist of one; unknown artists are nobody's."""
+        """Return, bool (m,), which songs are by the artist of a song; none if its artist is unknown."""
         artist = _artist_key(self.items[song])
         return np.array([artist is not None and _artist_key(item) == artist for item in self.items])
 
@@ -108,10 +127,10 @@ def compose_soundtrack(
     """Choose songs for photos.
 
     Args:
-        library: Where the songs come from.
+        library: The library from which the songs come.
         network: The network of that library.
-        photos: In the order of time, at least one.
-        minutes: About how long the music shall last.
+        photos: Photos in order of time, at least one.
+        minutes: The approximate length of the music.
 
     Raises:
         AttuneError: The library has no song.
@@ -119,36 +138,38 @@ def compose_soundtrack(
     songs = _find_candidates(library, np.array([photo.vector for photo in photos]))
     typical_s = float(np.median(songs.lengths_s))
     count = max(1, min(round(minutes * 60 / typical_s), len(songs.items)))
-    parts = split_chapters(photos, min(count, _CHAPTERS))
-    shares = _allocate_songs([len(part) for part in parts], count)
-    places = [
-        piece for part, share in zip(parts, shares, strict=True) for piece in _average_segments(part, share)
+    parts = split_chapters(photos, min(count, _MAX_CHAPTERS))
+    song_counts = _allocate_songs([len(part) for part in parts], count)
+    targets = [
+        target
+        for part, song_count in zip(parts, song_counts, strict=True)
+        for target in _average_segments(part, song_count)
     ]
-    chosen = _beam_search(songs, network, places, minutes * 60 / len(places))
-    scores = network.probability(np.einsum("ij,ij->i", places, songs.vectors[chosen]))
+    chosen = _beam_search(songs, network, targets, minutes * 60 / len(targets))
+    scores = network.probability(np.einsum("ij,ij->i", targets, songs.vectors[chosen]))
     chapters = []
-    played = 0
-    for part, share in zip(parts, shares, strict=True):
+    first = 0
+    for part, song_count in zip(parts, song_counts, strict=True):
         results = []
-        for place in range(played, played + share):
-            item = songs.items[chosen[place]]
-            moment = find_best_moment(library, network, places[place], item)
-            results.append(make_result(item, place + 1, float(scores[place]), moment))
-        lengths = songs.lengths_s[chosen[played : played + share]].tolist()
+        for index in range(first, first + song_count):
+            item = songs.items[chosen[index]]
+            moment = find_best_moment(library, network, targets[index], item)
+            results.append(make_result(item, index + 1, float(scores[index]), moment))
+        lengths = songs.lengths_s[chosen[first : first + song_count]].tolist()
         chapters.append(Chapter(part, results, lengths))
-        played += share
+        first += song_count
     generation = library.generation
     source = LibraryInfo(str(library.path), generation.id, generation.images, generation.music, network.name)
     return Soundtrack(chapters, _make_notes(songs, chosen, minutes), source)
 
 
 def _find_candidates(library: Library, vectors: NDArray[np.float32]) -> _CandidateSongs:
-    some = vectors[:: max(1, len(vectors) // 100)]
-    found = [library.nearest("music", vector, _NEAREST)[0].tolist() for vector in some]
+    sample = vectors[:: max(1, len(vectors) // 100)]
+    found = [library.nearest("music", vector, _NEAREST)[0].tolist() for vector in sample]
     ids = list(dict.fromkeys(key for ranks in zip(*found, strict=True) for key in ranks))
-    known = library.items(ids)
-    # A line of a playlist holds one name: one with a line break in it cannot be written.
-    items = [known[key] for key in ids if known[key].duration_s and not {"\n", "\r"} & set(known[key].path)]
+    by_id = library.items(ids)
+    # A playlist has one path per line, so a path with a line break cannot be written.
+    items = [by_id[key] for key in ids if by_id[key].duration_s and not {"\n", "\r"} & set(by_id[key].path)]
     items = [item for item in items if (item.duration_s or 0) >= _MIN_SONG_S] or items
     if not items:
         raise AttuneError(
@@ -160,39 +181,45 @@ def _find_candidates(library: Library, vectors: NDArray[np.float32]) -> _Candida
 
 
 def _allocate_songs(sizes: Sequence[int], count: int) -> list[int]:
-    """Share songs out by the numbers of photos: at least one each, the rest where most is due."""
-    shares = [1] * len(sizes)
+    """Return the number of songs for each chapter: at least one, and otherwise in proportion to its size."""
+    song_counts = [1] * len(sizes)
     for _ in range(count - len(sizes)):
-        due = [size / share for size, share in zip(sizes, shares, strict=True)]
-        shares[int(np.argmax(due))] += 1
-    return shares
+        photos_per_song = [size / songs for size, songs in zip(sizes, song_counts, strict=True)]
+        song_counts[int(np.argmax(photos_per_song))] += 1
+    return song_counts
 
 
 def _average_segments(photos: Sequence[Photo], count: int) -> list[NDArray[np.float32]]:
-    """Return what `count` stretches of a chapter feel like: mean embeddings, unit length."""
+    """Return the mean embeddings, unit length, of a chapter's photos in `count` consecutive groups."""
     vectors = np.array([photo.vector for photo in photos])
     means = []
-    for piece in range(count):
-        first = piece * len(vectors) // count
-        mean = vectors[first : max(first + 1, (piece + 1) * len(vectors) // count)].mean(axis=0)
+    for group in range(count):
+        first = group * len(vectors) // count
+        mean = vectors[first : max(first + 1, (group + 1) * len(vectors) // count)].mean(axis=0)
         means.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
     return means
 
 
 def _beam_search(
-    songs: _CandidateSongs, network: Network, places: Sequence[NDArray[np.float32]], each_s: float
+    songs: _CandidateSongs, network: Network, targets: Sequence[NDArray[np.float32]], song_s: float
 ) -> list[int]:
-    """Return a song for each place: the best of what a beam search keeps, none twice.
+    """Return the index of a song for each target, none twice: the best sequence that a beam search finds.
 
-    Worth is the score, less the step in valence and arousal from the song before, less how far the end of the
-    song is from where it should be by then, in songs.
+    The worth of a song is its score, minus the cost of the step in valence and arousal from the previous
+    song, minus the cost of its drift: how far its end is from the planned time, in units of `song_s`.
+
+    Args:
+        songs: The candidates.
+        network: The network that gives the scores.
+        targets: Embeddings that the songs should fit, float32 (128,), in order of playing.
+        song_s: The planned length of each song, in seconds.
     """
     beam: list[tuple[float, list[int], float]] = [(0.0, [], 0.0)]
-    for number, place in enumerate(places, start=1):
-        scores = np.asarray(network.probability(songs.vectors @ place), np.float64)
+    for number, target in enumerate(targets, start=1):
+        scores = np.asarray(network.probability(songs.vectors @ target), np.float64)
         longer: list[tuple[float, list[int], float]] = []
         for worth, chosen, played_s in beam:
-            drift = np.abs(played_s + songs.lengths_s - number * each_s) / each_s
+            drift = np.abs(played_s + songs.lengths_s - number * song_s) / song_s
             step = worth + scores - _DRIFT_COST * drift
             if chosen:
                 last = chosen[-1]
@@ -214,8 +241,8 @@ def _make_notes(songs: _CandidateSongs, chosen: Sequence[int], minutes: float) -
     if total < 0.8 * minutes and len(chosen) == len(songs.items):
         notes.append(f"the library has music for {total:.0f} of {minutes:g} minutes")
     artists = [_artist_key(songs.items[song]) for song in chosen]
-    if any(one is not None and one == other for one, other in itertools.pairwise(artists)):
-        notes.append("too few artists in the library: one follows itself")
+    if any(artist is not None and artist == other for artist, other in itertools.pairwise(artists)):
+        notes.append("too few artists in the library: songs of one artist follow each other")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""How plans and soundtracks look to a person."""
+"""Text output of film plans and soundtracks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def print_plan(plan: FilmPlan, written: Sequence[Path]) -> None:
-    """Print a plan as a table, its notes, and what was written; the table only where nothing was."""
+    """Print a plan: its title, its notes, the written files or, if there are none, a table of its shots."""
     console = stdout_console()
     tempo = f", {plan.tempo_bpm:.0f} beats a minute" if plan.tempo_bpm else ""
     sections = _format_count(len({shot.section for shot in plan.shots}), "section")
@@ -45,7 +45,7 @@ def print_plan(plan: FilmPlan, written: Sequence[Path]) -> None:
 
 
 def print_soundtrack(soundtrack: Soundtrack, written: Path | None) -> None:
-    """Print chapters, each with its songs."""
+    """Print the chapters of a soundtrack, each with a table of its songs, and the written playlist."""
     console = stdout_console()
     for number, chapter in enumerate(soundtrack.chapters, start=1):
         first, last = chapter.photos[0].taken, chapter.photos[-1].taken

@@ -1,4 +1,4 @@
-"""A song becomes the plan of a film: cut, pictures chosen, reasons given."""
+"""Film plan for a song: cut points, chosen pictures, and an explanation of each choice."""
 
 from __future__ import annotations
 
@@ -24,29 +24,30 @@ from attune.retrieval.story.beats import Rhythm, analyze_rhythm
 from attune.retrieval.story.cut_points import choose_cut_times
 from attune.retrieval.story.film_plan import FilmOrder, FilmPlan, Shot
 from attune.retrieval.story.picture_candidates import (
-    SIMILAR_COSINE,
     PictureCandidates,
     gather_candidates,
     read_capture_time,
 )
 
-# Worth is counted in probability. A step of one unit of the plane costs 0.05 of it; where a section of the
-# song begins, a third of that. Pictures that look alike do not follow one another if it can be helped.
-_STEP_COST: Final = 0.05
-_SECTION_WEIGHT: Final = 1 / 3
-_REPEAT_COST: Final = 1.0
-_FADE_S: Final = 0.6  # of a neutral moment: calm ones fade slower, lively ones faster
-_FADE_SHARE: Final = 0.4  # of the shorter of the two spans, at most
+# Costs are in units of probability.
+_STEP_COST: Final = 0.05  # for a step of one unit of the plane from one picture to the next
+_SECTION_WEIGHT: Final = 1 / 3  # of all costs, if the next picture begins a section of the song
+_REPEAT_COST: Final = 1.0  # so large that similar pictures follow each other only if nothing else is possible
+_SIMILAR_SHARE: Final = (
+    0.905  # of the way from random pictures to near-duplicates: a cosine of 0.95 by default
+)
+_FADE_S: Final = 0.6  # length of a cross-fade at an arousal of 0; longer in calm music, shorter in lively
+_FADE_SHARE: Final = 0.4  # the longest cross-fade, as a share of the shorter of its two spans
 
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """The n stretches of a song that get a picture each.
+    """The n spans of a song, each of which gets one picture.
 
     Attributes:
-        times: float64 (n + 1,), seconds, from 0 to the song's end.
-        vectors: float32 (n, 128), unit length: what each feels like.
-        affect: What it feels like.
+        times: float64 (n + 1,), bounds of the spans in seconds, from 0 to the song's end.
+        vectors: float32 (n, 128), unit length, the embeddings of the spans.
+        affect: Valence, arousal and polarity of each span.
     """
 
     times: NDArray[np.float64]
@@ -63,29 +64,30 @@ def plan_film(
     seconds: float = 4.0,
     order: FilmOrder = "mood",
 ) -> FilmPlan:
-    """Plan a film of a library's pictures to a song, in the library or not.
+    """Plan a film of a library's pictures to a song.
 
     Args:
-        library: Whose pictures.
+        library: The library with the pictures.
         network: The network of that library.
-        seeds: What turns the song into moments.
-        song: The song's path.
-        filters: Folders and globs of the pictures.
-        seconds: Mean length wanted of a span.
-        order: `mood`: as the song feels; `time`: also as the pictures were taken.
+        seeds: Source of the song's moments.
+        song: Path of the song, which need not be in the library.
+        filters: Folders, dates and globs of the pictures.
+        seconds: The wanted mean length of a span.
+        order: `mood`: pictures follow the mood of the song; `time`: they also follow the time at which they
+            were taken.
 
     Raises:
         AttuneError: librosa is not installed.
-        UsageError: No picture is left, or the song is no music or too long.
+        UsageError: No picture passes the filters, or the song is not music or too long.
         MediaError: The song cannot be used.
     """
-    asked, moments = seeds.seed(song), seeds.moments(song)
-    rhythm = analyze_rhythm(asked.path)
+    song_item, moments = seeds.seed(song), seeds.moments(song)
+    rhythm = analyze_rhythm(song_item.path)
     candidates = gather_candidates(
         library, network.backbones["image"], _subsample_moments(moments, seconds), filters
     )
     if not candidates.items:
-        raise UsageError("no picture to show: the library has none there; look with `attune status`")
+        raise UsageError("no picture to show: the library has none that passes; check with `attune status`")
     times = choose_cut_times(rhythm, seconds, len(candidates.items), _arousal_curve(moments))
     spans = _embed_spans(times, moments)
     taken: list[datetime] = []
@@ -99,9 +101,9 @@ def plan_film(
     if taken:
         dates = [taken[index].isoformat(timespec="seconds") for index in chosen.tolist()]
         shots = [replace(shot, taken=date) for shot, date in zip(shots, dates, strict=True)]
-    tags = read_tags(asked.path)
+    tags = read_tags(song_item.path)
     return FilmPlan(
-        asked.path,
+        song_item.path,
         " – ".join(name for name in (tags.artist, tags.title) if name),
         rhythm.duration_s,
         rhythm.tempo_bpm,
@@ -112,7 +114,7 @@ def plan_film(
 
 
 def _subsample_moments(moments: Segments, seconds: float) -> NDArray[np.float32]:
-    """Return moments about as far apart as the pictures will be."""
+    """Return the embeddings of moments that are about as far apart as the pictures will be."""
     step = max(1, round(seconds / (moments.starts_s[1] or 1.0))) if len(moments.starts_s) > 1 else 1
     return moments.embedded.vectors[::step]
 
@@ -126,13 +128,13 @@ def _arousal_curve(moments: Segments) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def _embed_spans(times: NDArray[np.float64], moments: Segments) -> Spans:
-    """Give each span the mean of the moments whose middle lies in it, or else of the nearest one."""
-    middles = _moment_centers(moments)
+    """Return the spans, each with the mean of the moments whose centre is in it, or else the nearest one."""
+    centers = _moment_centers(moments)
     vectors, affect = [], []
     for start, end in itertools.pairwise(times):
-        inside = (middles >= start) & (middles < end)
+        inside = (centers >= start) & (centers < end)
         if not inside.any():
-            inside[np.argmin(np.abs(middles - (start + end) / 2))] = True
+            inside[np.argmin(np.abs(centers - (start + end) / 2))] = True
         mean = moments.embedded.vectors[inside].mean(axis=0)
         vectors.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
         affect.append(Affect.from_row(moments.embedded.affect[inside].mean(axis=0)))
@@ -145,9 +147,9 @@ def _build_problem(
     scores = network.probability(spans.vectors @ candidates.vectors.T)
     points = candidates.affect
     steps = np.hypot(*(points[:, None, :] - points[None, :, :]).transpose(2, 0, 1))
-    jumps = _STEP_COST * steps + _REPEAT_COST * (candidates.likeness >= SIMILAR_COSINE)
-    joints = np.where(np.isin(spans.times[1:-1], rhythm.sections_s), _SECTION_WEIGHT, 1.0)
-    return AssignmentProblem(np.asarray(scores, np.float64), jumps, joints)
+    costs = _STEP_COST * steps + _REPEAT_COST * (candidates.similarity >= _SIMILAR_SHARE)
+    weights = np.where(np.isin(spans.times[1:-1], rhythm.sections_s), _SECTION_WEIGHT, 1.0)
+    return AssignmentProblem(np.asarray(scores, np.float64), costs, weights)
 
 
 def _build_shots(
@@ -180,7 +182,7 @@ def _build_shots(
 
 
 def _fade_duration(arousal: float, lengths: NDArray[np.float64]) -> float:
-    """Return how long a cross-fade takes: a second in calm music, a quarter in festive music."""
+    """Return the length of a cross-fade: 1 s in calm music (arousal −0.45), 0.36 s in festive (0.5)."""
     return float(min(_FADE_S * 2.0 ** (-1.5 * arousal), _FADE_SHARE * lengths.min()))
 
 

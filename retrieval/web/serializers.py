@@ -60,7 +60,7 @@ def answer_json(
 
 def mood_json(mood: Mood, reference: ResolvedReference) -> dict[str, Any]:
     """Return what one item feels like."""
-    return reference_json(reference, mood.asked) | {"curve": mood.to_json()["curve"]}
+    return reference_json(reference, mood.entry) | {"curve": mood.to_json()["curve"]}
 
 
 def match_json(match: Match, image: ResolvedReference, music: ResolvedReference) -> dict[str, Any]:

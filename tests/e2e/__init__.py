@@ -1,1 +1,1 @@
-"""Tests of the installed program, run as a person runs it."""
+"""Tests of the installed `attune` command, run in processes of its own."""

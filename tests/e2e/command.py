@@ -1,4 +1,4 @@
-"""Runs the installed `attune` in a process of its own."""
+"""Functions that run the installed `attune` command in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ATTUNE = Path(sys.executable).with_name("attune")
 def attune(
     *arguments: object, library: Path | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command; `library` goes by the environment, as a person would set it."""
+    """Run a command, with `library` passed in the environment variable, as a user would set it."""
     environment = dict(os.environ)
     environment.pop("ATTUNE_LIBRARY", None)
     if library is not None:
@@ -25,7 +25,7 @@ def attune(
 
 
 def attune_json(*arguments: object, library: Path | None = None) -> Any:
-    """Run a command with --json, expect success and nothing but one document on stdout."""
+    """Run a command with --json; require success and a single JSON document on stdout, and return it."""
     result = attune(*arguments, "--json", library=library)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)

@@ -1,4 +1,4 @@
-"""The second shipped network: the same commands, other encoders."""
+"""Tests of the second shipped network, `accurate`, by the same commands."""
 
 from __future__ import annotations
 

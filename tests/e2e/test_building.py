@@ -1,4 +1,4 @@
-"""`build-index` as a person runs it: damaged files, Ctrl-C, a kill, two at once."""
+"""Tests of `build-index`: damaged files, Ctrl-C, a killed process, two builds at the same time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DAMAGED = 50
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """500 files of many formats, 50 of them damaged in many ways."""
+    """A folder with 500 files of many formats, 50 of them damaged in many ways."""
     folder = tmp_path_factory.mktemp("mixed")
     image_formats = ("jpg", "png", "webp", "gif", "tiff", "bmp", "avif")
     music_formats = ("wav", "flac", "ogg", "opus", "mp3", "m4a", "aiff")
@@ -72,7 +72,7 @@ def start(*arguments: object, library: Path) -> subprocess.Popen[str]:
 
 
 def wait_for_features(library: Path) -> None:
-    """Wait until the build has committed something."""
+    """Wait until the build has written features."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if any(file.stat().st_size for file in library.glob("features/*.f16")):
@@ -88,10 +88,10 @@ def test_ctrl_c_ends_politely_and_the_next_build_continues(
     process = start("build-index", mixed, "--network", network_folder, library=library)
     wait_for_features(library)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert "interrupted" in said
-    assert "Traceback" not in said
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
     result = attune("build-index", "--network", network_folder, library=library)
     assert result.returncode == 0
     assert "unchanged" in result.stdout

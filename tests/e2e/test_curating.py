@@ -1,4 +1,4 @@
-"""Curating, reasons, pages and maps through the installed command."""
+"""Tests of curation, explanations, pages and maps by the installed command."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_previews_show_where_there_is_colour(built: Path, media: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["find-images", "{song}", "--taken", "soon"], "not a range of dates"),
         (["find-images", "{song}", "--taken", "2024..2023"], "ends before it begins"),
@@ -85,11 +85,11 @@ def test_previews_show_where_there_is_colour(built: Path, media: Path) -> None:
         (["map", "-o", "map.txt"], ".html"),
     ],
 )
-def test_wrong_use_is_named(built: Path, media: Path, arguments: list[str], said: str) -> None:
+def test_wrong_use_is_named(built: Path, media: Path, arguments: list[str], message: str) -> None:
     names = {"song": media / "song 0.flac", "photo": media / "photo 00.jpg", "folder": media}
     result = attune(*[argument.format(**names) for argument in arguments], library=built)
     assert result.returncode == 2, result.stdout
-    assert said in result.stderr and result.stderr.count("\n") == 1
+    assert message in result.stderr and result.stderr.count("\n") == 1
 
 
 def test_the_json_contract_keeps_its_keys(built: Path, media: Path) -> None:

@@ -1,4 +1,4 @@
-"""An encoder of one's own, from a checkpoint to answers and figures; only the training has torch."""
+"""Test of a brought encoder, from a checkpoint to answers and evaluation; only the training has torch."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_model_of_open_clip_becomes_a_network(
     assert (own["name"], own["width"], own["size"], own["fit"]) == ("open_clip-tiny-tiny", 24, 32, "crop")
     assert (network / own["file"]).is_file()
 
-    # From here on as on a machine without torch.
+    # From here on torch cannot be imported, as on a machine without it.
     (tmp_path / "blocked" / "torch").mkdir(parents=True)
     (tmp_path / "blocked" / "torch" / "__init__.py").write_text("raise ImportError('no torch here')\n")
     paths = [str(tmp_path / "blocked"), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -52,9 +52,9 @@ def test_a_model_of_open_clip_becomes_a_network(
     assert len(answer["results"]) == 10
     stranger = photo(tmp_path / "stranger.jpg", 99)
     assert len(attune_json("find-music", stranger, library=library)["results"]) == 10
-    judged = attune_json("evaluate", *given, "--system", network)
-    assert judged["protocol"]["images"] == 12
-    assert judged["system"].startswith(f"{network.name}-")
+    report = attune_json("evaluate", *given, "--system", network)
+    assert report["protocol"]["images"] == 12
+    assert report["system"].startswith(f"{network.name}-")
 
 
 def test_a_wrong_checkpoint_is_one_line(folders: Path, tmp_path: Path) -> None:

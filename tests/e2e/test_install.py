@@ -75,19 +75,19 @@ def test_the_wheel_holds_every_tracked_file_of_the_package_and_nothing_else(
 
 
 def test_make_demo_then_the_wheel_alone(checkout: Path, wheel: Path, tmp_path: Path) -> None:
-    said = run("make", "demo", f"PYTHON={sys.executable}", cwd=checkout)
-    check_demo(said, checkout / "demo.html")
+    output = run("make", "demo", f"PYTHON={sys.executable}", cwd=checkout)
+    check_demo(output, checkout / "demo.html")
     installed = run(checkout / ".venv/bin/pip", "list", cwd=checkout).lower()
     assert "torch" not in installed
     assert "librosa" not in installed
 
     python = checkout / ".venv" / "bin" / "python"
     run(python, "-m", "pip", "install", "-q", "--no-deps", "--force-reinstall", wheel, cwd=tmp_path)
-    for path in checkout.iterdir():  # the environment stays, the sources go
+    for path in checkout.iterdir():  # delete the sources and keep the environment
         if path.name != ".venv":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    said = run(checkout / ".venv/bin/attune", "demo", "-o", tmp_path / "wheel.html", cwd=tmp_path)
-    check_demo(said, tmp_path / "wheel.html")
+    output = run(checkout / ".venv/bin/attune", "demo", "-o", tmp_path / "wheel.html", cwd=tmp_path)
+    check_demo(output, tmp_path / "wheel.html")
     serve = subprocess.run([checkout / ".venv/bin/attune", "serve"], capture_output=True, text=True)
     assert (serve.returncode, "attune-affect[web]" in serve.stderr) == (1, True)
     soak = subprocess.run(

@@ -1,4 +1,4 @@
-"""Query commands: the JSON contract, the other forms, and what is said of wrong use."""
+"""Tests of the query commands: the JSON contract, other forms of output, and errors for wrong use."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SHARES = {"positive", "neutral", "negative"}
 
 def check_query_json(document: Any, library: Path) -> None:
     assert set(document) == {"query", "results", "library", "elapsed_ms"}
-    for asked in document["query"]:
-        assert set(asked) == {"path", "kind", "valence", "arousal", "polarity"}
+    for entry in document["query"]:
+        assert set(entry) == {"path", "kind", "valence", "arousal", "polarity"}
     scores = [result["score"] for result in document["results"]]
     assert scores == sorted(scores, reverse=True)
     for rank, result in enumerate(document["results"], start=1):
@@ -166,9 +166,9 @@ WRONG_USE = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "said"), WRONG_USE, ids=[" ".join(case[0]) for case in WRONG_USE])
+@pytest.mark.parametrize(("arguments", "message"), WRONG_USE, ids=[" ".join(case[0]) for case in WRONG_USE])
 def test_wrong_use_is_one_line_and_exit_code_2(
-    built: Path, media: Path, tmp_path: Path, arguments: list[str], said: str
+    built: Path, media: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     (tmp_path / "notes.txt").write_text("no media")
     (tmp_path / "clip.mp4").write_bytes(b"no media")
@@ -182,16 +182,16 @@ def test_wrong_use_is_one_line_and_exit_code_2(
     filled = [argument.format(**names) for argument in arguments]
     result = attune(*filled, library=built, cwd=tmp_path)
     assert result.returncode == 2, result.stderr
-    assert said in result.stderr
+    assert message in result.stderr
     assert result.stderr.startswith("attune: ")
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
 
 
 def test_status_says_when_the_network_is_another_one(built: Path, other_network: Any) -> None:
-    said = attune_json("status", "--network", other_network.folder, library=built)
-    assert "build the index again" in said["network"]
-    assert said["test"] is None
+    status = attune_json("status", "--network", other_network.folder, library=built)
+    assert "build the index again" in status["network"]
+    assert status["test"] is None
 
 
 def test_a_link_to_nowhere_is_no_file(built: Path, tmp_path: Path) -> None:

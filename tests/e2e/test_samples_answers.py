@@ -1,4 +1,4 @@
-"""The shipped network on the shipped samples: moods reach the pictures."""
+"""Tests of the shipped network on the shipped samples."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def test_every_sample_is_read(samples_library: Path) -> None:
     assert status["skipped"] == 0
 
 
-def pictures_of(mood: str, library: Path) -> list[dict[str, Any]]:
+def find_pictures(mood: str, library: Path) -> list[dict[str, Any]]:
     song = attune_json("browse", "--mood", mood, "--kind", "music", "-n", 1, library=library)["results"][0]
     found: list[dict[str, Any]] = attune_json("find-images", song["path"], library=library)["results"]
     return found
 
 
 def test_a_sad_and_a_festive_song_get_different_pictures(samples_library: Path) -> None:
-    sad, festive = pictures_of("sad", samples_library), pictures_of("festive", samples_library)
+    sad, festive = find_pictures("sad", samples_library), find_pictures("festive", samples_library)
     assert mean(p["valence"] for p in festive) - mean(p["valence"] for p in sad) > 0.3
     assert len({p["path"] for p in sad} & {p["path"] for p in festive}) <= 2
 

@@ -1,4 +1,4 @@
-"""`attune storyboard` and `attune soundtrack` as a person runs them."""
+"""Tests of `attune storyboard` and `attune soundtrack` by the installed command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten pictures and six songs of the samples."""
+    """A library of ten pictures and six songs of the samples."""
     folder = tmp_path_factory.mktemp("story")
     (folder / "photos").mkdir()
     (folder / "music").mkdir()
@@ -34,15 +34,15 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_plan_a_page_and_an_edited_film(library: Path, tmp_path: Path) -> None:
     song = next((library.parent / "music").iterdir())
     plan, page, film = (tmp_path / name for name in ("plan.json", "show.html", "show.mp4"))
-    told = attune("storyboard", song, "-o", plan, "-o", page, library=library)
-    assert told.returncode == 0, told.stderr
-    assert told.stdout.count("Written: ") == 2
+    result = attune("storyboard", song, "-o", plan, "-o", page, library=library)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("Written: ") == 2
     assert page.stat().st_size > 100_000
     document = json.loads(plan.read_text())
     pictures = [span["picture"] for span in document["spans"]]
     assert 7 <= len(set(pictures)) == len(pictures) <= 10
 
-    # A person shortens it to its first two pictures, the second of which is gone by then.
+    # The plan is edited: only its first two spans are left, and the second one lasts a second.
     document["spans"] = document["spans"][:2]
     document["spans"][1] |= {"end_s": document["spans"][1]["start_s"] + 1.0}
     plan.write_text(json.dumps(document))
@@ -57,7 +57,7 @@ def test_a_plan_a_page_and_an_edited_film(library: Path, tmp_path: Path) -> None
 
 def test_what_cannot_be_is_said_at_once(library: Path, tmp_path: Path) -> None:
     song = next((library.parent / "music").iterdir())
-    for arguments, said in (
+    for arguments, message in (
         ((song, "-o", "show.avi"), "name it .mp4, .html or .json"),
         ((song, "-o", tmp_path / "no" / "show.mp4"), "no such folder"),
         ((tmp_path / "gone.json",), "cannot be read"),
@@ -66,7 +66,7 @@ def test_what_cannot_be_is_said_at_once(library: Path, tmp_path: Path) -> None:
     ):
         refused = attune("storyboard", *arguments, library=library)
         assert refused.returncode == 2, refused.stdout
-        assert said in refused.stderr
+        assert message in refused.stderr
         assert refused.stderr.count("\n") == 1
 
 
@@ -79,9 +79,9 @@ def test_ctrl_c_leaves_no_half_film(library: Path, tmp_path: Path) -> None:
     while not any(path.name.startswith(".show.mp4") for path in tmp_path.iterdir()):
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert b"interrupted" in said
+    assert b"interrupted" in errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plan.json", "show.mp4"]
     assert (tmp_path / "show.mp4").read_bytes() == b"the film of yesterday"
 
@@ -94,8 +94,8 @@ def test_a_soundtrack(library: Path, tmp_path: Path) -> None:
     assert sum(len(chapter["photos"]) for chapter in found["chapters"]) == 10
     assert found["minutes"] == pytest.approx(2, abs=0.7)
     assert list_file.read_text().count("#EXTINF") == len(songs) == len({song["path"] for song in songs})
-    told = attune("soundtrack", library.parent / "photos", "--minutes", 2, library=library)
-    assert told.returncode == 0
-    assert "Chapter 1: " in told.stdout
+    result = attune("soundtrack", library.parent / "photos", "--minutes", 2, library=library)
+    assert result.returncode == 0
+    assert "Chapter 1: " in result.stdout
     refused = attune("soundtrack", library.parent / "music", library=library)
     assert (refused.returncode, "no photo that can be read" in refused.stderr) == (2, True)

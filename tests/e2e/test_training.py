@@ -1,4 +1,4 @@
-"""From folders of one's own to a network of one's own, by the commands of docs/own-data.md."""
+"""Tests of training a network on folders of media, by the commands of docs/own-data.md."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def test_folders_become_a_network_that_a_library_uses(folders: Path, tmp_path: P
     answer = attune_json("find-images", folders / "songs" / "positive" / "0.flac", library=library)
     assert len(answer["results"]) == 10
 
-    judged = attune_json("evaluate", *given[:4], "--system", network)
-    assert judged["protocol"]["images"] == 12
+    report = attune_json("evaluate", *given[:4], "--system", network)
+    assert report["protocol"]["images"] == 12
 
 
 def test_too_little_is_one_line(folders: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pages, maps, playlists and previews: whole, self-contained, escaped."""
+"""Tests of pages, maps, playlists and previews: complete, self-contained, escaped."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NASTY = '<b>{data} & {sections} "it\'s" <script>alert(1)'
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Media in a folder with names that pages and playlists could trip over."""
+    """Media with names that would break a page or a playlist that does not escape them."""
     folder = tmp_path_factory.mktemp("odd") / NASTY
     folder.mkdir()
     for seed in range(3):
@@ -64,22 +64,22 @@ def no_outside_host(page: str) -> bool:
     return not re.search(r"""(?:https?:)?//[a-z0-9-]+\.|<link|@import|fetch\(""", page, re.IGNORECASE)
 
 
-@pytest.mark.parametrize("way", ["song", "picture"])
+@pytest.mark.parametrize("query_kind", ["song", "picture"])
 def test_a_page_holds_everything_and_escapes_names(
-    library: Library, network: Network, odd: Path, tmp_path: Path, way: str
+    library: Library, network: Network, odd: Path, tmp_path: Path, query_kind: str
 ) -> None:
-    asked = str(odd / (f"#{NASTY}0.flac" if way == "song" else f"{NASTY}0.jpg"))
+    query = str(odd / (f"#{NASTY}0.flac" if query_kind == "song" else f"{NASTY}0.jpg"))
     seeds = QueryResolver(library, network)
-    answer = find(library, network, seeds, [asked], Filters())
-    write_page(tmp_path / "a.html", NASTY, NASTY, [Section(NASTY, answer, estimate_moods(seeds, [asked]))])
+    answer = find(library, network, seeds, [query], Filters())
+    write_page(tmp_path / "a.html", NASTY, NASTY, [Section(NASTY, answer, estimate_moods(seeds, [query]))])
     page = (tmp_path / "a.html").read_text()
     assert no_outside_host(re.sub(r"base64,[\w+/=]+", "", page))
     assert "<script>alert" not in page and "&lt;script&gt;alert" in page
     assert page.count("<script>") == page.count("</script>") == 1
-    assert page.count("<img ") == (len(answer.results) if way == "song" else 1)
-    assert page.count("<audio ") == (1 if way == "song" else len(answer.results))
+    assert page.count("<img ") == (len(answer.results) if query_kind == "song" else 1)
+    assert page.count("<audio ") == (1 if query_kind == "song" else len(answer.results))
     assert page.count('<circle class="answer"') == len(answer.results)
-    assert page.count('<svg class="curve"') == (way == "song")
+    assert page.count('<svg class="curve"') == (query_kind == "song")
     first = re.search(r"data:image/jpeg;base64,([\w+/=]+)", page)
     assert first is not None
     with Image.open(io.BytesIO(base64.b64decode(first[1]))) as image:
@@ -99,7 +99,7 @@ def test_a_page_says_which_files_are_gone(
     assert "gone.jpg: no such file" in (tmp_path / "a.html").read_text()
 
 
-def map_data(page: Path) -> dict[str, dict[str, object]]:
+def read_map_data(page: Path) -> dict[str, dict[str, object]]:
     match = re.search(
         r'<script type="application/json" id="data">(.*?)</script>', page.read_text(), re.DOTALL
     )
@@ -110,17 +110,17 @@ def map_data(page: Path) -> dict[str, dict[str, object]]:
 def test_the_map_holds_every_item_at_its_place(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(map_page, "MAX_INLINE_PICTURES", 3)  # one fewer than there are: as in a large library
+    monkeypatch.setattr(map_page, "MAX_INLINE_PICTURES", 3)  # fewer than there are, as in a large library
     page = tmp_path / "map.html"
     write_map_page(page, library, load_layers(library), SilentProgress())
     assert no_outside_host(re.sub(r"base64,[\w+/=]+", "", page.read_text()))
-    data = map_data(page)
+    data = read_map_data(page)
     for kind in ("image", "music"):
-        of = data[kind]
-        places = np.frombuffer(base64.b64decode(of["places"]), "<i2").reshape(-1, 2) / 32767  # type: ignore[arg-type]
+        layer = data[kind]
+        places = np.frombuffer(base64.b64decode(layer["places"]), "<i2").reshape(-1, 2) / 32767  # type: ignore[arg-type]
         found = {}
-        for file, folder, place in zip(of["files"], of["folder"], places, strict=True):  # type: ignore[call-overload]
-            uri = urlsplit(f"{of['folders'][folder]}/{file}")  # type: ignore[index]
+        for file, folder, place in zip(layer["files"], layer["folder"], places, strict=True):  # type: ignore[call-overload]
+            uri = urlsplit(f"{layer['folders'][folder]}/{file}")  # type: ignore[index]
             found[os.fsdecode(unquote_to_bytes(uri.path))] = tuple(place)
         items = library.items([item for item, _ in library.paths(kind)]).values()  # type: ignore[arg-type]
         expected = {one.path: (one.affect.valence, one.affect.arousal) for one in items}
@@ -131,7 +131,7 @@ def test_the_map_holds_every_item_at_its_place(
 
 def test_the_map_of_a_small_library_holds_its_thumbnails(library: Library, tmp_path: Path) -> None:
     write_map_page(tmp_path / "map.html", library, load_layers(library), SilentProgress())
-    inside = map_data(tmp_path / "map.html")["image"]["inside"]
+    inside = read_map_data(tmp_path / "map.html")["image"]["inside"]
     assert [str(one)[:15] for one in inside] == ["data:image/jpeg"] * 4  # type: ignore[attr-defined]
 
 

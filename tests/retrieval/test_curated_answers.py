@@ -1,4 +1,4 @@
-"""Filters, moods, counter-seeds and folding over a real library equal brute force over all of it."""
+"""Tests of filters, moods, `--not` files and folding on a real library, against brute force."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DIAGONAL = math.sqrt(8)
 
 @pytest.fixture(scope="module")
 def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve photos of three years in two folders, three of them also as smaller copies; three songs."""
+    """A folder with twelve photos of three years, three of them also as smaller copies, and three songs."""
     folder = tmp_path_factory.mktemp("album")
     for name in ("one", "two"):
         (folder / name).mkdir()
@@ -106,9 +106,9 @@ def test_counter_seeds_take_half_of_their_mean_away(library: Library, network: N
     seeds = QueryResolver(library, network)
     against = [str(album / "song 1.flac"), str(album / "one" / "01.jpg")]
     vectors = [seeds.seed(path).vector.astype(np.float64) for path in against]
-    asked = seeds.seed(str(album / "song 0.flac")).vector.astype(np.float64) - np.mean(vectors, axis=0) / 2
+    query = seeds.seed(str(album / "song 0.flac")).vector.astype(np.float64) - np.mean(vectors, axis=0) / 2
     ids = [item for item, _ in library.paths("image")]
-    scores = library.vectors(ids).astype(np.float64) @ (asked / np.linalg.norm(asked))
+    scores = library.vectors(ids).astype(np.float64) @ (query / np.linalg.norm(query))
     names = dict(library.paths("image"))
     expected = [names[ids[place]] for place in np.argsort(-scores, kind="stable")]
     assert paths(ask(library, network, album, Filters(limit=100), against=against)) == expected
@@ -121,10 +121,13 @@ def test_copies_fold_into_the_better_ranked_one(library: Library, network: Netwo
     prints = {item.path: made(item) for item in library.items([r.id for r in everything]).values()}
     expected: dict[str, list[str]] = {}
     for r in everything:
-        twin = next((a for a in expected if prints[a] @ prints[r.path] >= 0.97), None)
-        expected.setdefault(r.path if twin is None else twin, [] if twin is None else expected[twin])
-        if twin is not None:
-            expected[twin].append(r.path)
+        duplicate_of = next((a for a in expected if prints[a] @ prints[r.path] >= 0.97), None)
+        expected.setdefault(
+            r.path if duplicate_of is None else duplicate_of,
+            [] if duplicate_of is None else expected[duplicate_of],
+        )
+        if duplicate_of is not None:
+            expected[duplicate_of].append(r.path)
     assert {r.path: list(r.alike) for r in folded} == expected
     copies = [r for r in folded if any("small" in name for name in (r.path, *r.alike))]
     assert len(copies) == 3 and all(r.alike for r in copies)
@@ -158,9 +161,9 @@ def test_the_scale_of_any_other_backbone_is_measured_on_the_library(
     library: Library, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = Fingerprints(library, network.backbones["image"])
-    assert (made.likeness.random, made.likeness.same) == (0.76, pytest.approx(0.97))
+    assert (made.scale.random, made.scale.same) == (0.76, pytest.approx(0.97))
     monkeypatch.setattr(near_duplicates, "_MEASURED", {})
-    other = Fingerprints(library, network.backbones["image"]).likeness
+    other = Fingerprints(library, network.backbones["image"]).scale
     items = library.items([item for item, _ in library.paths("image")]).values()
     pairs = [float(made(a) @ made(b)) for a in items for b in items if a.id < b.id]
     assert other.random == pytest.approx(np.mean(pairs), abs=1e-5)

@@ -1,4 +1,4 @@
-"""Ranges of dates hold what people mean by them."""
+"""Tests of date ranges."""
 
 from __future__ import annotations
 

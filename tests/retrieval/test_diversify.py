@@ -1,4 +1,4 @@
-"""Curating equals its definition, spelled out slowly."""
+"""Tests of curation against a slow implementation of its definition."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from attune.indexer.records import Item
 from attune.retrieval.diversify import NO_CURATION, Curation, RankedItem, curate, select_diverse
 from attune.retrieval.near_duplicates import SimilarityScale
 
-NOWHERE = Affect(0.0, 0.0, 0.0, 0.0, 0.0)
-SAME = 0.97
+NEUTRAL = Affect(0.0, 0.0, 0.0, 0.0, 0.0)
+DUPLICATE_COSINE = 0.97
 
 
 def item(place: int, artist: str | None = None, folder: str = "/a") -> Item:
     return Item(
-        place, "image", f"{folder}/{place}.jpg", NOWHERE, None, None, artist, None, place, 1, None, 4, 3
+        place, "image", f"{folder}/{place}.jpg", NEUTRAL, None, None, artist, None, place, 1, None, 4, 3
     )
 
 
-class Table:
-    """Fingerprints by the numbers of items, on the scale of the shipped picture backbone."""
+class FingerprintTable:
+    """Fingerprints by item id, on the scale of the shipped picture backbone."""
 
-    likeness = SimilarityScale(0.76)
+    scale = SimilarityScale(0.76)
 
     def __init__(self, vectors: np.ndarray) -> None:
         self._vectors = vectors
@@ -41,8 +41,8 @@ def ranking_of(items: list[Item]) -> list[RankedItem]:
 
 
 @st.composite
-def shelves(draw: st.DrawFn) -> tuple[list[Item], np.ndarray]:
-    """Items of a few artists and folders; unit vectors around a few centres, so that many are alike."""
+def albums(draw: st.DrawFn) -> tuple[list[Item], np.ndarray]:
+    """Items of a few artists and folders, and unit vectors around a few centres, so that many are alike."""
     count = draw(st.integers(0, 40))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     centres = rng.normal(size=(6, 8))
@@ -53,12 +53,14 @@ def shelves(draw: st.DrawFn) -> tuple[list[Item], np.ndarray]:
     return items, vectors.astype(np.float32)
 
 
-def slowly(items: list[Item], vectors: np.ndarray, size: int, how: Curation) -> list[tuple[int, list[int]]]:
-    """What the docstring of `curate` says, item by item."""
+def curate_slowly(
+    items: list[Item], vectors: np.ndarray, size: int, curation: Curation
+) -> list[tuple[int, list[int]]]:
+    """Return each answer's id and the near-duplicates folded into it, as `curate` documents it."""
     answers: list[tuple[int, list[int]]] = []
     for one in items:
-        if how.fold:
-            twins = [a for a, _ in answers if float(vectors[a] @ vectors[one.id]) >= SAME]
+        if curation.fold:
+            twins = [a for a, _ in answers if float(vectors[a] @ vectors[one.id]) >= DUPLICATE_COSINE]
             if twins:
                 next(alike for a, alike in answers if a == twins[0]).append(one.id)
                 continue
@@ -67,9 +69,9 @@ def slowly(items: list[Item], vectors: np.ndarray, size: int, how: Curation) -> 
             bool(one.artist and o.artist and o.artist.lower() == one.artist.lower()) for o in of
         )
         same_folder = sum(o.path.rsplit("/", 1)[0] == one.path.rsplit("/", 1)[0] for o in of)
-        if how.per_artist is not None and same_artist >= how.per_artist:
+        if curation.per_artist is not None and same_artist >= curation.per_artist:
             continue
-        if how.per_folder is not None and same_folder >= how.per_folder:
+        if curation.per_folder is not None and same_folder >= curation.per_folder:
             continue
         if len(answers) == size:
             break
@@ -80,30 +82,33 @@ def slowly(items: list[Item], vectors: np.ndarray, size: int, how: Curation) -> 
 caps = st.one_of(st.none(), st.integers(1, 3))
 
 
-@given(shelves(), st.integers(1, 12), st.builds(Curation, st.booleans(), st.just(0.0), caps, caps))
+@given(albums(), st.integers(1, 12), st.builds(Curation, st.booleans(), st.just(0.0), caps, caps))
 @settings(deadline=None)
 def test_folds_and_caps_equal_their_definition(
-    shelf: tuple[list[Item], np.ndarray], limit: int, how: Curation
+    album: tuple[list[Item], np.ndarray], limit: int, curation: Curation
 ) -> None:
-    items, vectors = shelf
-    chosen = curate(ranking_of(items), limit, how, Table(vectors))
+    items, vectors = album
+    chosen = curate(ranking_of(items), limit, curation, FingerprintTable(vectors))
     found = [(choice.ranked.item.id, [twin.id for twin in choice.alike]) for choice in chosen]
-    expected = slowly(items, vectors, limit, how)
-    if how.fold:
+    expected = curate_slowly(items, vectors, limit, curation)
+    if curation.fold:
         assert found == expected
-    else:  # nothing joins the last answer: whether the walk goes on behind it cannot be seen
+    else:  # nothing is folded: only the answers themselves are compared
         assert [one for one, _ in found] == [one for one, _ in expected]
 
 
-@given(shelves(), st.integers(1, 8), st.floats(0.01, 1.0))
+@given(albums(), st.integers(1, 8), st.floats(0.01, 1.0))
 @settings(deadline=None)
 def test_variety_equals_its_definition(
-    shelf: tuple[list[Item], np.ndarray], limit: int, diverse: float
+    album: tuple[list[Item], np.ndarray], limit: int, diverse: float
 ) -> None:
-    items, vectors = shelf
-    how = Curation(fold=True, diverse=diverse)
-    found = [choice.ranked.item.id for choice in curate(ranking_of(items), limit, how, Table(vectors))]
-    pool = [one for one, _ in slowly(items, vectors, max(30, 3 * limit), Curation(fold=True))]
+    items, vectors = album
+    curation = Curation(fold=True, diverse=diverse)
+    found = [
+        choice.ranked.item.id
+        for choice in curate(ranking_of(items), limit, curation, FingerprintTable(vectors))
+    ]
+    pool = [one for one, _ in curate_slowly(items, vectors, max(30, 3 * limit), Curation(fold=True))]
     worth = {one: 1.0 - one / 1000 for one in pool}
     low, high = min(worth.values(), default=0.0), max(worth.values(), default=0.0)
     taken: list[int] = []
@@ -112,10 +117,10 @@ def test_variety_equals_its_definition(
         for one in pool:
             r = (worth[one] - low) / (high - low) if high > low else 0.0
             cosines = [float(vectors[one] @ vectors[t]) for t in taken]
-            s = max((max((c - 0.76) / (SAME - 0.76), 0.0) for c in cosines), default=0.0)
+            s = max((max((c - 0.76) / (DUPLICATE_COSINE - 0.76), 0.0) for c in cosines), default=0.0)
             values[one] = (1 - diverse) * r - diverse * s
         best = max(values.values())
-        # What is equal up to rounding may be ordered either way.
+        # Values that are equal up to rounding may be in either order.
         assert values[found[len(taken)]] == pytest.approx(best, abs=1e-5)
         taken.append(found[len(taken)])
         pool.remove(taken[-1])
@@ -130,8 +135,8 @@ def test_no_weight_of_variety_is_the_ranking() -> None:
     assert select_diverse(np.empty(0), np.empty((0, 0)), 0.5, 3) == []
 
 
-@pytest.mark.parametrize(("how", "read"), [(NO_CURATION, 5), (Curation(per_folder=3), 5)])
-def test_the_ranking_is_read_no_deeper_than_needed(how: Curation, read: int) -> None:
+@pytest.mark.parametrize(("curation", "read"), [(NO_CURATION, 5), (Curation(per_folder=3), 5)])
+def test_the_ranking_is_read_no_deeper_than_needed(curation: Curation, read: int) -> None:
     pulled = []
 
     def ranking() -> Iterator[RankedItem]:
@@ -139,5 +144,5 @@ def test_the_ranking_is_read_no_deeper_than_needed(how: Curation, read: int) -> 
             pulled.append(ranked.item.id)
             yield ranked
 
-    assert len(curate(ranking(), 5, how, Table(np.zeros((100, 1), np.float32)))) == 5
+    assert len(curate(ranking(), 5, curation, FingerprintTable(np.zeros((100, 1), np.float32)))) == 5
     assert len(pulled) == read

@@ -1,4 +1,4 @@
-"""Reasons are computed: each part of a line equals what is measured anew from the file."""
+"""Tests of explanations: each part of a line equals a new measurement on the file."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ def test_each_line_about_pictures_is_measured(
     library: Library, network: Network, media: Path, span: Span
 ) -> None:
     seeds = QueryResolver(library, network)
-    asked = str(media / "song 3.mp3")
-    answer = find(library, network, seeds, [asked], Filters(limit=8), span)
+    query = str(media / "song 3.mp3")
+    answer = find(library, network, seeds, [query], Filters(limit=8), span)
     lines = [r.why for r in explain_answer(answer, library, network, seeds, span).results]
     assert len(set(lines)) == len(lines)
-    moments, features = seeds.moments(asked), seeds.features(asked)
+    moments, features = seeds.moments(query), seeds.features(query)
     for result, line in zip(answer.results, lines, strict=True):
         assert line is not None
         place = f"picture {result.affect.valence + 0:+.2f} {result.affect.arousal + 0:+.2f}".replace("-", "−")
@@ -101,21 +101,23 @@ def test_what_moves_a_picture_is_found_by_trying(library: Library, network: Netw
     seeds = QueryResolver(library, network)
     answer = find(library, network, seeds, [str(media / "song 0.flac")], Filters(limit=14))
     backbones = Backbones(DEFAULT_BACKBONES)
-    moved = 0
+    effects = 0
     for result in explain_answer(answer, library, network, seeds).results:
         picture = read_image(result.path)
-        look = measure_colors(picture.pixels)
-        for quality in look.unusual:
-            tried = normalize_quality(picture.pixels, quality)
-            now, then = (
+        statistics = measure_colors(picture.pixels)
+        for quality in statistics.unusual:
+            normalized = normalize_quality(picture.pixels, quality)
+            with_quality, without = (
                 network.embed("image", backbones.features("image", pixels[None])).affect[0, 0]
-                for pixels in (picture.pixels, tried)
+                for pixels in (picture.pixels, normalized)
             )
-            change = float(now - then)
-            claim = f"{look.word(quality)}: {abs(change):.2f} {'more' if change > 0 else 'less'} pleasant"
+            change = float(with_quality - without)
+            claim = (
+                f"{statistics.word(quality)}: {abs(change):.2f} {'more' if change > 0 else 'less'} pleasant"
+            )
             assert (claim in (result.why or "")) == (abs(change) >= 0.05)
-            moved += abs(change) >= 0.05
-    assert moved
+            effects += abs(change) >= 0.05
+    assert effects
 
 
 def test_lines_about_songs_name_their_own_moment(library: Library, network: Network, media: Path) -> None:
@@ -139,11 +141,11 @@ def test_of_several_questions_the_nearest_is_named(library: Library, network: Ne
 
 def test_a_picture_that_is_gone_has_a_line_all_the_same(tmp_path: Path, network: Network) -> None:
     gone = photo(tmp_path / "media.jpg", 1)
-    asked = song(tmp_path / "song.flac", 1, seconds=8.0)
-    run_build(tmp_path / "library", network, gone, asked)
+    query = song(tmp_path / "song.flac", 1, seconds=8.0)
+    run_build(tmp_path / "library", network, gone, query)
     gone.unlink()
     with Library(tmp_path / "library") as library:
         seeds = QueryResolver(library, network)
-        answer = find(library, network, seeds, [str(asked)], Filters())
+        answer = find(library, network, seeds, [str(query)], Filters())
         (result,) = explain_answer(answer, library, network, seeds).results
     assert result.why is not None and result.why.endswith("picture: cannot be looked at: no such file")

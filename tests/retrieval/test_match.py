@@ -1,4 +1,4 @@
-"""What is said of a pair follows from its affect."""
+"""Tests of the sentence that explains a match, and of the named moods."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from attune.retrieval.match import explain_match
 from attune.retrieval.seeds import QueryItem
 
 
-def seed(kind: Kind, affect: Affect) -> QueryItem:
+def make_query_item(kind: Kind, affect: Affect) -> QueryItem:
     return QueryItem(f"/{kind}", kind, np.zeros(128, np.float32), affect)
 
 
@@ -29,9 +29,13 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("seen", "heard", "said"), CASES)
-def test_the_sentence_is_true_of_both(seen: tuple[float, ...], heard: tuple[float, ...], said: str) -> None:
-    assert said in explain_match(seed("image", Affect(*seen)), seed("music", Affect(*heard)))
+@pytest.mark.parametrize(("picture", "song", "phrase"), CASES)
+def test_the_sentence_is_true_of_both(
+    picture: tuple[float, ...], song: tuple[float, ...], phrase: str
+) -> None:
+    assert phrase in explain_match(
+        make_query_item("image", Affect(*picture)), make_query_item("music", Affect(*song))
+    )
 
 
 def test_every_named_mood_is_found_at_its_own_place() -> None:

@@ -1,4 +1,4 @@
-"""Ranking equals brute force over the same embeddings, with and without filters."""
+"""Tests of ranking against brute force over the same embeddings, with and without filters."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_several_seeds_are_their_normalised_mean(library: Library, network: Netw
     assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-6)
     answer = find(library, network, seeds, songs, Filters(limit=100))
     assert [r.path for r in answer.results] == [p for p, _ in brute_force(library, network, vector, "image")]
-    assert [asked.path for asked in answer.query] == songs
+    assert [entry.path for entry in answer.query] == songs
 
 
 def test_half_of_the_counter_seeds_is_taken_away(library: Library, network: Network, media: Path) -> None:
@@ -88,7 +88,7 @@ def test_half_of_the_counter_seeds_is_taken_away(library: Library, network: Netw
     assert [r.path for r in answer.results] == [
         p for p, _ in brute_force(library, network, expected, "image")
     ]
-    assert [asked.path for asked in answer.query] == [song]
+    assert [entry.path for entry in answer.query] == [song]
 
 
 def test_a_file_outside_the_library_is_embedded_alike(

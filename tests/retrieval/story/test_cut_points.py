@@ -1,4 +1,4 @@
-"""Cuts: the spans tile the song, change on beats, are about as long as asked, and are the cheapest."""
+"""Tests of cut points: spans without gaps, cuts on beats, wanted length, and the least cost of all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from attune.retrieval.story.cut_points import choose_cut_times
 STEADY = (np.array([0.0, 1000.0]), np.zeros(2))
 
 
-def rhythm(seed: int, beats: int) -> Rhythm:
+def make_rhythm(seed: int, beats: int) -> Rhythm:
     random = np.random.default_rng(seed)
     times = np.cumsum(random.uniform(0.2, 1.2, beats + 1)) if beats else np.zeros(1)
     sections = [0.0, *(times[:-1][:: max(1, beats // 3)] if beats else [])]
@@ -30,7 +30,7 @@ def rhythm(seed: int, beats: int) -> Rhythm:
     most=st.integers(1, 40),
 )
 def test_spans_tile_the_song_and_change_on_beats(seed: int, beats: int, seconds: float, most: int) -> None:
-    song = rhythm(seed, beats)
+    song = make_rhythm(seed, beats)
     times = choose_cut_times(song, seconds, most, STEADY)
     assert times[0] == 0.0
     assert times[-1] == song.duration_s
@@ -41,7 +41,7 @@ def test_spans_tile_the_song_and_change_on_beats(seed: int, beats: int, seconds:
 
 
 def test_the_cheapest_of_all_ways() -> None:
-    song = rhythm(5, 9)
+    song = make_rhythm(5, 9)
     allowed = [0.0, *song.beats_s, song.duration_s]
 
     def cost(times: tuple[float, ...]) -> float:
@@ -51,12 +51,12 @@ def test_the_cheapest_of_all_ways() -> None:
             total += np.log((end - start) / 2.0) ** 2 + 0.5 * inside
         return total
 
-    ways = [
+    divisions = [
         (0.0, *middle, song.duration_s)
         for count in range(len(song.beats_s) + 1)
         for middle in itertools.combinations(allowed[1:-1], count)
     ]
-    assert cost(tuple(choose_cut_times(song, 2.0, 99, STEADY))) == pytest.approx(min(map(cost, ways)))
+    assert cost(tuple(choose_cut_times(song, 2.0, 99, STEADY))) == pytest.approx(min(map(cost, divisions)))
 
 
 def test_lively_passages_are_cut_faster() -> None:

@@ -1,4 +1,4 @@
-"""Films: as long as the song, upright, in the right colours, cut in time, whole or not there at all."""
+"""Tests of films: length, orientation, colours, times of the cuts, and no half-written files."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def tune(tmp_path: Path) -> Path:
     return song(tmp_path / "tune.flac", 1, seconds=4.03, rate=44_100, channels=2)
 
 
-def flat(folder: Path, colour: str, size: tuple[int, int] = (320, 180)) -> Path:
+def write_plain(folder: Path, colour: str, size: tuple[int, int] = (320, 180)) -> Path:
     Image.new("RGB", size, COLOURS[colour]).save(folder / f"{colour}.png")
     return folder / f"{colour}.png"
 
 
-def plan_of(tune: Path, pictures: list[Path], fade_s: float = 0.4, duration_s: float = 4.03) -> FilmPlan:
+def make_plan(tune: Path, pictures: list[Path], fade_s: float = 0.4, duration_s: float = 4.03) -> FilmPlan:
     times = np.linspace(0.0, duration_s, len(pictures) + 1).tolist()
     shots = [
         Shot(times[index], times[index + 1], str(path), fade_s=fade_s if index else 0.0)
@@ -40,8 +40,8 @@ def plan_of(tune: Path, pictures: list[Path], fade_s: float = 0.4, duration_s: f
     return FilmPlan(str(tune), "Tune", duration_s, 0.0, [], shots)
 
 
-def middles(path: Path) -> NDArray[np.float64]:
-    """Return the mean RGB of the middle of each frame."""
+def read_middles(path: Path) -> NDArray[np.float64]:
+    """Return the mean RGB colour of the centre of each frame, float64 (frames, 3)."""
     with av.open(str(path)) as film:
         frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
     return np.array([frame[44:64, 86:106].mean(axis=(0, 1)) for frame in frames])
@@ -50,7 +50,10 @@ def middles(path: Path) -> NDArray[np.float64]:
 def test_a_film_is_what_players_play(tmp_path: Path, tune: Path) -> None:
     path = tmp_path / "show.mp4"
     lost = write_film(
-        plan_of(tune, [flat(tmp_path, "red"), flat(tmp_path, "blue")]), path, SMALL, SilentProgress()
+        make_plan(tune, [write_plain(tmp_path, "red"), write_plain(tmp_path, "blue")]),
+        path,
+        SMALL,
+        SilentProgress(),
     )
     assert lost == []
     with av.open(str(path)) as film:
@@ -61,17 +64,17 @@ def test_a_film_is_what_players_play(tmp_path: Path, tune: Path) -> None:
         assert video.frames == round(4.03 * 25)
         for stream in (video, sound):
             assert float(stream.duration * stream.time_base) == pytest.approx(4.03, abs=1 / 25)
-        heard = np.concatenate([frame.to_ndarray() for frame in film.decode(audio=0)], axis=1)
-        assert np.abs(heard).max() > 0.1
+        samples = np.concatenate([frame.to_ndarray() for frame in film.decode(audio=0)], axis=1)
+        assert np.abs(samples).max() > 0.1
     content = path.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
 
 
 def test_colours_and_the_moment_of_the_change(tmp_path: Path, tune: Path) -> None:
-    pictures = [flat(tmp_path, name) for name in ("red", "green", "grey")]
-    plan = plan_of(tune, pictures)
+    pictures = [write_plain(tmp_path, name) for name in ("red", "green", "grey")]
+    plan = make_plan(tune, pictures)
     write_film(plan, tmp_path / "show.mp4", SMALL, SilentProgress())
-    seen = middles(tmp_path / "show.mp4")
+    seen = read_middles(tmp_path / "show.mp4")
     for shot, name in zip(plan.shots, ("red", "green", "grey"), strict=True):
         at = round((shot.start_s + shot.end_s) / 2 * 25)
         np.testing.assert_allclose(seen[at], COLOURS[name], atol=4)
@@ -92,15 +95,15 @@ def test_damaged_and_missing_pictures_leave_their_time_to_a_neighbour(tmp_path: 
     bad, cut, gone = tmp_path / "bad.jpg", tmp_path / "cut.jpg", tmp_path / "gone.jpg"
     damaged(bad, "noise")
     damaged(cut, "truncated")
-    pictures = [bad, flat(tmp_path, "red"), cut, gone, flat(tmp_path, "blue")]
-    lost = write_film(plan_of(tune, pictures), tmp_path / "show.mp4", SMALL, SilentProgress())
+    pictures = [bad, write_plain(tmp_path, "red"), cut, gone, write_plain(tmp_path, "blue")]
+    lost = write_film(make_plan(tune, pictures), tmp_path / "show.mp4", SMALL, SilentProgress())
     assert [error.path for error in lost] == [bad, cut, gone]
-    seen = middles(tmp_path / "show.mp4")
+    seen = read_middles(tmp_path / "show.mp4")
     np.testing.assert_allclose(seen[2], COLOURS["red"], atol=4)
     np.testing.assert_allclose(seen[70], COLOURS["red"], atol=4)
     np.testing.assert_allclose(seen[-3], COLOURS["blue"], atol=4)
     with pytest.raises(AttuneError, match="none of its pictures"):
-        write_film(plan_of(tune, [bad, gone]), tmp_path / "no.mp4", SMALL, SilentProgress())
+        write_film(make_plan(tune, [bad, gone]), tmp_path / "no.mp4", SMALL, SilentProgress())
     assert not (tmp_path / "no.mp4").exists()
 
 
@@ -109,15 +112,15 @@ def test_an_interrupted_film_leaves_nothing(tmp_path: Path, tune: Path) -> None:
         def advance(self, steps: int = 1) -> None:
             raise KeyboardInterrupt
 
-    picture = flat(tmp_path, "red")
+    picture = write_plain(tmp_path, "red")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
-        write_film(plan_of(tune, [picture]), tmp_path / "show.mp4", SMALL, Interrupted())
+        write_film(make_plan(tune, [picture]), tmp_path / "show.mp4", SMALL, Interrupted())
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_turned_photo_is_upright(tmp_path: Path) -> None:
-    # The sensor's left side is the photo's top: orientation 6 turns it clockwise.
+    # EXIF orientation 6: the stored left side is the top of the photo.
     pixels = np.zeros((400, 600, 3), np.uint8)
     pixels[:, :300] = COLOURS["red"]
     pixels[:, 300:] = COLOURS["blue"]
@@ -134,7 +137,7 @@ def test_a_turned_photo_is_upright(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [(300, 900), (1600, 320), (60, 40)])
 def test_what_has_another_shape_is_shown_whole(tmp_path: Path, size: tuple[int, int]) -> None:
-    """A bright rim around a picture is inside every frame, on a darker ground."""
+    """The bright rim of the picture is visible in the frame, on a darker background."""
     pixels = np.full((size[1], size[0], 3), 90, np.uint8)
     rim = max(4, min(size) // 12)
     pixels[:rim] = pixels[-rim:] = 255
@@ -153,4 +156,4 @@ def test_a_crop_keeps_what_there_is_to_see(tmp_path: Path) -> None:
     pixels[30:130, 500:700] = np.random.default_rng(0).integers(0, 255, (100, 200, 3))
     Image.fromarray(pixels).save(tmp_path / "top.png")
     luma = np.asarray(compose(str(tmp_path / "top.png"), (640, 360)).planes[0], np.float64)
-    assert luma[:60].std() > 20  # the patch at the very top is still there
+    assert luma[:60].std() > 20  # the patch at the top is not cropped

@@ -1,4 +1,4 @@
-"""The page: one file with everything inside, and no name that can break out of it."""
+"""Tests of the film page: everything is embedded, and names are escaped."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def test_everything_is_inside_and_names_stay_names(tmp_path: Path) -> None:
     assert data["shots"][0]["why"] == "</script>"
     assert data["shots"][0]["name"] == pictures[0].name
     mime, _, content = data["song"].partition(";base64,")
-    assert mime == "data:audio/mp4"  # not every browser plays WAV of any kind; AAC they do
-    (tmp_path / "heard.m4a").write_bytes(base64.b64decode(content))
-    with av.open(str(tmp_path / "heard.m4a")) as heard:
-        assert heard.streams.audio[0].codec_context.name == "aac"
-        assert (heard.duration or 0) / 1e6 == pytest.approx(3.0, abs=0.05)
+    assert mime == "data:audio/mp4"  # not every browser plays every kind of WAV, but all play AAC
+    (tmp_path / "embedded.m4a").write_bytes(base64.b64decode(content))
+    with av.open(str(tmp_path / "embedded.m4a")) as embedded:
+        assert embedded.streams.audio[0].codec_context.name == "aac"
+        assert (embedded.duration or 0) / 1e6 == pytest.approx(3.0, abs=0.05)
 
 
 def test_a_page_without_pictures_is_none(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`plan.json`: what is written is read again; what a person got wrong is said in one line."""
+"""Tests of `plan.json`: a written plan is read back, and each mistake gives an error of one line."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _set(index: int, key: str, value: Any) -> Callable[[dict[str, Any]], None]:
 
 
 @pytest.mark.parametrize(
-    ("edit", "said"),
+    ("edit", "message"),
     [
         (lambda d: d.pop("attune_plan"), "not a plan"),
         (lambda d: d.update(spans=[]), '"spans" must be a list'),
@@ -85,14 +85,14 @@ def _set(index: int, key: str, value: Any) -> Callable[[dict[str, Any]], None]:
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
-    plan: FilmPlan, tmp_path: Path, edit: Callable[[dict[str, Any]], None], said: str
+    plan: FilmPlan, tmp_path: Path, edit: Callable[[dict[str, Any]], None], message: str
 ) -> None:
     document = plan.to_json()
     edit(document)
     (tmp_path / "plan.json").write_text(json.dumps(document))
     with pytest.raises(UsageError) as raised:
         read_plan(tmp_path / "plan.json")
-    assert said in str(raised.value)
+    assert message in str(raised.value)
     assert "\n" not in str(raised.value)
 
 

@@ -1,4 +1,4 @@
-"""Chapters and songs: every photo in one chapter, in order; no song twice, no artist twice in a row."""
+"""Tests of soundtracks: each photo in one chapter, in order; no song twice, no artist twice in a row."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def test_a_chapter_ends_where_the_mood_changes_and_rather_at_a_pause() -> None:
     assert [len(chapter) for chapter in split_chapters(steady, 5)] == [10, 10]
     same = [photo_at(minute, calm + 0.1 * random.normal(size=128)) for minute in range(20)]
     assert len(split_chapters(same, 5)) == 1
-    # One photo of the old mood after the pause: the break is at the pause all the same.
+    # Even with one photo of the first mood after the pause, the break is at the pause.
     late = [photo_at(minute + (600 if minute >= 9 else 0), mood) for minute, mood in enumerate(moods)]
     assert [len(chapter) for chapter in split_chapters(late, 2)] in ([9, 11], [10, 10])
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Path:
-    """Twelve songs of a minute by three artists, one without tags, and a jingle."""
+    """A library of twelve songs of about a minute by three artists, one without tags, and a jingle."""
     folder = tmp_path_factory.mktemp("songs")
     for number in range(12):
         path = song(folder / f"#{number} tune.ogg", number, seconds=50.0 + number, rate=8_000)
@@ -76,7 +76,7 @@ def library(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Path:
     return folder / "library"
 
 
-def artist(name: str | None) -> str | None:
+def normalized_artist(name: str | None) -> str | None:
     return name.strip().casefold() if name else None
 
 
@@ -92,7 +92,8 @@ def test_songs_follow_one_another_well(library: Path, network: Network, minutes:
     assert all("jingle" not in song.path for song in songs)
     if minutes < 60:
         for one, other in itertools.pairwise(songs):
-            assert artist(one.artist) is None or artist(one.artist) != artist(other.artist)
+            name = normalized_artist(one.artist)
+            assert name is None or name != normalized_artist(other.artist)
         assert found.duration_s == pytest.approx(minutes * 60, abs=35)
         assert found.notes == []
     else:

@@ -1,4 +1,4 @@
-"""A plan for a real song and a real library: tiled, on beats, no picture twice, in the order asked for."""
+"""Tests of film plans for a real library: no gaps, cuts on beats, no picture twice, requested order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from attune.tests.media_factory import encode, scene
 
 @pytest.fixture(scope="module")
 def clicks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixteen seconds of a click every half second over a low hum."""
+    """A song of sixteen seconds with a click every half second over a low hum."""
     rate = 22_050
     times = np.arange(16 * rate) / rate
     sound = 0.05 * np.sin(2 * np.pi * 110 * times)
@@ -40,7 +40,7 @@ def library(built: Path) -> Iterator[Library]:
         yield opened
 
 
-def planned(library: Library, network: Network, song: Path, **options: object) -> FilmPlan:
+def make_plan(library: Library, network: Network, song: Path, **options: object) -> FilmPlan:
     filters = options.pop("filters", Filters())
     return plan_film(library, network, QueryResolver(library, network), str(song), filters, **options)  # type: ignore[arg-type]
 
@@ -56,12 +56,12 @@ def test_beats_are_where_the_clicks_are(clicks: Path) -> None:
 
 def test_without_librosa_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(AttuneError, match=r'pip install "attune\[story\]"'):
+    with pytest.raises(AttuneError, match=r'pip install "attune-affect\[story\]"'):
         require_librosa()
 
 
 def test_a_plan_tiles_the_song_on_its_beats(library: Library, network: Network, clicks: Path) -> None:
-    plan = planned(library, network, clicks, seconds=2.0)
+    plan = make_plan(library, network, clicks, seconds=2.0)
     assert plan.shots[0].start_s == 0.0
     assert plan.shots[-1].end_s == plan.duration_s == pytest.approx(16.0, abs=0.01)
     for before, after in zip(plan.shots[:-1], plan.shots[1:], strict=True):
@@ -76,7 +76,7 @@ def test_a_plan_tiles_the_song_on_its_beats(library: Library, network: Network, 
 
 def test_scores_are_those_of_match(library: Library, network: Network, media: Path) -> None:
     song = str(media / "song 3.mp3")
-    plan = planned(library, network, Path(song), seconds=4.0)
+    plan = make_plan(library, network, Path(song), seconds=4.0)
     moments = QueryResolver(library, network).moments(song)
     for shot in plan.shots:
         middles = moments.starts_s + moments.span_s / 2
@@ -93,12 +93,12 @@ def test_too_few_pictures_make_longer_spans(
     library: Library, network: Network, media: Path, clicks: Path
 ) -> None:
     filters = Filters(exclude=("below", "photo 0*"))
-    plan = planned(library, network, clicks, seconds=1.0, filters=filters)
+    plan = make_plan(library, network, clicks, seconds=1.0, filters=filters)
     assert 1 <= len(plan.shots) <= 2
     assert plan.shots[-1].end_s == plan.duration_s
     assert "each stays longer" in plan.notes[0]
     with pytest.raises(UsageError, match="no picture to show"):
-        planned(library, network, clicks, filters=Filters(below=(str(media / "nowhere"),)))
+        make_plan(library, network, clicks, filters=Filters(below=(str(media / "nowhere"),)))
 
 
 def test_in_the_order_of_time(tmp_path: Path, own_media: Path, network: Network, clicks: Path) -> None:
@@ -108,7 +108,7 @@ def test_in_the_order_of_time(tmp_path: Path, own_media: Path, network: Network,
         os.utime(path, (stamp, stamp))
     run_build(tmp_path / "library", network, own_media)
     with Library(tmp_path / "library") as library:
-        plan = planned(library, network, clicks, seconds=2.0, order="time")
+        plan = make_plan(library, network, clicks, seconds=2.0, order="time")
     taken = [read_capture_time(shot.picture) for shot in plan.shots]
     assert taken == sorted(taken)
     assert [shot.taken for shot in plan.shots] == [time.isoformat(timespec="seconds") for time in taken]
@@ -128,10 +128,10 @@ def test_copies_and_crops_of_a_picture_count_once(tmp_path: Path, media: Path, n
     run_build(tmp_path / "library", network, folder)
     (folder / "gone.jpg").unlink()
     with Library(tmp_path / "library") as library:
-        asked = network.embed("music", np.random.default_rng(0).random((3, 1756), np.float32)).vectors
+        queries = network.embed("music", np.random.default_rng(0).random((3, 1756), np.float32)).vectors
         names = [
             Path(item.path).name
-            for item in gather_candidates(library, network.backbones["image"], asked, Filters()).items
+            for item in gather_candidates(library, network.backbones["image"], queries, Filters()).items
         ]
     assert len(names) == len(set(names))
     assert len({"a.png", "b.jpg", "c.png"} & set(names)) == 1
