@@ -43,7 +43,12 @@ def test_a_foreign_host_is_refused_everywhere(client: TestClient, host: str) -> 
 
 
 def test_pages_of_other_sites_may_not_ask(client: TestClient) -> None:
-    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+        {"Sec-Fetch-Site": "cross-site"},
+    ):
         refused(client.get(f"{API}/status", headers=headers), 403, "foreign_origin")
         refused(client.post(f"{API}/uploads", headers=headers), 403, "foreign_origin")
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
@@ -291,7 +296,7 @@ def test_an_error_of_ours_shows_nothing_of_the_inside(
     def broken(*_: object) -> None:
         raise RuntimeError("/home/ann/secret")
 
-    monkeypatch.setattr("attune.retrieval.web.question_routes.moods", broken)
+    monkeypatch.setattr("attune.retrieval.web.question_routes.estimate_moods", broken)
     answer = client.get(f"{API}/mood?like={items(client, 'image')[0]['id']}")
     assert "secret" not in refused(answer, 500, "failed")
 
