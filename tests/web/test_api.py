@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import Library, Status, read_status
 from attune.retrieval.queries import find
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
@@ -206,6 +207,26 @@ def test_status_with_and_without_a_library(
     assert (nothing["images"], nothing["generation"]) == (0, 0)
     assert "build-index" in refused(empty.get(f"{API}/images?like=1"), 503, "no_library")
     assert empty.get("/healthz").json() == {"status": "ok", "generation": 0}
+
+
+def test_status_reads_the_library_outside_the_event_loop(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading the catalogue takes time, in which the event loop must go on answering other requests."""
+    in_event_loop: list[bool] = []
+
+    def read_and_note(library: Path) -> Status:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            in_event_loop.append(False)
+        else:
+            in_event_loop.append(True)
+        return read_status(library)
+
+    monkeypatch.setattr("attune.retrieval.web.page_routes.read_status", read_and_note)
+    get(client, "/status")
+    assert in_event_loop == [False]
 
 
 def test_the_openapi_description_names_every_route(client: TestClient) -> None:
