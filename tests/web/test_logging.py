@@ -19,8 +19,8 @@ from attune.retrieval.web.uploads import UploadStore
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import photo
 from attune.tests.web.test_api import API, items, refused
-from attune.tests.web.test_following import until
-from attune.tests.web.test_safety import TOKEN, Recording
+from attune.tests.web.test_following import wait_until
+from attune.tests.web.test_safety import TOKEN, RecordingReaders
 
 REQUESTS = "attune.retrieval.web.requests"
 
@@ -143,7 +143,7 @@ def test_an_unexpected_failure_of_the_refresh_is_logged_and_the_next_one_is_trie
 
     serve(built, poll_interval_s=0.01)
     monkeypatch.setattr(LibraryHolder, "refresh", broken)
-    until(lambda: len(calls) >= 3)
+    wait_until(lambda: len(calls) >= 3)
     [record] = at_level(records, logging.ERROR)  # the same failure is logged once, not at every look
     assert str(built) in record.getMessage()
     assert "disk unplugged" in text([record])
@@ -244,7 +244,7 @@ def test_an_unexpected_failure_of_the_preview_cleanup_is_logged(
 
     monkeypatch.setattr("attune.retrieval.web.service.trim_cache", broken)
     client = serve(built)
-    until(lambda: bool(at_level(records, logging.ERROR)))
+    wait_until(lambda: bool(at_level(records, logging.ERROR)))
     assert "no such disk" in text(at_level(records, logging.ERROR))
     assert client.get("/healthz").status_code == 200
 
@@ -254,7 +254,7 @@ def test_uploads_that_cannot_be_removed_are_logged(
 ) -> None:
     import shutil
 
-    uploads = UploadStore(UploadLimits(), Recording())
+    uploads = UploadStore(UploadLimits(), RecordingReaders())
 
     def denied(*_: object, **__: object) -> None:
         raise PermissionError("not permitted")
