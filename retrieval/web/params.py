@@ -21,7 +21,7 @@ Likes = Annotated[
     Query(
         alias="like",
         max_length=MAX_REFERENCES,
-        description="Search with these ids. May be repeated.",
+        description="More like these ids. May be repeated.",
     ),
 ]
 Unlikes = Annotated[
@@ -29,7 +29,7 @@ Unlikes = Annotated[
     Query(
         alias="unlike",
         max_length=MAX_REFERENCES,
-        description="Avoid what is like these ids.",
+        description="Less like these ids. May be repeated.",
     ),
 ]
 
