@@ -1,1 +1,1 @@
-"""The page and the HTTP API: `attune serve`."""
+"""Web page and HTTP API of `attune serve`."""

@@ -1,4 +1,4 @@
-"""The application: routes behind a guard."""
+"""FastAPI application of `attune serve`: its routes, middleware and error handlers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from attune.retrieval.web.media_routes import media_routes
 from attune.retrieval.web.middleware import SecurityMiddleware
 from attune.retrieval.web.page_routes import STATIC, page_routes, status_routes
 from attune.retrieval.web.question_routes import question_routes
+from attune.retrieval.web.request_log import RequestLogMiddleware
 from attune.retrieval.web.response_models import ErrorShape
 from attune.retrieval.web.serializers import API
 from attune.retrieval.web.server_config import Config
@@ -22,10 +23,10 @@ from attune.retrieval.web.service import Service
 
 
 def create_app(config: Config) -> FastAPI:
-    """Return the application; it opens the library when it starts and closes everything when it ends.
+    """Return the application, which opens the library when it starts and closes everything when it stops.
 
     Args:
-        config: What the server was told.
+        config: The server's configuration.
     """
     service = Service(config)
 
@@ -44,15 +45,17 @@ def create_app(config: Config) -> FastAPI:
         lifespan=lifespan,
         responses={"4XX": {"model": ErrorShape}, "5XX": {"model": ErrorShape}},
     )
-    http_errors.install(app)
     app.include_router(page_routes(service))
     for router in (question_routes(service), media_routes(service), status_routes(service)):
         app.include_router(router, prefix=API)
     app.include_router(status_routes(service), include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC))
+    # A middleware that is added later stands in front of those that were added before.
+    http_errors.install(app)
     app.add_middleware(
         SecurityMiddleware,
         policy=AccessPolicy(config.hosts, config.allow_ip_addresses, config.token),
         body_bytes=config.uploads.bytes,
     )
+    app.add_middleware(RequestLogMiddleware)
     return app

@@ -1,4 +1,4 @@
-"""Who may ask: pure decisions about one request's headers."""
+"""Access rules: decisions from the headers of one request, without side effects."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ COOKIE: Final = "attune_session"
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """Who may ask.
+    """Rules for access to the server.
 
     Attributes:
-        hosts: Names under which clients may call the server, in lower case.
-        allow_ip_addresses: Clients may also use any IP address: unlike a name, an address cannot be pointed
-            at this server by somebody else's name server (DNS rebinding).
-        token: What a client must know; None: nothing is asked.
+        hosts: Names under which clients may address the server, in lower case.
+        allow_ip_addresses: Whether clients may also use any IP address. An address is safe where an unknown
+            name is not: somebody else's name server can point a name at this server (DNS rebinding).
+        token: The token that every client must send; None: no token is needed.
     """
 
     hosts: frozenset[str]
@@ -30,18 +30,18 @@ class AccessPolicy:
     token: str | None
 
     def allows_host(self, host: str) -> bool:
-        """Say whether a `Host` header names this server; any port is fine (a tunnel may change it)."""
+        """Return whether a `Host` header names this server. Any port will do: a tunnel may change it."""
         name = host_name(host)
         if name is None:
             return False
         return name in self.hosts or (self.allow_ip_addresses and _is_address(name))
 
     def accepts_token(self, headers: Mapping[str, str]) -> bool:
-        """Say whether a request carries the token: as a bearer, or as the cookie that it was changed for."""
+        """Return whether a request carries the token as a bearer, or the cookie derived from it."""
         if self.token is None:
             return True
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and compare_secrets(given.strip(), self.token):
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and compare_secrets(bearer.strip(), self.token):
             return True
         return compare_secrets(
             _read_session_cookie(headers.get("cookie", "")), derive_session_cookie(self.token)
@@ -49,10 +49,10 @@ class AccessPolicy:
 
 
 def host_name(host: str) -> str | None:
-    """Return the name in a `Host` header, lower case, no port, no brackets; None if it makes no sense."""
+    """Return the name in a `Host` header, lower case, without port and brackets; None if it is malformed."""
     try:
         parts = urlsplit(f"//{host}")
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises ValueError unless it is a number
         name = parts.hostname
     except ValueError:
         return None
@@ -62,20 +62,29 @@ def host_name(host: str) -> str | None:
 
 
 def is_cross_site(headers: Mapping[str, str]) -> bool:
-    """Say whether a browser asks for the page of another site: its word for it, or an `Origin` not ours."""
+    """Return whether a page of another site makes the request.
+
+    The browser says so by `Sec-Fetch-Site`, or by an `Origin` other than this server. An `Origin` that is
+    malformed counts as another site.
+    """
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         return True
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    except ValueError:
+        return True
 
 
 def derive_session_cookie(token: str) -> str:
-    """Return the cookie's value: the token itself is never stored in a browser."""
+    """Return the session cookie's value: a keyed hash, so that no browser stores the token itself."""
     return hmac.new(token.encode(), b"attune session", hashlib.sha256).hexdigest()
 
 
 def compare_secrets(given: str, known: str) -> bool:
-    """Compare in a time that tells nothing."""
+    """Compare a client's secret with the known one in a time that does not depend on where they differ."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), known.encode())
 
 

@@ -1,4 +1,4 @@
-"""What has which name: finding items by a few letters, and at random."""
+"""Search of items by words of their names, and random selection of items."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from attune.indexer.records import Item
 
 
 class ItemSearch:
-    """The names of a generation's items, read once, searched as they are.
+    """Search by name over the items of one generation; the names are read once, at the first search.
 
     Args:
-        library: The generation.
+        library: The library, opened at this generation.
     """
 
     def __init__(self, library: Library) -> None:
@@ -22,13 +22,20 @@ class ItemSearch:
         self._names: dict[Kind, list[tuple[int, str]]] = {}
 
     def find(self, kind: Kind, text: str, limit: int) -> list[Item]:
-        """Return items whose path, title or artist has all the words of a text, in any case, by path."""
+        """Return the items that contain every word of a text, sorted by path.
+
+        Args:
+            kind: The kind of items to search.
+            text: Words, compared without regard to case with the last three parts of the path and, for music,
+                with title and artist.
+            limit: Maximum number of items.
+        """
         words = text.casefold().split()
         found = [item for item, name in self._load_names(kind) if all(word in name for word in words)]
         return self._items(found[:limit])
 
     def draw(self, kind: Kind, seed: int, limit: int) -> list[Item]:
-        """Return items at random; the same ones for the same seed."""
+        """Return up to `limit` items at random; the same ones for the same seed."""
         names = self._load_names(kind)
         positions = random.Random(seed).sample(range(len(names)), min(limit, len(names)))
         return self._items([names[position][0] for position in positions])

@@ -1,14 +1,15 @@
-"""The library that is served: the newest generation, swapped while questions to the older one end."""
+"""The library that the server uses: its newest generation, replaced while older queries finish."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from attune.core.errors import AttuneError, LibraryError
+from attune.core.errors import AttuneError, LibraryError, escape_path, escape_text
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import Library, read_published_generation
@@ -16,11 +17,17 @@ from attune.indexer.records import Generation
 from attune.retrieval.seeds import open_library
 from attune.retrieval.web.item_search import ItemSearch
 
+_logger = logging.getLogger(__name__)
 _KINDS: tuple[Kind, Kind] = ("image", "music")
 
 
 class LibrarySnapshot:
-    """One generation in use: a library, its network, and what is looked up in it again and again."""
+    """One generation of a library in use, with its network and its search by name.
+
+    Args:
+        library: The library, opened at this generation.
+        network: The network for its embeddings.
+    """
 
     def __init__(self, library: Library, network: Network) -> None:
         self.library = library
@@ -30,11 +37,11 @@ class LibrarySnapshot:
 
     @cached_property
     def item_search(self) -> ItemSearch:
-        """What has which name."""
+        """Search of this generation's items by name."""
         return ItemSearch(self.library)
 
     def warm(self) -> None:
-        """Read what the first questions need."""
+        """Read the indexes and affect values that the first queries need."""
         for kind in _KINDS:
             self.library.index(kind)
             self.library.affect(kind)
@@ -45,7 +52,7 @@ class LibraryHolder:
 
     Args:
         path: The library's folder; it need not exist yet.
-        network: The network that was asked for, None: the library's own.
+        network: The network to use; None: the library's own.
     """
 
     def __init__(self, path: Path, network: str | None) -> None:
@@ -54,17 +61,17 @@ class LibraryHolder:
         self._lock = threading.Lock()
         self._snapshot: LibrarySnapshot | None = None
         self.problem: str | None = None
-        """Why the newest generation is not served, None where all is well."""
+        """Why the newest generation is not in use; None if it is, or if there is none."""
 
     @property
     def generation(self) -> int:
-        """The number of the generation that is served, 0 where there is none."""
+        """The number of the generation in use, 0 if there is none."""
         snapshot = self._snapshot
         return 0 if snapshot is None else snapshot.library.generation.id
 
     @contextlib.contextmanager
     def use(self) -> Iterator[LibrarySnapshot]:
-        """Give the generation that is served now; it stays whole until the block ends.
+        """Yield the generation in use; it stays open until the block ends.
 
         Raises:
             LibraryError: There is none.
@@ -82,46 +89,60 @@ class LibraryHolder:
         finally:
             with self._lock:
                 snapshot.users -= 1
-                self._close_if_done(snapshot)
+                self._close_if_unused(snapshot)
 
     def refresh(self) -> bool:
-        """Open the published generation if it is another than the one that is served.
+        """Open the published generation if it is not the one in use.
+
+        A library that cannot be opened leaves the generation in use as it is; `problem` says why, and the log
+        has a warning.
 
         Returns:
-            Whether it was. A library that cannot be opened leaves the old one in place; `problem` says why.
+            Whether another generation is in use now.
         """
         try:
-            current = read_published_generation(self.path)
-            if not self._differs(current):
+            published = read_published_generation(self.path)
+            if not self._differs(published):
+                self.problem = None
                 return False
-            fresh = None if current is None else LibrarySnapshot(*open_library(self.path, self._network))
-            if fresh is not None:
-                fresh.warm()
+            snapshot = None if published is None else self._open_snapshot()
         except AttuneError as error:
-            self.problem = str(error)
+            problem = str(error)
+            if problem != self.problem:  # the server tries again every few seconds
+                _logger.warning("%s: cannot be opened: %s", escape_path(self.path), escape_text(problem))
+            self.problem = problem
             return False
         self.problem = None
-        self._swap(fresh)
+        self._replace(snapshot)
         return True
 
     def close(self) -> None:
-        """Serve nothing any more."""
-        self._swap(None)
+        """Close the generation in use as soon as its last query ends."""
+        self._replace(None)
 
-    def _differs(self, current: Generation | None) -> bool:
+    def _open_snapshot(self) -> LibrarySnapshot:
+        snapshot = LibrarySnapshot(*open_library(self.path, self._network))
+        try:
+            snapshot.warm()
+        except BaseException:
+            snapshot.library.close()
+            raise
+        return snapshot
+
+    def _differs(self, published: Generation | None) -> bool:
         snapshot = self._snapshot
-        if snapshot is None or current is None:
-            return snapshot is not None or current is not None
-        # A library that was made anew may have the same number again.
-        return current != snapshot.library.generation
+        if snapshot is None or published is None:
+            return snapshot is not None or published is not None
+        # The whole record, not the number alone: a library that was rebuilt may have the same number again.
+        return published != snapshot.library.generation
 
-    def _swap(self, fresh: LibrarySnapshot | None) -> None:
+    def _replace(self, snapshot: LibrarySnapshot | None) -> None:
         with self._lock:
-            old, self._snapshot = self._snapshot, fresh
+            old, self._snapshot = self._snapshot, snapshot
             if old is not None:
                 old.retired = True
-                self._close_if_done(old)
+                self._close_if_unused(old)
 
-    def _close_if_done(self, snapshot: LibrarySnapshot) -> None:
+    def _close_if_unused(self, snapshot: LibrarySnapshot) -> None:
         if snapshot.retired and not snapshot.users:
             snapshot.library.close()

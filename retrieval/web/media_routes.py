@@ -1,4 +1,4 @@
-"""Routes that hand out items and their media, by id: lists, thumbnails, outlines, the files themselves."""
+"""Routes for items and their media, by id: lists, thumbnails, outlines, files and uploads."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ from attune.retrieval.web.references import ReferenceResolver, get_item
 from attune.retrieval.web.response_models import ItemsShape, OutlineShape, UploadsShape
 from attune.retrieval.web.serializers import item_json, item_version, mood_json
 from attune.retrieval.web.service import Service
-from attune.retrieval.web.upload_params import receive_uploads
 
 _CACHE_IMMUTABLE: Final = "private, max-age=31536000, immutable"
 _CACHE_REVALIDATE: Final = "private, no-cache"
-# What browsers open. Anything else is offered as bytes: never as something that could run.
+# Types that browsers open. Any other file is sent as plain bytes, so that no browser runs it.
 # fmt: off
 _MEDIA_TYPES: Final = {
     ".aac": "audio/aac", ".aif": "audio/aiff", ".aiff": "audio/aiff", ".avif": "image/avif",
@@ -38,7 +37,7 @@ _MEDIA_TYPES: Final = {
 
 
 def media_routes(service: Service) -> APIRouter:
-    """Return the routes."""
+    """Return the routes for items, their media and uploads."""
     router = APIRouter(tags=["media"])
 
     async def load_item(reference: str, kind: Kind | None = None) -> Item:
@@ -53,23 +52,23 @@ def media_routes(service: Service) -> APIRouter:
 
     @router.get("/items/{id}/thumbnail", response_class=Response)
     async def thumbnail(request: Request, id: str, side: int = SIDES[0], v: str | None = None) -> Response:
-        """Return a picture as WebP, upright, its long side at most 480 (or 1600) pixels."""
+        """Return a picture as WebP, upright, with a long side of at most 480 (or 1600) pixels."""
         if side not in SIDES:
-            raise UsageError(f"side {side}: there are {' and '.join(str(one) for one in SIDES)}")
+            raise UsageError(f"side {side}: the sides are {' and '.join(map(str, SIDES))}")
         found = await load_item(id, "image")
         preview = await service.previews.thumbnail(found, side)
         return _etag_response(request, preview, "image/webp", found, v)
 
     @router.get("/items/{id}/outline", responses={200: {"model": OutlineShape}})
     async def outline(request: Request, id: str, v: str | None = None) -> Response:
-        """Return the loudest sample of each of up to 480 stretches of a song."""
+        """Return the peak level of each of up to 480 equal stretches of a song."""
         found = await load_item(id, "music")
         preview = await service.previews.outline(found)
         return _etag_response(request, _outline_json(preview), "application/json", found, v)
 
     @router.get("/items/{id}/media", response_class=FileResponse)
     async def media(request: Request, id: str, v: str | None = None) -> Response:
-        """Return the file itself, or the ranges of it that are asked for."""
+        """Return the file itself, or the requested byte ranges of it."""
         found = await load_item(id)
         status = await service.query_pool.run(lambda: stat_media_file(found.path))
         tag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
@@ -93,10 +92,10 @@ def _list_routes(service: Service, router: APIRouter) -> None:
     async def items(
         kind: Annotated[Kind, Query()] = "music",
         q: Annotated[str, Query(max_length=200, description="Words of the path, title or artist.")] = "",
-        shuffle: Annotated[int | None, Query(description="Instead: at random, by this seed.")] = None,
+        shuffle: Annotated[int | None, Query(description="Seed: items at random instead.")] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 40,
     ) -> JSONResponse:
-        """List items by name, or some at random."""
+        """Search items by name, or choose some at random."""
 
         def fetch() -> dict[str, Any]:
             with service.library_holder.use() as snapshot:
@@ -106,7 +105,7 @@ def _list_routes(service: Service, router: APIRouter) -> None:
                     if shuffle is None
                     else item_search.draw(kind, shuffle, limit)
                 )
-                return {"items": [item_json(one) for one in found]}
+                return {"items": [item_json(item) for item in found]}
 
         return JSONResponse(await service.query_pool.run(fetch))
 
@@ -116,17 +115,17 @@ def _upload_routes(service: Service, router: APIRouter) -> None:
     async def upload(
         file: Annotated[list[UploadFile], File(description="Pictures or songs.")],
     ) -> JSONResponse:
-        """Read files once, for many questions: the files are removed, their numbers stay a while."""
-        uploads = await receive_uploads(service, file)
+        """Analyse files for further queries. The files are removed, the analyses are kept for a while."""
+        uploads = await service.upload_receiver.receive(file)
 
         def compute() -> list[dict[str, Any]]:
             with service.library_holder.use() as snapshot:
                 resolver = ReferenceResolver(snapshot, service.uploads)
-                references = [one.id for one in uploads]
+                references = [upload.id for upload in uploads]
                 item_moods = estimate_moods(resolver, references)
                 return [
-                    mood_json(mood, resolver.resolve(one))
-                    for mood, one in zip(item_moods, references, strict=True)
+                    mood_json(mood, resolver.resolve(reference))
+                    for mood, reference in zip(item_moods, references, strict=True)
                 ]
 
         return JSONResponse(
@@ -135,19 +134,19 @@ def _upload_routes(service: Service, router: APIRouter) -> None:
 
     @router.get("/uploads/{id}/thumbnail", response_class=Response)
     async def upload_thumbnail(request: Request, id: str) -> Response:
-        """Return a picture that was sent, as WebP."""
+        """Return an uploaded picture as WebP."""
         return _etag_response(request, _get_upload_preview(service, id, "image"), "image/webp")
 
     @router.get("/uploads/{id}/outline", responses={200: {"model": OutlineShape}})
     async def upload_outline(request: Request, id: str) -> Response:
-        """Return the outline of a song that was sent."""
+        """Return the outline of an uploaded song."""
         return _etag_response(
             request, _outline_json(_get_upload_preview(service, id, "music")), "application/json"
         )
 
     @router.delete("/uploads/{id}", status_code=204)
     async def forget(id: str) -> Response:
-        """Forget an upload before its time."""
+        """Remove an upload before it expires."""
         service.uploads.forget(id)
         return Response(status_code=204)
 
@@ -178,5 +177,5 @@ def _etag_response(
 
 
 def _cache_control(item: Item, version: str | None) -> str:
-    """Say how long a browser may keep what it gets: for good, if its address names the item's version."""
+    """Return how long a browser may cache a response: for ever if its address has the item's version."""
     return _CACHE_IMMUTABLE if version == item_version(item) else _CACHE_REVALIDATE

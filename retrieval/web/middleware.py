@@ -1,4 +1,4 @@
-"""What stands before every route: refuses whom it must, and puts the safe headers on every answer."""
+"""Security middleware: checks each request before any route sees it, and sets the security headers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from attune.retrieval.web.auth import AccessPolicy, is_cross_site
-from attune.retrieval.web.http_errors import error_json
+from attune.retrieval.web.http_errors import refuse
 
 _CSP: Final = "; ".join(
     (
@@ -35,18 +35,19 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-# The page itself holds nothing private: it asks for the token. The rest is what people own.
+# The page itself is public, since it holds nothing private and asks the person for the token. Everything else
+# shows the library and needs the token.
 _PUBLIC_PREFIXES: Final = ("/static/",)
 _PUBLIC_PATHS: Final = frozenset({"/", "/api", "/favicon.ico", "/healthz", "/api/v1/healthz"})
 
 
 class SecurityMiddleware:
-    """ASGI middleware: `Host`, origin, token, size of the body; then the headers.
+    """ASGI middleware that checks `Host`, origin, token and body size, and sets the security headers.
 
     Args:
-        app: What it stands before.
-        policy: Who may ask.
-        body_bytes: What a body may have at most.
+        app: The application behind it.
+        policy: Decides who may access the server.
+        body_bytes: Maximum size of a request's body, in bytes.
     """
 
     def __init__(self, app: ASGIApp, policy: AccessPolicy, body_bytes: int) -> None:
@@ -55,7 +56,7 @@ class SecurityMiddleware:
         self._body_bytes = body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Refuse one request, or pass it on."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -69,44 +70,50 @@ class SecurityMiddleware:
                 headers.setdefault("Cache-Control", "no-cache" if _is_public(scope["path"]) else "no-store")
             await send(message)
 
-        refusal = self._check_request(scope["path"], Headers(scope=scope))
+        refusal = self._check_request(scope)
         if refusal is not None:
             await refusal(scope, receive, send_with_headers)
             return
         await self._app(scope, self._limit_body(receive), send_with_headers)
 
-    def _check_request(self, path: str, headers: Headers) -> Response | None:
+    def _check_request(self, scope: Scope) -> Response | None:
+        path, headers = scope["path"], Headers(scope=scope)
         if not self._policy.allows_host(headers.get("host", "")):
-            return _error_response(
-                421, "foreign_host", "this server is not known under that name (see --allow-host)"
+            return refuse(
+                scope, 421, "foreign_host", "this server is not known under that name (see --allow-host)"
             )
         if is_cross_site(headers) and not _is_navigation(path, headers):
-            return _error_response(403, "foreign_origin", "pages of other sites may not ask")
+            return refuse(scope, 403, "foreign_origin", "pages of other sites may not use this server")
         if not _is_public(path) and not self._policy.accepts_token(headers):
-            return _error_response(
-                401, "token_missing", "this server asks for its token", {"WWW-Authenticate": "Bearer"}
+            return refuse(
+                scope,
+                401,
+                "token_missing",
+                "this server needs its token, which `attune serve` printed when it started",
+                {"WWW-Authenticate": "Bearer"},
             )
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._body_bytes:
-            return _error_response(413, "too_large", self._too_large_message())
+            return refuse(scope, 413, "too_large", self._too_large_message())
         return None
 
     def _limit_body(self, receive: Receive) -> Receive:
-        """Count a body that comes without a length."""
+        """Return a `receive` that also limits a body whose length the client did not announce."""
         received_bytes = 0
 
-        async def receive_counting() -> Message:
+        async def receive_and_count() -> Message:
             nonlocal received_bytes
             message = await receive()
             received_bytes += len(message.get("body", b""))
             if received_bytes > self._body_bytes:
-                raise HTTPException(413, self._too_large_message())  # parsers of forms let it through
+                # The form parser passes an HTTPException on; any other error would become status 400.
+                raise HTTPException(413, self._too_large_message())
             return message
 
-        return receive_counting
+        return receive_and_count
 
     def _too_large_message(self) -> str:
-        return f"more than {self._body_bytes / 1e6:g} MB: not taken"
+        return f"the request is larger than {self._body_bytes / 1e6:g} MB, the most that this server accepts"
 
 
 def _is_public(path: str) -> bool:
@@ -114,9 +121,5 @@ def _is_public(path: str) -> bool:
 
 
 def _is_navigation(path: str, headers: Headers) -> bool:
-    """Say whether somebody follows a link to a page: that may come from anywhere."""
+    """Return whether the request follows a link to a public page; such links may be on any site."""
     return _is_public(path) and headers.get("sec-fetch-mode") == "navigate" and "origin" not in headers
-
-
-def _error_response(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:
-    return JSONResponse(error_json(code, message), status, headers)

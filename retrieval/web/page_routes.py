@@ -1,4 +1,4 @@
-"""The page, its login, and how the server is."""
+"""Routes of the web page, of its login and of the server's status."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _MONTH_S: Final = 30 * 24 * 3600
 
 
 def page_routes(service: Service) -> APIRouter:
-    """Return the routes of the page."""
+    """Return the routes of the web page."""
     router = APIRouter(include_in_schema=False)
     token = service.config.token
 
     @router.get("/")
     async def page(request: Request) -> Response:
-        given = request.query_params.get("token")
-        if given is None:
+        client_token = request.query_params.get("token")
+        if client_token is None:
             return FileResponse(STATIC / "index.html")
-        response = RedirectResponse("/", status_code=303)  # so that the token leaves the address
-        if token is not None and compare_secrets(given, token):
+        response = RedirectResponse("/", status_code=303)  # removes the token from the address
+        if token is not None and compare_secrets(client_token, token):
             _set_session_cookie(request, response, token)
         return response
 
@@ -47,22 +47,22 @@ def page_routes(service: Service) -> APIRouter:
 
 
 def status_routes(service: Service) -> APIRouter:
-    """Return the routes that say how the server is."""
+    """Return the routes for the status of the server and for its login."""
     router = APIRouter(tags=["server"])
 
     @router.get("/healthz", responses={200: {"model": HealthShape}})
     async def health() -> JSONResponse:
-        """Say that the server lives, and which generation it serves."""
+        """Tell that the server is running, and which generation it uses."""
         return JSONResponse({"status": "ok", "generation": service.library_holder.generation})
 
     @router.get("/status", responses={200: {"model": StatusShape}})
     async def status() -> JSONResponse:
-        """Say what is served; without a library, too."""
+        """Describe the library; the route works without one, too."""
         return JSONResponse(await service.query_pool.run(lambda: _read_status_json(service)))
 
     @router.post("/session", status_code=204)
     async def session(request: Request) -> Response:
-        """Change the token, sent as a bearer, for a cookie: players and pictures cannot send headers."""
+        """Exchange the token, sent as a bearer, for a cookie: media elements cannot send headers."""
         response = Response(status_code=204)
         if service.config.token is not None:
             _set_session_cookie(request, response, service.config.token)

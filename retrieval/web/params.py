@@ -1,4 +1,4 @@
-"""What a client's parameters mean: filters, spans, points of the plane."""
+"""Query parameters of the HTTP API: filters, pages of results, time spans, points of the affect plane."""
 
 from __future__ import annotations
 
@@ -18,21 +18,31 @@ MAX_REFERENCES = 16
 
 Likes = Annotated[
     list[str],
-    Query(alias="like", max_length=MAX_REFERENCES, description="Ids: more like these. May be repeated."),
+    Query(
+        alias="like",
+        max_length=MAX_REFERENCES,
+        description="More like these ids. May be repeated.",
+    ),
 ]
 Unlikes = Annotated[
-    list[str], Query(alias="unlike", max_length=MAX_REFERENCES, description="Ids: less like these.")
+    list[str],
+    Query(
+        alias="unlike",
+        max_length=MAX_REFERENCES,
+        description="Less like these ids. May be repeated.",
+    ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class SearchParams:
-    """Which part of an answer is wanted.
+    """The page of results that a client requests, and its filters.
 
     Attributes:
-        offset: How many of the best are passed over.
-        limit: How many are wanted.
-        filters: What results must fulfil; its limit leaves room for seeds that are passed over.
+        offset: Number of best results to skip.
+        limit: Maximum number of results.
+        filters: Conditions for results. Their own limit has room for the page and for the query's own items,
+            which are left out of the results.
     """
 
     offset: int
@@ -41,47 +51,47 @@ class SearchParams:
 
 
 def read_search_params(
-    limit: Annotated[int, Query(ge=1, le=200, description="How many answers.")] = 40,
-    offset: Annotated[int, Query(ge=0, le=2000, description="How many of the best to pass over.")] = 0,
-    min_score: Annotated[float, Query(ge=0.0, le=1.0, description="Least score.")] = 0.0,
+    limit: Annotated[int, Query(ge=1, le=200, description="Maximum number of results.")] = 40,
+    offset: Annotated[int, Query(ge=0, le=2000, description="Number of best results to skip.")] = 0,
+    min_score: Annotated[float, Query(ge=0.0, le=1.0, description="Minimum score.")] = 0.0,
     below: Annotated[
-        list[str] | None, Query(alias="in", max_length=16, description="Only below these folders.")
+        list[str] | None, Query(alias="in", max_length=16, description="Only files in these folders.")
     ] = None,
     exclude: Annotated[
-        list[str] | None, Query(max_length=16, description="Nothing that matches these globs.")
+        list[str] | None, Query(max_length=16, description="No files that match these glob patterns.")
     ] = None,
 ) -> SearchParams:
-    """Read the parameters that every question takes. A folder is compared with paths, never opened."""
+    """Read the parameters of every search. A folder is only compared with paths, never opened."""
     filters = Filters(offset + limit + MAX_REFERENCES, min_score, tuple(below or ()), tuple(exclude or ()))
     return SearchParams(offset, limit, filters)
 
 
 def read_span(
     start_s: Annotated[
-        float | None, Query(alias="from", ge=0, description="Ask with a song from this second on.")
+        float | None, Query(alias="from", ge=0, description="Use a song from this second on.")
     ] = None,
-    end_s: Annotated[float | None, Query(alias="to", gt=0, description="And up to this one.")] = None,
+    end_s: Annotated[float | None, Query(alias="to", gt=0, description="Use it up to this second.")] = None,
 ) -> Span:
-    """Read the part of a song to ask with."""
+    """Read the part of a song to search with."""
     return Span(start_s, end_s)
 
 
 def read_point(
-    kind: Annotated[Kind, Query(description="What to look for.")] = "image",
+    kind: Annotated[Kind, Query(description="What to search for.")] = "image",
     valence: Annotated[float | None, Query(ge=-1.0, le=1.0, description="Unpleasant to pleasant.")] = None,
     arousal: Annotated[float | None, Query(ge=-1.0, le=1.0, description="Quiet to excited.")] = None,
-    mood: Annotated[str | None, Query(description="A named mood instead.")] = None,
+    mood: Annotated[str | None, Query(description="A named mood, instead of valence and arousal.")] = None,
 ) -> QueryEntry:
-    """Read a point of the plane.
+    """Read a point of the affect plane.
 
     Raises:
-        UsageError: There is none, or two.
+        UsageError: The parameters give no point, two points, or an unknown mood.
     """
     if mood is not None:
         if valence is not None or arousal is not None:
             raise UsageError("give either mood or valence and arousal")
         if mood not in MOODS:
-            raise UsageError(f"mood {mood[:40]!r}: unknown; there are {', '.join(MOODS)}")
+            raise UsageError(f"mood {mood[:40]!r}: unknown; the moods are {', '.join(MOODS)}")
         valence, arousal = MOODS[mood]
     if valence is None or arousal is None:
         raise UsageError("give valence and arousal, or mood")

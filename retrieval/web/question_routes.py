@@ -1,4 +1,4 @@
-"""Routes that ask: images, music, match, mood, browse."""
+"""Routes for searches: images, music, match, mood, browse."""
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ from attune.retrieval.web.references import ReferenceResolver
 from attune.retrieval.web.response_models import AnswerShape, MatchShape, MoodsShape
 from attune.retrieval.web.serializers import answer_json, match_json, mood_json
 from attune.retrieval.web.service import Service
-from attune.retrieval.web.upload_params import temporary_uploads
 
-Files = Annotated[list[UploadFile], File(description="Media files to ask with; they are not kept.")]
+Files = Annotated[list[UploadFile], File(description="Media files to search with; they are not kept.")]
 
 
 def question_routes(service: Service) -> APIRouter:
-    """Return the routes; each question is computed in the pool, on one generation from beginning to end."""
+    """Return the routes; each search runs in the thread pool, on one generation from beginning to end."""
     router = APIRouter(tags=["questions"])
 
     async def ask(
@@ -41,7 +40,7 @@ def question_routes(service: Service) -> APIRouter:
     ) -> JSONResponse:
         def compute() -> dict[str, Any]:
             if not likes:
-                raise UsageError("say what to ask with: like=ID")
+                raise UsageError("say what to search with: like=ID")
             with service.library_holder.use() as snapshot:
                 resolver = ReferenceResolver(snapshot, service.uploads)
                 references = [resolver.resolve(like) for like in likes]
@@ -60,7 +59,7 @@ def question_routes(service: Service) -> APIRouter:
         like: Likes,
         unlike: Unlikes = [],  # noqa: B006 - FastAPI copies it
     ) -> JSONResponse:
-        """Find the pictures that feel like songs (or like other pictures)."""
+        """Find the pictures whose emotion matches songs (or other pictures)."""
         return await ask("image", like, unlike, params, song_span)
 
     @router.get("/music", responses={200: {"model": AnswerShape}})
@@ -70,7 +69,7 @@ def question_routes(service: Service) -> APIRouter:
         like: Likes,
         unlike: Unlikes = [],  # noqa: B006
     ) -> JSONResponse:
-        """Find the songs that feel like pictures (or like other songs), each with its best moment."""
+        """Find the songs whose emotion matches pictures (or other songs), each with its best moment."""
         return await ask("music", like, unlike, params, song_span)
 
     @router.post("/images", responses={200: {"model": AnswerShape}})
@@ -79,8 +78,8 @@ def question_routes(service: Service) -> APIRouter:
         song_span: Annotated[Span, Depends(read_span)],
         like: Files,
     ) -> JSONResponse:
-        """Find the pictures that feel like the files that are sent."""
-        async with temporary_uploads(service, like) as references:
+        """Find the pictures whose emotion matches the uploaded files."""
+        async with service.upload_receiver.receive_temporarily(like) as references:
             return await ask("image", references, [], params, song_span)
 
     @router.post("/music", responses={200: {"model": AnswerShape}})
@@ -89,8 +88,8 @@ def question_routes(service: Service) -> APIRouter:
         song_span: Annotated[Span, Depends(read_span)],
         like: Files,
     ) -> JSONResponse:
-        """Find the songs that feel like the files that are sent."""
-        async with temporary_uploads(service, like) as references:
+        """Find the songs whose emotion matches the uploaded files."""
+        async with service.upload_receiver.receive_temporarily(like) as references:
             return await ask("music", references, [], params, song_span)
 
     @router.get("/browse", responses={200: {"model": AnswerShape}})
@@ -98,7 +97,7 @@ def question_routes(service: Service) -> APIRouter:
         params: Annotated[SearchParams, Depends(read_search_params)],
         query_point: Annotated[QueryEntry, Depends(read_point)],
     ) -> JSONResponse:
-        """List what lies near a point of the valence–arousal plane."""
+        """List the items nearest to a point of the valence–arousal plane."""
 
         def compute() -> dict[str, Any]:
             with service.library_holder.use() as snapshot:
@@ -118,7 +117,7 @@ def _match_and_mood_routes(service: Service, router: APIRouter) -> None:
                 resolver = ReferenceResolver(snapshot, service.uploads)
                 picture, song = resolver.resolve(image), resolver.resolve(music)
                 if (picture.kind, song.kind) != ("image", "music"):
-                    raise UsageError("image is the id of a picture, music that of a song")
+                    raise UsageError("image must be the id of a picture, and music the id of a song")
                 return match_json(match(resolver, snapshot.network, image, music), picture, song)
 
         return JSONResponse(await service.query_pool.run(compute))
@@ -129,7 +128,7 @@ def _match_and_mood_routes(service: Service, router: APIRouter) -> None:
                 resolver = ReferenceResolver(snapshot, service.uploads)
                 items = [resolver.resolve(reference) for reference in references]
                 item_moods = estimate_moods(resolver, references)
-                files = [mood_json(mood, one) for mood, one in zip(item_moods, items, strict=True)]
+                files = [mood_json(mood, item) for mood, item in zip(item_moods, items, strict=True)]
                 return {"files": files, "network": snapshot.network.name}
 
         return JSONResponse(await service.query_pool.run(compute))
@@ -139,7 +138,7 @@ def _match_and_mood_routes(service: Service, router: APIRouter) -> None:
         image: Annotated[str, Query(description="Id of a picture.")],
         music: Annotated[str, Query(description="Id of a song.")],
     ) -> JSONResponse:
-        """Say whether a picture and a song carry the same emotion, and why."""
+        """Tell whether a picture and a song carry the same emotion, and why."""
         return await compare(image, music)
 
     @router.post("/match", responses={200: {"model": MatchShape}})
@@ -147,17 +146,17 @@ def _match_and_mood_routes(service: Service, router: APIRouter) -> None:
         image: Annotated[UploadFile, File(description="A picture.")],
         music: Annotated[UploadFile, File(description="A song.")],
     ) -> JSONResponse:
-        """Say whether a picture and a song that are sent carry the same emotion, and why."""
-        async with temporary_uploads(service, [image, music]) as references:
+        """Tell whether an uploaded picture and song carry the same emotion, and why."""
+        async with service.upload_receiver.receive_temporarily([image, music]) as references:
             return await compare(*references)
 
     @router.get("/mood", responses={200: {"model": MoodsShape}})
     async def mood_known(like: Likes) -> JSONResponse:
-        """Say what items feel like; for a song, the curve too."""
+        """Estimate the emotion of items; for a song, its curve over time too."""
         return await describe_moods(like)
 
     @router.post("/mood", responses={200: {"model": MoodsShape}})
     async def mood_files(like: Files) -> JSONResponse:
-        """Say what the files that are sent feel like."""
-        async with temporary_uploads(service, like) as references:
+        """Estimate the emotion of the uploaded files."""
+        async with service.upload_receiver.receive_temporarily(like) as references:
             return await describe_moods(references)

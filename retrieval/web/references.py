@@ -1,4 +1,7 @@
-"""What a client asks with becomes embeddings: ids of the library and uploads, never a path."""
+"""References of clients, to items of the library or to uploads, and their embeddings.
+
+A reference is an id, never a path: clients cannot make the server open a file.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,11 @@ _ID = re.compile(r"[1-9][0-9]{0,17}")
 
 @dataclass(frozen=True, slots=True)
 class ResolvedReference:
-    """An item of the library, or an upload, as a client sees it.
+    """An item of the library, or an upload, as a client refers to it.
 
     Attributes:
-        id: What it is asked for by.
-        name: The file's path in the library, or what its sender calls it.
+        id: The reference.
+        name: An item's path, or an upload's name on the client.
         kind: image or music.
         source: The item or the upload.
     """
@@ -39,11 +42,11 @@ class ResolvedReference:
 
 
 class ReferenceResolver:
-    """Makes seeds of a client's references, as `Seeds` does of files.
+    """Resolves clients' references to query items, as `QueryResolver` does with files.
 
     Args:
-        opened: The generation that is asked.
-        uploads: What clients sent.
+        snapshot: The generation to look items up in.
+        uploads: The uploads of all clients.
     """
 
     def __init__(self, snapshot: LibrarySnapshot, uploads: UploadStore) -> None:
@@ -51,12 +54,12 @@ class ReferenceResolver:
         self._uploads = uploads
 
     def resolve(self, reference: str) -> ResolvedReference:
-        """Return what a reference means.
+        """Return the item or the upload of a reference.
 
         Raises:
-            UsageError: It is no reference.
+            UsageError: The text is not a reference.
             UnknownItem: The generation has no such item.
-            Forgotten: The upload is not remembered any more.
+            ExpiredUpload: The upload is no longer stored.
         """
         if reference.startswith(PREFIX):
             upload = self._uploads.get(reference)
@@ -65,7 +68,18 @@ class ReferenceResolver:
         return ResolvedReference(reference, item.path, item.kind, item)
 
     def seed(self, path: str, span: Span = WHOLE_SONG) -> QueryItem:
-        """Return what a reference asks; raises what `resolve` raises."""
+        """Return the query item of a reference: its embedding and affect.
+
+        Args:
+            path: The reference.
+            span: The part of a song to use; ignored for a picture.
+
+        Raises:
+            UsageError: The text is not a reference, or the song has nothing in this span.
+            UnknownItem: The generation has no such item.
+            ExpiredUpload: The upload is no longer stored, or its features are of another backbone.
+            UnreachableMedia: The library has lost the item's features.
+        """
         target = self.resolve(path)
         network = self._snapshot.network
         if isinstance(target.source, Item) and (span.whole or target.kind == "image"):
@@ -79,7 +93,7 @@ class ReferenceResolver:
         return QueryItem(target.name, target.kind, embedded.vectors[0], Affect.from_row(embedded.affect[0]))
 
     def moments(self, path: str) -> Segments:
-        """Return the moments of a song; raises what `resolve` raises."""
+        """Return the segments of a song, with embeddings; raises the same errors as `seed`."""
         target = self.resolve(path)
         if target.kind != "music":
             raise UsageError(f"{path}: a picture has no moments")
@@ -89,23 +103,23 @@ class ReferenceResolver:
         backbone = self._snapshot.network.backbones[target.kind]
         if isinstance(target.source, Upload):
             if target.source.backbone != backbone.id:
-                raise ExpiredUpload("the library has got another network since this was sent; send it again")
+                raise ExpiredUpload("the library has another network since this upload; send the file again")
             return target.source.features
         try:
             return self._snapshot.library.features(target.source, backbone)
         except LibraryError as error:
-            raise UnreachableMedia(target.name, "its features are lost; build the index again") from error
+            raise UnreachableMedia(target.name, "its features are missing; build the index again") from error
 
 
 def get_item(snapshot: LibrarySnapshot, reference: str) -> Item:
-    """Return the library's item that a reference means.
+    """Return the library's item of a reference.
 
     Raises:
-        UsageError: It is no reference.
+        UsageError: The text is not an id.
         UnknownItem: The generation has no such item.
     """
     if not _ID.fullmatch(reference):
-        raise UsageError(f"{reference[:40]!r}: not an id of the library")
+        raise UsageError(f"{reference[:40]!r}: not the id of an item")
     item = snapshot.library.item(int(reference))
     if item is None:
         raise UnknownItem(f"the library has no item {reference} (any more)")

@@ -1,4 +1,4 @@
-"""The answers' shapes, as the OpenAPI page shows them; a test holds real answers against them."""
+"""Response models of the HTTP API for its OpenAPI description; tests validate real responses with them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class _ResponseModel(BaseModel):
 
 
 class Polarity(_ResponseModel):
-    """Probabilities; they sum to one."""
+    """Probabilities of the three polarities; they sum to one."""
 
     positive: float
     neutral: float
@@ -22,7 +22,7 @@ class Polarity(_ResponseModel):
 
 
 class MomentShape(_ResponseModel):
-    """The part of a song that fits best."""
+    """The part of a song that matches best."""
 
     start_s: float
     end_s: float
@@ -30,9 +30,11 @@ class MomentShape(_ResponseModel):
 
 
 class _Item(_ResponseModel):
-    id: str | None = Field(description="What to ask for it by; null for a point of the plane.")
+    id: str | None = Field(description="Reference for queries; null for a point of the affect plane.")
     kind: Kind
-    path: str | None = Field(description="In the library; an upload's name; null for a point of the plane.")
+    path: str | None = Field(
+        description="Path in the library, or an upload's name; null for a point of the affect plane."
+    )
     name: str
     title: str | None
     artist: str | None
@@ -43,8 +45,8 @@ class _Item(_ResponseModel):
     duration_s: float | None
     width: int | None
     height: int | None
-    thumbnail: str | None = Field(description="Where its picture is; null for music.")
-    media: str | None = Field(description="Where the file itself is; null for an upload.")
+    thumbnail: str | None = Field(description="Address of the thumbnail; null for music.")
+    media: str | None = Field(description="Address of the file itself; null for an upload.")
 
 
 class ItemShape(_Item):
@@ -52,18 +54,18 @@ class ItemShape(_Item):
 
 
 class ResultShape(_Item):
-    """One answer."""
+    """One result of a search."""
 
     rank: int
-    score: float = Field(description="Correspondence probability; on the plane, closeness.")
+    score: float = Field(description="Correspondence probability; when browsing the affect plane, closeness.")
     moment: MomentShape | None
-    taken: str | None = Field(description="Capture of a picture, ISO 8601 in the camera's local time.")
-    alike: list[str] = Field(description="Near-duplicates that are folded into it.")
+    taken: str | None = Field(description="When a picture was taken: ISO 8601, in the camera's local time.")
+    alike: list[str] = Field(description="Near-duplicates that this result stands for.")
     why: str | None
 
 
 class LibraryShape(_ResponseModel):
-    """The library that answered."""
+    """The library in which was searched."""
 
     path: str
     generation: int
@@ -73,7 +75,7 @@ class LibraryShape(_ResponseModel):
 
 
 class AnswerShape(_ResponseModel):
-    """What a question gives."""
+    """The query, its results and the library."""
 
     query: list[ItemShape]
     results: list[ResultShape]
@@ -82,13 +84,13 @@ class AnswerShape(_ResponseModel):
 
 
 class ItemsShape(_ResponseModel):
-    """Items by name, or at random."""
+    """Items found by name, or chosen at random."""
 
     items: list[ItemShape]
 
 
 class CurvePointShape(_ResponseModel):
-    """One moment of a song's emotion curve."""
+    """One segment of a song's emotion curve."""
 
     start_s: float
     end_s: float
@@ -97,26 +99,26 @@ class CurvePointShape(_ResponseModel):
 
 
 class MoodShape(_Item):
-    """What an item feels like."""
+    """The estimated emotion of an item; for a song, its emotion curve too."""
 
     curve: list[CurvePointShape] | None
 
 
 class MoodsShape(_ResponseModel):
-    """What items feel like."""
+    """The estimated emotions of items."""
 
     files: list[MoodShape]
     network: str
 
 
 class MatchedSongShape(_Item):
-    """The song of a match."""
+    """The song of a match, with its best moment."""
 
     moment: MomentShape
 
 
 class MatchShape(_ResponseModel):
-    """The verdict on a picture and a song."""
+    """Whether a picture and a song match, and why."""
 
     score: float
     corresponds: bool
@@ -126,20 +128,20 @@ class MatchShape(_ResponseModel):
 
 
 class UploadsShape(_ResponseModel):
-    """What was sent, for further questions; the files themselves are removed already."""
+    """Analyses of uploaded files, for further queries; the files themselves have been removed."""
 
     uploads: list[MoodShape]
     kept_s: float
 
 
 class OutlineShape(_ResponseModel):
-    """The loudest sample of each stretch of a song, 0 to 255."""
+    """Peak level of each of the equal stretches of a song, 0 to 255."""
 
     peaks: list[int]
 
 
 class StatusShape(_ResponseModel):
-    """What is served."""
+    """State of the library, limits for uploads, and the named moods."""
 
     path: str
     generation: int
@@ -156,17 +158,17 @@ class StatusShape(_ResponseModel):
 
 
 class HealthShape(_ResponseModel):
-    """That the server lives."""
+    """Sign that the server is running."""
 
     status: Literal["ok"]
     generation: int
 
 
 class ErrorShape(_ResponseModel):
-    """Every refusal."""
+    """Body of every error response."""
 
     class Detail(_ResponseModel):
-        """A word for programs, a sentence for people."""
+        """A code for programs and a sentence for people."""
 
         code: str
         message: str

@@ -1,4 +1,4 @@
-"""The CLI's JSON answers, with what a page needs beside: ids, names, sizes, addresses of media."""
+"""JSON of the HTTP API: the same as the CLI's, with ids, names, sizes and addresses of media added."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def answer_json(
     offset: int,
     limit: int,
 ) -> dict[str, Any]:
-    """Return a whole answer.
+    """Return one page of an answer.
 
     Args:
-        answer: What was found, from the first rank on.
-        asked: What was asked with; it is not among the results.
-        opened: The generation that answered.
-        offset: How many of the best are passed over.
-        limit: How many are wanted.
+        answer: The results from the first rank on.
+        references: The items and uploads that were searched with; they are left out of the results.
+        snapshot: The generation that was searched.
+        offset: Number of best results to skip.
+        limit: Maximum number of results.
     """
     query_ids = {reference.id for reference in references}
     page_results = [result for result in answer.results if str(result.id) not in query_ids][
@@ -59,23 +59,23 @@ def answer_json(
 
 
 def mood_json(mood: Mood, reference: ResolvedReference) -> dict[str, Any]:
-    """Return what one item feels like."""
+    """Return the estimated emotion of one item or upload."""
     return reference_json(reference, mood.entry) | {"curve": mood.to_json()["curve"]}
 
 
 def match_json(match: Match, image: ResolvedReference, music: ResolvedReference) -> dict[str, Any]:
-    """Return a verdict."""
+    """Return whether a picture and a song match, and why."""
     document = match.to_json()
     document["image"] = reference_json(image, match.image)
     document["music"] = reference_json(music, match.music) | {"moment": match.moment.to_json()}
     return document
 
 
-def reference_json(reference: ResolvedReference, asked: QueryEntry) -> dict[str, Any]:
-    """Return an item of the library, or an upload, that was asked with."""
+def reference_json(reference: ResolvedReference, entry: QueryEntry) -> dict[str, Any]:
+    """Return an item of the library, or an upload with the affect that the query gave it."""
     if isinstance(reference.source, Item):
         return item_json(reference.source)
-    return _upload_json(reference.source) | _affect_json(asked)
+    return _upload_json(reference.source) | _affect_json(entry)
 
 
 def item_json(item: Item) -> dict[str, Any]:
@@ -101,13 +101,13 @@ def item_json(item: Item) -> dict[str, Any]:
 
 
 def item_version(item: Item) -> str:
-    """Return what tells an item from one that has its id in another library: for a browser's cache."""
+    """Return a hash that differs for items of the same id in different libraries, for browser caches."""
     identity = f"{item.feature_row} {item.affect} {item.width} {item.height} {item.duration_s}".encode()
     return hashlib.blake2s(identity + os.fsencode(item.path), digest_size=6).hexdigest()
 
 
 def _upload_json(upload: Upload) -> dict[str, Any]:
-    picture = f"{API}/uploads/{upload.id}/thumbnail" if upload.kind == "image" else None
+    thumbnail = f"{API}/uploads/{upload.id}/thumbnail" if upload.kind == "image" else None
     return {
         "id": upload.id,
         "kind": upload.kind,
@@ -118,7 +118,7 @@ def _upload_json(upload: Upload) -> dict[str, Any]:
         "duration_s": upload.duration_s,
         "width": upload.width,
         "height": upload.height,
-        "thumbnail": picture,
+        "thumbnail": thumbnail,
         "media": None,
     }
 
@@ -132,17 +132,17 @@ def _point_json(point: QueryEntry) -> dict[str, Any]:
     return empty | affect | {"kind": point.kind, "name": name, "mood": mood_at(point.valence, point.arousal)}
 
 
-def _affect_json(asked: QueryEntry) -> dict[str, Any]:
+def _affect_json(entry: QueryEntry) -> dict[str, Any]:
     return {
-        "mood": mood_at(asked.valence, asked.arousal),
-        "valence": asked.valence,
-        "arousal": asked.arousal,
-        "polarity": None if asked.affect is None else polarity_json(asked.affect),
+        "mood": mood_at(entry.valence, entry.arousal),
+        "valence": entry.valence,
+        "arousal": entry.arousal,
+        "polarity": None if entry.affect is None else polarity_json(entry.affect),
     }
 
 
 def mood_at(valence: float, arousal: float) -> str:
-    """Return the named mood nearest to a point."""
+    """Return the named mood nearest to a point of the affect plane."""
     from attune.embedding.network import Affect
 
     return mood_word(Affect(valence, arousal, 0.0, 1.0, 0.0))

@@ -1,4 +1,4 @@
-"""What a server is told when it starts."""
+"""Configuration of the server."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _MB = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """How much a client may send.
+    """Limits of what clients may upload.
 
     Attributes:
-        bytes: Of one request's body.
-        files: In one request.
-        decode_limits: Pixels of a picture, seconds of a song.
-        kept: Analyses (numbers, not files) that are remembered at a time.
-        kept_s: Seconds after which an analysis that nobody asks with is forgotten.
+        bytes: Maximum size of a request's body, in bytes.
+        files: Maximum number of files in a request.
+        decode_limits: Maximum pixels of a picture and seconds of a song.
+        kept: Maximum number of analyses (not files) that are kept at the same time.
+        kept_s: Seconds after its last use until an analysis is removed.
     """
 
     bytes: int = 100 * _MB
@@ -33,21 +33,21 @@ class UploadLimits:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All that a server depends on.
+    """Configuration of a server.
 
     Attributes:
         library: The library's folder; it need not exist yet.
-        network: The network that was asked for, None: the library's own.
         cache: Folder for thumbnails and outlines.
-        hosts: Names under which clients may call it, in lower case.
-        allow_ip_addresses: Clients may call it by any IP address, too.
-        token: What every client must know; None: nothing is asked.
-        uploads: How much a client may send.
-        readers: Limits of the processes that read uploads; strict, but a long song passes.
-        threads: Questions that are computed at a time.
-        waiting: Questions that may wait for that; one more is refused.
-        cache_bytes: The cache is cut back to this size at each start.
-        poll_interval_s: Seconds between two looks for a new generation.
+        network: The network to use; None: the library's own.
+        hosts: Names under which clients may address the server, in lower case.
+        allow_ip_addresses: Whether clients may also address it by any IP address.
+        token: The token that every client must send; None: no token is needed.
+        uploads: Limits of what clients may upload.
+        readers: Limits of the processes that decode files; strict, but sufficient for a long song.
+        threads: Number of queries that are computed at the same time.
+        waiting: Number of queries that may wait for a thread; further ones are refused.
+        cache_bytes: Size in bytes to which the cache is trimmed when the server starts.
+        poll_interval_s: Seconds between two checks for a new generation.
     """
 
     library: Path

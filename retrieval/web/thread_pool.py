@@ -1,4 +1,4 @@
-"""Work that computes leaves the event loop for a few threads; what would wait too long is refused."""
+"""Bounded thread pool that keeps computation off the event loop and refuses calls when its queue is full."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _Result = TypeVar("_Result")
 
 
 class ThreadPool:
-    """A bounded number of threads and a bounded queue before them.
+    """A bounded number of threads with a bounded queue.
 
     Args:
-        threads: Calls that run at a time.
-        waiting: Calls that may wait.
+        threads: Number of calls that run at the same time.
+        queue_size: Number of calls that may wait for a thread.
     """
 
     def __init__(self, threads: int, queue_size: int) -> None:
@@ -26,13 +26,13 @@ class ThreadPool:
         self._call_count = 0
 
     async def run(self, function: Callable[[], _Result]) -> _Result:
-        """Call a function in a thread of the pool.
+        """Return the result of a function that is called in a thread of the pool.
 
         Raises:
-            Busy: Too many are waiting.
+            Busy: The queue is full.
         """
         if self._call_count >= self._capacity:
-            raise Busy("too many questions at a time; ask again in a moment")
+            raise Busy("the server has too many requests to answer; try again in a moment")
         self._call_count += 1
         try:
             return await to_thread.run_sync(function, limiter=self._limiter)

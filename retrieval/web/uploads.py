@@ -1,8 +1,13 @@
-"""Files that a client sends: written down, read by a worker process, removed; their numbers stay a while."""
+"""Uploaded files: a worker process analyses each one, and the analysis is kept for further queries.
+
+The file itself is removed as soon as it has been analysed.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
 import os
 import secrets
 import shutil
@@ -10,12 +15,13 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO, Final
 
 import numpy as np
+from fastapi import UploadFile
 from numpy.typing import NDArray
 
 from attune.core.errors import UsageError, escape_path
@@ -24,8 +30,12 @@ from attune.embedding.decode_pool import ExtractionJob
 from attune.embedding.decode_service import DecodeService
 from attune.embedding.media_files import Kind, kind_of, refusal_reason
 from attune.embedding.media_preview import ThumbnailTask, WaveformTask
-from attune.retrieval.web.http_errors import ExpiredUpload
+from attune.retrieval.web.http_errors import ExpiredUpload, TooLarge
+from attune.retrieval.web.library_holder import LibraryHolder
 from attune.retrieval.web.server_config import UploadLimits
+from attune.retrieval.web.thread_pool import ThreadPool
+
+_logger = logging.getLogger(__name__)
 
 PREFIX: Final = "up-"
 _SIDE: Final = 480
@@ -34,19 +44,19 @@ _MAX_NAME_LENGTH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What is remembered of a file that was sent.
+    """The analysis of an uploaded file.
 
     Attributes:
-        id: What it is asked for by; nobody guesses it.
-        name: What its sender calls it.
+        id: Reference for queries; random, so that other clients cannot guess it.
+        name: The file's name on the client.
         kind: image or music.
-        features: As `Extracted.features`.
-        backbone: Id of the backbone that made them.
-        duration_s: Of music.
-        width: Of a picture.
-        height: Of a picture.
-        title: From its tags, if any.
-        artist: From its tags, if any.
+        features: The backbone's features, as in `FileFeatures.features`.
+        backbone: Id of the backbone that computed the features.
+        duration_s: Length of a song in seconds; None for a picture.
+        width: Width of a picture in pixels; None for a song.
+        height: Height of a picture in pixels; None for a song.
+        title: Title from the file's tags, if any.
+        artist: Artist from the file's tags, if any.
         preview: A WebP thumbnail, or a song's outline.
     """
 
@@ -64,11 +74,11 @@ class Upload:
 
 
 class UploadStore:
-    """Takes files in and remembers what they feel like, for a bounded number and time.
+    """Analyses uploaded files and keeps a limited number of analyses for a limited time.
 
     Args:
-        limits: How much is taken and kept.
-        readers: What decodes; a file that brings its process down costs nothing else.
+        limits: How much is accepted and kept.
+        readers: The worker processes that decode files; a file that crashes one does no other harm.
     """
 
     def __init__(self, limits: UploadLimits, readers: DecodeService) -> None:
@@ -79,16 +89,16 @@ class UploadStore:
         self._entries: OrderedDict[str, tuple[float, Upload]] = OrderedDict()
 
     def take(self, name: str, content: BinaryIO, backbones: Mapping[Kind, Backbone]) -> Upload:
-        """Read a file that a client sent. It is on disk only while a worker reads it.
+        """Analyse an uploaded file, which is on disk only while a worker reads it.
 
         Args:
-            name: What the client calls it; only its suffix counts.
-            content: Its bytes.
-            backbones: What makes its features.
+            name: The file's name on the client; only its suffix matters.
+            content: The file's bytes.
+            backbones: The backbone of each kind, for the features.
 
         Raises:
-            UsageError: By its name, it is nothing that Attune reads.
-            MediaError: It cannot be used, or is larger than is taken.
+            UsageError: The name's suffix is not one that Attune reads.
+            MediaError: The file cannot be decoded, or exceeds the decoding limits.
         """
         display_name = escape_path(PurePath(name.replace("\\", "/")).name)[-_MAX_NAME_LENGTH:] or "file"
         kind = _require_kind(display_name)
@@ -114,48 +124,107 @@ class UploadStore:
             extracted.tags.artist,
             preview,
         )
-        self._remember(upload)
+        self._store(upload)
         return upload
 
     def get(self, reference: str) -> Upload:
-        """Return what is remembered under a reference.
+        """Return the upload with an id, and keep it for another while.
 
         Raises:
-            Forgotten: Nothing, or nothing any more.
+            ExpiredUpload: No upload of that id is stored, or no longer.
         """
         with self._lock:
-            self._forget_old()
+            self._remove_expired()
             if reference not in self._entries:
                 raise ExpiredUpload(
-                    "this upload was forgotten (they are kept for a short while); send it again"
+                    "this upload has expired (uploads are kept for a short while); send it again"
                 )
             _, upload = self._entries.pop(reference)
             self._entries[reference] = (time.monotonic(), upload)
             return upload
 
     def forget(self, reference: str) -> None:
-        """Remember an upload no longer."""
+        """Remove an upload, if it is still stored."""
         with self._lock:
             self._entries.pop(reference, None)
 
     def close(self) -> None:
-        """Forget all and leave nothing on disk."""
+        """Remove all uploads and the temporary folder."""
         with self._lock:
             self._entries.clear()
-        with contextlib.suppress(OSError):
+        try:
             shutil.rmtree(self._folder)
+        except OSError as error:
+            _logger.warning("%s: cannot be removed: %s", escape_path(self._folder), error)
 
-    def _remember(self, upload: Upload) -> None:
+    def _store(self, upload: Upload) -> None:
         with self._lock:
             self._entries[upload.id] = (time.monotonic(), upload)
-            self._forget_old()
+            self._remove_expired()
             while len(self._entries) > self._limits.kept:
                 self._entries.popitem(last=False)
 
-    def _forget_old(self) -> None:
-        oldest = time.monotonic() - self._limits.kept_s
-        while self._entries and next(iter(self._entries.values()))[0] < oldest:
+    def _remove_expired(self) -> None:
+        expiry = time.monotonic() - self._limits.kept_s
+        while self._entries and next(iter(self._entries.values()))[0] < expiry:
             self._entries.popitem(last=False)
+
+
+class UploadReceiver:
+    """Analyses the files of a request, one after the other.
+
+    Args:
+        store: Keeps the analyses.
+        library_holder: Provides the network whose backbones compute the features.
+        pool: Threads that wait for the worker processes.
+        max_files: Maximum number of files per request.
+    """
+
+    def __init__(
+        self, store: UploadStore, library_holder: LibraryHolder, pool: ThreadPool, max_files: int
+    ) -> None:
+        self._store = store
+        self._library_holder = library_holder
+        self._pool = pool
+        self._max_files = max_files
+
+    async def receive(self, files: Sequence[UploadFile]) -> list[Upload]:
+        """Analyse the files of a request; the store keeps the analyses for a while.
+
+        Raises:
+            TooLarge: There are too many files.
+            UsageError: The name's suffix of a file is not one that Attune reads.
+            MediaError: A file cannot be decoded, or exceeds the decoding limits.
+            LibraryError: There is no library yet.
+            Busy: Too many uploads are waiting.
+        """
+        if len(files) > self._max_files:
+            raise TooLarge(f"{len(files)} files: a request may have at most {self._max_files}")
+        uploads: list[Upload] = []
+        try:
+            for file in files:
+                uploads.append(await self._pool.run(functools.partial(self._take, file)))
+        except BaseException:
+            self._forget(uploads)
+            raise
+        return uploads
+
+    @contextlib.asynccontextmanager
+    async def receive_temporarily(self, files: Sequence[UploadFile]) -> AsyncIterator[list[str]]:
+        """Analyse the files of a request and yield their ids, which expire when the block ends."""
+        uploads = await self.receive(files)
+        try:
+            yield [upload.id for upload in uploads]
+        finally:
+            self._forget(uploads)
+
+    def _take(self, file: UploadFile) -> Upload:
+        with self._library_holder.use() as snapshot:
+            return self._store.take(file.filename or "", file.file, snapshot.network.backbones)
+
+    def _forget(self, uploads: Sequence[Upload]) -> None:
+        for upload in uploads:
+            self._store.forget(upload.id)
 
 
 def _require_kind(name: str) -> Kind:

@@ -1,4 +1,4 @@
-"""The Chromium that the system has, and a server of a real library to point it at."""
+"""Chromium of the system, and `attune serve` in a process, for tests of the page."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_CHROMIUM = "no Chromium here: `make chromium` installs it on Debian, or set ATTUNE_CHROMIUM to one"
-PATIENCE_MS = 120_000  # a busy machine is no failure
+PATIENCE_MS = 120_000  # long, so that a busy machine makes no test fail
 _SOUND = "--autoplay-policy=no-user-gesture-required"
 
 
 @contextlib.contextmanager
-def launched() -> Iterator[Browser]:
-    """Start the browser."""
+def launch_chromium() -> Iterator[Browser]:
+    """Start Chromium; it is closed when the block ends."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -38,26 +38,30 @@ def launched() -> Iterator[Browser]:
             browser.close()
 
 
-def holds(page: Page, script: str, arg: object = None) -> None:
-    """Wait until a script gives something true. (Playwright's own way needs a page that allows `eval`.)"""
-    until = time.monotonic() + PATIENCE_MS / 1000
+def wait_until_true(page: Page, script: str, arg: object = None) -> None:
+    """Wait until a script returns something true.
+
+    Playwright's own function needs a page whose security policy allows `eval`.
+    """
+    deadline = time.monotonic() + PATIENCE_MS / 1000
     while not page.evaluate(script, arg):
-        assert time.monotonic() < until, f"never true: {script}"
+        assert time.monotonic() < deadline, f"never true: {script}"
         page.wait_for_timeout(50)
 
 
 class Server:
-    """`attune serve` in a process of its own, as a person starts it.
+    """`attune serve` in a process of its own.
 
     Args:
-        library: What it serves.
-        cache: Where it keeps thumbnails.
-        arguments: Further options.
+        library: The library's folder.
+        cache: Folder for the user's cache, and for the process's output.
+        arguments: Further options of the command.
+        port: Port to listen on; None: any free one.
     """
 
     def __init__(self, library: Path, cache: Path, *arguments: str, port: int | None = None) -> None:
         self.port = port or free_port()
-        environment = os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
+        environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
         environment.pop("ATTUNE_TOKEN", None)
         command = [str(ATTUNE), "serve", "--library", str(library), "--port", str(self.port), *arguments]
         self._log = cache / f"serve-{self.port}.log"
@@ -67,24 +71,24 @@ class Server:
         self._wait()
 
     @property
-    def said(self) -> str:
-        """What it has printed."""
+    def output(self) -> str:
+        """What the process has printed."""
         return self._log.read_text()
 
     @property
     def address(self) -> str:
-        """Where its page is, without a token."""
+        """Address of the page, without a token."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def token(self) -> str:
-        """The token that it printed."""
-        found = re.search(r"token=(\S+)", self.said)
-        assert found, self.said
+        """The token that the process has printed."""
+        found = re.search(r"token=(\S+)", self.output)
+        assert found, self.output
         return found[1]
 
     def stop(self) -> None:
-        """End it as Ctrl-C does."""
+        """Stop the process as Ctrl-C does."""
         if self.process.poll() is None:
             self.process.send_signal(2)
             try:
@@ -100,18 +104,18 @@ class Server:
         self.stop()
 
     def _wait(self) -> None:
-        until = time.monotonic() + PATIENCE_MS / 1000
-        while time.monotonic() < until:
-            assert self.process.poll() is None, self.said
-            # It answers only when the library is open; before, a connection waits.
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.output
+            # The server answers once the library is open; until then, a connection waits.
             with contextlib.suppress(OSError), urlopen(f"{self.address}/healthz", timeout=PATIENCE_MS / 1000):
                 return
             time.sleep(0.05)
-        raise AssertionError(f"the server did not come up: {self.said}")
+        raise AssertionError(f"the server did not start: {self.output}")
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port on which no process listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

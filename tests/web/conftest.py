@@ -1,4 +1,4 @@
-"""A library of real samples, the application in this process, and a browser at a server of its own."""
+"""Fixtures: a library of shipped samples, the application in this process, a server process and a browser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from attune.embedding.network import open_network
 from attune.retrieval.web.app import create_app
 from attune.retrieval.web.server_config import Config
 from attune.tests.conftest import run_build
-from attune.tests.web.browser import NO_CHROMIUM, PATIENCE_MS, ROOT, Server, launched
+from attune.tests.web.browser import NO_CHROMIUM, PATIENCE_MS, ROOT, Server, launch_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -26,7 +26,7 @@ PICTURES, SONGS = 28, 8
 
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A part of the shipped samples: enough for a gallery that scrolls."""
+    """Some of the shipped samples, enough for a gallery that scrolls."""
     folder = tmp_path_factory.mktemp("samples")
     for kind, count in (("photos", PICTURES), ("music", SONGS)):
         (folder / kind).mkdir()
@@ -44,7 +44,7 @@ def sample_library(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> P
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
-    """Make a client of the application: `serve(library, **configuration)`."""
+    """Function that starts the application and returns a client: `serve(library, **configuration)`."""
     opened: list[TestClient] = []
 
     def start(library: Path, base_url: str = LOCAL, **configuration: object) -> TestClient:
@@ -74,24 +74,29 @@ def server(tmp_path_factory: pytest.TempPathFactory, sample_library: Path) -> It
 def browser() -> Iterator[Browser]:
     if find_chromium() is None:
         pytest.skip(NO_CHROMIUM)
-    with launched() as running:
+    with launch_chromium() as running:
         yield running
 
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    """A page that must stay without console errors and without requests to anybody else."""
+    """A browser page that fails the test on console errors and on requests to other servers.
+
+    A test may list console errors that it expects in `page.expected`.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE_MS)
     opened = context.new_page()
-    troubles: list[str] = []
-    opened.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
-    opened.on("pageerror", lambda error: troubles.append(str(error)))
-    opened.on("request", lambda asked: troubles.append(asked.url) if not _ours(asked.url, server) else None)
+    problems: list[str] = []
+    opened.on("console", lambda entry: problems.append(entry.text) if entry.type == "error" else None)
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on(
+        "request", lambda request: problems.append(request.url) if not _is_own(request.url, server) else None
+    )
     yield opened
     context.close()
-    assert not [one for one in troubles if one not in getattr(opened, "expected", [])]
+    assert not [problem for problem in problems if problem not in getattr(opened, "expected", [])]
 
 
-def _ours(url: str, server: Server) -> bool:
+def _is_own(url: str, server: Server) -> bool:
     return url.startswith((server.address, f"blob:{server.address}", "data:"))

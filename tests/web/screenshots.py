@@ -1,4 +1,4 @@
-"""The pictures of docs/web, from the shipped samples: `python -m attune.tests.web.screenshots`."""
+"""Screenshots for docs/web, made with the shipped samples: `python -m attune.tests.web.screenshots`."""
 
 from __future__ import annotations
 
@@ -14,23 +14,29 @@ from PIL import Image
 
 from attune.embedding.network import open_network
 from attune.tests.conftest import run_build
-from attune.tests.web.browser import PATIENCE_MS, ROOT, Server, holds, launched
+from attune.tests.web.browser import PATIENCE_MS, ROOT, Server, launch_chromium, wait_until_true
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SIZES = {1440: 900, 390: 844}
 _SAMPLES = ROOT / "samples"
-_SEEN = "#gallery img:not(.waiting)"
+_LOADED_IMAGE = "#gallery img:not(.waiting)"
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One state of the page: its name, how one gets there, what must be there."""
+    """One state of the page.
+
+    Attributes:
+        name: First part of the file names.
+        reach: Brings a page, given the server's address, to this state.
+        ready: Selector of an element that is there when the state is complete.
+    """
 
     name: str
     reach: Callable[[Page, str], None]
-    there: str
+    ready: str
 
 
 def _open(page: Page, address: str) -> None:
@@ -41,11 +47,11 @@ def _song(page: Page, address: str) -> None:
     page.goto(address)
     page.get_by_role("combobox").fill("deep path")
     page.get_by_role("option").first.click()
-    page.wait_for_selector(_SEEN)
-    page.get_by_label("Place in the song").evaluate(
-        "one => { one.value = 14; one.dispatchEvent(new Event('input')); }"
+    page.wait_for_selector(_LOADED_IMAGE)
+    page.get_by_label("Position in the song").evaluate(
+        "slider => { slider.value = 14; slider.dispatchEvent(new Event('input')); }"
     )
-    holds(page, "document.querySelector('#dock .time').textContent.startsWith('0:14')")
+    wait_until_true(page, "document.querySelector('#dock .time').textContent.startsWith('0:14')")
 
 
 def _photo(page: Page, address: str) -> None:
@@ -71,14 +77,14 @@ SCENES = (
     Scene("empty", _open, "#counts:not(:empty)"),
     Scene("song", _song, "canvas.curve"),
     Scene("photo", _photo, ".seed.big img"),
-    Scene("plane", lambda page, address: _open(page, f"{address}/?v=0.50&a=0.35"), _SEEN),
+    Scene("plane", lambda page, address: _open(page, f"{address}/?v=0.50&a=0.35"), _LOADED_IMAGE),
     Scene("slideshow", _show, "#show .caption"),
     Scene("error", _error, ".state"),
 )
 
 
 def take(browser: Browser, address: str, folder: Path, only: str) -> None:
-    """Write every scene in both sizes and both colours as WebP."""
+    """Write every scene in both sizes and both colour schemes as WebP; `only` restricts the names."""
     for scene in SCENES:
         for width, height in SIZES.items():
             for colours in ("dark", "light"):
@@ -91,7 +97,7 @@ def take(browser: Browser, address: str, folder: Path, only: str) -> None:
                 page = context.new_page()
                 page.set_default_timeout(PATIENCE_MS)
                 scene.reach(page, address)
-                page.wait_for_selector(scene.there)
+                page.wait_for_selector(scene.ready)
                 page.wait_for_load_state("networkidle")
                 shot = Image.open(io.BytesIO(page.screenshot()))
                 shot.save(folder / f"{name}.webp", quality=72, method=6)
@@ -99,19 +105,19 @@ def take(browser: Browser, address: str, folder: Path, only: str) -> None:
 
 
 def main() -> None:
-    """Build the samples' library, serve it, take the pictures."""
+    """Build a library of the samples, serve it and take the screenshots."""
     parser = argparse.ArgumentParser()
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs" / "web")
-    parser.add_argument("--only", default="", help="A part of the names to take.")
-    parser.add_argument("--library", type=Path, help="A library of the samples that is there already.")
-    given = parser.parse_args()
-    given.output.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--only", default="", help="Take only the screenshots whose names contain this.")
+    parser.add_argument("--library", type=Path, help="An existing library of the samples.")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as scratch:
-        library = given.library or Path(scratch) / "library"
-        if given.library is None:
+        library = arguments.library or Path(scratch) / "library"
+        if arguments.library is None:
             run_build(library, open_network(), _SAMPLES)
-        with Server(library, Path(scratch) / "cache") as server, launched() as browser:
-            take(browser, server.address, given.output, given.only)
+        with Server(library, Path(scratch) / "cache") as server, launch_chromium() as browser:
+            take(browser, server.address, arguments.output, arguments.only)
 
 
 if __name__ == "__main__":

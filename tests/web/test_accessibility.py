@@ -1,4 +1,4 @@
-"""axe-core judges each state of the page, dark and light, wide and narrow; and what the page weighs."""
+"""Accessibility of each state of the page, in both themes and sizes, by axe-core; size of the page."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from playwright.sync_api import Browser, Page, expect
 from attune.tests.web.browser import PATIENCE_MS, Server
 from attune.tests.web.test_page import open_song
 
-MOST_BYTES = 200_000
+MAX_BYTES = 200_000
 
 
 def violations(page: Page) -> list[str]:
-    """Return what axe finds, serious or worse."""
+    """Return the violations that axe-core rates as serious or critical."""
     if not page.evaluate("'axe' in window"):
-        # Past the page's policy, which lets no foreign script in.
+        # Evaluated rather than loaded, since the page's security policy allows no other scripts.
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
-        f"{one['id']}: {one['help']}: {node['target']} {node['failureSummary']}"
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
+        f"{violation['id']}: {violation['help']}: {node['target']} {node['failureSummary']}"
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
     ]
 
 
@@ -57,13 +57,13 @@ def test_no_state_has_a_serious_violation(browser: Browser, server: Server, widt
     expect(page.locator("#show img.on:not(.blur)")).to_be_visible()
     found["slideshow"] = violations(page)
     page.goto(f"{server.address}/?like=up-forgotten")
-    expect(page.get_by_role("heading", name="forgotten").last).to_be_visible()
+    expect(page.get_by_role("heading", name="expired").last).to_be_visible()
     found["error"] = violations(page)
     page.goto(f"{server.address}/api")
     expect(page.get_by_role("heading", name="questions")).to_be_visible()
     found["api"] = violations(page)
     context.close()
-    assert not {state: said for state, said in found.items() if said}
+    assert not {state: problems for state, problems in found.items() if problems}
     assert len(found) == 8
 
 
@@ -71,11 +71,13 @@ def test_the_page_is_light_and_shows_no_sideways_scroll(browser: Browser, server
     context = browser.new_context(viewport={"width": 390, "height": 844})
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    weights: list[int] = []
-    page.on("response", lambda got: weights.append(len(got.body())) if "/api/" not in got.url else None)
+    sizes: list[int] = []
+    page.on(
+        "response", lambda answer: sizes.append(len(answer.body())) if "/api/" not in answer.url else None
+    )
     page.goto(server.address)
     expect(page.get_by_text("songs in your library")).to_be_visible()
-    assert 0 < sum(weights) <= MOST_BYTES
+    assert 0 < sum(sizes) <= MAX_BYTES
     for address in ("", "/?v=0.5&a=0.4", "/api"):
         page.goto(server.address + address)
         expect(page.get_by_role("heading").first).to_be_visible()

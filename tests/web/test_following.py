@@ -1,4 +1,4 @@
-"""The server follows new generations while questions are being answered."""
+"""The server follows new generations of its library while it answers queries."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from attune.tests.media_factory import photo
 from attune.tests.web.test_api import API, get, items
 
 
-def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
@@ -30,7 +30,7 @@ def test_a_new_generation_is_served_without_a_restart_and_without_an_error(
     client = serve(library, poll_interval_s=0.05)
     assert client.get("/healthz").json()["generation"] == 0
     run_build(library, network, own_media)
-    until(lambda: client.get("/healthz").json()["generation"] == 1)
+    wait_until(lambda: client.get("/healthz").json()["generation"] == 1)
     like = items(client, "music")[0]["id"]
     statuses: list[int] = []
     counts: set[int] = set()
@@ -40,19 +40,19 @@ def test_a_new_generation_is_served_without_a_restart_and_without_an_error(
         while not ended.is_set():
             answer = client.get(f"{API}/images?like={like}&limit=100")
             statuses.append(answer.status_code)
-            # An answer is of one generation: as many pictures as that one has.
+            # An answer comes from one generation: it has as many results as that generation has pictures.
             counts.add(len(answer.json()["results"]) - answer.json()["library"]["images"])
 
-    askers = [threading.Thread(target=ask) for _ in range(3)]
-    for asker in askers:
-        asker.start()
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
     for more in range(3):
         photo(own_media / f"more {more}.png", 500 + more)
         run_build(library, network, own_media)
-        until(lambda seen=more + 2: client.get("/healthz").json()["generation"] == seen)
+        wait_until(lambda seen=more + 2: client.get("/healthz").json()["generation"] == seen)
     ended.set()
-    for asker in askers:
-        asker.join()
+    for thread in threads:
+        thread.join()
     assert set(statuses) == {200}
     assert counts == {0}
     assert get(client, "/status")["images"] == PHOTOS + 3

@@ -1,4 +1,4 @@
-"""The page in a real browser, on real samples: every flow, by pointer and by keyboard alone."""
+"""The page in a real browser with the shipped samples: every flow, by pointer and by keyboard alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import bomb, photo
-from attune.tests.web.browser import PATIENCE_MS, ROOT, Server, holds
+from attune.tests.web.browser import PATIENCE_MS, ROOT, Server, wait_until_true
 from attune.tests.web.conftest import PICTURES, SONGS
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -30,7 +30,7 @@ PLAYING = "document.querySelector('#dock .go').getAttribute('aria-label') === 'P
 
 
 def drop(page: Page, path: Path) -> None:
-    """Drop a file on the page as a file manager does."""
+    """Drop a file on the page, with the events that a file manager causes."""
     content = list(path.read_bytes())
     page.evaluate(
         """([content, name]) => {
@@ -46,7 +46,7 @@ def drop(page: Page, path: Path) -> None:
 
 
 def open_song(page: Page, server: Server) -> None:
-    """Ask with the first song that the library names."""
+    """Search with the song `song-02`, chosen by its name."""
     page.goto(server.address)
     page.get_by_role("combobox").fill("song-02")
     page.get_by_role("option").first.click()
@@ -54,7 +54,9 @@ def open_song(page: Page, server: Server) -> None:
 
 
 def shown(page: Page) -> list[str]:
-    found: list[str] = page.eval_on_selector_all("#gallery figure", "all => all.map(one => one.dataset.id)")
+    found: list[str] = page.eval_on_selector_all(
+        "#gallery figure", "figures => figures.map(figure => figure.dataset.id)"
+    )
     return found
 
 
@@ -67,8 +69,8 @@ def test_a_dropped_song_shows_pictures_and_plays(page: Page, server: Server) -> 
     expect(page.locator("canvas.curve")).to_be_visible()
     expect(page.locator("#dock")).to_contain_text("The Deep Path")
     page.get_by_role("button", name="Play", exact=True).click()
-    holds(page, PLAYING)
-    holds(page, "Number(document.querySelector('#dock input').value) > 0")
+    wait_until_true(page, PLAYING)
+    wait_until_true(page, "Number(document.querySelector('#dock input').value) > 0")
     assert "like=up-" in page.url
 
 
@@ -78,8 +80,8 @@ def test_the_gallery_follows_the_playing_moment(page: Page, server: Server) -> N
     expect(page.get_by_role("button", name="Follow the music")).to_have_attribute("aria-pressed", "true")
     assert "follow=1" in page.url
     with page.expect_request(re.compile(r"/images\?.*from=1\d")):
-        page.get_by_label("Place in the song").evaluate(
-            "one => { one.value = 18; one.dispatchEvent(new Event('input')); }"
+        page.get_by_label("Position in the song").evaluate(
+            "slider => { slider.value = 18; slider.dispatchEvent(new Event('input')); }"
         )
     expect(page.locator("#small")).to_contain_text("Following the music")
 
@@ -90,13 +92,13 @@ def test_a_dropped_photo_ranks_songs_that_play_from_their_best_moment(page: Page
     expect(page.locator("#songs .song")).to_have_count(SONGS)
     expect(page.locator(".seed.big img")).to_be_visible()
     play = page.locator("#songs .play").first
-    named = play.get_attribute("aria-label") or ""
-    minutes, seconds = re.search(r"best from (\d+):(\d+)", named).groups()  # type: ignore[union-attr]
+    label = play.get_attribute("aria-label") or ""
+    minutes, seconds = re.search(r"best from (\d+):(\d+)", label).groups()  # type: ignore[union-attr]
     play.click()
-    holds(page, PLAYING)
-    began = int(minutes) * 60 + int(seconds)
-    holds(page, "Number(document.querySelector('#dock input').value) > 0")
-    assert began <= float(page.get_by_label("Place in the song").input_value()) + 0.5
+    wait_until_true(page, PLAYING)
+    moment_start = int(minutes) * 60 + int(seconds)
+    wait_until_true(page, "Number(document.querySelector('#dock input').value) > 0")
+    assert moment_start <= float(page.get_by_label("Position in the song").input_value()) + 0.5
     expect(page.locator('.song[aria-current="true"]')).to_have_count(1)
 
 
@@ -113,15 +115,15 @@ def test_the_plane_browses_both_kinds_and_keeps_its_place_in_the_address(page: P
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.12, box["y"] + box["height"] * 0.9, steps=4)
     page.mouse.up()
-    holds(page, "location.search.includes('v=-0.7')")
-    holds(page, OTHER, arg=first[0])
+    wait_until_true(page, "location.search.includes('v=-0.7')")
+    wait_until_true(page, OTHER, arg=first[0])
 
 
 def test_more_less_and_the_way_back(page: Page, server: Server) -> None:
     open_song(page, server)
     address, before = page.url, shown(page)
     page.get_by_role("button", name=re.compile("^Less like")).first.click()
-    holds(page, "location.search.includes('unlike=')")
+    wait_until_true(page, "location.search.includes('unlike=')")
     expect(page.locator(".seed.less")).to_have_count(1)
     page.get_by_role("button", name=re.compile("^More like")).first.click()
     expect(page.locator(".seed:not(.less)")).to_have_count(2)
@@ -131,11 +133,13 @@ def test_more_less_and_the_way_back(page: Page, server: Server) -> None:
     page.go_back()
     expect(page.locator(".seed")).to_have_count(1)
     assert (page.url, shown(page)) == (address, before)
-    page.goto(shared)  # an address can be given to somebody
+    page.goto(shared)  # another person may open the address
     expect(page.locator(".seed")).to_have_count(3)
-    holds(page, "all => document.querySelectorAll('#gallery figure').length === all", arg=len(changed))
+    wait_until_true(
+        page, "all => document.querySelectorAll('#gallery figure').length === all", arg=len(changed)
+    )
     assert shown(page) == changed
-    page.locator(".seed.less").get_by_role("button", name=re.compile("^Take")).click()
+    page.locator(".seed.less").get_by_role("button", name=re.compile("^Remove")).click()
     expect(page.locator(".seed.less")).to_have_count(0)
 
 
@@ -143,18 +147,18 @@ def test_filters_and_shuffle(page: Page, server: Server) -> None:
     open_song(page, server)
     ordered = shown(page)
     page.get_by_role("button", name="Shuffle").click()
-    holds(page, "location.search.includes('shuffle=')")
-    holds(page, OTHER, arg=ordered[0])
+    wait_until_true(page, "location.search.includes('shuffle=')")
+    wait_until_true(page, OTHER, arg=ordered[0])
     assert sorted(shown(page)) == sorted(ordered)
     page.get_by_role("button", name="Best first").click()
     page.locator("#filters summary").click()
-    page.get_by_label("Leave out what matches").fill("photo-00*")
-    page.get_by_label("Leave out what matches").press("Enter")
+    page.get_by_label("Exclude files that match").fill("photo-00*")
+    page.get_by_label("Exclude files that match").press("Enter")
     expect(page.locator("#gallery figure")).to_have_count(PICTURES - 9)
-    page.get_by_label("Only below the folder").fill("/nowhere")
-    page.get_by_label("Only below the folder").press("Enter")
-    expect(page.get_by_text("Nothing passes")).to_be_visible()
-    page.get_by_role("button", name="Take the filters away").click()
+    page.get_by_label("Only in this folder").fill("/nowhere")
+    page.get_by_label("Only in this folder").press("Enter")
+    expect(page.get_by_text("No results")).to_be_visible()
+    page.get_by_role("button", name="Remove the filters").click()
     expect(page.locator("#gallery figure")).to_have_count(PICTURES)
 
 
@@ -165,7 +169,7 @@ def test_a_picture_opens_large_and_leads_to_its_songs(page: Page, server: Server
     expect(dialog.locator("img")).to_be_visible()
     first = dialog.get_attribute("aria-label")
     page.keyboard.press("ArrowRight")
-    holds(
+    wait_until_true(
         page, "before => document.getElementById('picture').getAttribute('aria-label') !== before", arg=first
     )
     dialog.get_by_role("button", name="Its songs").click()
@@ -177,11 +181,11 @@ def test_the_slideshow_follows_the_music(page: Page, server: Server) -> None:
     open_song(page, server)
     page.locator("#start-show").click()
     expect(page.locator("#show img.on:not(.blur)")).to_be_visible()
-    holds(page, PLAYING)
+    wait_until_true(page, PLAYING)
     page.keyboard.press("ArrowRight")
-    holds(page, "document.querySelectorAll('#show img:not(.blur)').length >= 1")
+    wait_until_true(page, "document.querySelectorAll('#show img:not(.blur)').length >= 1")
     page.keyboard.press("Escape")
-    holds(page, "!document.fullscreenElement")
+    wait_until_true(page, "!document.fullscreenElement")
     page.evaluate("document.getElementById('show').close()")
     expect(page.locator("#show")).to_be_hidden()
 
@@ -204,14 +208,14 @@ def test_by_keyboard_alone(page: Page, server: Server) -> None:
     expect(page.locator("#picture")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#picture")).to_be_hidden()
-    assert page.evaluate("document.activeElement.matches('#gallery .open')")  # focus comes back
+    assert page.evaluate("document.activeElement.matches('#gallery .open')")  # the focus returns
     page.locator("#pad-rail").get_by_role("slider", name="Lively").focus()
     for _ in range(6):
         page.keyboard.press("ArrowUp")
     expect(page.get_by_role("heading", level=1)).to_contain_text("What feels")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press(" ")
-    holds(page, PLAYING)
+    wait_until_true(page, PLAYING)
 
 
 def test_errors_are_told_in_words(page: Page, server: Server, tmp_path: Path) -> None:
@@ -223,14 +227,14 @@ def test_errors_are_told_in_words(page: Page, server: Server, tmp_path: Path) ->
     expect(page.get_by_role("heading", name="This file cannot be used").last).to_be_visible()
     expect(page.locator(".state")).to_contain_text("million: not decoded")
     page.goto(f"{server.address}/?like=up-forgotten")
-    expect(page.get_by_role("heading", name="This file was forgotten").last).to_be_visible()
-    page.get_by_role("button", name="Begin anew").click()
+    expect(page.get_by_role("heading", name="This upload has expired").last).to_be_visible()
+    page.get_by_role("button", name="Start over").click()
     expect(page.get_by_role("heading", name="Drop a song")).to_be_visible()
 
 
 @pytest.fixture
 def visitor(browser: Browser) -> Iterator[Page]:
-    """A page whose console may complain: its server goes away, or asks for a token."""
+    """A browser page on which console errors are expected: its server stops, or needs a token."""
     context = browser.new_context(reduced_motion="reduce")
     context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()

@@ -43,7 +43,12 @@ def test_a_foreign_host_is_refused_everywhere(client: TestClient, host: str) -> 
 
 
 def test_pages_of_other_sites_may_not_ask(client: TestClient) -> None:
-    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+        {"Sec-Fetch-Site": "cross-site"},
+    ):
         refused(client.get(f"{API}/status", headers=headers), 403, "foreign_origin")
         refused(client.post(f"{API}/uploads", headers=headers), 403, "foreign_origin")
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
@@ -109,7 +114,7 @@ def test_every_answer_carries_the_safe_headers(client: TestClient) -> None:
         "0",
         "1e3",
         "9" * 30,
-        "\u0661",  # a digit, but none of ours
+        "\u0661",  # an Arabic digit: str.isdecimal accepts it
         "1\n",
     ],
 )
@@ -121,8 +126,8 @@ def test_a_path_is_no_reference(client: TestClient, reference: str) -> None:
     assert client.get(f"/static/{quoted}").status_code == 404
 
 
-class Recording(DecodeService):
-    """Reads nothing, and remembers where it was told to."""
+class RecordingReaders(DecodeService):
+    """Readers that decode nothing and record the paths of their tasks."""
 
     def __init__(self) -> None:
         self.paths: list[Path] = []
@@ -135,7 +140,7 @@ class Recording(DecodeService):
 
 @given(st.text(max_size=30) | st.sampled_from(["../../x", "/etc/x", "..\\x", "a\0b", "~", "x" * 300]))
 def test_the_name_of_an_upload_never_leaves_its_folder(name: str) -> None:
-    readers = Recording()
+    readers = RecordingReaders()
     uploads = UploadStore(UploadLimits(), readers)
     try:
         with pytest.raises((UsageError, MediaError)):
@@ -159,7 +164,7 @@ def test_an_item_that_was_excluded_is_served_no_longer(
     library = tmp_path / "library"
     run_build(library, network, own_media)  # type: ignore[arg-type]
     first = serve(library)
-    hidden = next(one for one in items(first, "image") if "/below/" in one["path"])
+    hidden = next(item for item in items(first, "image") if "/below/" in item["path"])
     run_build(library, network, own_media, exclude=("below",))  # type: ignore[arg-type]
     second = serve(library)
     for what in ("media", "thumbnail"):
@@ -236,7 +241,7 @@ def test_a_file_that_takes_too_long_or_too_much_memory_ends_its_worker_not_the_s
     hurried = Settings(workers=1, image_timeout_s=0.001, music_timeout_s=0.001, memory_mb=3072)
     client = serve(built, readers=hurried)
     good = photo(tmp_path / "slow.png", 5, (3000, 2000))
-    # A fresh worker has its time to start, so the first may pass; the second has a millisecond.
+    # The first request may pass, since a new worker gets time to start; the second has one millisecond.
     answers = [client.post(f"{API}/mood", files={"like": good.open("rb")}) for _ in range(2)]
     assert "took more than" in refused(answers[-1], 422, "unusable_file")
     huge = tmp_path / "huge.png"
@@ -266,22 +271,22 @@ def test_the_pool_refuses_what_would_wait_too_long() -> None:
     import anyio
 
     async def fill() -> list[str]:
-        pool, gate, told = ThreadPool(threads=1, queue_size=1), threading.Event(), []
+        pool, gate, outcomes = ThreadPool(threads=1, queue_size=1), threading.Event(), []
 
         async def ask() -> None:
             try:
                 await pool.run(lambda: gate.wait(30))
-                told.append("answered")
+                outcomes.append("answered")
             except Busy:
-                told.append("busy")
+                outcomes.append("busy")
                 gate.set()
 
         async with anyio.create_task_group() as group:
             for _ in range(3):
                 group.start_soon(ask)
-        return told
+        return outcomes
 
-    with ThreadPoolExecutor(1) as thread:  # the browser of other tests keeps a loop in this one
+    with ThreadPoolExecutor(1) as thread:  # other tests' browser runs an event loop in the main thread
         assert sorted(thread.submit(anyio.run, fill).result()) == ["answered", "answered", "busy"]
 
 
@@ -291,7 +296,7 @@ def test_an_error_of_ours_shows_nothing_of_the_inside(
     def broken(*_: object) -> None:
         raise RuntimeError("/home/ann/secret")
 
-    monkeypatch.setattr("attune.retrieval.web.question_routes.moods", broken)
+    monkeypatch.setattr("attune.retrieval.web.question_routes.estimate_moods", broken)
     answer = client.get(f"{API}/mood?like={items(client, 'image')[0]['id']}")
     assert "secret" not in refused(answer, 500, "failed")
 

@@ -1,10 +1,10 @@
-// Speaks with the server. Whoever wants to know of trouble listens on `trouble`.
+// Client of the HTTP API. `trouble` dispatches `offline`, `online` and `locked` (the token is missing).
 
 export const trouble = new EventTarget();
 const API = "/api/v1";
 let online = true;
 
-/** What went wrong, in the server's words. */
+/** Error response of the server, with its message. */
 export class ApiError extends Error {
   constructor(status, code, message) {
     super(message);
@@ -13,7 +13,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Ask for JSON. `parameters`: values, or arrays of values; empty ones are left out. */
+/** Fetch JSON. `parameters`: values, or arrays of values; empty ones are left out. */
 export async function get(path, parameters = {}, signal = undefined) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
@@ -25,14 +25,14 @@ export async function get(path, parameters = {}, signal = undefined) {
   return send(`${API}${path}${text ? `?${text}` : ""}`, { signal });
 }
 
-/** Send files to be read. */
+/** Upload files and return their analyses. */
 export async function upload(files) {
   const form = new FormData();
   for (const file of files) form.append("file", file, file.name);
   return (await send(`${API}/uploads`, { method: "POST", body: form })).uploads;
 }
 
-/** Change the token for a cookie; false: it is not the right one. */
+/** Exchange the token for a cookie; return false if the token is wrong. */
 export async function login(token) {
   const answer = await fetch(`${API}/session`, { method: "POST", headers: { Authorization: `Bearer ${token}` } });
   return answer.ok;
@@ -44,31 +44,31 @@ async function send(address, options) {
     answer = await fetch(address, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    lost();
+    markOffline();
     throw new ApiError(0, "offline", "Attune does not answer. Is `attune serve` still running?");
   }
-  found();
+  markOnline();
   if (answer.ok) return answer.json();
   const body = await answer.json().catch(() => null);
-  const detail = body?.error ?? { code: "failed", message: `The server said ${answer.status}.` };
+  const detail = body?.error ?? { code: "failed", message: `The server answered with status ${answer.status}.` };
   if (answer.status === 401) trouble.dispatchEvent(new Event("locked"));
   throw new ApiError(answer.status, detail.code, detail.message);
 }
 
-function lost() {
+function markOffline() {
   if (online) trouble.dispatchEvent(new Event("offline"));
   online = false;
 }
 
-function found() {
+function markOnline() {
   if (!online) trouble.dispatchEvent(new Event("online"));
   online = true;
 }
 
-/** Look now and then whether the server lives, and which generation it serves. */
+/** Poll the server: call `changed()` when it has another generation of the library. */
 export function watch(changed) {
   let generation = null;
-  const look = async () => {
+  const poll = async () => {
     try {
       if (!document.hidden) {
         const health = await send("/healthz", {});
@@ -76,9 +76,9 @@ export function watch(changed) {
         generation = health.generation;
       }
     } catch {
-      // `trouble` has been told
+      // `trouble` has dispatched an event
     }
-    setTimeout(look, online ? 10_000 : 2_000);
+    setTimeout(poll, online ? 10_000 : 2_000);
   };
-  look();
+  poll();
 }

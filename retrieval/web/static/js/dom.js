@@ -1,4 +1,4 @@
-// Small helpers for making elements. Text is always set as text, never as markup.
+// Helpers that create elements. Text is always set as text, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
@@ -13,7 +13,7 @@ const ICONS = {
 
 export const $ = (id) => document.getElementById(id);
 
-/** Make an element: `h("button", {class: "plain", onclick}, "text", child)`. */
+/** Create an element: `h("button", {class: "plain", onclick}, "text", child)`. */
 export function h(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -26,7 +26,7 @@ export function h(name, attributes = {}, ...children) {
   return element;
 }
 
-/** Make an icon that screen readers pass over. */
+/** Create an icon that screen readers ignore. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 20 20");
@@ -38,7 +38,7 @@ export function icon(name) {
   return svg;
 }
 
-/** Tell screen readers. */
+/** Announce a text to screen readers. */
 export function say(text) {
   $("said").textContent = text;
 }
@@ -50,10 +50,8 @@ export const clock = (seconds) => {
 
 export const percent = (score) => `${Math.round(score * 100)}%`;
 
-/** What a person calls an item. */
+/** Return the name to show for an item. */
 export const called = (item) => item.title || item.name;
-
-export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export function debounce(wait, call) {
   let timer;

@@ -1,15 +1,15 @@
-// Files that are dropped on the page, pasted into it or chosen: sent once, to be read and forgotten.
+// Uploads of files that the user drops on the page, pastes or chooses.
 import { upload } from "./api.js";
 import { $ } from "./dom.js";
 import { player } from "./player.js";
 
-/** `begin(files)`, then `done(items)` or `failed(error)`; `limits` are the server's, once known. */
+/** Upload files: call `begin(files)`, then `done(items)` or `failed(error)`. `limits()` returns the server's limits, or null. */
 export function takeFiles({ begin, done, failed, limits }) {
   const take = async (files) => {
     if (!files.length) return;
     begin(files);
     try {
-      tooLarge(files, limits());
+      checkLimits(files, limits());
       const items = await upload(files);
       items.forEach((item, place) => {
         if (item.kind === "music") player.remember(item.id, files[place]);
@@ -25,16 +25,16 @@ export function takeFiles({ begin, done, failed, limits }) {
     take([...$("file").files]);
     $("file").value = "";
   });
-  let inside = 0;
+  let depth = 0; // dragenter and dragleave also fire for the elements inside the page
   const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
   addEventListener("dragenter", (event) => {
     if (!carriesFiles(event)) return;
-    inside += 1;
+    depth += 1;
     $("veil").hidden = false;
   });
   addEventListener("dragleave", () => {
-    inside = Math.max(0, inside - 1);
-    $("veil").hidden = inside === 0;
+    depth = Math.max(0, depth - 1);
+    $("veil").hidden = depth === 0;
   });
   addEventListener("dragover", (event) => {
     if (carriesFiles(event)) event.preventDefault();
@@ -42,17 +42,17 @@ export function takeFiles({ begin, done, failed, limits }) {
   addEventListener("drop", (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
-    inside = 0;
+    depth = 0;
     $("veil").hidden = true;
     take([...event.dataTransfer.files]);
   });
   addEventListener("paste", (event) => take([...(event.clipboardData?.files ?? [])]));
 }
 
-function tooLarge(files, limits) {
+function checkLimits(files, limits) {
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   if (limits && (bytes > limits.bytes || files.length > limits.files)) {
-    const error = new Error(`At most ${limits.files} files of ${Math.round(limits.bytes / 1e6)} MB together are taken at a time.`);
+    const error = new Error(`At most ${limits.files} files of ${Math.round(limits.bytes / 1e6)} MB together can be uploaded at a time.`);
     error.code = "too_large";
     throw error;
   }

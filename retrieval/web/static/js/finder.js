@@ -1,14 +1,14 @@
-// The box that finds a song or a picture by name: a combobox, as screen readers know it.
+// Search box for songs and pictures by name: a combobox in the sense of ARIA.
 import { get } from "./api.js";
 import { $, called, debounce, h, say } from "./dom.js";
 import { face } from "./rail.js";
 
-/** `chosen(item)` is called with what was picked. */
+/** Call `chosen(item)` when the user picks an item. */
 export function finder(chosen) {
   const [box, list] = [$("q"), $("hits")];
   let hits = [];
   let active = -1;
-  let asked = 0;
+  let requests = 0;
 
   const show = (open) => {
     list.hidden = !open;
@@ -30,16 +30,16 @@ export function finder(chosen) {
   };
   const look = async () => {
     const text = box.value.trim();
-    asked += 1;
-    const mine = asked;
+    requests += 1;
+    const request = requests;
     if (!text) return show(false);
     try {
       const [songs, pictures] = await Promise.all(["music", "image"].map((kind) => get("/items", { kind, q: text, limit: 6 })));
-      if (mine !== asked) return undefined;
+      if (request !== requests) return undefined;
       hits = [...songs.items, ...pictures.items];
       list.replaceChildren(...hits.map((item, place) => h("li", { role: "option", id: `hit-${place}`, "aria-selected": "false",
         onclick: () => pick(item) }, face(item), h("span", {}, called(item), item.artist ? ` · ${item.artist}` : ""))));
-      if (!hits.length) list.append(h("li", { class: "none", role: "option", "aria-disabled": "true" }, "Nothing of that name"));
+      if (!hits.length) list.append(h("li", { class: "none", role: "option", "aria-disabled": "true" }, "Nothing found"));
       active = -1;
       say(`${hits.length} found`);
       show(true);

@@ -1,3 +1,3 @@
-// Before anything is drawn: the colours that the person chose, else those of the system.
+// Sets the theme before the page is drawn: the user's choice, otherwise the system's.
 document.documentElement.dataset.theme =
   localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark");

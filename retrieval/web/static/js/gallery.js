@@ -1,4 +1,4 @@
-// Pictures in rows of equal height that keep their proportions.
+// Gallery: pictures in rows of equal height that keep their proportions.
 import { called, h, icon, percent } from "./dom.js";
 import { colour } from "./mood.js";
 
@@ -12,7 +12,7 @@ export class Gallery {
     this.element = h("div", { class: "gallery", id: "gallery" });
   }
 
-  /** Show other pictures; those that stay keep their elements, and so their pixels. */
+  /** Show other pictures; those that were shown before keep their elements, and so their loaded images. */
   replace(items) {
     const old = new Map([...this.element.children].map((figure) => [figure.dataset.id, figure]));
     this.items = items;
@@ -29,7 +29,7 @@ export class Gallery {
     this.element.append(...items.map((item) => this._figure(item)));
   }
 
-  /** Show that pictures are coming. */
+  /** Show placeholders until the pictures come. */
   wait(count = 18) {
     const shapes = [1.5, 1.33, 0.75, 1.5, 1.78, 1, 0.67, 1.5];
     this.items = [];
@@ -47,7 +47,7 @@ export class Gallery {
     image.addEventListener("error", () => {
       tries += 1;
       if (tries < 3) setTimeout(() => { image.src = `${item.thumbnail}&try=${tries}`; }, RETRY_MS);
-      else open.replaceChildren(h("span", { class: "gone" }, "The file has gone"));
+      else open.replaceChildren(h("span", { class: "gone" }, "The file is missing"));
     });
     return h("figure", { "data-id": item.id, "--r": ratio(item) }, open,
       h("figcaption", {},

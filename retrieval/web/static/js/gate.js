@@ -1,4 +1,4 @@
-// Where the server asks for a token: ask the person, change it for a cookie, go on.
+// Login: asks the user for the token and exchanges it for a cookie.
 import { login, trouble } from "./api.js";
 import { $, h } from "./dom.js";
 
@@ -12,7 +12,7 @@ export function gate() {
       event.preventDefault();
       if (await login(box.value.trim())) location.reload();
       else wrong.textContent = "That is not the token.";
-    } }, h("label", { for: "token" }, "Token"), box, h("button", { class: "plain strong" }, "Come in"), wrong);
+    } }, h("label", { for: "token" }, "Token"), box, h("button", { class: "plain strong" }, "Sign in"), wrong);
     dialog.replaceChildren(h("h2", { id: "gate-title" }, "This library is private"),
       h("p", {}, "The server asks for the token that `attune serve` printed when it started."), form);
     dialog.addEventListener("cancel", (event) => event.preventDefault());

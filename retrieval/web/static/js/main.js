@@ -1,4 +1,4 @@
-// Joins the parts of the page.
+// Entry point: connects the parts of the page.
 import { get, trouble, watch } from "./api.js";
 import { $, debounce, say } from "./dom.js";
 import { takeFiles } from "./drop.js";
@@ -29,20 +29,20 @@ const less = (item) => {
   if (mode() === "query") adjust({ unlike: withAlso(now.unlike, item) });
   else point(away(now.v, item.valence), away(now.a, item.arousal));
 };
-const ofItem = (item) => ask({ like: [item.id], kind: other(item.kind) });
+const searchWith = (item) => ask({ like: [item.id], kind: other(item.kind) });
 const point = (v, a) => {
   if (mode() === "plane") adjust({ v, a }, { replace: true });
   else ask({ v, a });
 };
 
-/** Return the place as far on the other side. */
-const away = (here, there) => Math.max(-1, Math.min(1, 2 * here - there));
+/** Move a coordinate away from another one, by their distance. */
+const away = (value, avoided) => Math.max(-1, Math.min(1, 2 * value - avoided));
 
-const picture = new PictureView({ songs: ofItem, more, less });
+const picture = new PictureView({ songs: searchWith, more, less });
 const gallery = new Gallery({ open: (item, items) => picture.open(item, items), more, less });
 const songs = new Songs({
   play: (song) => (player.song?.id === song.id ? player.toggle() : player.load(song, { start: song.moment?.start_s ?? 0, play: true })),
-  pictures: ofItem, more, less,
+  pictures: searchWith, more, less,
 });
 const pads = [new Pad($("pad-welcome"), point), new Pad($("pad-rail"), point)];
 const slideshow = new Slideshow(() => gallery.items);
@@ -56,7 +56,7 @@ player.addEventListener("follow", async () => {
   if (follow && !(mode() === "query" && now.kind === "image" && now.like.includes(player.song.id))) {
     ask({ like: [player.song.id], kind: "image", follow: true });
   } else adjust({ follow }, { replace: true });
-  say(follow ? "The gallery follows the music" : "The gallery stays");
+  say(follow ? "The gallery follows the music" : "The gallery no longer follows the music");
 });
 player.addEventListener("slideshow", async () => {
   if (!gallery.items.length || !state().like.includes(player.song.id)) {
@@ -94,7 +94,7 @@ takeFiles({
   },
 });
 
-finder(ofItem);
+finder(searchWith);
 gate();
 
 $("home").addEventListener("click", (event) => {
@@ -106,7 +106,7 @@ $("surprise").addEventListener("click", async () => {
     const { items } = await get("/items", { kind: "music", shuffle: Math.floor(Math.random() * 1e9), limit: 1 });
     const { items: pictures } = items.length ? { items: [] } : await get("/items", { kind: "image", shuffle: 1, limit: 1 });
     const [item] = [...items, ...pictures];
-    if (item) ofItem(item);
+    if (item) searchWith(item);
   } catch (error) {
     results.fail(error);
   }
@@ -139,11 +139,11 @@ async function status() {
   const [images, music] = [now.images, now.music].map((count) => count.toLocaleString("en"));
   $("counts").textContent = now.generation
     ? `${images} pictures and ${music} songs in your library.`
-    : `${now.problem} This page notices by itself.`;
+    : `${now.problem} This page updates by itself.`;
   $("roots").replaceChildren(...now.roots.map((root) => new Option(root)));
 }
 
-// Keys that players know; not while something is typed or pressed.
+// Shortcuts that media players have; not while the user types or presses a button.
 addEventListener("keydown", (event) => {
   if (event.key === "/" && !event.target.closest("input, dialog")) {
     event.preventDefault();

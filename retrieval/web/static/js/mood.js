@@ -1,31 +1,31 @@
-// Feelings as colours: the angle on the plane gives the hue, the distance from its middle the strength.
+// Emotions as colours: the angle on the plane gives the hue, the distance from its centre the saturation.
 
-// Degrees on the plane, counted from pleasant towards lively: hue.
+// Pairs of an angle on the plane, in degrees from pleasant towards lively, and its hue.
 const HUES = [[0, 95], [42, 70], [79, 50], [132, 24], [175, 335], [215, 290], [256, 255], [308, 185], [360, 95]];
 
 function hue(valence, arousal) {
   const angle = ((Math.atan2(arousal, valence) * 180) / Math.PI + 360) % 360;
   const place = HUES.findIndex(([degrees]) => angle < degrees);
   const [[a, from], [b, to]] = [HUES[place - 1], HUES[place]];
-  const turn = ((to - from + 540) % 360) - 180; // the short way round
+  const turn = ((to - from + 540) % 360) - 180; // the shorter way round the circle
   return from + (turn * (angle - a)) / (b - a);
 }
 
-let known = null;
-addEventListener("theme", () => { known = null; });
+let lightnessOfTheme = null;
+addEventListener("theme", () => { lightnessOfTheme = null; });
 
-function ofTheme() {
-  known ??= getComputedStyle(document.documentElement).getPropertyValue("--mood-l").trim();
-  return known;
+function themeLightness() {
+  lightnessOfTheme ??= getComputedStyle(document.documentElement).getPropertyValue("--mood-l").trim();
+  return lightnessOfTheme;
 }
 
 /** Return a CSS colour for a point of the plane, light enough for dark text on it. */
-export function colour(valence, arousal, lightness = ofTheme()) {
+export function colour(valence, arousal, lightness = themeLightness()) {
   const strength = Math.min(1, Math.hypot(valence, arousal) / 0.6);
   return `oklch(${lightness} ${(0.03 + 0.12 * strength).toFixed(3)} ${hue(valence, arousal).toFixed(0)})`;
 }
 
-/** Let the room take the colour of a point. */
+/** Give the page's background the colour of a point. */
 export function tint(valence, arousal) {
   document.documentElement.style.setProperty("--aura", colour(valence, arousal, 0.68));
 }

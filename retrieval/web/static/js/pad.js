@@ -1,14 +1,14 @@
-// The valence–arousal plane: a pad to point at a feeling, and a map of what was found.
+// The valence–arousal plane: a control to choose an emotion, and a map of the results.
 import { debounce, h } from "./dom.js";
 import { colour } from "./mood.js";
 
 const CELLS = 40;
-const fields = new Map();
+const canvases = new Map();
 
-/** Return the plane's colours, small; drawn once for each theme. */
-function field() {
+/** Return a small canvas with the plane's colours; it is drawn once per theme. */
+function planeColours() {
   const { theme } = document.documentElement.dataset;
-  if (!fields.has(theme)) {
+  if (!canvases.has(theme)) {
     const canvas = h("canvas", { width: CELLS, height: CELLS });
     const paint = canvas.getContext("2d");
     for (let row = 0; row < CELLS; row += 1) {
@@ -17,22 +17,22 @@ function field() {
         paint.fillRect(column, row, 1, 1);
       }
     }
-    fields.set(theme, canvas);
+    canvases.set(theme, canvas);
   }
-  return fields.get(theme);
+  return canvases.get(theme);
 }
 
-const PLACE = (value) => ((value + 1) / 2) * 100;
+const toPercent = (value) => ((value + 1) / 2) * 100;
 
 export class Pad {
-  /** `choose(v, a)` is called when a feeling is pointed at. */
+  /** Call `choose(valence, arousal)` when the user chooses a point. */
   constructor(box, choose) {
     this._choose = choose;
     this._later = debounce(160, choose);
     this._dots = [];
     this._canvas = h("canvas", { "aria-hidden": "true" });
     this._at = h("i", { class: "at", hidden: true });
-    this._pad = h("div", { class: "pad", role: "group", "aria-label": "Plane of feelings: unpleasant to pleasant, quiet to lively" }, this._canvas, this._at);
+    this._pad = h("div", { class: "pad", role: "group", "aria-label": "Emotion plane: unpleasant to pleasant, quiet to lively" }, this._canvas, this._at);
     this._valence = this._slider("Pleasant");
     this._arousal = this._slider("Lively");
     box.replaceChildren(this._pad, h("div", { class: "axes" },
@@ -43,30 +43,30 @@ export class Pad {
     addEventListener("theme", () => this._draw());
   }
 
-  /** Name the places of the named moods. */
+  /** Label the points of the named moods. */
   name(moods) {
     this._pad.querySelectorAll("button").forEach((button) => button.remove());
     for (const [mood, [valence, arousal]] of Object.entries(moods)) {
       if (mood === "neutral") continue;
       const button = h("button", { type: "button", onclick: () => this._choose(valence, arousal) }, mood);
-      button.style.left = `${PLACE(valence)}%`;
-      button.style.top = `${100 - PLACE(arousal)}%`;
+      button.style.left = `${toPercent(valence)}%`;
+      button.style.top = `${100 - toPercent(arousal)}%`;
       this._pad.append(button);
     }
   }
 
-  /** Mark a place; null: none. */
+  /** Mark a point; null removes the mark. */
   mark(valence, arousal) {
     this._at.hidden = valence === null;
     if (valence === null) return;
-    this._at.style.left = `${PLACE(valence)}%`;
-    this._at.style.top = `${100 - PLACE(arousal)}%`;
+    this._at.style.left = `${toPercent(valence)}%`;
+    this._at.style.top = `${100 - toPercent(arousal)}%`;
     this._at.style.setProperty("--mood", colour(valence, arousal));
     this._valence.value = valence;
     this._arousal.value = arousal;
   }
 
-  /** Show where results lie. */
+  /** Show the points of results. */
   dots(items) {
     this._dots = items.map((item) => [item.valence, item.arousal]);
     this._draw();
@@ -110,7 +110,7 @@ export class Pad {
     const style = getComputedStyle(document.documentElement);
     paint.globalAlpha = 0.4;
     paint.imageSmoothingQuality = "high";
-    paint.drawImage(field(), 0, 0, width, height);
+    paint.drawImage(planeColours(), 0, 0, width, height);
     paint.globalAlpha = 1;
     paint.strokeStyle = style.getPropertyValue("--edge");
     paint.setLineDash([2, 4]);

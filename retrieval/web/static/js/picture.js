@@ -1,4 +1,4 @@
-// One picture, large, with what can be done with it.
+// Dialog with one large picture and its actions.
 import { $, called, h, icon, percent } from "./dom.js";
 import { colour } from "./mood.js";
 import { place } from "./rail.js";
@@ -34,7 +34,7 @@ export class PictureView {
     this._dialog.setAttribute("aria-label", called(item));
     this._dialog.replaceChildren(
       h("div", { class: "frame" }, h("img", { src: `${item.thumbnail}&side=1600`, alt: `${called(item)}: feels ${item.mood}` }),
-        over("back", "Picture before", "back", () => this._turn(-1)), over("next", "Next picture", "next", () => this._turn(1)),
+        over("back", "Previous picture", "back", () => this._turn(-1)), over("next", "Next picture", "next", () => this._turn(1)),
         over("close", "Close", "close", () => this._dialog.close())),
       h("div", { class: "about" }, h("div", { class: "names" },
         h("b", {}, h("i", { class: "dot", "--mood": colour(item.valence, item.arousal) }), `Feels ${item.mood}`, item.score ? ` · ${percent(item.score)}` : ""),

@@ -1,10 +1,10 @@
-// The one player: what sounds, where it is, and the dock that shows it.
+// The player: the current song, its position, and the dock that shows it.
 import { get } from "./api.js";
 import { $, called, clock, h, icon } from "./dom.js";
 import { colour, tint } from "./mood.js";
 import { drawWave, momentAt } from "./wave.js";
 
-/** Sounds `song` (item or null), `time` (seconds), `moment` (of the curve), `playing`, `follow`, `slideshow`. */
+/** Dispatches `song` (item), `time` (seconds), `moment` (of the curve), `playing`, `follow` and `slideshow`. */
 class Player extends EventTarget {
   constructor() {
     super();
@@ -12,14 +12,14 @@ class Player extends EventTarget {
     this.curve = null;
     this.following = false;
     this._peaks = [];
-    this._sounds = new Map();
+    this._audioUrls = new Map();
     this._audio = new Audio();
     this._audio.preload = "metadata";
     this._moment = null;
     for (const name of ["play", "pause", "ended"]) this._audio.addEventListener(name, () => this._playing());
     this._audio.addEventListener("timeupdate", () => this._time());
     this._audio.addEventListener("seeked", () => this._time());
-    this._audio.addEventListener("error", () => this._mute("This browser cannot play it."));
+    this._audio.addEventListener("error", () => this._mute("This browser cannot play this file."));
     addEventListener("theme", () => this._draw());
     addEventListener("resize", () => this._draw());
   }
@@ -29,12 +29,12 @@ class Player extends EventTarget {
   get duration() { return this.song?.duration_s || this._audio.duration || 0; }
   get moment() { return this._moment; }
 
-  /** Remember the sound of a file that was dropped here: the server has not kept it. */
+  /** Keep the audio of a file that was uploaded from this page: the server does not keep it. */
   remember(id, file) {
-    this._sounds.set(id, URL.createObjectURL(file));
+    this._audioUrls.set(id, URL.createObjectURL(file));
   }
 
-  /** Take a song in hand; `start`: second to begin at; `play`: at once. */
+  /** Load a song; `start`: position in seconds; `play`: whether to start at once. */
   async load(song, { start = 0, play = false } = {}) {
     if (this.song?.id !== song.id) {
       this.song = song;
@@ -42,11 +42,11 @@ class Player extends EventTarget {
       this._peaks = [];
       this._moment = null;
       this._dock();
-      const source = song.media ?? this._sounds.get(song.id);
+      const source = song.media ?? this._audioUrls.get(song.id);
       if (source) this._audio.src = source;
       else {
         this._audio.removeAttribute("src");
-        this._mute("Its sound was not kept: drop the file again to hear it.");
+        this._mute("Its audio was not kept: drop the file again to hear it.");
       }
       this.dispatchEvent(new CustomEvent("song", { detail: song }));
       this._describe(song);
@@ -56,7 +56,7 @@ class Player extends EventTarget {
     if (play) await this._audio.play().catch(() => {});
   }
 
-  /** Go to a second, if need be as soon as the browser knows how long the song is. */
+  /** Seek to a position in seconds, once the browser knows how long the song is. */
   async _goTo(seconds) {
     const { song } = this;
     if (!this._audio.readyState) {
@@ -90,13 +90,13 @@ class Player extends EventTarget {
 
   async _describe(song) {
     const outline = song.media ? `/items/${song.id}/outline` : `/uploads/${song.id}/outline`;
-    const [shape, felt] = await Promise.allSettled([
+    const [waveform, mood] = await Promise.allSettled([
       get(outline),
       this.curve ? { files: [song] } : get("/mood", { like: song.id }),
     ]);
     if (this.song !== song) return;
-    if (shape.status === "fulfilled") this._peaks = shape.value.peaks;
-    if (felt.status === "fulfilled") this.curve = felt.value.files[0].curve;
+    if (waveform.status === "fulfilled") this._peaks = waveform.value.peaks;
+    if (mood.status === "fulfilled") this.curve = mood.value.files[0].curve;
     this._time();
   }
 
@@ -104,7 +104,7 @@ class Player extends EventTarget {
     const { song } = this;
     this._go = h("button", { type: "button", class: "go", "aria-label": "Play", onclick: () => this.toggle() }, icon("play"));
     this._canvas = h("canvas", { "aria-hidden": "true" });
-    this._seek = h("input", { type: "range", min: 0, max: Math.ceil(this.duration) || 1, step: 1, value: 0, "aria-label": "Place in the song",
+    this._seek = h("input", { type: "range", min: 0, max: Math.ceil(this.duration) || 1, step: 1, value: 0, "aria-label": "Position in the song",
       oninput: () => { this._audio.currentTime = Number(this._seek.value); } });
     this._clock = h("span", { class: "time" }, `0:00 / ${clock(this.duration)}`);
     this._follow = h("button", { type: "button", class: "plain", id: "follow", "aria-pressed": String(this.following),

@@ -1,4 +1,4 @@
-// What is asked: seeds and counter-seeds, each with what it feels like.
+// Query items: seeds and counter-seeds, each with its emotion.
 import { $, called, clock, h, icon, percent } from "./dom.js";
 import { colour } from "./mood.js";
 import { player } from "./player.js";
@@ -6,7 +6,7 @@ import { curveInWords, drawCurve } from "./wave.js";
 
 let curve = null;
 
-/** Show seeds (`like`, `unlike`: items of `/mood`); `drop(id)` takes one away. */
+/** Show seeds (`like`, `unlike`: items of `/mood`); `drop(id)` removes one. */
 export function showSeeds(like, unlike, drop) {
   curve = null;
   $("asked").replaceChildren(...like.map((item, place) => seed(item, place === 0 && like.length === 1, false, drop)),
@@ -14,7 +14,7 @@ export function showSeeds(like, unlike, drop) {
   drawSeedCurve();
 }
 
-/** Show that a feeling itself was pointed at. */
+/** Show a point of the emotion plane as the query. */
 export function showPoint(valence, arousal, mood) {
   curve = null;
   $("asked").replaceChildren(h("div", { class: "card seed" }, h("div", { class: "head" },
@@ -22,14 +22,14 @@ export function showPoint(valence, arousal, mood) {
     h("div", { class: "names" }, h("b", {}, `Feels ${mood}`), h("span", {}, place(valence, arousal))))));
 }
 
-/** Draw the curve again: the song has moved on, or the page has another width or other colours. */
+/** Redraw the curve after the song has moved on, or the page has another width or theme. */
 export function drawSeedCurve() {
   if (!curve) return;
   const here = player.song?.id === curve.item.id;
   drawCurve(curve.canvas, { curve: curve.item.curve, duration: curve.item.duration_s, at: here ? player.time : 0 });
 }
 
-/** Show the picture or the note that stands for an item. */
+/** Create the thumbnail of a picture, or the note that stands for a song. */
 export function face(item) {
   if (item.thumbnail) return h("img", { src: item.thumbnail, alt: "" });
   return h("span", { class: "tile", "--mood": colour(item.valence, item.arousal) }, icon("note"));
@@ -45,9 +45,9 @@ function seed(item, big, less, drop) {
   const head = h("div", { class: "head" }, big && item.kind === "image" ? null : face(item),
     h("div", { class: "names" }, less ? h("span", { class: "sign" }, "less like") : null,
       h("b", { title: item.path }, name), less ? null : h("span", {}, about.filter(Boolean).join(" · "))),
-    h("button", { type: "button", class: "round", "aria-label": `Take ${name} away`, title: "Take away", onclick: () => drop(item.id) }, icon("close")));
+    h("button", { type: "button", class: "round", "aria-label": `Remove ${name}`, title: "Remove", onclick: () => drop(item.id) }, icon("close")));
   const card = h("div", { class: `card seed${less ? " less" : ""}${big ? " big" : ""}` });
-  if (big && item.kind === "image") card.append(h("img", { src: item.thumbnail, alt: `The picture that was asked with: ${name}` }));
+  if (big && item.kind === "image") card.append(h("img", { src: item.thumbnail, alt: `The picture of this query: ${name}` }));
   card.append(head);
   if (!less) card.append(h("div", { class: "feel" }, h("i", { class: "dot", "--mood": colour(item.valence, item.arousal) }), `Feels ${item.mood}`,
     h("em", {}, `${signed(item.valence)} / ${signed(item.arousal)}`)));
@@ -56,12 +56,12 @@ function seed(item, big, less, drop) {
     card.append(canvas, h("div", { class: "legend" }, h("span", {}, h("i"), "pleasant"), h("span", {}, h("i", { class: "lively" }), "lively")));
     curve = { canvas, item };
   } else if (big && item.polarity) {
-    card.append(h("p", { class: "legend" }, `Most likely ${likeliest(item.polarity)}`));
+    card.append(h("p", { class: "legend" }, `Most likely ${mostLikely(item.polarity)}`));
   }
   return card;
 }
 
-function likeliest(polarity) {
+function mostLikely(polarity) {
   const [name, share] = Object.entries(polarity).sort((a, b) => b[1] - a[1])[0];
   return `${name} (${percent(share)})`;
 }

@@ -1,24 +1,24 @@
-// The OpenAPI description as a page to read.
+// Reference page made from the OpenAPI description.
 import { $, h } from "./dom.js";
 
-const shapes = (schema) => {
+const typeName = (schema) => {
   if (!schema) return "";
   if (schema.$ref) return schema.$ref.split("/").at(-1).replace(/Shape$/, "");
-  if (schema.anyOf) return schema.anyOf.map(shapes).filter((one) => one !== "null").join(" or ");
-  if (schema.type === "array") return `list of ${shapes(schema.items)}`;
+  if (schema.anyOf) return schema.anyOf.map(typeName).filter((one) => one !== "null").join(" or ");
+  if (schema.type === "array") return `list of ${typeName(schema.items)}`;
   return schema.const ?? schema.enum?.join(" | ") ?? schema.type ?? "";
 };
 
 function parameters(route) {
-  const rows = (route.parameters ?? []).map((one) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, one.name)), h("td", {}, shapes(one.schema)),
-    h("td", {}, `${one.required ? "Needed. " : ""}${one.description ?? ""}`)));
+  const rows = (route.parameters ?? []).map((one) => h("tr", {}, h("th", { scope: "row" }, h("code", {}, one.name)), h("td", {}, typeName(one.schema)),
+    h("td", {}, `${one.required ? "Required. " : ""}${one.description ?? ""}`)));
   return rows.length ? h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Parameters" }, h("table", {}, h("tbody", {}, rows))) : null;
 }
 
 function card(path, method, route) {
   const answer = route.responses?.["200"]?.content?.["application/json"]?.schema;
   return h("article", { class: "card" }, h("h3", {}, h("span", { class: "method" }, method.toUpperCase()), " ", h("code", {}, path)), h("p", {}, route.description ?? ""),
-    route.requestBody ? h("p", {}, "Takes files as multipart/form-data.") : null, parameters(route), answer ? h("p", {}, `Answers: ${shapes(answer)}`) : null);
+    route.requestBody ? h("p", {}, "Takes files as multipart/form-data.") : null, parameters(route), answer ? h("p", {}, `Returns: ${typeName(answer)}`) : null);
 }
 
 try {

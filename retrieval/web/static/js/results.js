@@ -1,31 +1,31 @@
-// From what is asked to what is seen: asks the server, fills the gallery and the list, follows the music.
+// Search results: sends the query, fills the gallery and the song list, and follows the music.
 import { get } from "./api.js";
 import { $, called, h, say } from "./dom.js";
 import { tint } from "./mood.js";
 import { player } from "./player.js";
 import { showPoint, showSeeds } from "./rail.js";
 import { adjust, ask, mode, state } from "./state.js";
-import { button, choice, explained, layOut, showState } from "./view.js";
+import { button, choice, explainError, layOut, showState } from "./view.js";
 
 const PAGE = 48;
-const MOST = 960; // pictures in one gallery: more of them would only be slower
+const MOST = 960; // pictures in one gallery; more would make the page slow
 const FOLLOWED = 30;
-const PASSING = new Set(["offline", "busy", "no_library", "failed"]); // these may be over by the next try
+const TRANSIENT = new Set(["offline", "busy", "no_library", "failed"]); // error codes that may be gone at the next try
 
 export class Results {
-  /** `parts`: gallery, songs, pads (both), moods (name → place), open(error). */
+  /** `parts`: gallery, songs, pads (both) and slideshow(). */
   constructor(parts) {
     Object.assign(this, parts);
-    this._asking = null;
+    this._request = null;
     this._more = new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) this._grow(); }, { rootMargin: "900px" });
   }
 
-  /** Show what the address asks for. */
+  /** Show the results of the query in the address. */
   async show() {
     const now = state();
-    this._asking?.abort();
-    this._asking = new AbortController();
-    const { signal } = this._asking;
+    this._request?.abort();
+    this._request = new AbortController();
+    const { signal } = this._request;
     document.body.dataset.mode = mode(now);
     $("welcome").hidden = mode(now) !== "empty";
     $("work").hidden = mode(now) === "empty";
@@ -42,41 +42,41 @@ export class Results {
     }
   }
 
-  /** Show an error where the results would be. */
+  /** Show an error in place of the results. */
   fail(error) {
     $("welcome").hidden = true;
     $("work").hidden = false;
-    const { title, ...rest } = explained(error);
+    const { title, ...rest } = explainError(error);
     const box = layOut("", "", []);
     $("heading").className = "unseen";
     $("heading").textContent = title;
-    const again = PASSING.has(error.code) ? button("Try again", null, () => this.show(), { class: "plain strong" }) : null;
-    const anew = button("Begin anew", null, () => ask({}), { class: again ? "plain" : "plain strong" });
+    const again = TRANSIENT.has(error.code) ? button("Try again", null, () => this.show(), { class: "plain strong" }) : null;
+    const startOver = button("Start over", null, () => ask({}), { class: again ? "plain" : "plain strong" });
     $("asked").replaceChildren();
-    showState(box, { title, ...rest, buttons: [again, anew].filter(Boolean) });
+    showState(box, { title, ...rest, buttons: [again, startOver].filter(Boolean) });
     say(`${title}. ${rest.text}`);
   }
 
-  /** Show that files are being read. */
+  /** Show that files are being analysed. */
   reading(files) {
     $("welcome").hidden = true;
     $("work").hidden = false;
-    $("asked").replaceChildren(h("div", { class: "card seed skeleton" }, h("div", { class: "head" }, h("span", { class: "tile" }), h("div", { class: "names" }, h("b", {}, files.map((file) => file.name).join(", ")), h("span", {}, "being read")))));
-    const box = layOut("Listening and looking …", "It is read by a process of its own, then forgotten", []);
+    $("asked").replaceChildren(h("div", { class: "card seed skeleton" }, h("div", { class: "head" }, h("span", { class: "tile" }), h("div", { class: "names" }, h("b", {}, files.map((file) => file.name).join(", ")), h("span", {}, "being analysed")))));
+    const box = layOut("Analysing …", "The file is read by a separate process, then deleted", []);
     this.gallery.wait();
     box.replaceChildren(this.gallery.element);
     $("results").setAttribute("aria-busy", "true");
-    say("The file is being read");
+    say("The file is being analysed");
   }
 
-  /** Ask with the playing moment, and let the gallery follow. */
+  /** Search with the playing moment and show the results in the gallery. */
   async follow(moment) {
     const now = state();
     if (!now.follow || mode(now) !== "query" || now.kind !== "image" || !now.like.includes(player.song?.id)) return;
     if (this._followed !== undefined && Math.abs(moment.start_s - this._followed) < 5.5) return;
     this._followed = moment.start_s;
     try {
-      const answer = await get("/images", { ...this._asked(now), from: moment.start_s, to: moment.end_s, limit: FOLLOWED });
+      const answer = await get("/images", { ...this._parameters(now), from: moment.start_s, to: moment.end_s, limit: FOLLOWED });
       if (state() !== now) return;
       this._more.disconnect();
       this.gallery.replace(answer.results);
@@ -86,49 +86,49 @@ export class Results {
         pad.dots(answer.results);
       }
     } catch {
-      this._followed = undefined; // the next moment tries again
+      this._followed = undefined; // so that the next moment is searched with
     }
   }
 
-  /** Stop following: the whole song is asked with again. */
+  /** Stop following: the next search uses the whole song. */
   unfollow() {
     this._followed = undefined;
   }
 
-  _asked(now) {
+  _parameters(now) {
     return { like: now.like, unlike: now.unlike, min_score: now.min || null, in: now.in, exclude: now.exclude };
   }
 
   async _query(now, signal) {
     const pictures = now.kind === "image";
     const list = pictures ? this.gallery : this.songs;
-    const waiting = setTimeout(() => this._wait(list, "Asking …"), 150);
-    let felt;
+    const waiting = setTimeout(() => this._wait(list, "Searching …"), 150);
+    let moods;
     let answer;
     try {
-      [felt, answer] = await Promise.all([
+      [moods, answer] = await Promise.all([
         get("/mood", { like: [...now.like, ...now.unlike] }, signal),
-        get(pictures ? "/images" : "/music", { ...this._asked(now), limit: PAGE }, signal),
+        get(pictures ? "/images" : "/music", { ...this._parameters(now), limit: PAGE }, signal),
       ]);
     } finally {
       clearTimeout(waiting);
     }
-    const seeds = felt.files.slice(0, now.like.length);
+    const seeds = moods.files.slice(0, now.like.length);
     const first = seeds[0];
-    showSeeds(seeds, felt.files.slice(now.like.length), (id) => this._drop(id));
+    showSeeds(seeds, moods.files.slice(now.like.length), (id) => this._drop(id));
     const names = seeds.map(called).join(", ");
     const title = pictures ? `Pictures that feel like ${names}` : `Songs that feel like ${names}`;
     const song = seeds.find((item) => item.kind === "music");
     if (song && player.song?.id !== song.id && player.paused) player.load(song);
-    this._tell(title, answer, first.valence, first.arousal);
+    this._announce(title, answer, first.valence, first.arousal);
     const box = layOut(title, this._small(answer), [
       choice("Look for", { image: "Pictures", music: "Songs" }, now.kind, (kind) => adjust({ kind, follow: false })), ...this._tools(now)]);
-    this._fill(box, list, answer, now, (offset) => get(pictures ? "/images" : "/music", { ...this._asked(now), limit: PAGE, offset }, signal));
+    this._fill(box, list, answer, now, (offset) => get(pictures ? "/images" : "/music", { ...this._parameters(now), limit: PAGE, offset }, signal));
   }
 
   async _plane(now, signal) {
     const parameters = { valence: now.v, arousal: now.a, min_score: now.min || null, in: now.in, exclude: now.exclude };
-    const waiting = setTimeout(() => this._wait(this.gallery, "Asking …"), 250);
+    const waiting = setTimeout(() => this._wait(this.gallery, "Searching …"), 250);
     let songs;
     let answer;
     try {
@@ -140,8 +140,8 @@ export class Results {
     const { mood } = answer.query[0];
     showPoint(now.v, now.a, mood);
     const title = `What feels ${mood}`;
-    this._tell(title, answer, now.v, now.a);
-    const box = layOut(title, "Nearest on the plane of feelings; percentages say how near", this._tools(now));
+    this._announce(title, answer, now.v, now.a);
+    const box = layOut(title, "Nearest on the emotion plane; percentages show how near", this._tools(now));
     const pictures = h("div");
     this.songs.replace(songs.results);
     if (songs.results.length) box.append(h("h2", {}, "Songs"), this.songs.element, h("h2", {}, "Pictures"));
@@ -166,13 +166,13 @@ export class Results {
   _fill(box, list, answer, now, next) {
     if (!answer.results.length) {
       const nothing = answer.library.images + answer.library.music === 0;
-      showState(box, { image: "search", title: nothing ? "The library is empty" : "Nothing passes",
-        text: nothing ? "Give it folders of pictures and music:" : "No file in the library is near enough and passes the filters.",
+      showState(box, { image: "search", title: nothing ? "The library is empty" : "No results",
+        text: nothing ? "Add folders of pictures and music:" : "No file in the library is near enough and passes the filters.",
         code: nothing ? "attune build-index FOLDER" : null,
-        buttons: [button("Take the filters away", null, () => adjust({ min: 0, in: "", exclude: "" }))] });
+        buttons: [button("Remove the filters", null, () => adjust({ min: 0, in: "", exclude: "" }))] });
       return;
     }
-    list.replace(shuffled(answer.results, now.shuffle));
+    list.replace(shuffle(answer.results, now.shuffle));
     const end = h("div", { "aria-hidden": "true" });
     box.append(list.element, end);
     this._next = { list, end, next, now, done: answer.results.length < PAGE };
@@ -187,8 +187,8 @@ export class Results {
       const answer = await growing.next(growing.list.items.length);
       if (this._next !== growing || state() !== growing.now) return;
       growing.done = answer.results.length < PAGE;
-      growing.list.append(shuffled(answer.results, growing.now.shuffle));
-      this._more.unobserve(growing.end); // a fresh look, should the end still be in sight
+      growing.list.append(shuffle(answer.results, growing.now.shuffle));
+      this._more.unobserve(growing.end); // observe anew: the observer reports only changes, and the end may still be visible
       this._more.observe(growing.end);
     } catch {
       growing.done = true;
@@ -204,7 +204,7 @@ export class Results {
     else ask({});
   }
 
-  _tell(title, answer, valence, arousal) {
+  _announce(title, answer, valence, arousal) {
     document.title = `${title} – Attune`;
     tint(valence, arousal);
     for (const pad of this.pads) {
@@ -220,13 +220,13 @@ export class Results {
   }
 }
 
-/** Put items in an order that a seed draws; 0: as they are. */
-function shuffled(items, seed) {
+/** Shuffle items by a seed; 0 keeps their order. */
+function shuffle(items, seed) {
   if (!seed) return items;
-  let drawn = seed;
+  let randomState = seed;
   const random = () => {
-    drawn = (Math.imul(drawn, 1664525) + 1013904223) >>> 0;
-    return drawn / 2 ** 32;
+    randomState = (Math.imul(randomState, 1664525) + 1013904223) >>> 0;
+    return randomState / 2 ** 32;
   };
   return items.map((item) => [random(), item]).sort((a, b) => a[0] - b[0]).map(([, item]) => item);
 }

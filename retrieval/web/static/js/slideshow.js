@@ -1,4 +1,4 @@
-// Pictures that fill the screen, one after another; with a song, those of its playing moment.
+// Full-screen slideshow of the gallery, which may follow the playing song.
 import { $, called, h, icon, say } from "./dom.js";
 import { colour } from "./mood.js";
 import { player } from "./player.js";
@@ -7,14 +7,14 @@ const PICTURE_MS = 6500;
 const REMEMBERED = 12;
 const PATIENCE_MS = 800;
 
-/** Take the whole screen if the browser lets us; a window is fine too. */
+/** Switch to full screen if the browser allows it; the slideshow works in a window too. */
 function fillScreen() {
   const filled = document.documentElement.requestFullscreen?.() ?? Promise.reject(new Error("no full screen"));
   return Promise.race([filled.catch(() => {}), new Promise((resolve) => { setTimeout(resolve, PATIENCE_MS); })]);
 }
 
 export class Slideshow {
-  /** `pictures()` gives those to choose from, best first. */
+  /** `pictures()` returns the pictures to choose from, best first. */
   constructor(pictures) {
     this._pictures = pictures;
     this._dialog = $("show");
@@ -39,7 +39,7 @@ export class Slideshow {
     const over = (kind, label, image, call) => h("button", { type: "button", class: `over ${kind}`, "aria-label": label, onclick: call }, icon(image));
     this._dialog.replaceChildren(this._stage, over("close", "End the slideshow", "close", () => this._dialog.close()),
       h("div", { class: "caption" }, player.song ? this._go : null, h("div", { class: "names" }, this._title, this._feel)), this._line);
-    await fillScreen(); // first: what fills the screen last lies on top
+    await fillScreen(); // before the dialog opens: the element that is shown last lies on top
     this._dialog.showModal();
     this._state();
     this._caption();
@@ -66,7 +66,7 @@ export class Slideshow {
     if (this._shown !== item || !this.open) return;
     const before = [...this._stage.children];
     this._stage.append(blur, sharp);
-    sharp.getBoundingClientRect(); // so that the fade begins from nothing
+    sharp.getBoundingClientRect(); // forces a layout, so that the fade starts at zero opacity
     for (const image of [blur, sharp]) image.classList.add("on");
     for (const image of before) image.classList.remove("on");
     setTimeout(() => before.forEach((image) => image.remove()), 1500);
@@ -75,10 +75,10 @@ export class Slideshow {
 
   _caption() {
     if (!this.open) return;
-    const felt = player.moment && !player.paused ? player.moment : this._shown;
+    const emotion = player.moment && !player.paused ? player.moment : this._shown;
     this._title.textContent = player.song ? called(player.song) : (this._shown ? called(this._shown) : "");
     this._feel.textContent = [player.song?.artist, this._shown && `picture feels ${this._shown.mood}`].filter(Boolean).join(" · ");
-    if (felt) this._line.style.setProperty("--mood", colour(felt.valence, felt.arousal, 0.78));
+    if (emotion) this._line.style.setProperty("--mood", colour(emotion.valence, emotion.arousal, 0.78));
   }
 
   _state() {

@@ -1,4 +1,4 @@
-// Songs in order, each with its best moment.
+// List of songs in order, each with its best moment.
 import { called, clock, h, icon, percent } from "./dom.js";
 import { colour } from "./mood.js";
 import { player } from "./player.js";

@@ -1,4 +1,4 @@
-// What the page shows is in its address: shareable, and the back button works.
+// The page's state, kept in its address: it can be shared, and the back button works.
 
 const EMPTY = { like: [], unlike: [], kind: "image", v: null, a: null, min: 0, in: "", exclude: "", shuffle: 0, follow: false };
 export const MOST_SEEDS = 8;
@@ -9,13 +9,13 @@ export const state = () => current;
 export const mode = (of = current) => (of.v !== null ? "plane" : of.like.length ? "query" : "empty");
 export const onChange = (listener) => listeners.push(listener);
 
-/** Ask something new: what is not named goes back to nothing, filters stay. */
+/** Start a new query: everything that `change` does not name is reset, except the filters. */
 export function ask(change) {
   const { min, in: below, exclude } = current;
   go({ ...EMPTY, min, in: below, exclude, ...change });
 }
 
-/** Change a part of what is asked. */
+/** Change a part of the query. */
 export function adjust(change, { replace = false } = {}) {
   go({ ...current, ...change }, replace);
 }

@@ -1,4 +1,4 @@
-// Dark or light: what the system says, until the person says otherwise.
+// Dark or light theme: the system's, until the user chooses one.
 import { $ } from "./dom.js";
 
 const system = matchMedia("(prefers-color-scheme: light)");

@@ -1,7 +1,7 @@
-// The results' side of the page: heading, tools, pictures and songs, or why there are none.
+// The results section of the page: heading, tools, results, or the reason why there are none.
 import { $, h, icon } from "./dom.js";
 
-/** Lay out heading and tools; return the box for what follows. */
+/** Show heading and tools; return the element for the results. */
 export function layOut(title, small, tools) {
   const box = h("div", { class: "body" });
   $("results").setAttribute("aria-busy", "false");
@@ -9,31 +9,31 @@ export function layOut(title, small, tools) {
   return box;
 }
 
-/** Show in words why there is nothing to see. */
+/** Show a message in place of results. */
 export function showState(box, { image, title, text, code = null, buttons = [] }) {
   box.replaceChildren(h("div", { class: "state" }, icon(image), h("h2", {}, title), h("p", {}, text),
     code ? h("p", {}, h("code", {}, code)) : null, h("div", { class: "row" }, buttons)));
 }
 
-/** What to say of an error. */
-export function explained(error) {
+/** Return icon, title and text for an error. */
+export function explainError(error) {
   const known = {
     offline: ["cloud", "Attune does not answer", "The page tries again by itself. Is `attune serve` still running?"],
     no_library: ["picture", "No library yet", error.message],
-    forgotten: ["search", "This file was forgotten", "Files that are dropped here are read once and never kept. Drop it again to go on."],
-    unknown_item: ["search", "Not in the library any more", error.message],
+    forgotten: ["search", "This upload has expired", "Uploaded files are analysed once and not kept. Drop the file again to go on."],
+    unknown_item: ["search", "No longer in the library", error.message],
     too_large: ["broken", "Too large", error.message],
     unusable_file: ["broken", "This file cannot be used", error.message],
-    busy: ["cloud", "Too much at a time", error.message],
+    busy: ["cloud", "The server is busy", error.message],
   };
-  const [image, title, text] = known[error.code] ?? ["broken", "That did not work", error.message];
+  const [image, title, text] = known[error.code] ?? ["broken", "Something went wrong", error.message];
   return { image, title, text };
 }
 
 export const button = (text, image, call, extra = {}) =>
   h("button", { type: "button", class: "plain", onclick: call, ...extra }, image ? icon(image) : null, text);
 
-/** A switch between a few words. */
+/** Create a switch between a few options. */
 export function choice(label, words, chosen, call) {
   return h("div", { class: "switch", role: "group", "aria-label": label },
     Object.entries(words).map(([value, word]) => h("button", { type: "button", "aria-pressed": String(value === chosen), onclick: () => call(value) }, word)));

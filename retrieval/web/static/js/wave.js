@@ -1,7 +1,7 @@
-// A song drawn: its outline in the colours of its moments, and its curve of valence and arousal.
+// Drawings of a song: its waveform in the colours of its emotions, and its curve of valence and arousal.
 import { colour } from "./mood.js";
 
-function prepared(canvas) {
+function prepareCanvas(canvas) {
   const { clientWidth: width, clientHeight: height } = canvas;
   const scale = devicePixelRatio || 1;
   canvas.width = Math.max(1, width * scale);
@@ -11,7 +11,7 @@ function prepared(canvas) {
   return { paint, width, height };
 }
 
-/** Return the moment of a curve whose middle is nearest to a second; null without a curve. */
+/** Return the moment of a curve whose middle is nearest to a time in seconds; null without a curve. */
 export function momentAt(curve, seconds) {
   if (!curve?.length) return null;
   let best = curve[0];
@@ -22,9 +22,9 @@ export function momentAt(curve, seconds) {
   return best;
 }
 
-/** Draw an outline, what was played brighter than what comes. */
+/** Draw a waveform; the part that has been played is brighter. */
 export function drawWave(canvas, { peaks, curve, duration, at }) {
-  const { paint, width, height } = prepared(canvas);
+  const { paint, width, height } = prepareCanvas(canvas);
   if (!width) return;
   const step = 4;
   const bars = Math.floor(width / step);
@@ -48,7 +48,7 @@ export function drawWave(canvas, { peaks, curve, duration, at }) {
 
 /** Draw valence (filled, in colours) and arousal (dashed) over time. */
 export function drawCurve(canvas, { curve, duration, at }) {
-  const { paint, width, height } = prepared(canvas);
+  const { paint, width, height } = prepareCanvas(canvas);
   if (!width || !curve?.length) return;
   const style = getComputedStyle(document.documentElement);
   const x = (moment) => Math.min(1, (moment.start_s + moment.end_s) / 2 / duration) * width;
@@ -85,7 +85,7 @@ export function drawCurve(canvas, { curve, duration, at }) {
   }
 }
 
-/** Say a curve in words, for those who do not see it. */
+/** Describe a curve in words for screen readers. */
 export function curveInWords(item) {
   const { curve } = item;
   if (!curve?.length) return "";
