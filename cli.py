@@ -54,9 +54,9 @@ def _print_config(wanted: bool) -> None:
 
     console = stdout_console()
     there = "" if config_file().exists() else " (not there)"
-    console.print(f"Configuration file: {escape_path(config_file())}{there}", soft_wrap=True)
+    console.print(f"Configuration file: {escape_path(config_file())}{there}")
     for setting in describe_settings():
-        console.print(f"{setting.name:<16}{setting.value:<8}  ({setting.origin})", soft_wrap=True)
+        console.print(f"{setting.name:<16}{setting.value:<8}  ({setting.origin})")
     raise typer.Exit
 
 

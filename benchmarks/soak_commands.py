@@ -66,4 +66,4 @@ def _print(document: dict[str, Any]) -> None:
         f"memory); peak {media['peak_mb']:.0f} MB; {len(media['failures'])} failures"
     )
     for failure in media["failures"]:
-        console.print(failure, soft_wrap=True)
+        console.print(failure)

@@ -37,6 +37,11 @@ def _make_console(*, stderr: bool) -> Console:
         def __init__(self, width: int | None = None) -> None:
             super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
 
+        def print(self, *objects: Any, **options: Any) -> None:
+            """Print; lines of text are never broken, since they may hold paths that people copy."""
+            options.setdefault("soft_wrap", all(isinstance(one, str) for one in objects))
+            super().print(*objects, **options)
+
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # Rich would leave with exit code 1, but `| head` is no failure
 
@@ -57,7 +62,7 @@ def show_progress(*, quiet: bool) -> Iterator[Progress]:
         yield SilentProgress()
         return
     if not console.is_terminal:
-        yield LineProgress(lambda line: console.print(line, soft_wrap=True))
+        yield LineProgress(console.print)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars

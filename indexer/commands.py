@@ -19,6 +19,7 @@ from attune.core.common_options import (
 )
 
 if TYPE_CHECKING:
+    from attune.core.path_format import PathFormat
     from attune.core.settings import Settings
     from attune.embedding.network import Network
     from attune.indexer.build import BuildReport
@@ -59,6 +60,7 @@ def build_index(
     Only new and changed files are read. Ctrl-C is safe: the same command continues.
     """
     from attune.core.console import show_progress
+    from attune.core.path_format import choose_path_format
     from attune.core.settings import load_settings
     from attune.embedding.device import resolve_device
     from attune.embedding.network import DEFAULT_NETWORK, open_network
@@ -84,7 +86,7 @@ def build_index(
     with show_progress(quiet=quiet) as progress:
         report = build(request, opened, settings, progress)
     if not quiet:
-        _print_report(report, folder)
+        _print_report(report, library or folder, choose_path_format(paths or []))
 
 
 @app.command("status")
@@ -106,7 +108,7 @@ def status_command(
     if as_json:
         print_json(_status_json(folder, status, *network_in_use, skipped=skipped))
     else:
-        _print_status(folder, status, *network_in_use, skipped=skipped)
+        _print_status(library or folder, status, *network_in_use, skipped=skipped)
 
 
 def _describe_network(generation: Generation | None, asked: str | None) -> tuple[str, dict[str, Any] | None]:
@@ -138,13 +140,12 @@ def _print_backbones(network: Network, lacking: int, settings: Settings, device_
 
     console = stderr_console()
     if device_reason is not None:
-        console.print(f"Backbones run on {settings.device}: {device_reason}", soft_wrap=True)
+        console.print(f"Backbones run on {settings.device}: {device_reason}")
     if lacking:
         readers = " and ".join(one.name for one in network.backbones.values())
         console.print(
             f"{network.name} reads by {readers}: {lacking} files have no features by these yet and are read "
-            "again. The former ones are kept: going back takes seconds.",
-            soft_wrap=True,
+            "again. The former ones are kept: going back takes seconds."
         )
 
 
@@ -162,9 +163,9 @@ def _print_diff(diff: BuildDiff) -> None:
     )
 
 
-def _print_report(report: BuildReport, folder: Path) -> None:
+def _print_report(report: BuildReport, folder: Path, format_path: PathFormat) -> None:
     from attune.core.console import stderr_console, stdout_console
-    from attune.core.errors import escape_path
+    from attune.core.errors import escape_path, escape_text
 
     generation = report.generation
     assert generation is not None
@@ -187,11 +188,11 @@ def _print_report(report: BuildReport, folder: Path) -> None:
     console.print(f"{', '.join(parts) or 'nothing to do'}; generation {generation.id}")
     warn = stderr_console()
     for missing in report.missing:
-        warn.print(f"{escape_path(missing)}: cannot be listed; what was known below it is kept")
+        warn.print(f"{format_path(missing)}: cannot be listed; the files known below it are kept")
     if report.skipped:
         warn.print(f"{len(report.skipped)} files were skipped:")
         for skip in report.skipped:
-            warn.print(f"  {skip}")
+            warn.print(f"  {format_path(skip.path)}: {escape_text(skip.reason)}")
 
 
 def _status_json(
@@ -241,7 +242,7 @@ def _print_status(
         ("skipped", f"{len(status.skipped)} files" + ("" if skipped else "; list them with --skipped"))
     )
     for name, value in rows:
-        console.print(f"{name:<11}{value}", soft_wrap=True)
+        console.print(f"{name:<11}{value}")
     if skipped:
         for skip in status.skipped:
-            console.print(f"  {skip}", soft_wrap=True)
+            console.print(f"  {skip}")

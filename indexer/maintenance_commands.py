@@ -104,7 +104,7 @@ def _print_damage(damage: list[Damage]) -> None:
     console = stdout_console()
     for one in damage[:_MAX_LISTED]:
         where = one.part if one.path is None else f"{one.part}: {escape_path(one.path)}"
-        console.print(f"{where}: {escape_text(one.detail)}", soft_wrap=True)
+        console.print(f"{where}: {escape_text(one.detail)}")
     if len(damage) > _MAX_LISTED:
         console.print(f"and {len(damage) - _MAX_LISTED} more")
 

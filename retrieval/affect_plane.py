@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.embedding.media_files import Kind
-from attune.embedding.network import Affect, Network
+from attune.embedding.network import Network
 from attune.indexer.library import Library
 from attune.retrieval.diversify import RankedItem
 from attune.retrieval.results import Result
@@ -22,26 +22,8 @@ from attune.retrieval.search import (
     select_answers,
 )
 
-# Places of everyday words on Russell's circumplex (A circumplex model of affect, 1980), on our scale.
-MOODS: dict[str, tuple[float, float]] = {
-    "festive": (0.55, 0.5),
-    "bright": (0.6, 0.1),
-    "calm": (0.35, -0.45),
-    "wistful": (-0.1, -0.4),
-    "sad": (-0.5, -0.35),
-    "dark": (-0.55, 0.05),
-    "tense": (-0.45, 0.5),
-    "stirring": (0.1, 0.5),
-    "neutral": (0.0, 0.0),
-}
-
 _BATCH = 100  # items that are read at a time, until enough of them pass the filters
 _DIAGONAL = math.sqrt(8.0)  # from (-1, -1) to (1, 1)
-
-
-def mood_word(affect: Affect) -> str:
-    """Return the name of the mood that is nearest on the plane."""
-    return min(MOODS, key=lambda mood: math.dist(MOODS[mood], (affect.valence, affect.arousal)))
 
 
 def search_plane(

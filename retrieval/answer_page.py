@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attune.core.errors import escape_path
-from attune.retrieval.affect_plane import mood_word
 from attune.retrieval.html_parts import (
     STYLE,
     curve_svg,
@@ -19,6 +18,7 @@ from attune.retrieval.html_parts import (
     write_from_template,
 )
 from attune.retrieval.mood import Mood
+from attune.retrieval.mood_words import mood_word
 from attune.retrieval.render_text import format_time
 from attune.retrieval.results import Answer, QueryEntry, Result
 

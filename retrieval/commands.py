@@ -14,6 +14,7 @@ from attune.core.common_options import (
     NetworkOption,
     library_folder,
 )
+from attune.core.path_format import choose_path_format
 from attune.retrieval.find_commands import app as finding
 from attune.retrieval.map_commands import app as mapping
 
@@ -43,7 +44,7 @@ def match_command(
     if as_json:
         print_json(found.to_json() | {"network": {"name": net.name, "test": net.test_figures}})
     else:
-        print_match(found, format_accuracy(net.test_figures))
+        print_match(found, format_accuracy(net.test_figures), choose_path_format([image, song]))
 
 
 @app.command("mood")
@@ -67,4 +68,4 @@ def mood_command(
     if as_json:
         print_json({"files": [mood.to_json() for mood in found], "network": net.name})
     else:
-        print_moods(found)
+        print_moods(found, choose_path_format(files))

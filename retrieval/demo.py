@@ -9,8 +9,9 @@ from attune.core.errors import escape_path
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import Library
-from attune.retrieval.affect_plane import MOODS, search_plane
+from attune.retrieval.affect_plane import search_plane
 from attune.retrieval.mood import Mood, estimate_moods
+from attune.retrieval.mood_words import MOODS
 from attune.retrieval.queries import find
 from attune.retrieval.results import Answer
 from attune.retrieval.search import Filters

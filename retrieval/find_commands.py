@@ -16,6 +16,7 @@ from attune.core.common_options import (
     library_folder,
 )
 from attune.core.errors import UsageError
+from attune.core.path_format import choose_path_format
 from attune.retrieval import query_options
 from attune.retrieval.query_options import (
     ArtistOption,
@@ -210,4 +211,4 @@ def _find(
         if question.why:
             answer = explain_answer(answer, opened, net, seeds, question.span)
         query_moods = estimate_moods(seeds, names) if form.needs_page else []
-    show_answer(answer, query_moods, form)
+    show_answer(answer, query_moods, form, choose_path_format(question.files))

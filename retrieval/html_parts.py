@@ -12,9 +12,9 @@ from pathlib import Path
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import AttuneError, MediaError, escape_path
 from attune.embedding.image_display import read_display_image
-from attune.retrieval.affect_plane import MOODS
 from attune.retrieval.audio_clip import encode_mp3_clip
 from attune.retrieval.mood import CurvePoint
+from attune.retrieval.mood_words import MOODS
 from attune.retrieval.render_text import format_time
 from attune.retrieval.results import QueryEntry, Result
 

@@ -20,10 +20,10 @@ from attune.core.errors import MediaError
 from attune.core.progress import Progress
 from attune.embedding.backbones import PATCH_S
 from attune.indexer.library import Library
-from attune.retrieval.affect_plane import MOODS
 from attune.retrieval.audio_clip import encode_mp3_clip
 from attune.retrieval.html_parts import data_uri, make_thumbnail, write_from_template
 from attune.retrieval.library_map import MapLayer
+from attune.retrieval.mood_words import MOODS
 
 MAX_INLINE_PICTURES = 500
 """The largest number of pictures whose thumbnails are embedded in the page."""

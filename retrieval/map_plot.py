@@ -7,8 +7,8 @@ from typing import Any
 
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import AttuneError, escape_path
-from attune.retrieval.affect_plane import MOODS
 from attune.retrieval.library_map import MapLayer
+from attune.retrieval.mood_words import MOODS
 
 _MAX_DOTS = 3000  # more pictures cannot be told apart as dots: their density is drawn instead
 _MAX_LARGE_MARKERS = 300  # more songs get smaller markers, which overlap less

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from attune.embedding.network import Affect, Network
-from attune.retrieval.affect_plane import mood_word
+from attune.retrieval.mood_words import mood_word
 from attune.retrieval.results import Moment, QueryEntry
 from attune.retrieval.seeds import QueryItem, QuerySource
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attune.retrieval.affect_plane import mood_word
+from attune.retrieval.mood_words import mood_word
 from attune.retrieval.results import QueryEntry
 from attune.retrieval.seeds import QuerySource
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from attune.core.console import print_json, stderr_console
 from attune.core.errors import escape_path
+from attune.core.path_format import PathFormat
 from attune.retrieval.mood import Mood
 from attune.retrieval.render_text import print_answer, print_paths
 from attune.retrieval.results import Answer
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
     from attune.retrieval.query_options import OutputOptions
 
 
-def show_answer(answer: Answer, moods: Sequence[Mood], form: OutputOptions) -> None:
+def show_answer(
+    answer: Answer, moods: Sequence[Mood], form: OutputOptions, format_path: PathFormat = escape_path
+) -> None:
     """Print an answer and write the requested files.
 
     Args:
         answer: The answer.
         moods: The moods of the query's files; used only for a page.
         form: The requested form of output.
+        format_path: How a table shows paths.
 
     Raises:
         AttuneError: A file cannot be written.
@@ -33,7 +37,7 @@ def show_answer(answer: Answer, moods: Sequence[Mood], form: OutputOptions) -> N
     elif form.paths or form.nul:
         print_paths(answer, b"\0" if form.nul else b"\n")
     else:
-        print_answer(answer, form.preview)
+        print_answer(answer, form.preview, format_path)
     if form.m3u is not None:
         _write_m3u(answer, form.m3u)
     if form.needs_page:

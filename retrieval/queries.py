@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import Library
-from attune.retrieval.affect_plane import MOODS, search_plane, search_with_mood
+from attune.retrieval.affect_plane import search_plane, search_with_mood
+from attune.retrieval.mood_words import MOODS
 from attune.retrieval.results import Answer, LibraryInfo, QueryEntry, Result
 from attune.retrieval.search import Filters, search_nearest
 from attune.retrieval.seeds import WHOLE_SONG, QuerySource, Span, mean_vector

@@ -195,7 +195,7 @@ def parse_mood(name: str) -> str:
     Raises:
         UsageError: There is no mood of that name.
     """
-    from attune.retrieval.affect_plane import MOODS
+    from attune.retrieval.mood_words import MOODS
 
     if name not in MOODS:
         raise UsageError(f"--mood {name}: unknown; there are {', '.join(MOODS)}")
@@ -208,7 +208,7 @@ def parse_point(valence: float | None, arousal: float | None, mood: str | None) 
     Raises:
         UsageError: Both or neither are given, or only half of the numbers.
     """
-    from attune.retrieval.affect_plane import MOODS
+    from attune.retrieval.mood_words import MOODS
 
     if mood is not None:
         if valence is not None or arousal is not None:

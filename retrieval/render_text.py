@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attune.core.console import stdout_console
 from attune.core.errors import escape_path, escape_text
-from attune.retrieval.affect_plane import mood_word
+from attune.core.path_format import PathFormat
+from attune.core.path_table import PathTable
 from attune.retrieval.match import Match
 from attune.retrieval.mood import Mood
+from attune.retrieval.mood_words import mood_word
 from attune.retrieval.results import Answer, QueryEntry, Result
 from attune.retrieval.terminal_image import render_half_blocks
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_WIDTH = 48
@@ -31,35 +30,37 @@ def print_paths(answer: Answer, end: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def print_answer(answer: Answer, preview: bool | None = False) -> None:
+def print_answer(answer: Answer, preview: bool | None = False, format_path: PathFormat = escape_path) -> None:
     """Print an answer as a table.
 
     Args:
         answer: The answer.
         preview: Whether to print small pictures beside the rows, if the terminal has colour; None: the same
             as True.
+        format_path: How paths are shown.
     """
     console = stdout_console()
     for entry in answer.query:
-        console.print(_format_query_entry(entry))
+        console.print(_format_query_entry(entry, format_path))
     if not answer.results:
         console.print("Nothing in the library matches.")
         return
     music = answer.kind == "music"
     show_images = not music and console.color_system is not None and (preview or preview is None)
-    table = _make_table(
-        "#", "score", "feels", "val", "aro", *(("best from", "song") if music else ("picture",))
-    )
-    if show_images:
-        table.add_column("")
+    columns = ("#", "score", "feels", "val", "aro", *(("best from",) if music else ()))
+    table = PathTable(columns, "song" if music else "picture", numeric=set(columns) - {"feels"})
     for result in answer.results:
         cells = [str(result.rank), f"{result.score:.2f}", mood_word(result.affect)]
         cells += [f"{result.affect.valence:+.2f}", f"{result.affect.arousal:+.2f}"]
         if music:
             cells.append(format_time(result.moment.start_s) if result.moment else "")
-        cells.append("\n".join(_describe_result(result, music)))
-        table.add_row(*cells, *([render_half_blocks(result.path)] if show_images else []))
-    console.print(table)
+        table.add_row(
+            *cells,
+            path=format_path(result.path),
+            details=_describe_result(result, music),
+            picture=render_half_blocks(result.path) if show_images else None,
+        )
+    table.print(console)
     library = answer.library
     console.print(
         f"{library.images} images and {library.music} songs, generation {library.generation}, "
@@ -69,8 +70,8 @@ def print_answer(answer: Answer, preview: bool | None = False) -> None:
 
 
 def _describe_result(result: Result, music: bool) -> list[str]:
-    """Return the lines about a result: its path, a song's name, its near-duplicates, its explanation."""
-    lines = [escape_path(result.path)]
+    """Return the lines below a result's path: a song's name, its near-duplicates, its explanation."""
+    lines = []
     if result.display_name and music:
         lines.append(escape_text(result.display_name))
     if result.alike:
@@ -80,14 +81,14 @@ def _describe_result(result: Result, music: bool) -> list[str]:
     return lines
 
 
-def print_match(match: Match, accuracy: str | None) -> None:
+def print_match(match: Match, accuracy: str | None, format_path: PathFormat = escape_path) -> None:
     """Print the comparison of a picture and a song, and a sentence on the network's accuracy, if any."""
     console = stdout_console()
     verdict = "They correspond" if match.corresponds else "They do not correspond"
     console.print(f"{verdict}: {match.score:.0%} likely to carry the same emotion.", style="bold")
     console.print(match.why[0].upper() + match.why[1:] + ".")
     for entry in (match.image, match.music):
-        console.print(_format_query_entry(entry))
+        console.print(_format_query_entry(entry, format_path))
     moment = match.moment
     span = f"{format_time(moment.start_s)}–{format_time(moment.end_s)}"
     console.print(f"The song's best moment: {span}, {moment.score:.0%}.")
@@ -95,10 +96,11 @@ def print_match(match: Match, accuracy: str | None) -> None:
         console.print(accuracy, style="dim")
 
 
-def print_moods(moods: list[Mood]) -> None:
+def print_moods(moods: list[Mood], format_path: PathFormat = escape_path) -> None:
     """Print the moods of files as a table, and the mood curves of songs."""
     console = stdout_console()
-    table = _make_table("feels", "valence", "arousal", "positive", "neutral", "negative", "file")
+    columns = ("feels", "valence", "arousal", "positive", "neutral", "negative")
+    table = PathTable(columns, "file", numeric=("valence", "arousal"))
     for mood in moods:
         affect = mood.entry.affect
         assert affect is not None
@@ -108,12 +110,13 @@ def print_moods(moods: list[Mood]) -> None:
             f"{affect.valence:+.2f}",
             f"{affect.arousal:+.2f}",
             *(f"{share:.0%}" for share in shares),
-            escape_path(mood.entry.path or ""),
+            path=format_path(mood.entry.path or ""),
         )
-    console.print(table)
+    table.print(console)
     for mood in moods:
         if mood.curve:
-            console.print(f"\n{escape_path(mood.entry.path or '')}, 0:00–{format_time(mood.curve[-1].end_s)}")
+            path, end = format_path(mood.entry.path or ""), format_time(mood.curve[-1].end_s)
+            console.print(f"\n{path}, 0:00–{end}")
             console.print(f"  valence {draw_curve([point.valence for point in mood.curve])}")
             console.print(f"  arousal {draw_curve([point.arousal for point in mood.curve])}")
 
@@ -145,18 +148,7 @@ def format_accuracy(figures: dict[str, Any] | None) -> str | None:
     )
 
 
-def _format_query_entry(entry: QueryEntry) -> str:
-    name = "a point of the plane" if entry.path is None else escape_path(entry.path)
+def _format_query_entry(entry: QueryEntry, format_path: PathFormat) -> str:
+    name = "a point of the plane" if entry.path is None else format_path(entry.path)
     feels = "" if entry.affect is None else f"feels {mood_word(entry.affect)}, "
     return f"{name}: {feels}valence {entry.valence:+.2f}, arousal {entry.arousal:+.2f}"
-
-
-def _make_table(*columns: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        path = column in ("picture", "song", "file")
-        numeric = column in ("#", "score", "val", "aro", "valence", "arousal", "best from")
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=not path)
-    return table

@@ -7,6 +7,7 @@ from typing import Any
 
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Affect
+from attune.retrieval.mood_words import mood_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class QueryEntry:
         return {
             "path": self.path,
             "kind": self.kind,
+            "mood": None if self.affect is None else mood_word(self.affect),
             "valence": self.valence,
             "arousal": self.arousal,
             "polarity": None if self.affect is None else polarity_json(self.affect),
@@ -100,6 +102,7 @@ class Result:
             "rank": self.rank,
             "path": self.path,
             "score": self.score,
+            "mood": mood_word(self.affect),
             "valence": self.affect.valence,
             "arousal": self.affect.arousal,
             "polarity": polarity_json(self.affect),

@@ -56,7 +56,7 @@ def print_out_of_fold(config: dict[str, Any]) -> None:
 
 def print_device(device: str, reason: str) -> None:
     """Say on stderr where backbones ran."""
-    stderr_console().print(f"Backbones ran on {device}: {reason}", soft_wrap=True)
+    stderr_console().print(f"Backbones ran on {device}: {reason}")
 
 
 def print_skipped(skipped: list[MediaError]) -> None:

@@ -17,6 +17,7 @@ from attune.core.common_options import (
     library_folder,
 )
 from attune.core.errors import AttuneError, UsageError, escape_path
+from attune.core.path_format import choose_path_format
 from attune.retrieval.query_options import (
     ExcludeOption,
     InOption,
@@ -92,7 +93,7 @@ def storyboard_command(
     if as_json:
         print_json(plan.to_json() | {"written": [str(path.absolute()) for path in outputs]})
     elif not quiet:
-        print_plan(plan, outputs)
+        print_plan(plan, outputs, choose_path_format([song]))
 
 
 @app.command("soundtrack")
@@ -148,7 +149,7 @@ def soundtrack_command(
     for one in lost:
         stderr_console().print(f"Passed over: {one}")
     if not quiet:
-        print_soundtrack(found, m3u)
+        print_soundtrack(found, m3u, choose_path_format([folder]))
 
 
 def _make_plan(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from attune.embedding.network import Affect
-from attune.retrieval.affect_plane import mood_word
+from attune.retrieval.mood_words import mood_word
 
 FilmOrder = Literal["mood", "time"]
 FILM_ORDERS: tuple[FilmOrder, ...] = get_args(FilmOrder)

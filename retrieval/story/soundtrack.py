@@ -14,7 +14,7 @@ from attune.core.errors import AttuneError
 from attune.embedding.network import Affect, Network
 from attune.indexer.library import Library
 from attune.indexer.records import Item
-from attune.retrieval.affect_plane import mood_word
+from attune.retrieval.mood_words import mood_word
 from attune.retrieval.results import LibraryInfo, Result
 from attune.retrieval.search import find_best_moment, make_result
 from attune.retrieval.story.chapters import split_chapters

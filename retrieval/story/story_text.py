@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attune.core.console import stdout_console
 from attune.core.errors import escape_path, escape_text
-from attune.retrieval.affect_plane import mood_word
+from attune.core.path_format import PathFormat
+from attune.core.path_table import PathTable
+from attune.retrieval.mood_words import mood_word
 from attune.retrieval.render_text import format_time
 from attune.retrieval.story.film_plan import FilmPlan
 from attune.retrieval.story.soundtrack import Soundtrack
 
-if TYPE_CHECKING:
-    from rich.table import Table
 
-
-def print_plan(plan: FilmPlan, written: Sequence[Path]) -> None:
+def print_plan(plan: FilmPlan, written: Sequence[Path], format_path: PathFormat = escape_path) -> None:
     """Print a plan: its title, its notes, the written files or, if there are none, a table of its shots."""
     console = stdout_console()
     tempo = f", {plan.tempo_bpm:.0f} beats a minute" if plan.tempo_bpm else ""
     sections = _format_count(len({shot.section for shot in plan.shots}), "section")
     console.print(
-        f"{escape_text(plan.title) or escape_path(plan.song)}: {format_time(plan.duration_s)}{tempo}, "
+        f"{escape_text(plan.title) or format_path(plan.song)}: {format_time(plan.duration_s)}{tempo}, "
         f"{sections}, {_format_count(len(plan.shots), 'picture')}"
     )
     for note in plan.notes:
         console.print(f"Note: {note}")
     if not written:
-        table = _make_table("at", "stays", "section", "the song feels", "score", "picture")
+        columns = ("at", "stays", "section", "the song feels", "score")
+        table = PathTable(columns, "picture", numeric=set(columns) - {"the song feels"})
         for shot in plan.shots:
             table.add_row(
                 format_time(shot.start_s),
@@ -37,14 +36,16 @@ def print_plan(plan: FilmPlan, written: Sequence[Path]) -> None:
                 str(shot.section),
                 shot.mood,
                 "" if shot.score is None else f"{shot.score:.2f}",
-                escape_path(shot.picture),
+                path=format_path(shot.picture),
             )
-        console.print(table)
+        table.print(console)
     for path in written:
-        console.print(f"Written: {escape_path(path.absolute())}")
+        console.print(f"Written: {escape_path(path)}")
 
 
-def print_soundtrack(soundtrack: Soundtrack, written: Path | None) -> None:
+def print_soundtrack(
+    soundtrack: Soundtrack, written: Path | None, format_path: PathFormat = escape_path
+) -> None:
     """Print the chapters of a soundtrack, each with a table of its songs, and the written playlist."""
     console = stdout_console()
     for number, chapter in enumerate(soundtrack.chapters, start=1):
@@ -55,35 +56,24 @@ def print_soundtrack(soundtrack: Soundtrack, written: Path | None) -> None:
             f"{mood_word(chapter.affect)}",
             style="bold",
         )
-        table = _make_table("#", "lasts", "score", "feels", "song")
+        table = PathTable(("#", "lasts", "score", "feels"), "song", numeric=("#", "lasts", "score"))
         for song, length in zip(chapter.songs, chapter.lengths_s, strict=True):
             name = escape_text(song.display_name)
-            path = escape_path(song.path)
             table.add_row(
                 str(song.rank),
                 format_time(length),
                 f"{song.score:.2f}",
                 mood_word(song.affect),
-                f"{path}\n{name}" if name else path,
+                path=format_path(song.path),
+                details=(name,) if name else (),
             )
-        console.print(table)
+        table.print(console)
     for note in soundtrack.notes:
         console.print(f"Note: {note}")
     console.print(f"\n{format_time(soundtrack.duration_s)} of music")
     if written is not None:
-        console.print(f"Written: {escape_path(written.absolute())}")
+        console.print(f"Written: {escape_path(written)}")
 
 
 def _format_count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _make_table(*columns: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        words = column in ("the song feels", "feels", "picture", "song")
-        path = column in ("picture", "song")
-        table.add_column(column, justify="left" if words else "right", overflow="fold", no_wrap=not path)
-    return table

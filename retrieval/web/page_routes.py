@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from attune.core.errors import AttuneError
 from attune.indexer.library import read_status
-from attune.retrieval.affect_plane import MOODS
+from attune.retrieval.mood_words import MOODS
 from attune.retrieval.web.auth import COOKIE, compare_secrets, derive_session_cookie
 from attune.retrieval.web.response_models import HealthShape, StatusShape
 from attune.retrieval.web.service import Service

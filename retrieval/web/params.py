@@ -9,7 +9,7 @@ from fastapi import Query
 
 from attune.core.errors import UsageError
 from attune.embedding.media_files import Kind
-from attune.retrieval.affect_plane import MOODS
+from attune.retrieval.mood_words import MOODS
 from attune.retrieval.results import QueryEntry
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import Span

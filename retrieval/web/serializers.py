@@ -11,9 +11,9 @@ from typing import Any
 
 from attune.core.errors import escape_path
 from attune.indexer.records import Item
-from attune.retrieval.affect_plane import mood_word
 from attune.retrieval.match import Match
 from attune.retrieval.mood import Mood
+from attune.retrieval.mood_words import mood_word
 from attune.retrieval.results import Answer, QueryEntry, polarity_json
 from attune.retrieval.web.library_holder import LibrarySnapshot
 from attune.retrieval.web.references import ResolvedReference

@@ -13,9 +13,9 @@ from PIL import Image
 from attune.embedding.network import Network
 from attune.indexer.library import Library
 from attune.retrieval import near_duplicates
-from attune.retrieval.affect_plane import MOODS
 from attune.retrieval.date_range import parse_date_range
 from attune.retrieval.diversify import Curation
+from attune.retrieval.mood_words import MOODS
 from attune.retrieval.near_duplicates import Fingerprints
 from attune.retrieval.queries import browse, find
 from attune.retrieval.results import Answer, QueryEntry

@@ -7,8 +7,8 @@ import pytest
 
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Affect
-from attune.retrieval.affect_plane import MOODS, mood_word
 from attune.retrieval.match import explain_match
+from attune.retrieval.mood_words import MOODS, mood_word
 from attune.retrieval.seeds import QueryItem
 
 
