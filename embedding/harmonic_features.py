@@ -146,7 +146,7 @@ def _sum_half_seconds(classes: NDArray[np.float64]) -> NDArray[np.float64]:
 def _describe_chords(beats: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """Return chords, how they move, and how rough they are."""
     unit = beats / np.linalg.norm(beats, axis=1, keepdims=True)
-    fits = (unit @ _chord_vectors().T).reshape(len(beats), len(_CHORDS), 12)
+    fits = np.einsum("bp,ckp->bck", unit, _chord_vectors())
     best = fits.reshape(len(beats), -1).argmax(axis=1) // 12
     kinds = [float(np.mean(best == kind)) for kind in range(len(_CHORDS))]
     by_kind = fits.max(axis=2)
@@ -163,16 +163,17 @@ def _describe_chords(beats: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     )
 
     shares = beats / beats.sum(axis=1, keepdims=True)
-    centroids = shares @ _tonal_axes().T
+    centroids = np.einsum("bp,ap->ba", shares, _tonal_axes())
     steps = np.linalg.norm(np.diff(centroids, axis=0), axis=1)
     tonal_distance = np.linalg.norm(centroids, axis=1)
-    movement = np.array([steps.mean(), tonal_distance.mean(), np.linalg.norm(centroids.mean(axis=0))])
+    movement = np.array([steps.mean(), tonal_distance.mean(), np.linalg.norm(centroids.mean(axis=0), axis=0)])
 
     interval = np.abs(np.arange(12)[:, None] - np.arange(12))
     interval = np.minimum(interval, 12 - interval)
     cooccurrence = (shares[:, :, None] * shares[:, None]).mean(axis=0)
     intervals = np.array([cooccurrence[interval == one].sum() for one in range(7)])
-    return [chords, movement, np.array([intervals @ np.array(_ROUGHNESS), *intervals[1:]])]
+    roughness = (intervals * np.array(_ROUGHNESS)).sum()
+    return [chords, movement, np.array([roughness, *intervals[1:]])]
 
 
 def _describe_texture(notes: NoteActivations) -> NDArray[np.float64]:
@@ -203,8 +204,8 @@ def _describe_voices(notes: NoteActivations, loud: NDArray[np.float64]) -> NDArr
 def _describe_pulse(onset: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return strength and length of the pulse, and how unevenly notes begin."""
     centred = onset - onset.mean()
-    autocorrelation = np.correlate(centred, centred, "full")[len(centred) - 1 :]
-    window = autocorrelation[slice(*_LAG_RANGE)] / (autocorrelation[0] + 1e-9)
+    products = [np.einsum("i,i->", centred[lag:], centred[:-lag]) for lag in range(*_LAG_RANGE)]
+    window = np.array(products) / (np.einsum("i,i->", centred, centred) + 1e-9)
     lag = np.log(_LAG_RANGE[0] + int(window.argmax()))
     return np.array([window.max(), lag, onset.std() / (onset.mean() + 1e-9)])
 
@@ -216,22 +217,20 @@ def _rotate_profile(profile: Profile) -> NDArray[np.float64]:
 def _correlate(profile: Profile, others: NDArray[np.float64]) -> Profile:
     centered = profile - profile.mean()
     centered_others = others - others.mean(axis=1, keepdims=True)
-    return np.asarray(
-        centered_others
-        @ centered
-        / (np.linalg.norm(centered_others, axis=1) * np.linalg.norm(centered) + 1e-9)
-    )
+    products = np.einsum("ij,j->i", centered_others, centered)
+    norms = np.linalg.norm(centered_others, axis=1) * np.linalg.norm(centered, axis=0)
+    return np.asarray(products / (norms + 1e-9))
 
 
 @cache
 def _chord_vectors() -> NDArray[np.float64]:
-    """Return unit vectors of every kind of chord on every root, (kinds x 12, 12)."""
+    """Return unit vectors of every kind of chord on every root, (kinds, 12, 12)."""
     kinds = []
     for chord in _CHORDS:
         one = np.zeros(12)
         one[list(chord)] = 1.0
-        kinds.append(_rotate_profile(one / np.linalg.norm(one)))
-    return np.concatenate(kinds)
+        kinds.append(_rotate_profile(one / np.linalg.norm(one, axis=0)))
+    return np.stack(kinds)
 
 
 @cache

@@ -49,8 +49,23 @@ def compute_logmel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         frames = np.lib.stride_tricks.sliding_window_view(stretch, WINDOW)[::HOP]
         spectrum = np.fft.rfft(frames * _hann_window())
         power = spectrum.real**2 + spectrum.imag**2
-        block[:] = np.log10(power @ _mel_filters() * np.float32(10_000) + np.float32(1))
+        block[:] = np.log10(_sum_mel_bands(power) * np.float32(10_000) + np.float32(1))
     return result
+
+
+def _sum_mel_bands(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mel spectrum, float32 (frames, 96), of a power spectrum, float32 (frames, 257).
+
+    This is `power @ _mel_filters()`, but a BLAS product rounds differently with another number of threads,
+    and worker processes have fewer threads than the process that starts them. `np.einsum` without `optimize`
+    never calls BLAS. One call per band, over the few bins where its filter is not zero, takes as long as
+    the BLAS product on one thread; one call over all bins takes eight times as long.
+    """
+    by_bin = np.ascontiguousarray(power.T)
+    bands = np.empty((BANDS, len(power)), np.float32)
+    for band, (first, weights) in zip(bands, _band_weights(), strict=True):
+        np.einsum("b,bf->f", weights, by_bin[first : first + len(weights)], out=band)
+    return bands.T
 
 
 def _slice_mirrored(samples: NDArray[np.float32], start: int, stop: int) -> NDArray[np.float32]:
@@ -93,6 +108,15 @@ def _mel_filters() -> NDArray[np.float32]:
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     triangles = np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)).clip(min=0.0)
     return (triangles * (2.0 / (high - low))).astype(np.float32)
+
+
+@cache
+def _band_weights() -> list[tuple[int, NDArray[np.float32]]]:
+    """Return, for each of the 96 bands, its first bin and its non-zero weights, float32 (bins,)."""
+    bins = [np.flatnonzero(weights) for weights in _mel_filters().T]
+    return [
+        (int(own[0]), _mel_filters()[own[0] : own[-1] + 1, band].copy()) for band, own in enumerate(bins)
+    ]
 
 
 # Slaney's mel scale: linear up to 1000 Hz (mel 15), above it 27 mels for each factor of 6.4.
