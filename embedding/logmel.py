@@ -114,9 +114,7 @@ def _mel_filters() -> NDArray[np.float32]:
 def _band_weights() -> list[tuple[int, NDArray[np.float32]]]:
     """Return, for each of the 96 bands, its first bin and its non-zero weights, float32 (bins,)."""
     bins = [np.flatnonzero(weights) for weights in _mel_filters().T]
-    return [
-        (int(own[0]), _mel_filters()[own[0] : own[-1] + 1, band].copy()) for band, own in enumerate(bins)
-    ]
+    return [(int(own[0]), _mel_filters()[own[0] : own[-1] + 1, band].copy()) for band, own in enumerate(bins)]
 
 
 # Slaney's mel scale: linear up to 1000 Hz (mel 15), above it 27 mels for each factor of 6.4.

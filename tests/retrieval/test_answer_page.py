@@ -110,7 +110,7 @@ def map_data(page: Path) -> dict[str, dict[str, object]]:
 def test_the_map_holds_every_item_at_its_place(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(map_page, "PICTURES_INSIDE", 3)  # one fewer than there are: as in a large library
+    monkeypatch.setattr(map_page, "MAX_INLINE_PICTURES", 3)  # one fewer than there are: as in a large library
     page = tmp_path / "map.html"
     write_map_page(page, library, load_layers(library), SilentProgress())
     assert no_outside_host(re.sub(r"base64,[\w+/=]+", "", page.read_text()))
@@ -126,7 +126,9 @@ def test_the_map_holds_every_item_at_its_place(
         expected = {one.path: (one.affect.valence, one.affect.arousal) for one in items}
         assert found == {path: pytest.approx(place, abs=1e-4) for path, place in expected.items()}
     assert data["image"]["inside"] is None
-    assert all(str(one).startswith("data:audio/mpeg") for one in data["music"]["inside"])  # type: ignore[attr-defined]
+    clips = data["music"]["inside"]
+    assert clips
+    assert all(str(one).startswith("data:audio/mpeg") for one in clips)  # type: ignore[attr-defined]
 
 
 def test_the_map_of_a_small_library_holds_its_thumbnails(library: Library, tmp_path: Path) -> None:

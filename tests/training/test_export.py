@@ -49,7 +49,7 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pa
         assert all(row.split != "test" for row in rows)
         return CachedFeatures(rows, [features[row.path] for row in rows], [])
 
-    monkeypatch.setattr(system_inputs, "features_of", known)
+    monkeypatch.setattr(system_inputs, "extract_cached_features", known)
     return paths[0], paths[1]
 
 
@@ -70,7 +70,7 @@ def test_a_trained_network_opens_and_repeats_bit_by_bit(manifests: tuple[Path, P
     card = json.loads((written[0] / "network.json").read_text())
     assert card["training"]["rows"]["image"]["all"] == 84
     assert 0.5 < card["out_of_fold"]["accuracy"] <= 1
-    assert card["out_of_fold"]["accuracy spread"] >= 0
+    assert 0 <= card["out_of_fold"]["accuracy spread"] < 0.3
     assert sorted(path.name for path in written[0].iterdir()) == [*FILES, "run"]
 
 
