@@ -39,8 +39,7 @@ _MAX_JOINED_FRAMES: Final = 64
 _SOUNDFILE_MAGIC: Final = (b"RIFF", b"RF64", b"riff", b"fLaC", b"OggS")
 _NOT_MUSIC: Final = "no sound that can be read: damaged, or another kind of file"
 _UNKNOWN_LENGTH: Final = 1 << 62
-# FFmpeg also knows playlists, which open other files and addresses: only plain sound containers are tried.
-DEMUXERS: Final = "aac,ac3,aiff,asf,au,caf,eac3,flac,matroska,webm,mov,mp3,ogg,tta,w64,wav,wv"
+_DEMUXERS: Final = "aac,ac3,aiff,asf,au,caf,eac3,flac,matroska,webm,mov,mp3,ogg,tta,w64,wav,wv"
 # Streams without a header: FFmpeg guesses their length from the bit rate.
 _HEADERLESS: Final = frozenset({"aac", "ac3", "eac3", "mp3"})
 
@@ -104,14 +103,34 @@ def read_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float 
         return _read_by_pyav(path, file, start_s, end_s)
 
 
-def _read_by_pyav(path: str | os.PathLike[str], file: BinaryIO, start_s: float, end_s: float | None) -> Sound:
+def open_audio_container(path: str | os.PathLike[str]) -> InputContainer:
+    """Open a music file with FFmpeg, which then cannot open any other file or address.
+
+    FFmpeg recognises formats by their content, whatever the file's name, and some are playlists that make it
+    read what they list. Therefore only containers of sound and only local files are allowed.
+
+    Args:
+        path: A regular file.
+
+    Returns:
+        The open container, to be closed by the caller; there may be no audio stream in it.
+
+    Raises:
+        av.error.FFmpegError: The file is not in one of the allowed containers, or it is damaged.
+    """
     import av
 
     # By name: from a Python file object, PyAV prints tracebacks where a damaged header seeks before it.
     name = f"file:{Path(os.fsdecode(path)).absolute()}"
-    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
+    options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
+    return av.open(name, mode="r", options=options, metadata_errors="replace")
+
+
+def _read_by_pyav(path: str | os.PathLike[str], file: BinaryIO, start_s: float, end_s: float | None) -> Sound:
+    import av
+
     try:
-        with av.open(name, mode="r", options=options, metadata_errors="replace") as container:
+        with open_audio_container(path) as container:
             return _decode_range(path, _open_with_pyav(path, file, container, start_s), start_s, end_s)
     except (av.error.InvalidDataError, av.error.ArgumentError, av.error.EOFError) as error:
         raise MediaError(path, _NOT_MUSIC) from error
