@@ -181,8 +181,9 @@ def _resize_image(
         compute_fitted_size(image.size, view), resample, box, reducing_gap=2.0
     )
     if small.mode == "RGBA":
-        small = Image.alpha_composite(Image.new("RGBA", small.size, _WHITE), small)
-    pixels = np.asarray(small.convert("RGB"))
+        small = Image.alpha_composite(Image.new("RGBA", small.size, _WHITE), small).convert("RGB")
+    profile = image.info.get("icc_profile") if view.colors == "srgb" else None
+    pixels = np.asarray(convert_to_srgb(small, profile))
     width, height = size[::-1] if orientation in (5, 6, 7, 8) else size
     turned = apply_orientation(pixels, orientation)
     return Picture(np.ascontiguousarray(pad_to_square(turned, view)), width, height)
@@ -205,6 +206,25 @@ def convert_to_8bit(path: str | os.PathLike[str], image: Image.Image) -> Image.I
     if image.mode in ("RGBX", "YCbCr", "HSV"):
         return image.convert("RGB")
     raise UnsupportedMedia(path, f"colours stored as {image.mode}: export it as RGB")
+
+
+def convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert an image to RGB: by an ICC profile to sRGB, or plainly where there is no usable profile.
+
+    Args:
+        image: L, RGB or CMYK, 8 bits per channel.
+        profile: The embedded profile. One that is damaged or made for another mode is ignored.
+    """
+    from PIL import ImageCms
+
+    if not profile:
+        return image.convert("RGB")
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, *DECODER_ERRORS):
+        converted = None
+    return converted if converted is not None else image.convert("RGB")
 
 
 def _scale_to_8bit(values: NDArray[np.generic], tops: tuple[int, ...]) -> Image.Image:

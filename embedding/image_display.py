@@ -8,12 +8,17 @@ For the network colour profiles do not matter and a square of 224 pixels is enou
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from attune.core.errors import MediaError, UnsupportedMedia
-from attune.embedding.image_decoding import FORMATS, convert_to_8bit, is_heif, quiet_pillow
+from attune.embedding.image_decoding import (
+    FORMATS,
+    convert_to_8bit,
+    convert_to_srgb,
+    is_heif,
+    quiet_pillow,
+)
 from attune.embedding.image_geometry import MAX_PIXELS
 from attune.embedding.media_files import DECODER_ERRORS, RAW_SUFFIXES, describe_error, open_media
 
@@ -101,16 +106,4 @@ def _convert_for_display(
         turned = turned.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     if turned.mode == "RGBA":
         turned = Image.alpha_composite(Image.new("RGBA", turned.size, _WHITE), turned).convert("RGB")
-    return _convert_to_srgb(turned, profile) if profile else turned.convert("RGB")
-
-
-def _convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Apply a colour profile; one that is damaged, or made for another mode, is passed over."""
-    from PIL import ImageCms
-
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        shown = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, *DECODER_ERRORS):
-        shown = None
-    return shown if shown is not None else image.convert("RGB")
+    return convert_to_srgb(turned, profile)

@@ -33,12 +33,15 @@ class View:
         fit: What becomes of its shape.
         resample: How it is scaled.
         max_pixels: A larger original is refused before it is decoded.
+        colors: `stored` gives values as they are in the file, for a network; `srgb` converts them by the
+            embedded ICC profile, for people.
     """
 
     side: int = SIDE
     fit: Fit = "squash"
     resample: Literal["bicubic", "bilinear"] = "bicubic"
     max_pixels: int = MAX_PIXELS
+    colors: Literal["stored", "srgb"] = "stored"
 
 
 DEFAULT_VIEW: Final = View()

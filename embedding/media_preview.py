@@ -41,7 +41,8 @@ class ThumbnailTask:
         from attune.embedding.image_geometry import View
 
         stream = io.BytesIO()
-        picture = Image.fromarray(read_image(self.path, View(self.long_side, "inside")).pixels)
+        view = View(self.long_side, "inside", colors="srgb")
+        picture = Image.fromarray(read_image(self.path, view).pixels)
         picture.save(stream, "WEBP", quality=_WEBP_QUALITY, method=_WEBP_METHOD)
         return stream.getvalue()
 
