@@ -163,9 +163,8 @@ def _decode_range(
 
 
 def _make_range_error(path: str | os.PathLike[str], start_s: float, length_s: float) -> UsageError:
-    return UsageError(
-        f"{escape_path(path)}: lasts {length_s:.1f} s, so less than half a second is left after {start_s:g} s"
-    )
+    lasts = f"{escape_path(path)} lasts {length_s:.1f} s"
+    return UsageError(f"{lasts}: less than half a second of it is left after {start_s:g} s")
 
 
 def _resample(

@@ -1,4 +1,4 @@
-"""The worker processes: a crash or a hang costs one file."""
+"""The pool of worker processes, in which a crash or a hang costs at most one file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pictures(folder: Path, count: int) -> list[ExtractionJob]:
 
 @pytest.mark.parametrize("moment", [1, 2, 7, 20])
 def test_a_killed_worker_costs_no_file(tmp_path: Path, moment: int) -> None:
-    """The file that it was reading is read again by the worker that replaces it."""
+    """The worker that replaces it reads its file again."""
     outcomes = []
     for outcome in extract_all(pictures(tmp_path, 40), Settings(workers=2), DEFAULT_BACKBONES):
         outcomes.append(outcome)

@@ -1,4 +1,4 @@
-"""Kinds, refusals and opening."""
+"""Media types by name, reasons for refusal, and opening of files."""
 
 from __future__ import annotations
 
