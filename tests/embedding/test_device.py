@@ -33,7 +33,7 @@ SAME = (
 
 
 def test_the_cpu_is_always_there() -> None:
-    assert choose_device("cpu") == ("cpu", "as asked")
+    assert choose_device("cpu") == ("cpu", "as requested")
 
 
 @pytest.mark.skipif(not NO_GPU, reason="ONNX Runtime has CUDA here")
