@@ -1,1 +1,1 @@
-"""What every room needs: errors, settings, artefacts, progress."""
+"""Foundations that every other package uses: errors, settings, atomic file writes, progress, console."""

@@ -1,4 +1,4 @@
-"""Files that are written aside, made durable and only then given their name; and their checksums."""
+"""Atomic and durable file writes, and SHA-256 checksums of files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def hash_file(path: Path) -> str:
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary file's path to write to; on success it is made durable and renamed to `path`.
+    """Yield the path of a temporary file to write to; on success, make it durable and rename it to `path`.
 
-    On an error, the temporary file is removed and `path` stays what it was.
+    On an error, the temporary file is removed and `path` keeps its old content.
 
     Raises:
         OSError: The folder cannot be written.
@@ -43,26 +43,26 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, durably, unless it is there.
+    """Create a folder and its parents durably, unless they exist.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The folder cannot be created.
     """
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
-        with contextlib.suppress(PermissionError):  # a folder in which we may write, but not look
+        with contextlib.suppress(PermissionError):  # a parent that may be written to but not read
             fsync(path.parent)
 
 
 def fsync(path: Path) -> None:
-    """Make a file's content, or a folder's entries, durable.
+    """Flush a file's content, or a folder's entries, to the disk.
 
-    A system that cannot open a folder (Windows) makes its entries durable by itself.
+    Windows cannot open a folder, and makes its entries durable by itself.
     """
     if path.is_dir() and os.name == "nt":
         return
-    # Windows flushes only through a handle that may write.
+    # Windows flushes only through a handle that is open for writing.
     handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
     try:
         os.fsync(handle)

@@ -1,14 +1,14 @@
-"""The errors that a person may see.
+"""Errors whose text is shown to users.
 
-AttuneError                 something failed: one sentence, exit code 1
-├── UsageError              the command was given something it cannot use: exit code 2
-├── MediaError              one media file cannot be used; carries its path and a reason
+AttuneError                 any failure: one sentence, exit code 1
+├── UsageError              the request cannot be met as it stands: exit code 2
+├── MediaError              one media file cannot be used; holds its path and a reason
 │   ├── UnsupportedMedia    a format that is not read, or that needs an extra
-│   ├── CostlyMedia         more time or memory than allowed, or the decoder crashed on it
-│   └── UnreachableMedia    not this time: no permission, vanished, changed while it was read
-├── ArtefactError           weights or a network folder are missing, damaged or of another make
+│   ├── CostlyMedia         needs more time or memory than allowed, or crashes the decoder
+│   └── UnreachableMedia    a temporary failure: no permission, file gone, or changed while being read
+├── ArtefactError           weights or a network folder are missing, damaged or incompatible
 └── LibraryError            a library cannot be opened, locked or written
-    └── DamagedLibrary      its catalogue is not what was written
+    └── DamagedLibrary      a library's catalogue is corrupt
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from pathlib import Path
 
 
 class AttuneError(Exception):
-    """Root of the errors whose text is meant for a person: what is wrong, with what, what to do."""
+    """Base of all errors that are shown to users; the text says what is wrong with what, and what to do."""
 
     exit_code = 1
 
 
 class UsageError(AttuneError):
-    """The request itself cannot be met: a missing file, a bad option value."""
+    """The request itself cannot be met, because of a missing file or a bad option value, for example."""
 
     exit_code = 2
 
 
 class ArtefactError(AttuneError):
-    """Weights, a network folder or one of their checksums is not what it should be."""
+    """Weights or a network folder are missing, damaged or incompatible."""
 
 
 class LibraryError(AttuneError):
@@ -38,11 +38,11 @@ class LibraryError(AttuneError):
 
 
 class DamagedLibrary(LibraryError):  # noqa: N818
-    """A library's catalogue is not what was written.
+    """A library's catalogue is corrupt.
 
     Args:
         library: The library's folder.
-        detail: What shows it, in a few words.
+        detail: The evidence of the damage, in a few words.
     """
 
     def __init__(self, library: Path, detail: object) -> None:
@@ -54,7 +54,7 @@ class MediaError(AttuneError):
 
     Args:
         path: The file.
-        reason: Why, in a few words that also say what to do where something can be done.
+        reason: Why it cannot be used, in a few words, and what to do where something can be done.
     """
 
     def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
@@ -66,23 +66,26 @@ class MediaError(AttuneError):
         return format_reason(self.path, self.reason)
 
 
-class UnsupportedMedia(MediaError):  # noqa: N818 - reads as what it is
+class UnsupportedMedia(MediaError):  # noqa: N818 - the name says what is wrong
     """The file's format is not read at all, or only with an extra that is not installed."""
 
 
 class CostlyMedia(MediaError):  # noqa: N818
-    """Reading it takes more than the settings allow, or kills the reader: tried again when they change."""
+    """Reading the file exceeds a limit of the settings, or crashes the decoder.
+
+    The file is tried again when the limits or the file change.
+    """
 
 
 class UnreachableMedia(MediaError):  # noqa: N818
-    """The file could not be read this time, for a reason that may be gone the next: it is tried again."""
+    """The file could not be read for a reason that may be temporary; the next build tries it again."""
 
 
 def escape_path(path: str | os.PathLike[str]) -> str:
-    """Return a path as text that is safe to print: undecodable bytes and control characters are escaped.
+    """Return a path as printable text, with undecodable bytes and control characters escaped.
 
     Args:
-        path: Any path, also one with bytes that are not UTF-8.
+        path: Any path; it may contain bytes that are not UTF-8.
 
     Returns:
         Text without control characters and without lone surrogates.
@@ -91,12 +94,12 @@ def escape_path(path: str | os.PathLike[str]) -> str:
 
 
 def format_reason(path: str | os.PathLike[str], reason: str) -> str:
-    """Return how a person is told why a file cannot be used."""
+    """Return the message that tells users why a file cannot be used."""
     return f"{escape_path(path)}: {escape_text(reason)}"
 
 
 def escape_text(text: str) -> str:
-    """Return any text, a tag for example, without control characters and lone surrogates: escaped."""
+    """Return any text, such as a tag, with control characters and lone surrogates escaped."""
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text

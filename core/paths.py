@@ -1,4 +1,4 @@
-"""Paths as people mean them: below a folder, matching a glob."""
+"""Absolute paths, and tests whether a path lies below a folder or matches a glob."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ def absolute_path(path: str | os.PathLike[str]) -> str:
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Say whether an absolute path is the folder itself or lies below it."""
+    """Return whether an absolute path is the folder itself or lies below it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def is_below_any(path: str, folders: Iterable[str]) -> bool:
-    """Say whether an absolute path lies below one of the folders."""
+    """Return whether an absolute path is one of the folders or lies below one."""
     return any(is_below(path, folder) for folder in folders)
 
 
 def matches_any(path: str, globs: Sequence[str]) -> bool:
-    """Say whether a path is meant by one of the globs.
+    """Return whether a path matches one of the globs.
 
-    A glob without a slash is compared with each part of the path (`*.png`, `private`); one with a slash
-    with the whole path, from any folder on (`2019/*`).
+    A glob without a slash is compared with each component of the path (`*.png`, `private`). A glob with a
+    slash is compared with the end of the path, starting at any folder (`2019/*`).
     """
     parts = Path(path).parts if globs else ()
     for glob in globs:

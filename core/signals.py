@@ -1,4 +1,4 @@
-"""Ctrl-C waits where stopping halfway would cost work."""
+"""Deferral of Ctrl-C during work that must not stop halfway."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def defer_interrupts() -> Iterator[None]:
-    """Hold an interrupt back until the block is done, then raise it.
+    """Delay an interrupt (SIGINT) until the block has finished, then raise it.
 
     Only the main thread receives interrupts; elsewhere this does nothing.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C came during the block.
+        KeyboardInterrupt: Ctrl-C was pressed during the block.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

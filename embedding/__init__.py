@@ -1,1 +1,1 @@
-"""A media file becomes a vector: decode, backbones, network."""
+"""Decoding of media files, feature extraction by backbones, and embedding by the network."""

@@ -1,9 +1,10 @@
-"""One music file becomes mono samples at 16 kHz.
+"""Decoding of music files to mono samples at 16 kHz.
 
-    open → announced length → blocks from the asked second on, mono → resampled block by block
+    open → length from the header → mono blocks from the start of the wanted part → resampling, block by block
 
-soundfile reads WAV, FLAC, Vorbis and Opus. PyAV reads the rest, and has a second try at what soundfile gives
-up. MP3 is PyAV's too: libsndfile's decoder stops at the first damaged kilobyte, and writes to the terminal.
+soundfile reads WAV, FLAC, Vorbis and Opus. PyAV reads the other formats, and the files on which soundfile
+fails. MP3 is read by PyAV too, as libsndfile's decoder stops at the first damaged kilobyte, and writes to the
+terminal.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 SAMPLE_RATE: Final = 16_000
 MAX_SECONDS: Final = 1800.0
 MIN_SECONDS: Final = 0.5
-# A file that gives less than this share of the length in its header is damaged. Above it, the loss is what
-# players pass over too: a broken frame, an end cut short by a second.
+# A file with less sound than this share of the length in its header is damaged. Smaller losses, such as a
+# broken frame or a second missing at the end, are ignored, as players do.
 MIN_DECODED_SHARE: Final = 0.9
 _VALID_RATES: Final = (1_000, 1_000_000)
 _BLOCK_SAMPLES: Final = 1 << 17
@@ -39,9 +40,8 @@ _MAX_JOINED_FRAMES: Final = 64
 _SOUNDFILE_MAGIC: Final = (b"RIFF", b"RF64", b"riff", b"fLaC", b"OggS")
 _NOT_MUSIC: Final = "no sound that can be read: damaged, or another kind of file"
 _UNKNOWN_LENGTH: Final = 1 << 62
-# FFmpeg also knows playlists, which open other files and addresses: only plain sound containers are tried.
-DEMUXERS: Final = "aac,ac3,aiff,asf,au,caf,eac3,flac,matroska,webm,mov,mp3,ogg,tta,w64,wav,wv"
-# Streams without a header: FFmpeg guesses their length from the bit rate.
+_DEMUXERS: Final = "aac,ac3,aiff,asf,au,caf,eac3,flac,matroska,webm,mov,mp3,ogg,tta,w64,wav,wv"
+# Formats without a header, whose length FFmpeg estimates from the bit rate.
 _HEADERLESS: Final = frozenset({"aac", "ac3", "eac3", "mp3"})
 
 
@@ -51,8 +51,9 @@ class Sound:
 
     Attributes:
         samples: float32 (n,), mono, 16 kHz, in [-1, 1]; at most 30 minutes.
-        duration_s: Of the whole file, in seconds, also where a part was asked for. An estimate where only a
-            part was decoded of a file that does not tell (an MP3 without a Xing header, a streamed FLAC).
+        duration_s: Length of the whole file in seconds, even if only a part was decoded. It is an estimate if
+            only a part was decoded and the file does not state its length (an MP3 without a Xing header, a
+            streamed FLAC).
     """
 
     samples: NDArray[np.float32]
@@ -61,12 +62,12 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class _AudioStream:
-    """An open file: how long it says it is, and its sound from the asked second on.
+    """An open file: its length, and its sound from the start of the wanted part.
 
     Attributes:
-        length_s: None where nothing tells it.
-        announced: The length stands in the file, so that less sound means damage.
-        blocks: (rate in Hz, float32 (n,) mono) pairs.
+        length_s: Length of the file in seconds; None if unknown.
+        announced: Whether the length is stated in the file, so that less sound means damage.
+        blocks: Pairs of a rate in Hz and mono samples, float32 (n,).
     """
 
     length_s: float | None
@@ -77,25 +78,25 @@ class _AudioStream:
 def read_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None) -> Sound:
     """Decode a music file, or a part of it, of any rate and number of channels.
 
-    Channels are averaged. Values that are not numbers become 0. Of what is longer than 30 minutes, the first
-    30 are decoded.
+    Channels are averaged. Values that are not finite become 0. At most 30 minutes are decoded.
 
     Args:
         path: The file.
-        start_s: Where the part begins, in seconds.
-        end_s: Where it ends; None or beyond the end of the file means the file's end.
+        start_s: Start of the part, in seconds.
+        end_s: End of the part, in seconds; None, or a value after the end of the file, means its end.
 
     Returns:
         The sound of the part.
 
     Raises:
-        UsageError: The part is empty, shorter than half a second or begins after the end.
-        MediaError: Damaged, empty, without sound, below half a second, forbidden or not a regular file.
+        UsageError: The part is empty, shorter than half a second or begins after the end of the file.
+        MediaError: The file is damaged, empty, without sound, shorter than half a second, not permitted or
+            not a regular file.
     """
     if not (0 <= start_s < math.inf) or (end_s is not None and not end_s - start_s >= MIN_SECONDS):
         raise UsageError(f"a part from {start_s:g} s to {end_s} s is not at least half a second of sound")
     with open_media(path) as file:
-        # What libsndfile does not know, and damage at which it stops, may still be for PyAV.
+        # PyAV may succeed on formats that libsndfile does not support, and on damage at which it stops.
         with suppress(*DECODER_ERRORS):
             if file.read(4) in _SOUNDFILE_MAGIC:
                 file.seek(0)
@@ -104,14 +105,34 @@ def read_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float 
         return _read_by_pyav(path, file, start_s, end_s)
 
 
-def _read_by_pyav(path: str | os.PathLike[str], file: BinaryIO, start_s: float, end_s: float | None) -> Sound:
+def open_audio_container(path: str | os.PathLike[str]) -> InputContainer:
+    """Open a music file with FFmpeg, which then cannot open any other file or address.
+
+    FFmpeg recognises formats by their content, whatever the file's name, and some are playlists that make it
+    read what they list. Therefore only containers of sound and only local files are allowed.
+
+    Args:
+        path: A regular file.
+
+    Returns:
+        The open container, to be closed by the caller; there may be no audio stream in it.
+
+    Raises:
+        av.error.FFmpegError: The file is not in one of the allowed containers, or it is damaged.
+    """
     import av
 
     # By name: from a Python file object, PyAV prints tracebacks where a damaged header seeks before it.
     name = f"file:{Path(os.fsdecode(path)).absolute()}"
-    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
+    options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
+    return av.open(name, mode="r", options=options, metadata_errors="replace")
+
+
+def _read_by_pyav(path: str | os.PathLike[str], file: BinaryIO, start_s: float, end_s: float | None) -> Sound:
+    import av
+
     try:
-        with av.open(name, mode="r", options=options, metadata_errors="replace") as container:
+        with open_audio_container(path) as container:
             return _decode_range(path, _open_with_pyav(path, file, container, start_s), start_s, end_s)
     except (av.error.InvalidDataError, av.error.ArgumentError, av.error.EOFError) as error:
         raise MediaError(path, _NOT_MUSIC) from error
@@ -122,7 +143,7 @@ def _read_by_pyav(path: str | os.PathLike[str], file: BinaryIO, start_s: float, 
 def _decode_range(
     path: str | os.PathLike[str], source: _AudioStream, start_s: float, end_s: float | None
 ) -> Sound:
-    """Decode and resample the asked part, and judge whether it is all there."""
+    """Decode and resample the wanted part, and check that it is complete."""
     length_s = source.length_s
     wanted_s = min(math.inf if end_s is None else end_s - start_s, MAX_SECONDS)
     if source.announced and length_s:
@@ -143,15 +164,15 @@ def _decode_range(
 
 def _make_range_error(path: str | os.PathLike[str], start_s: float, length_s: float) -> UsageError:
     lasts = f"{escape_path(path)} lasts {length_s:.1f} s"
-    return UsageError(f"{lasts}: from {start_s:g} s on there is not half a second of it")
+    return UsageError(f"{lasts}: less than half a second of it is left after {start_s:g} s")
 
 
 def _resample(
     blocks: Iterator[tuple[int, NDArray[np.float32]]], wanted_s: float
 ) -> tuple[NDArray[np.float32], float]:
-    """Return up to `wanted_s` seconds at 16 kHz, and how many seconds there were.
+    """Return up to `wanted_s` seconds at 16 kHz, and the number of seconds that were decoded.
 
-    A stream may change its rate: each stretch of one rate has a resampler of its own.
+    A stream may change its rate; each run of blocks of one rate has its own resampler.
     """
     import soxr
 
@@ -165,7 +186,7 @@ def _resample(
             if rate != SAMPLE_RATE:
                 resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
         wanted = block[: math.ceil((wanted_s - decoded_s) * rate)]
-        # Bounded before resampling, or one absurd float would ring over seconds.
+        # Clipped before resampling, as one huge value would ring for seconds.
         wanted = np.clip(np.nan_to_num(wanted, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
         pieces.append(resampler.resample_chunk(wanted) if resampler else wanted)
         decoded_s += len(wanted) / rate
@@ -177,7 +198,7 @@ def _resample(
 
 
 def _flush_resampler(resampler: Any) -> list[NDArray[np.float32]]:
-    """Return what a resampler still holds."""
+    """Return the samples that a resampler still holds."""
     return [resampler.resample_chunk(np.zeros(0, np.float32), last=True)] if resampler else []
 
 
@@ -185,11 +206,11 @@ def _flush_resampler(resampler: Any) -> list[NDArray[np.float32]]:
 def _open_with_soundfile(file: BinaryIO, start_s: float) -> Iterator[_AudioStream]:
     import soundfile
 
-    # By descriptor: through a Python file object, a damaged header would print tracebacks from inside.
+    # By descriptor: with a Python file object, a damaged header makes soundfile print tracebacks.
     with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
         if not sound.frames or not _VALID_RATES[0] <= sound.samplerate <= _VALID_RATES[1]:
-            raise ValueError("no sound, as libsndfile sees it")
-        # A FLAC that was streamed says no length, which libsndfile shows as the largest number.
+            raise ValueError("libsndfile finds no sound")
+        # A streamed FLAC does not state its length; libsndfile then returns the largest number.
         known = sound.frames < _UNKNOWN_LENGTH
         length_s = (
             sound.frames / sound.samplerate * _measure_header_excess(sound.extra_info) if known else None
@@ -207,10 +228,10 @@ def _iter_soundfile_blocks(sound: Any, start_s: float) -> Iterator[tuple[int, ND
 
 
 def _measure_header_excess(parsing_log: str) -> float:
-    """Return by how much a WAV's header announces more sound than the file holds: 1.0 where it is honest.
+    """Return the ratio of the length in a WAV's header to the length of its data, at least 1.0.
 
-    libsndfile shortens such a file silently, and tells only in its log. Sizes of 0 and 4 GiB are written by
-    programs that stream and cannot know the length: they announce nothing.
+    libsndfile shortens a truncated file silently and mentions it only in its log. Sizes of 0 and 4 GiB are
+    written by programs that stream and cannot know the length, so they do not count as a stated length.
     """
     found = re.search(r"^data : (\d+) \(should be (\d+)\)", parsing_log, re.MULTILINE)
     announced_bytes, actual_bytes = (int(found[1]), int(found[2])) if found else (0, 0)
@@ -229,7 +250,7 @@ def _open_with_pyav(
 
 
 def _has_mp3_header(file: BinaryIO) -> bool:
-    """Tell whether an MP3's first frame (Xing, Info or VBRI) says how long it is."""
+    """Return whether an MP3's first frame (Xing, Info or VBRI) states its length."""
     import mutagen
     from mutagen.mp3 import BitrateMode, MPEGInfo
 
@@ -243,16 +264,16 @@ def _has_mp3_header(file: BinaryIO) -> bool:
 def _iter_pyav_blocks(
     path: str | os.PathLike[str], container: InputContainer, start_s: float
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield one frame after another from `start_s` on; packets that cannot be decoded are passed over."""
+    """Yield the frames from `start_s` on as mono blocks; packets that cannot be decoded are skipped."""
     import av
 
     stream = container.streams.audio[0]
     begin_s = (container.start_time or 0) / 1e6
     skip: int | None = None
-    # The clock of WMA frames does not start with their sound: their samples are counted from the beginning.
-    sought = start_s > 0 and container.format.name != "asf"
-    if sought:
-        # A little early: after a seek the first frame of most codecs lacks its predecessor.
+    # The time stamps of WMA frames do not match their sound, so samples are counted from the beginning.
+    seeks = start_s > 0 and container.format.name != "asf"
+    if seeks:
+        # A little early, because the first frame after a seek lacks the predecessor that most codecs need.
         container.seek(int((begin_s + max(start_s - 0.3, 0.0)) * 1e6))
     for packet in container.demux(stream):
         try:
@@ -263,7 +284,7 @@ def _iter_pyav_blocks(
             if not _VALID_RATES[0] <= frame.sample_rate <= _VALID_RATES[1]:
                 raise MediaError(path, f"damaged: a sample rate of {frame.sample_rate} Hz")
             if skip is None:
-                at_s = frame.time - begin_s if sought and frame.time is not None else 0.0
+                at_s = frame.time - begin_s if seeks and frame.time is not None else 0.0
                 skip = max(round((start_s - at_s) * frame.sample_rate), 0)
             mono = _mix_to_mono(_convert_to_planar(frame))
             yield frame.sample_rate, mono[skip:]
@@ -271,7 +292,7 @@ def _iter_pyav_blocks(
 
 
 def _convert_to_planar(frame: AudioFrame) -> NDArray[np.float32]:
-    """Return a frame as float32 (channels, n) in [-1, 1]."""
+    """Return a frame's samples, float32 (channels, n) in [-1, 1]."""
     values = frame.to_ndarray()
     if not frame.format.is_planar:
         values = values.reshape(-1, frame.layout.nb_channels).T
@@ -283,14 +304,14 @@ def _convert_to_planar(frame: AudioFrame) -> NDArray[np.float32]:
 
 
 def _mix_to_mono(channels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average (channels, n) to (n,)."""
+    """Average channels, (channels, n) to (n,)."""
     return np.asarray(channels[0] if len(channels) == 1 else channels.mean(axis=0), np.float32)
 
 
 def _join_blocks(
     blocks: Iterator[tuple[int, NDArray[np.float32]]],
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Join the many small frames of one rate into blocks: a resampler call has a price."""
+    """Join small frames of one rate into larger blocks, as each call of the resampler has a fixed cost."""
     pending: list[NDArray[np.float32]] = []
     current = SAMPLE_RATE
     for rate, block in blocks:

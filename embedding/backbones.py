@@ -1,7 +1,7 @@
-"""The frozen, general networks that turn pixels and samples into features.
+"""Backbones: the pretrained, frozen networks that turn pixels and samples into features.
 
-A network names the backbones that it was trained on: one of those below, which lie beside the shipped
-networks, or one of its own, which lies in the network's folder (`attune.embedding.network_config`).
+A network's `network.json` names the backbones that it was trained on. Each is either shipped, and described
+below, or lies in the network's folder and is described there (`attune.embedding.network_config`).
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from attune.embedding.onnx_session import Device, OnnxSession
 
 WEIGHTS = Path(__file__).parent / "weights"
 
-PATCH_S = PATCH_SECONDS  # one row of music features: 187 frames, 256 samples apart, at 16 kHz
+PATCH_S = PATCH_SECONDS  # time per row of music features: 187 frames, 256 samples apart, at 16 kHz
 
 MusicFrontend = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""From samples (mono, 16 kHz) to the rows of a music backbone: `compute_patches`, or what equals it."""
+"""Function from samples (mono, 16 kHz, float32 (S,)) to the input rows of a music backbone."""
 
-# Rows a run: on a CPU activations of more leave the cache, a GPU wants many at once.
+# Rows per run. On a CPU, the activations of more rows do not fit the cache; a GPU is faster with many.
 _BATCH_SIZES: Mapping[Device, int] = {"cpu": 16, "cuda": 128}
 
 
 @dataclass(frozen=True, slots=True)
 class ColorNormalization:
-    """How pixels in [0, 1] are standardised, channel by channel, before a graph sees them.
+    """Standardisation of pixels in [0, 1], channel by channel.
 
     Attributes:
-        mean: Of red, green and blue; taken away.
-        std: Of the same; divided by.
+        mean: Mean of red, green and blue, which is subtracted.
+        std: Standard deviation of red, green and blue, by which they are divided.
     """
 
     mean: tuple[float, float, float]
@@ -46,22 +46,22 @@ class ColorNormalization:
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """What the weights of a backbone are and what they promise.
+    """Description of a backbone's weights, input and output.
 
-    The graph has one input and an output `features`, float32 (n, width). For pictures the input is uint8
-    (n, side, side, 3) where `colours` is None, else float32 (n, 3, side, side). For music it is float32
-    (n, 187, 96): moments of `embedding.logmel`; (n, 188, 96) where it takes the harmony with them.
+    The graph has one input and an output `features`, float32 (n, width). For pictures, the input is uint8
+    (n, side, side, 3) if `colours` is None, else float32 (n, 3, side, side). For music, it is float32
+    (n, 187, 96), patches of `attune.embedding.logmel`, or (n, 188, 96) if `harmony` is true.
 
     Attributes:
-        name: Name and key of the kept features.
-        kind: What it reads.
+        name: Name, which is also part of the key of stored features.
+        kind: The media type of its input.
         path: The ONNX file.
-        sha256: Checksum of that file.
+        sha256: SHA-256 of that file, 64 hexadecimal digits.
         width: Length of one feature vector.
         licence: SPDX identifier; the full record of the shipped ones is in NOTICE.md.
-        view: The square that a picture becomes; means nothing for music.
-        colours: How its colours are standardised; None: the graph takes them as they are.
-        harmony: Of music: whether patches come with `attune.embedding.harmonic_features`.
+        view: Size and shape in which it takes pictures; unused for music.
+        colours: Standardisation of colours; None if the graph takes bytes.
+        harmony: Whether patches of music carry `attune.embedding.harmonic_features` as one more frame.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Backbone:
 
     @property
     def id(self) -> str:
-        """Name with the first digits of the checksum: features of two weights never mix."""
+        """Name and first 8 digits of the checksum, so that features of different weights are never mixed."""
         return f"{self.name}-{self.sha256[:8]}"
 
 
@@ -115,24 +115,24 @@ MUSICNN_HARMONY = Backbone(
     harmony=True,
 )
 DEFAULT_BACKBONES: dict[Kind, Backbone] = {"image": EFFICIENTNET_LITE0, "music": MUSICNN_MSD}
-"""Those of the network `attune`, and of every network that brings none of its own."""
+"""Backbones of the shipped network `attune`, and of every network that names no others."""
 
 ACCURATE_BACKBONES: dict[Kind, Backbone] = {"image": EFFICIENTNET_LITE2_FACES, "music": MUSICNN_HARMONY}
-"""Those of the network `accurate`: dearer, and worth it."""
+"""Backbones of the shipped network `accurate`: slower, and more accurate."""
 
 SHIPPED_BACKBONES: Mapping[str, Backbone] = {
-    one.name: one for one in (*DEFAULT_BACKBONES.values(), *ACCURATE_BACKBONES.values())
+    backbone.name: backbone for backbone in (*DEFAULT_BACKBONES.values(), *ACCURATE_BACKBONES.values())
 }
-"""All that any network may name."""
+"""The shipped backbones by name, which any network may use."""
 
 
 class Backbones:
     """The backbones of one network, each loaded when it is first needed.
 
     Args:
-        backbones: One of each kind.
-        threads: Threads of one run, on the CPU.
-        device: Where they run.
+        backbones: One backbone of each kind.
+        threads: Number of threads of a run on the CPU; a test checks that features do not depend on it.
+        device: The device on which they run.
     """
 
     def __init__(self, backbones: Mapping[Kind, Backbone], threads: int = 1, device: Device = "cpu") -> None:
@@ -143,31 +143,31 @@ class Backbones:
 
     @property
     def view(self) -> View:
-        """The square that pictures must be read as."""
+        """Size and shape in which pictures must be decoded."""
         return self._backbones["image"].view
 
     @property
     def music_frontend(self) -> MusicFrontend:
-        """What makes the rows of music."""
+        """The function that computes the music backbone's input rows from samples."""
         return choose_music_frontend(self._backbones["music"])
 
     def features(self, kind: Kind, rows: NDArray[Any]) -> NDArray[np.float16]:
-        """Return the features of prepared rows: pictures, or moments of music.
+        """Compute the features of pictures or of patches of music.
 
-        Features are rounded to float16 here, for every use alike: what a library keeps, what training
-        learns from and what a query computes are the same numbers.
+        Features are rounded to float16 here for every use, so that a library, training and a query work with
+        the same numbers.
 
         Args:
-            kind: What they are.
-            rows: Pixels, uint8 (n, side, side, 3), read as the backbone's `view` says; or moments, float32
-                (n, 187, 96), made by `choose_music_frontend`.
+            kind: The media type of the rows.
+            rows: Pixels, uint8 (n, side, side, 3), decoded with the backbone's `view`; or patches, float32
+                (n, 187, 96) or (n, 188, 96), computed by the function of `choose_music_frontend`.
 
         Returns:
-            float16, shape (n, width); a moment lasts `PATCH_S` seconds.
+            float16 (n, width); a patch of music lasts `PATCH_S` seconds.
 
         Raises:
-            ArtefactError: The weights are missing, damaged, or not what their description says.
-            NoDevice: The device cannot be used.
+            ArtefactError: The weights are missing, damaged, or not as described.
+            DeviceUnavailable: The device cannot be used.
         """
         step = _BATCH_SIZES[self._device]
         return np.concatenate(
@@ -189,28 +189,28 @@ class Backbones:
 
 
 def choose_music_frontend(backbone: Backbone) -> MusicFrontend:
-    """Return what makes a music backbone's rows of samples."""
+    """Return the function that computes a music backbone's input rows from samples."""
     return compute_patches_with_harmony if backbone.harmony else compute_patches
 
 
 def compute_patches_with_harmony(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return moments of samples with the recording's harmony beside each, float32 (n, 188, 96)."""
+    """Return log-mel patches with harmonic features of samples (mono, 16 kHz), float32 (n, 188, 96)."""
     from attune.embedding.harmonic_features import append_harmonic_features
 
     return append_harmonic_features(compute_patches(samples), samples)
 
 
 def compute_patches(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what a music backbone reads of samples (mono, 16 kHz): float32 (n, 187, 96)."""
+    """Return log-mel patches of samples (mono, 16 kHz), float32 (n, 187, 96)."""
     return split_patches(compute_logmel(samples))
 
 
 def normalize_pixels(
     pixels: NDArray[np.uint8], colours: ColorNormalization | None
 ) -> NDArray[np.uint8] | NDArray[np.float32]:
-    """Return pixels (n, side, side, 3) as a graph takes them: see `Backbone`."""
+    """Convert pixels, uint8 (n, side, side, 3), to an image backbone's input (see `Backbone`)."""
     if colours is None:
         return pixels
     mean, std = np.asarray(colours.mean, np.float32), np.asarray(colours.std, np.float32)
-    standard = (pixels.astype(np.float32) / np.float32(255) - mean) / std
-    return np.ascontiguousarray(standard.transpose(0, 3, 1, 2), np.float32)
+    standardized = (pixels.astype(np.float32) / np.float32(255) - mean) / std
+    return np.ascontiguousarray(standardized.transpose(0, 3, 1, 2), np.float32)

@@ -1,4 +1,4 @@
-"""When a picture was taken, as its camera wrote it down."""
+"""Capture dates of pictures from EXIF data."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from attune.core.errors import UnreachableMedia
 from attune.embedding.image_decoding import FORMATS, is_heif, quiet_pillow
 from attune.embedding.media_files import DECODER_ERRORS, RAW_SUFFIXES, open_media
 
-# The moment of exposure, then that of digitising. Not 0x0132: software sets it when it saves a file again.
+# Date of exposure, then date of digitising. Not 0x0132, which software sets when it saves a file again.
 _DATE_TAGS: Final = (0x9003, 0x9004)
 _EXIF_IFD: Final = 0x8769
-_EPOCH_YEAR: Final = 1970  # what LibRaw says where the file says nothing
+_EPOCH_YEAR: Final = 1970  # LibRaw returns this year where the file has no date
 
 
 def read_capture_date(path: str | os.PathLike[str]) -> str | None:
-    """Read the date of capture from a picture's EXIF data; pixels are not decoded.
+    """Read the date of capture from a picture's EXIF data, without decoding its pixels.
 
     Args:
         path: A picture.
 
     Returns:
-        The camera's local time in ISO 8601, to the second (`2023-07-14T18:20:05`); None where the file names
-        none, or one that is no date. Texts of this form sort by time.
+        The camera's local time in ISO 8601, to the second (`2023-07-14T18:20:05`), which sorts
+        chronologically as text; None where the EXIF data is missing or damaged or has no valid date.
 
     Raises:
-        MediaError: The file cannot be opened. Damaged EXIF data is no error: it says nothing.
+        MediaError: The file cannot be opened.
     """
     with open_media(path) as file, quiet_pillow():
         try:
@@ -71,7 +71,7 @@ def _read_with_raw(file: BinaryIO) -> str | None:
 
 
 def _parse_exif_date(exif: Any) -> str | None:
-    """Return the first date that is one; cameras without a clock write zeros or blanks."""
+    """Return the first valid date, or None; cameras without a clock write zeros or blanks."""
     exif_ifd = exif.get_ifd(_EXIF_IFD)
     for tag in _DATE_TAGS:
         text = str(exif_ifd.get(tag, "")).strip(" \0")

@@ -1,4 +1,4 @@
-"""Many files become features in worker processes: a crash, a hang or a memory hog costs one file."""
+"""Feature extraction from many files in worker processes, where a crash or a hang costs only one file."""
 
 from __future__ import annotations
 
@@ -33,27 +33,33 @@ Outcome = FileFeatures | MediaError
 FeatureExtractor = Callable[
     [Iterable["ExtractionJob"], "Settings", Mapping[Kind, "Backbone"]], Generator[Outcome]
 ]
-"""What reads files: `extract_all`, or what a test puts in its place."""
+"""Type of `extract_all`, for which tests may substitute a function of their own."""
 
-_QUEUE_DEPTH = 3  # files in a worker's hands: it goes on while whoever asked writes to disk
+_QUEUE_DEPTH = 3  # files assigned to a worker, so that it continues while the caller writes to disk
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractionJob:
-    """One file whose features are wanted."""
+    """Worker task that decodes a file and computes its features.
+
+    Attributes:
+        path: The file.
+        kind: Its media type.
+        limits: Sizes above which the file is refused.
+    """
 
     path: Path
     kind: Kind
     limits: Limits = NO_LIMITS
 
     def run(self, backbones: Backbones) -> FileFeatures:
-        """Decode it and run its backbone."""
+        """Decode the file and run its backbone."""
         return extract(self.path, self.kind, backbones, self.limits)
 
 
 @dataclass(frozen=True, slots=True)
 class _DecodeTask:
-    """One file to decode here and to be read by its backbone elsewhere."""
+    """Worker task that only decodes a file, as its backbone runs in the parent process."""
 
     job: ExtractionJob
     view: View
@@ -66,11 +72,11 @@ class _DecodeTask:
 
     @property
     def kind(self) -> Kind:
-        """What it is."""
+        """Its media type."""
         return self.job.kind
 
     def run(self, _backbones: Backbones) -> PreparedFile:
-        """Decode it."""
+        """Decode the file."""
         return prepare(self.path, self.kind, self.view, self.music_frontend, self.job.limits)
 
 
@@ -80,23 +86,24 @@ def extract_all(
     backbones: Mapping[Kind, Backbone],
     spectrogram: MusicFrontend | None = None,
 ) -> Generator[Outcome]:
-    """Decode files in restartable processes, and run their backbones.
+    """Decode files in restartable worker processes, and run their backbones.
 
-    On the CPU these run in the same processes; on a GPU here, over batches of what the processes decoded.
+    With the device `cpu`, backbones run in the workers; otherwise they run in this process, over batches of
+    decoded files.
 
     Args:
-        jobs: The files; each is taken when a worker is free for it, so any number of them is fine.
-        settings: Number of workers, limits of time and memory of one file, the device.
-        backbones: Of each kind, what makes the features.
-        spectrogram: On a GPU, what makes moments of samples there; None: the processes make them, as they
-            do where the harmony comes with them.
+        jobs: The files, consumed one by one as workers become free, so there may be any number of them.
+        settings: Number of workers, limits of time and memory per file, and the device.
+        backbones: The backbone of each kind.
+        spectrogram: Function that computes patches from samples on the GPU. If it is None, or if the music
+            backbone takes harmonic features, the workers compute the patches.
 
     Yields:
-        For each job, in the order in which they end, its features or why there are none.
+        For each job, in the order of completion, its features or the error for which there are none.
 
     Raises:
         ArtefactError: The backbones' weights are missing or damaged.
-        NoDevice: The device cannot be used.
+        DeviceUnavailable: The device cannot be used.
     """
     from attune.embedding.backbones import Backbones, choose_music_frontend, compute_patches
 
@@ -108,32 +115,32 @@ def extract_all(
     if spectrogram is not None and worker_frontend is compute_patches:
         device_frontend, worker_frontend = spectrogram, pass_through
     decodings = (_DecodeTask(job, backbones["image"].view, worker_frontend) for job in jobs)
-    with contextlib.closing(_iter_outcomes(decodings, settings, backbones)) as answers:
+    with contextlib.closing(_iter_outcomes(decodings, settings, backbones)) as outcomes:
         on_device = Backbones(backbones, device=settings.device)
-        yield from extract_in_batches(answers, on_device, device_frontend)
+        yield from extract_in_batches(outcomes, on_device, device_frontend)
 
 
 def _iter_outcomes(
     tasks: Iterable[Task[Any]], settings: Settings, backbones: Mapping[Kind, Backbone]
 ) -> Generator[Any]:
-    """Yield what the workers make of each task, or why they could not."""
-    left = iter(tasks)
+    """Run tasks in workers, and yield the result of each or the error that it ended with."""
+    remaining = iter(tasks)
     busy: dict[Connection, Worker] = {}
     try:
-        for task in islice(left, settings.workers):
+        for task in islice(remaining, settings.workers):
             worker = Worker(settings, backbones)
             worker.send_task(PendingTask(task))
             busy[worker.connection] = worker
         for task, worker in zip(
-            islice(left, (_QUEUE_DEPTH - 1) * len(busy)), cycle(busy.values()), strict=False
+            islice(remaining, (_QUEUE_DEPTH - 1) * len(busy)), cycle(busy.values()), strict=False
         ):
             worker.send_task(PendingTask(task))
         while busy:
             for worker in wait_for_workers(busy):
                 del busy[worker.connection]
                 outcome = worker.receive_outcome()
-                more = [] if outcome is None else [PendingTask(task) for task in islice(left, 1)]
-                successor = assign_tasks(worker, more)
+                new_tasks = [] if outcome is None else [PendingTask(task) for task in islice(remaining, 1)]
+                successor = assign_tasks(worker, new_tasks)
                 if successor is not None:
                     busy[successor.connection] = successor
                 if outcome is not None:

@@ -1,4 +1,4 @@
-"""Workers that stay, for files that come one by one: what a server reads uploads and pictures with."""
+"""Long-lived worker processes for files that arrive one by one, such as uploads to the server."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 
 class DecodeService:
-    """Workers that stay, for files that come one by one, from any thread.
+    """Pool of long-lived worker processes, usable from any thread.
+
+    Workers start when they are first needed.
 
     Args:
-        settings: Number of workers, limits of time and memory of one file. They start when first needed.
+        settings: Number of workers, and limits of time and memory per file.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -36,10 +38,14 @@ class DecodeService:
             self._idle.put(None)
 
     def read(self, task: Task[Result_co], backbones: Mapping[Kind, Backbone]) -> Result_co:
-        """Do a task in a worker that has these backbones; wait until one is free.
+        """Run a task in a worker that has these backbones, and wait for the result.
+
+        Args:
+            task: The task.
+            backbones: The backbones that the worker needs; a worker with others is replaced.
 
         Raises:
-            MediaError: The file cannot be used, or took its worker with it.
+            MediaError: The file cannot be used, or it crashed its worker.
             ArtefactError: The backbones' weights are missing or damaged.
         """
         worker = self._idle.get()
@@ -51,7 +57,7 @@ class DecodeService:
             worker.send_task(PendingTask(task))
             wait_for_workers({worker.connection: worker})
             outcome = worker.receive_outcome()
-            if outcome is None:  # it died on the file, which gets a second worker, as in a build
+            if outcome is None:  # it died on the file, which a second worker tries again, as in a build
                 worker = assign_tasks(worker, [])
                 assert worker is not None
                 wait_for_workers({worker.connection: worker})
@@ -60,11 +66,11 @@ class DecodeService:
             self._idle.put(worker)
         if isinstance(outcome, MediaError):
             raise outcome
-        made: Result_co = outcome
-        return made
+        result: Result_co = outcome
+        return result
 
     def close(self) -> None:
-        """End the workers; those that are busy end with their file."""
+        """Stop the workers; busy ones finish their file first."""
         for _ in range(self._settings.workers):
             worker = self._idle.get()
             if worker is not None:

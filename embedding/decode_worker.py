@@ -1,8 +1,8 @@
-"""One worker process: a pipe of its own, one file at a time, a limit of time and of memory.
+"""A worker process with its own pipe, which reads one file at a time within limits of time and memory.
 
-A worker that dies, whenever and however, takes nothing with it but the file that it reads: those that wait in
-its pipe go to the worker that follows it. (A shared queue does: a process that is killed while it holds the
-queue's lock stops all others.)
+When a worker dies, at any time and for any reason, only the file that it was reading is affected; the tasks
+that wait in its pipe are given to its successor. With a queue shared by all workers, a process that is killed
+while it holds the queue's lock would block all others.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 Result_co = TypeVar("Result_co", covariant=True)
 
 _CRASHED = "the decoder crashed on it; the file is probably damaged"
-_KILLED = "its reader was ended from outside; the next build tries again"
+_KILLED = "the process that read it was killed; the next build tries again"
 _CRASH_SIGNALS = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, getattr(signal, "SIGBUS", 0)}
 )
-_START_S = 60.0  # a new worker first imports its libraries
+_START_S = 60.0  # extra time for a new worker, which first imports its libraries
 
 
 class Task(Protocol[Result_co]):
-    """One file, and what is to be made of it in a worker process: picklable, with a picklable outcome."""
+    """Protocol of tasks that workers run on one file; tasks and results must be picklable."""
 
     @property
     def path(self) -> Path:
@@ -45,40 +45,49 @@ class Task(Protocol[Result_co]):
 
     @property
     def kind(self) -> Kind:
-        """How long it may take: as long as files of this kind."""
+        """Its media type, which determines the time limit."""
 
     def run(self, backbones: Backbones) -> Result_co:
-        """Read the file.
+        """Process the file.
 
         Raises:
-            MediaError: It cannot be used.
+            MediaError: The file cannot be used.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class PendingTask:
-    """A task that a worker has in hand; `retried`: one worker has already died on it."""
+    """A task assigned to a worker.
+
+    Attributes:
+        task: The task.
+        retried: Whether a worker has already died while running it.
+    """
 
     task: Task[Any]
     retried: bool = False
 
 
 def wait_for_workers(busy: dict[Connection, Worker]) -> list[Worker]:
-    """Wait until a worker has an outcome, has died, or has had its time; return all that have."""
+    """Wait until a worker has an outcome, has died or has exceeded its time; return all such workers."""
     soonest = min(worker.deadline for worker in busy.values())
     ready = wait(busy, timeout=max(0.0, soonest - time.monotonic()))
     now = time.monotonic()
     return [worker for connection, worker in busy.items() if connection in ready or worker.deadline <= now]
 
 
-def assign_tasks(worker: Worker, more: list[PendingTask]) -> Worker | None:
-    """Give a worker, or the one that follows a dead one, more to do; None where nothing is left to do."""
+def assign_tasks(worker: Worker, tasks: list[PendingTask]) -> Worker | None:
+    """Give more tasks to a worker, or to a new one if it is dead.
+
+    Returns:
+        The worker that has the tasks; None if there are none left, in which case the worker is stopped.
+    """
     if not worker.usable:
-        more = [*worker.waiting, *more]
-        if not more:
+        tasks = [*worker.waiting, *tasks]
+        if not tasks:
             return None
         worker = worker.start_successor()
-    for pending in more:
+    for pending in tasks:
         worker.send_task(pending)
     if not worker.waiting:
         worker.stop()
@@ -87,13 +96,17 @@ def assign_tasks(worker: Worker, more: list[PendingTask]) -> Worker | None:
 
 
 class Worker:
-    """One process and the files that it has in hand.
+    """A worker process and the tasks assigned to it.
+
+    Args:
+        settings: Limits of time and memory per file.
+        backbones: The backbones that its tasks use.
 
     Attributes:
-        connection: Our end of its pipe.
-        waiting: What it was given and has not answered; it reads the first.
-        deadline: When it must have answered the first.
-        usable: It lives, as far as we know.
+        connection: The parent's end of its pipe.
+        waiting: Tasks that were sent to it and have no outcome yet; it is running the first.
+        deadline: Time on the monotonic clock, in seconds, by which the first task must have an outcome.
+        usable: False once the process was stopped or found dead.
     """
 
     def __init__(self, settings: Settings, backbones: Mapping[Kind, Backbone]) -> None:
@@ -104,34 +117,36 @@ class Worker:
         self._process = context.Process(
             target=_serve_tasks, args=(child_connection, settings.memory_mb, backbones), daemon=True
         )
-        # Workers inherit it: each is one thread, as many workers as cores use the cores once.
+        # Workers inherit it. There is about one worker per core, so further threads would only compete.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         self._process.start()
-        child_connection.close()  # so that its end of the pipe closes when it dies
+        child_connection.close()  # so that the pipe closes when the process dies
         self._grace_s = _START_S
         self.waiting: deque[PendingTask] = deque()
         self.usable = True
 
     def serves(self, backbones: Mapping[Kind, Backbone]) -> bool:
-        """Say whether it lives (the system may end an idle process) and has these backbones."""
+        """Return whether it is alive (the system may kill an idle process) and has these backbones."""
         return self.usable and self._process.is_alive() and self._backbones == backbones
 
     def start_successor(self) -> Worker:
-        """Start another one like it."""
+        """Start a worker with the same settings and backbones."""
         return Worker(self._settings, self._backbones)
 
     def send_task(self, pending: PendingTask) -> None:
-        """Hand it a file; it has the time that files of this kind may take."""
+        """Send it a task."""
         self.waiting.append(pending)
         if len(self.waiting) == 1:
             self._start_clock()
-        with contextlib.suppress(OSError):  # died already: its silence will be heard
+        with contextlib.suppress(OSError):  # it has died, which `wait_for_workers` will notice
             self.connection.send(pending.task)
 
     def receive_outcome(self) -> Any:
-        """Return what became of its first file; a worker that is late or dead is stopped for good.
+        """Return the outcome of its first task; a worker that is late or dead is stopped.
 
-        None: it died for the first time on this file, which is back at the head of those that wait.
+        Returns:
+            The result or the error of the task; None if the worker died and the task was not tried before,
+            in which case it is put back to the head of `waiting`.
 
         Raises:
             ArtefactError: The weights are missing or damaged.
@@ -141,7 +156,7 @@ class Worker:
             if self.connection.poll():
                 outcome = self.connection.recv()
                 if isinstance(outcome, ArtefactError):
-                    raise outcome  # nothing can be read without the weights
+                    raise outcome  # without the weights, no file can be read
                 self._grace_s = 0.0
                 if self.waiting:
                     self._start_clock()
@@ -170,7 +185,7 @@ class Worker:
         return settings.image_timeout_s if task.kind == "image" else settings.music_timeout_s
 
     def stop(self) -> None:
-        """End the process, whatever it is doing."""
+        """Kill the process."""
         self.usable = False
         self._process.kill()
         self._process.join()
@@ -178,7 +193,7 @@ class Worker:
 
 
 def _serve_tasks(connection: Connection, memory_mb: int, backbones: Mapping[Kind, Backbone]) -> None:
-    """Read files until the parent hangs up."""
+    """Run tasks until the parent closes the pipe."""
     from attune.embedding.backbones import Backbones
 
     _restrict_process(memory_mb)
@@ -198,18 +213,18 @@ def _run_task(task: Task[Any], backbones: Backbones) -> Any:
         return error
     except MemoryError:
         return CostlyMedia(task.path, TOO_MUCH_MEMORY)
-    except Exception as error:  # noqa: BLE001 - whatever a library throws at one file, the run goes on
+    except Exception as error:  # noqa: BLE001 - an error of any kind in one file must not end the run
         return MediaError(task.path, f"it could not be read ({type(error).__name__}: {error})")
 
 
 def _restrict_process(memory_mb: int) -> None:
-    # Ctrl-C is the parent's to handle: it commits what is done, then stops the workers.
+    # The parent handles Ctrl-C: it commits what is done, then stops the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # LibRaw and others write to the terminal on a damaged file; the reason comes with the outcome.
+    # LibRaw and others write to the terminal on a damaged file; the reason is in the outcome anyway.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is one line, not a file of a gigabyte
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write a core file of a gigabyte
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 2**20, hard))

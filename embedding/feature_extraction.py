@@ -1,4 +1,4 @@
-"""One media file becomes features: prepared (decoded, cut to what a backbone reads), then read by one."""
+"""Feature extraction from media files: decoding to a backbone's input, then the backbone."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from attune.embedding.image_geometry import MAX_PIXELS, View
 from attune.embedding.media_files import Kind
 from attune.embedding.title_tags import Tags
 
-IMAGE_BATCH_SIZE: Final = 128  # pictures that a GPU reads at once
+IMAGE_BATCH_SIZE: Final = 128  # pictures per run on a GPU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaFile:
-    """What is known of one media file before any network has seen it.
+    """Metadata of one media file.
 
     Attributes:
         path: The file.
-        kind: What it is.
-        content: SHA-256 of the file's bytes.
-        duration_s: Length of the whole piece in seconds, None for a picture.
-        width: Pixels of the upright picture, None for music.
-        height: Pixels of the upright picture, None for music.
-        tags: Title and artist, where the file names them.
-        taken: When the picture was taken, ISO 8601, where the file says so.
+        kind: Its media type.
+        content: SHA-256 of the file's bytes, 32 bytes.
+        duration_s: Length of the whole recording in seconds; None for a picture.
+        width: Width of the upright picture in pixels; None for music.
+        height: Height of the upright picture in pixels; None for music.
+        tags: Title and artist of music, where the file names them.
+        taken: Capture date of a picture in ISO 8601; None if the file has none.
     """
 
     path: Path
@@ -48,11 +48,11 @@ class MediaFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedFile(MediaFile):
-    """A file as a backbone reads it.
+    """A decoded file, ready for a backbone.
 
     Attributes:
-        rows: Of a picture, pixels, uint8 (1, side, side, 3); of music, moments, float32 (n, 187 or 188, 96),
-            or the samples of which they are still to be made.
+        rows: Pixels of a picture, uint8 (1, side, side, 3); patches of music, float32 (n, 187 or 188, 96), or
+            its samples, float32 (S,), if patches are computed later.
     """
 
     rows: NDArray[Any]
@@ -60,10 +60,10 @@ class PreparedFile(MediaFile):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFeatures(MediaFile):
-    """A file as networks read it.
+    """A file with its features.
 
     Attributes:
-        features: float16, shape (rows, width): one row for a picture, one a patch for music.
+        features: float16 (rows, width): one row for a picture, one row per patch for music.
     """
 
     features: NDArray[np.float16]
@@ -71,11 +71,11 @@ class FileFeatures(MediaFile):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large a file may be: what is beyond is refused before it costs much.
+    """Size limits; a file above them is refused before it takes much time.
 
     Attributes:
-        pixels: Of a picture.
-        seconds: Of music.
+        pixels: Largest number of pixels of a picture.
+        seconds: Greatest length of music.
     """
 
     pixels: int = MAX_PIXELS
@@ -96,17 +96,17 @@ def prepare(
 
     Args:
         path: The file.
-        kind: What it is taken for.
-        view: The square that a picture becomes.
-        music_frontend: What makes rows of samples.
-        limits: What is larger is refused.
+        kind: The media type as which it is decoded.
+        view: Size and shape of a decoded picture.
+        music_frontend: Function that computes rows from the samples of music.
+        limits: Sizes above which the file is refused.
 
     Raises:
-        MediaError: The file cannot be used, or somebody wrote it meanwhile; the reason says why.
+        MediaError: The file cannot be used, or it changed while it was read.
     """
     before = _file_state(path)
     prepared = _decode_file(path, kind, view, music_frontend, limits)
-    if _file_state(path) != before:  # rows and content would be of two states of it
+    if _file_state(path) != before:  # rows and checksum might be of different contents
         raise UnreachableMedia(path, "it changed while it was read")
     return prepared
 
@@ -132,7 +132,7 @@ def _decode_file(
         )
     sound = read_audio(path, end_s=min(limits.seconds, MAX_SECONDS))
     if sound.duration_s > limits.seconds:
-        raise MediaError(path, f"lasts {sound.duration_s:.0f} s, more than {limits.seconds:g} s: not heard")
+        raise MediaError(path, f"lasts {sound.duration_s:.0f} s, more than {limits.seconds:g} s: not read")
     return PreparedFile(
         path=path,
         kind=kind,
@@ -147,7 +147,7 @@ def extract(path: Path, kind: Kind, backbones: Backbones, limits: Limits = NO_LI
     """Decode one file and run its backbone.
 
     Raises:
-        MediaError: The file cannot be used; the reason says why.
+        MediaError: The file cannot be used.
         ArtefactError: The backbone's weights are missing or damaged.
     """
     prepared = prepare(path, kind, backbones.view, backbones.music_frontend, limits)
@@ -157,25 +157,25 @@ def extract(path: Path, kind: Kind, backbones: Backbones, limits: Limits = NO_LI
 def extract_in_batches(
     outcomes: Iterable[PreparedFile | MediaError], backbones: Backbones, music_frontend: MusicFrontend
 ) -> Iterator[FileFeatures | MediaError]:
-    """Run backbones over prepared files, many pictures at once: what a GPU wants.
+    """Run backbones over decoded files, with pictures in large batches, as is fast on a GPU.
 
     Args:
-        outcomes: Prepared files, and those that could not be; these pass through.
-        backbones: What reads them.
-        music_frontend: What is still to be done to the rows of music.
+        outcomes: Decoded files, and errors, which are yielded unchanged.
+        backbones: The backbones.
+        music_frontend: Function that computes patches from the rows of music.
 
     Yields:
-        As many outcomes; a picture when its batch is full or nothing more comes.
+        One outcome for each input; pictures are delayed until their batch is full or the input ends.
 
     Raises:
         ArtefactError: The weights are missing or damaged.
-        NoDevice: The device cannot be used.
+        DeviceUnavailable: The device cannot be used.
     """
     waiting: list[PreparedFile] = []
     for outcome in outcomes:
         if isinstance(outcome, MediaError):
             yield outcome
-        elif outcome.kind == "music":  # many moments: a batch of its own
+        elif outcome.kind == "music":  # its patches are a batch of their own
             yield _attach_features(outcome, backbones.features("music", music_frontend(outcome.rows)))
         else:
             waiting.append(outcome)
@@ -187,17 +187,18 @@ def extract_in_batches(
 
 def _extract_image_batch(waiting: list[PreparedFile], backbones: Backbones) -> Iterator[FileFeatures]:
     if waiting:
-        features = backbones.features("image", np.concatenate([one.rows for one in waiting]))
-        yield from (_attach_features(one, features[place : place + 1]) for place, one in enumerate(waiting))
+        features = backbones.features("image", np.concatenate([prepared.rows for prepared in waiting]))
+        for index, prepared in enumerate(waiting):
+            yield _attach_features(prepared, features[index : index + 1])
 
 
 def _attach_features(prepared: PreparedFile, features: NDArray[np.float16]) -> FileFeatures:
-    known = {one.name: getattr(prepared, one.name) for one in fields(MediaFile)}
-    return FileFeatures(features=features, **known)
+    metadata = {entry.name: getattr(prepared, entry.name) for entry in fields(MediaFile)}
+    return FileFeatures(features=features, **metadata)
 
 
 def pass_through(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what was given: in place of a spectrogram that another process makes."""
+    """Return samples unchanged, where another process computes their patches."""
     return rows
 
 
@@ -210,7 +211,7 @@ def _file_state(path: Path) -> tuple[int, int, int] | None:
 
 
 def hash_content(path: Path) -> bytes:
-    """Return the SHA-256 of a media file's bytes: copies and moved files are known by it.
+    """Return the SHA-256 of a media file's bytes, by which copied and moved files are recognised.
 
     Raises:
         MediaError: The file cannot be read.

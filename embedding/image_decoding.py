@@ -1,9 +1,9 @@
-"""One picture file becomes a small square of RGB pixels, upright; or a small copy to look at.
+"""Decoding of pictures to small upright RGB arrays, for backbones and for thumbnails.
 
-    open → size check → decode (JPEG: at a reduced scale) → a mode of 8-bit channels → square → RGB → upright
+    open → size check → decode (JPEG: at a reduced scale) → 8-bit mode → resize → RGB → upright
 
-`attune.embedding.image_geometry` computes the target shape. The EXIF rotation comes last, on the small
-square, where it costs nothing.
+`attune.embedding.image_geometry` computes the target shape. The EXIF orientation is applied last, to the
+resized picture, where it costs next to nothing.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ from attune.embedding.media_files import DECODER_ERRORS, RAW_SUFFIXES, make_deco
 if TYPE_CHECKING:
     from PIL import Image
 
-# A JPEG is decoded at 1/2, 1/4 or 1/8 as long as both sides stay above so many times the square's. Pixels
-# then differ from those of a full decode by less than 1 of 255 on average (a test holds it), and a photo of
-# 12 MP takes 30 ms for 120 ms. Just the square's would save another 7 ms and differ by half as much again.
+# A JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as both sides stay above this multiple of the
+# wanted side. Pixels then differ from those of a full decode by less than 1 of 255 on average (a test checks
+# it), and a photo of 12 MP takes 30 ms instead of 120 ms. A multiple of 1 would save another 7 ms, at 1.5
+# times the difference.
 _DRAFT: Final = 2
-# Pillow also knows formats that run other programs (EPS) or are no pictures; only these are tried.
+# Pillow also supports formats that run other programs (EPS) or are not pictures; only these are tried.
 FORMATS: Final = (
     *("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "QOI", "TGA"),
 )
@@ -57,8 +58,8 @@ class Picture:
 
     Attributes:
         pixels: uint8 (rows, columns, 3), RGB, upright, C-contiguous.
-        width: Of the original, upright, in pixels.
-        height: Of the original, upright, in pixels.
+        width: Width of the upright original, in pixels.
+        height: Height of the upright original, in pixels.
     """
 
     pixels: NDArray[np.uint8]
@@ -67,22 +68,21 @@ class Picture:
 
 
 def read_image(path: str | os.PathLike[str], view: View = DEFAULT_VIEW) -> Picture:
-    """Decode a picture file, whatever its name says it is.
+    """Decode a picture file, recognised by its content whatever its name.
 
-    EXIF orientation is applied. Transparent parts show white, as on the page or in the viewer for which such
-    pictures are made. Of an animation the first frame counts. Colour profiles are not applied. Any size from
-    one pixel up to 250 million is read.
+    EXIF orientation is applied. Transparent parts become white, as most pages and viewers show them. Of an
+    animation, the first frame is read. Sizes from one pixel up to `view.max_pixels` are read.
 
     Args:
         path: The file.
-        view: What is wanted.
+        view: Size, shape and colours of the result.
 
     Returns:
         The picture.
 
     Raises:
         UnsupportedMedia: HEIC or RAW without the extra, or an unusual colour mode.
-        MediaError: Damaged, cut short, empty, too large, forbidden or not a regular file.
+        MediaError: The file is damaged, truncated, empty, too large, not permitted or not a regular file.
     """
     with open_media(path) as file, quiet_pillow():
         try:
@@ -98,7 +98,7 @@ def read_image(path: str | os.PathLike[str], view: View = DEFAULT_VIEW) -> Pictu
 def _read_pillow(
     path: str | os.PathLike[str], file: BinaryIO, view: View, turn: int | None = None
 ) -> Picture:
-    """Read by Pillow; `turn` is the EXIF orientation to apply where the file itself says none."""
+    """Decode with Pillow; `turn` is the EXIF orientation to apply where the file itself has none."""
     from PIL import Image
 
     with Image.open(file, formats=FORMATS) as image:
@@ -106,7 +106,8 @@ def _read_pillow(
         image.draft(None, (_DRAFT * view.side, _DRAFT * view.side))
         image.load()
         orientation = _read_orientation(image) or turn or 1
-        # Pillow itself turns a TIFF while loading. (Of a JPEG, this would be the size at the reduced scale.)
+        # Pillow applies a TIFF's orientation while loading, which may exchange width and height. (For a JPEG,
+        # the size is now that of the reduced scale.)
         if image.format == "TIFF":
             width, height = image.size
         return _resize_image(path, image, (width, height), orientation, view)
@@ -119,11 +120,11 @@ def _read_heif(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Pict
         raise UnsupportedMedia(path, f"HEIC {_PHOTOS_HINT}") from None
     heif = pi_heif.open_heif(file)
     size = _check_size(path, heif.size, view)
-    return _resize_image(path, heif.to_pillow(), size, 1, view)  # libheif has turned it
+    return _resize_image(path, heif.to_pillow(), size, 1, view)  # libheif has applied the orientation
 
 
 def _read_raw(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Picture:
-    """Read the preview that the camera put into a RAW file, or develop at half size where there is none."""
+    """Decode the preview embedded in a RAW file, or develop at half size where there is none."""
     try:
         import rawpy
     except ImportError:
@@ -134,23 +135,22 @@ def _read_raw(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Pictu
         with rawpy.imread(file) as raw:
             sizes = raw.sizes
             width, height = _check_size(path, (sizes.width, sizes.height), view)
-            turned = sizes.flip in (5, 6)
-            shown = (height, width) if turned else (width, height)
+            upright = (height, width) if sizes.flip in (5, 6) else (width, height)
             preview = _read_embedded_preview(path, raw, view, wide=width >= height)
             if preview is None:
                 developed = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
-                preview = _resize_image(path, Image.fromarray(developed), shown, 1, view)
+                preview = _resize_image(path, Image.fromarray(developed), upright, 1, view)
     except rawpy.LibRawError as error:
         detail = error.args[0] if error.args else ""
         text = detail.decode("ascii", "replace") if isinstance(detail, bytes) else str(detail)
         raise MediaError(path, f"damaged, or a RAW format that LibRaw does not know: {text[:80]}") from error
-    return Picture(preview.pixels, *shown)
+    return Picture(preview.pixels, *upright)
 
 
 def _read_embedded_preview(
     path: str | os.PathLike[str], raw: object, view: View, wide: bool
 ) -> Picture | None:
-    """Return the embedded JPEG, upright, or None where there is none of at least the square's size."""
+    """Return the embedded JPEG, upright, or None where there is none of at least the wanted size."""
     import rawpy
 
     try:
@@ -162,7 +162,8 @@ def _read_embedded_preview(
     from PIL import Image
 
     with Image.open(io.BytesIO(thumb.data), formats=["JPEG"]) as image:
-        # Cameras store the preview as the sensor lies; software that stores it upright shows by its shape.
+        # Cameras store the preview in the orientation of the sensor, some software stores it upright; its
+        # shape shows which of the two it is.
         turn = {3: 3, 5: 8, 6: 6}.get(raw.sizes.flip, 1)  # type: ignore[attr-defined]
         turn = turn if (image.width >= image.height) == wide else 1
         too_small = min(image.size) < view.side
@@ -172,7 +173,7 @@ def _read_embedded_preview(
 def _resize_image(
     path: str | os.PathLike[str], image: Image.Image, size: tuple[int, int], orientation: int, view: View
 ) -> Picture:
-    """Scale, convert and turn a loaded image; `size` is the original's, before `orientation` is applied."""
+    """Scale, convert and orient a loaded image; `size` is the original's, before `orientation` is applied."""
     from PIL import Image
 
     resample = Image.Resampling[view.resample.upper()]
@@ -181,15 +182,16 @@ def _resize_image(
         compute_fitted_size(image.size, view), resample, box, reducing_gap=2.0
     )
     if small.mode == "RGBA":
-        small = Image.alpha_composite(Image.new("RGBA", small.size, _WHITE), small)
-    pixels = np.asarray(small.convert("RGB"))
+        small = Image.alpha_composite(Image.new("RGBA", small.size, _WHITE), small).convert("RGB")
+    profile = image.info.get("icc_profile") if view.colors == "srgb" else None
+    pixels = np.asarray(convert_to_srgb(small, profile))
     width, height = size[::-1] if orientation in (5, 6, 7, 8) else size
     turned = apply_orientation(pixels, orientation)
     return Picture(np.ascontiguousarray(pad_to_square(turned, view)), width, height)
 
 
 def convert_to_8bit(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
-    """Return the image as 8-bit L, RGB, RGBA or CMYK: modes that can be averaged over neighbours."""
+    """Return the image as 8-bit L, RGB, RGBA or CMYK, modes in which neighbouring pixels can be averaged."""
     if image.mode.startswith("I;16"):
         return _scale_to_8bit(np.asarray(image), tops=(65535,))
     if image.mode == "I":
@@ -207,8 +209,27 @@ def convert_to_8bit(path: str | os.PathLike[str], image: Image.Image) -> Image.I
     raise UnsupportedMedia(path, f"colours stored as {image.mode}: export it as RGB")
 
 
+def convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert an image to RGB: by an ICC profile to sRGB, or plainly where there is no usable profile.
+
+    Args:
+        image: L, RGB or CMYK, 8 bits per channel.
+        profile: The embedded profile. One that is damaged or made for another mode is ignored.
+    """
+    from PIL import ImageCms
+
+    if not profile:
+        return image.convert("RGB")
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, *DECODER_ERRORS):
+        converted = None
+    return converted if converted is not None else image.convert("RGB")
+
+
 def _scale_to_8bit(values: NDArray[np.generic], tops: tuple[int, ...]) -> Image.Image:
-    """Scale values to 8 bits by the smallest of the ranges 0…top that holds them, else by their maximum."""
+    """Scale values to 8 bits by the smallest range 0…top that contains them, or else by their maximum."""
     from PIL import Image
 
     finite = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
@@ -218,7 +239,7 @@ def _scale_to_8bit(values: NDArray[np.generic], tops: tuple[int, ...]) -> Image.
 
 
 def _read_orientation(image: Image.Image) -> int | None:
-    """Return the EXIF orientation, 1 to 8, or None: damaged EXIF never costs the picture."""
+    """Return the EXIF orientation, 1 to 8, or None where it is missing or the EXIF data is damaged."""
     try:
         value = image.getexif().get(_ORIENTATION_TAG)
     except DECODER_ERRORS:
@@ -227,7 +248,10 @@ def _read_orientation(image: Image.Image) -> int | None:
 
 
 def is_heif(file: BinaryIO) -> bool:
-    """Tell a HEIC or HEIF file, whatever its name; AVIF shares the container but is Pillow's."""
+    """Return whether a file is HEIC or HEIF, by its content.
+
+    AVIF has the same container, but is read by Pillow.
+    """
     head = file.read(64)
     file.seek(0)
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head
@@ -253,9 +277,9 @@ def _make_decode_error(path: str | os.PathLike[str], error: BaseException) -> Me
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Put our size limit in place of Pillow's, and silence its warnings and its log.
+    """Disable Pillow's own size limit, and silence its warnings and its log.
 
-    Both belong to the whole process, so threads decode one after the other; builds decode in processes.
+    These settings are global to the process, so threads decode one after the other; builds use processes.
     """
     from PIL import Image
 

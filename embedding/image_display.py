@@ -1,19 +1,24 @@
-"""One picture file becomes a picture for the eye: upright, in sRGB, as large as it will be shown.
+"""Decoding of pictures for display: upright, in sRGB, at the size at which they will be shown.
 
-    open → decode (JPEG: at a reduced scale) → a mode of 8-bit channels → resize → RGB → sRGB → upright
+    open → decode (JPEG: at a reduced scale) → upright → 8-bit mode → resize → sRGB
 
-For the network colour profiles do not matter and a square of 224 pixels is enough: that is `image.py`.
+Pictures for backbones, and thumbnails, are decoded by `attune.embedding.image_decoding`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from attune.core.errors import MediaError, UnsupportedMedia
-from attune.embedding.image_decoding import FORMATS, convert_to_8bit, is_heif, quiet_pillow
+from attune.embedding.image_decoding import (
+    FORMATS,
+    convert_to_8bit,
+    convert_to_srgb,
+    is_heif,
+    quiet_pillow,
+)
 from attune.embedding.image_geometry import MAX_PIXELS
 from attune.embedding.media_files import DECODER_ERRORS, RAW_SUFFIXES, describe_error, open_media
 
@@ -24,25 +29,25 @@ _WHITE: Final = (255, 255, 255, 255)
 
 
 def read_display_image(path: str | os.PathLike[str], width: int, height: int) -> Image.Image:
-    """Decode a picture so that it fills a box of `width` × `height` pixels when it is scaled down.
+    """Decode a picture just large enough to cover a box of `width` × `height` pixels.
 
     Args:
         path: A picture of any format that Attune reads.
-        width: Of the box.
-        height: Of the box.
+        width: Width of the box, in pixels.
+        height: Height of the box, in pixels.
 
     Returns:
-        RGB, sRGB, upright, with its own proportions; no larger than just fills the box, and never enlarged.
-        Transparent parts are white; of an animation it is the first frame.
+        An upright RGB image in sRGB with the original's aspect ratio, never enlarged. Transparent parts are
+        white; of an animation, it is the first frame.
 
     Raises:
         UnsupportedMedia: HEIC or RAW without the extra, or an unusual colour mode.
-        MediaError: Damaged, cut short, empty, too large, forbidden or not a regular file.
+        MediaError: The file is damaged, truncated, empty, too large, not permitted or not a regular file.
     """
     with open_media(path) as file, quiet_pillow():
         try:
             image = _open_image(path, file)
-            # What is turned later is larger by one factor than it need be: the box may lie either way.
+            # A square, as the orientation is applied later and may exchange width and height.
             side = max(width, height)
             image.draft(None, (side, side))
             image.load()
@@ -68,7 +73,7 @@ def _open_heif(path: str | os.PathLike[str], file: BinaryIO) -> Image.Image:
     except ImportError:
         raise UnsupportedMedia(path, 'HEIC needs pip install "attune-affect[photos]"') from None
     image: Image.Image = pi_heif.open_heif(file).to_pillow()
-    image.getexif().pop(0x0112, None)  # libheif has turned it
+    image.getexif().pop(0x0112, None)  # libheif has applied the orientation
     return image
 
 
@@ -92,25 +97,13 @@ def _convert_for_display(
     from PIL import Image, ImageOps
 
     profile = image.info.get("icc_profile")
-    with contextlib.suppress(*DECODER_ERRORS):  # damaged EXIF never costs the picture
+    with contextlib.suppress(*DECODER_ERRORS):  # a picture with damaged EXIF data is still shown
         image = ImageOps.exif_transpose(image)
-    turned = convert_to_8bit(path, image)
-    scale = max(width / turned.width, height / turned.height)
+    upright = convert_to_8bit(path, image)
+    scale = max(width / upright.width, height / upright.height)
     if scale < 1.0:
-        size = (max(1, round(turned.width * scale)), max(1, round(turned.height * scale)))
-        turned = turned.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    if turned.mode == "RGBA":
-        turned = Image.alpha_composite(Image.new("RGBA", turned.size, _WHITE), turned).convert("RGB")
-    return _convert_to_srgb(turned, profile) if profile else turned.convert("RGB")
-
-
-def _convert_to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Apply a colour profile; one that is damaged, or made for another mode, is passed over."""
-    from PIL import ImageCms
-
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        shown = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, *DECODER_ERRORS):
-        shown = None
-    return shown if shown is not None else image.convert("RGB")
+        size = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))
+        upright = upright.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    if upright.mode == "RGBA":
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, _WHITE), upright).convert("RGB")
+    return convert_to_srgb(upright, profile)

@@ -1,8 +1,8 @@
-"""The shape in which a picture is wanted, and the geometry of getting there.
+"""Geometry of scaling, cropping, padding and orienting pictures.
 
-Where a backbone does not ask for more, the whole picture is squashed to a square: what lies at the edge of a
-photo belongs to its mood, and a crop would lose it. Faces cannot be read when they are squashed: a backbone
-that reads them asks for the picture in its shape, on a square.
+By default the whole picture is squashed to a square, because what is at the edge of a photo contributes to
+its mood and a crop would lose it. Squashed faces cannot be read, so a backbone that reads faces asks for the
+original aspect ratio, padded to a square.
 """
 
 from __future__ import annotations
@@ -17,35 +17,39 @@ SIDE: Final = 224
 MAX_PIXELS: Final = 250_000_000
 
 Fit = Literal["squash", "crop", "pad", "inside"]
-"""What fills the square: all of the picture, its middle, or its shape with black to the right or below.
-`inside` is no square: a copy in the picture's shape, never enlarged."""
+"""How a picture is fitted: `squash` stretches it to a square, `crop` takes its largest central square, and
+`pad` keeps its aspect ratio and fills a square with black to the right or below. `inside` keeps the aspect
+ratio without a square, and never enlarges."""
 
 SQUARE_FITS: Final = tuple(fit for fit in get_args(Fit) if fit != "inside")
-"""Those that a backbone may ask for."""
+"""The fits that give a square, which a backbone may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a picture of any shape becomes a small one.
+    """Size, shape and colours in which a picture is wanted.
 
     Attributes:
-        side: Of the square, in pixels; the longest of a copy.
-        fit: What becomes of its shape.
-        resample: How it is scaled.
-        max_pixels: A larger original is refused before it is decoded.
+        side: Side of the square, in pixels; with `inside`, the largest length of the longer side.
+        fit: How the picture is fitted to the side.
+        resample: Interpolation used for scaling.
+        max_pixels: Originals with more pixels are refused before they are decoded.
+        colors: `stored` gives values as they are in the file, for a network; `srgb` converts them by the
+            embedded ICC profile, for people.
     """
 
     side: int = SIDE
     fit: Fit = "squash"
     resample: Literal["bicubic", "bilinear"] = "bicubic"
     max_pixels: int = MAX_PIXELS
+    colors: Literal["stored", "srgb"] = "stored"
 
 
 DEFAULT_VIEW: Final = View()
 
 
 def compute_fitted_size(size: tuple[int, int], view: View) -> tuple[int, int]:
-    """Return the width and height, at least 1, to which a picture of some size is scaled."""
+    """Return the width and height, at least 1, to which a picture of width and height `size` is scaled."""
     if view.fit in ("squash", "crop"):
         return view.side, view.side
     scale = view.side / max(size)
@@ -55,14 +59,14 @@ def compute_fitted_size(size: tuple[int, int], view: View) -> tuple[int, int]:
 
 
 def center_crop_box(size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Return the largest square in the middle of a picture: left, top, right, bottom."""
+    """Return left, top, right and bottom of the largest central square of a picture."""
     short = min(size)
     left, top = ((length - short) / 2 for length in size)
     return left, top, left + short, top + short
 
 
 def pad_to_square(pixels: NDArray[np.uint8], view: View) -> NDArray[np.uint8]:
-    """Return pixels (rows, columns, 3), where the view asks for it at the top left of a black square."""
+    """Place pixels (rows, columns, 3) at the top left of a black square, if the view's fit is `pad`."""
     if view.fit != "pad":
         return pixels
     square = np.zeros((view.side, view.side, 3), np.uint8)
@@ -71,12 +75,15 @@ def pad_to_square(pixels: NDArray[np.uint8], view: View) -> NDArray[np.uint8]:
 
 
 def crop_padding(pixels: NDArray[np.uint8], size: tuple[int, int], view: View) -> NDArray[np.uint8]:
-    """Return what of (side, side, 3) shows the picture: the reverse of `pad_to_square`.
+    """Remove the padding that `pad_to_square` added.
 
     Args:
-        pixels: Read as the view says.
-        size: Width and height of the original, upright.
+        pixels: A picture decoded with the view, uint8 (side, side, 3).
+        size: Width and height of the upright original.
         view: The view.
+
+    Returns:
+        uint8 (rows, columns, 3), unchanged if the view's fit is not `pad`.
     """
     if view.fit != "pad":
         return pixels

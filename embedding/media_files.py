@@ -1,4 +1,4 @@
-"""What is media, by its name; and how a media file is opened."""
+"""Media types by file name, safe opening of media files, and error texts for damaged ones."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _REASONS: Final = {suffix: reason for reason, suffixes in _REFUSED_SUFFIXES.item
 
 TOO_MUCH_MEMORY: Final = "reading it takes more memory than allowed (ATTUNE_MEMORY_MB)"
 DECODER_ERRORS: Final = (
-    # What Pillow, libheif, libsndfile, FFmpeg and mutagen raise on bytes that are not what they should be,
-    # seen or possible. One list, so that no reader forgets one.
+    # Everything that Pillow, libheif, libsndfile, FFmpeg and mutagen raise, or may raise, on invalid bytes.
+    # One list for all decoders, so that none misses an error.
     OSError,
     SyntaxError,
     ValueError,
@@ -53,19 +53,19 @@ DECODER_ERRORS: Final = (
     zlib.error,
 )
 _PYTHON_ERRORS: Final = (
-    # Their texts are about indices and attributes, and tell a reader nothing.
+    # Their texts are about indices and attributes, which mean nothing to users.
     *(TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, UnicodeError, struct.error),
 )
 
 
 def kind_of(path: str | os.PathLike[str]) -> Kind | None:
-    """Say by the name's extension, in any case, whether a file is an image or music.
+    """Return the media type of a file by its extension, in upper or lower case.
 
     Args:
         path: The file; it need not exist.
 
     Returns:
-        The kind, or None for anything else, also for the `._NAME` files that macOS leaves on foreign disks.
+        The kind; None for other files, including the `._NAME` files that macOS writes to foreign disks.
     """
     suffix = _suffix(path)
     if suffix in _IMAGE:
@@ -74,31 +74,31 @@ def kind_of(path: str | os.PathLike[str]) -> Kind | None:
 
 
 def refusal_reason(path: str | os.PathLike[str]) -> str | None:
-    """Say why a file that a person may take for media is not read.
+    """Return why a file that users may expect to be read is not read.
 
     Args:
         path: The file; it need not exist.
 
     Returns:
-        A reason for a video, a score, a drawing or protected music; None for what is read and for all else.
+        The reason for a video, a score, a drawing or protected music; None for any other file.
     """
     return _REASONS.get(_suffix(path))
 
 
 def open_media(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a media file for reading, and nothing else: a pipe or a device would block or never end.
+    """Open a media file for reading; refuse pipes and devices, which could block or never end.
 
     Args:
         path: The file.
 
     Returns:
-        The open file, at its start, unbuffered, as some libraries read from its descriptor. It is not empty.
+        The open file, at its start and not empty. It is unbuffered, as some libraries use its descriptor.
 
     Raises:
-        MediaError: It is missing, forbidden, empty or not a regular file.
+        MediaError: The file is missing, not permitted, empty or not a regular file.
     """
     try:
-        file = open(path, "rb", buffering=0, opener=_open_nonblocking)  # noqa: SIM115 - for the caller to close
+        file = open(path, "rb", buffering=0, opener=_open_nonblocking)  # noqa: SIM115 - the caller closes it
     except IsADirectoryError:
         raise MediaError(path, "a folder, not a file") from None
     except FileNotFoundError:
@@ -115,17 +115,17 @@ def open_media(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def make_decode_error(path: str | os.PathLike[str], error: BaseException) -> MediaError:
-    """Return what is to be raised where a decoder gives a file up."""
+    """Return the error to raise when a decoder fails on a file."""
     if isinstance(error, MemoryError):
         return CostlyMedia(path, TOO_MUCH_MEMORY)
     return MediaError(path, f"damaged: {describe_error(error)}")
 
 
 def describe_error(error: BaseException) -> str:
-    """Return one short line about a library's error, without the addresses and paths that some put into it.
+    """Return one short line about a library's error, without addresses and paths.
 
     Args:
-        error: What was raised.
+        error: The error that the library raised.
 
     Returns:
         At most 100 characters.
@@ -135,13 +135,13 @@ def describe_error(error: BaseException) -> str:
     if reason := getattr(error, "strerror", None):
         return str(reason)
     if isinstance(error, _PYTHON_ERRORS):
-        return "what it says about itself makes no sense"
+        return "its header or structure is invalid"
     text = " ".join(str(error).split())
     return text[:100] if text and "<" not in text and "/" not in text else type(error).__name__
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:
-    name = os.path.basename(os.fspath(path))  # noqa: PTH119 - a scan asks this of every file: no Path objects
+    name = os.path.basename(os.fspath(path))  # noqa: PTH119 - called for every file of a scan, where Path objects would be slow
     dot = name.rfind(".")
     return "" if dot < 1 or name.startswith("._") else name[dot + 1 :].lower()
 

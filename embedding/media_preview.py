@@ -1,4 +1,4 @@
-"""What a person looks at before opening a file: a small picture, the outline of a piece of music."""
+"""Previews of media files for the web page: thumbnails of pictures and waveforms of music."""
 
 from __future__ import annotations
 
@@ -16,21 +16,27 @@ if TYPE_CHECKING:
     from attune.embedding.backbones import Backbones
 
 PEAKS: Final = 480
-"""Bars of an outline: about as many as a wide screen shows apart."""
-_WEBP_QUALITY: Final = 78  # WebP; at this size nobody tells it from 90, which is twice as large
-_WEBP_METHOD: Final = 2  # of 6; more saves 3 % of the bytes and takes twice the time
+"""Bars of a waveform; about as many as can be told apart on a wide screen."""
+_WEBP_QUALITY: Final = 78  # at this size it cannot be told from 90, which takes twice as many bytes
+_WEBP_METHOD: Final = 2  # of 0 to 6; a higher method saves 3 % of the bytes and takes twice the time
 
 
 @dataclass(frozen=True, slots=True)
 class ThumbnailTask:
-    """A task for a worker: the picture as WebP bytes, upright, no side longer than `long_side`."""
+    """Worker task that renders a picture as an upright WebP in sRGB.
+
+    Attributes:
+        path: The picture.
+        long_side: Largest length of the longer side, in pixels; a smaller picture is not enlarged.
+        kind: Always `image`.
+    """
 
     path: Path
     long_side: int
     kind: Kind = "image"
 
-    def run(self, backbones: Backbones) -> bytes:  # noqa: ARG002 - a task's signature
-        """Decode, resize, encode.
+    def run(self, backbones: Backbones) -> bytes:  # noqa: ARG002 - required by the protocol Task
+        """Decode, resize and encode the picture.
 
         Raises:
             MediaError: The picture cannot be used.
@@ -41,20 +47,26 @@ class ThumbnailTask:
         from attune.embedding.image_geometry import View
 
         stream = io.BytesIO()
-        picture = Image.fromarray(read_image(self.path, View(self.long_side, "inside")).pixels)
+        view = View(self.long_side, "inside", colors="srgb")
+        picture = Image.fromarray(read_image(self.path, view).pixels)
         picture.save(stream, "WEBP", quality=_WEBP_QUALITY, method=_WEBP_METHOD)
         return stream.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
 class WaveformTask:
-    """A task for a worker: the loudest sample of each of `PEAKS` stretches of a song, one byte each."""
+    """Worker task that computes a song's waveform, as `compute_waveform` does.
+
+    Attributes:
+        path: The song.
+        kind: Always `music`.
+    """
 
     path: Path
     kind: Kind = "music"
 
     def run(self, backbones: Backbones) -> bytes:  # noqa: ARG002
-        """Decode and measure.
+        """Decode the song and compute its waveform.
 
         Raises:
             MediaError: The song cannot be used.
@@ -65,13 +77,14 @@ class WaveformTask:
 
 
 def compute_waveform(samples: NDArray[np.float32]) -> bytes:
-    """Return the outline of a sound.
+    """Compute the waveform of a recording for display.
 
     Args:
-        samples: float32 (n,) in [-1, 1], at least one.
+        samples: float32 (n,) in [-1, 1], at least one sample.
 
     Returns:
-        min(n, PEAKS) bytes; 255 is the loudest sample of the whole, silence is all zeros.
+        min(n, PEAKS) bytes, the largest magnitude in each of so many equal parts; 255 is the largest
+        magnitude of the whole recording, and silence is all zeros.
     """
     edges = np.linspace(0, len(samples), min(len(samples), PEAKS) + 1).astype(np.int64)[:-1]
     peaks = np.maximum.reduceat(np.abs(samples), edges)

@@ -1,4 +1,4 @@
-"""What the music backbone hears, in the words that it was trained to say: the tags of listeners."""
+"""musicnn's 50 tag probabilities."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 from attune.embedding.backbones import WEIGHTS
 
 _TAGS_FILE: Final = WEIGHTS / "musicnn_msd_tags.json"
-_TAG_COLUMNS: Final = slice(1706, 1756)  # of musicnn's features: the probability of each tag
+_TAG_COLUMNS: Final = slice(1706, 1756)  # within musicnn's features: one probability per tag
 
 
 def rank_music_tags(features: NDArray[np.float16]) -> list[tuple[str, float]]:
     """Return musicnn's 50 tags with their probabilities, the most probable first.
 
     Args:
-        features: float16 (patches, 1756 or more), of a whole song or of a part of it; at least one patch.
-            Those of both shipped backbones begin with musicnn's.
+        features: float16 (patches, 1756 or more) of a song or a part of it; at least one patch. The features
+            of both shipped music backbones begin with musicnn's.
 
     Returns:
-        Tag, in small letters, and the mean of its probabilities, in [0, 1].
+        Pairs of a tag, in lower case, and the mean over patches of its probability, in [0, 1].
     """
-    shares = features[:, _TAG_COLUMNS].astype(np.float32).mean(axis=0)
-    order = np.argsort(-shares, kind="stable")
-    return [(_tag_names()[place], float(shares[place])) for place in order.tolist()]
+    probabilities = features[:, _TAG_COLUMNS].astype(np.float32).mean(axis=0)
+    order = np.argsort(-probabilities, kind="stable")
+    return [(_tag_names()[index], float(probabilities[index])) for index in order.tolist()]
 
 
 @cache

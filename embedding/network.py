@@ -1,4 +1,4 @@
-"""The network: features of either modality become an embedding in the shared space, and affect."""
+"""Networks that map features of pictures and of music to a shared embedding space and to affect."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
 
 @dataclass(frozen=True, slots=True)
 class Affect:
-    """What one item feels like.
+    """Affect of one item.
 
     Attributes:
-        valence: Unpleasant to pleasant, in [-1, 1].
-        arousal: Quiet to excited, in [-1, 1].
-        positive: Probability of positive polarity; the three sum to one.
+        valence: From unpleasant to pleasant, in [-1, 1].
+        arousal: From calm to excited, in [-1, 1].
+        positive: Probability of positive polarity; the three probabilities sum to 1.
         neutral: Probability of neutral polarity.
         negative: Probability of negative polarity.
     """
@@ -53,25 +53,25 @@ class Affect:
 
     @classmethod
     def from_row(cls, row: NDArray[np.float32]) -> Affect:
-        """Read a row (5,) of a network's `affect` output."""
+        """Build it from a row, float32 (5,), of a network's `affect` output."""
         return cls(*(float(value) for value in row))
 
     @property
     def polarity(self) -> Polarity:
         """The most probable polarity."""
-        shares: dict[Polarity, float] = dict(
+        probabilities: dict[Polarity, float] = dict(
             zip(POLARITIES, (self.positive, self.neutral, self.negative), strict=True)
         )
-        return max(POLARITIES, key=shares.__getitem__)
+        return max(POLARITIES, key=probabilities.__getitem__)
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkEmbeddings:
-    """What the network says of n feature vectors.
+    """A network's output for n feature vectors.
 
     Attributes:
-        vectors: float32, shape (n, 128), unit length.
-        affect: float32, shape (n, 5): valence, arousal, positive, neutral, negative.
+        vectors: Embeddings of unit length, float32 (n, 128).
+        affect: float32 (n, 5): valence, arousal, and probabilities of positive, neutral and negative.
     """
 
     vectors: NDArray[np.float32]
@@ -79,17 +79,20 @@ class NetworkEmbeddings:
 
 
 class Network:
-    """A network folder: `image.onnx`, `music.onnx`, `network.json`, and backbones of its own, if any.
+    """A network folder with `image.onnx`, `music.onnx`, `network.json`, and possibly its own backbones.
 
     Args:
         folder: The folder.
-        source: How a person names it: the name of a shipped one, else the folder's absolute path.
+        source: The name of a shipped network, or else the folder's absolute path.
 
     Attributes:
-        backbones: What makes the features that it reads.
+        folder: The folder.
+        source: As given.
+        card: The content of `network.json`.
+        backbones: The backbone of each kind, whose features are the network's input.
 
     Raises:
-        ArtefactError: A part is missing, damaged or made for backbones that are not there.
+        ArtefactError: A part is missing or damaged, or needs a backbone that is not available.
     """
 
     def __init__(self, folder: Path, source: str) -> None:
@@ -101,59 +104,59 @@ class Network:
 
     @cached_property
     def id(self) -> str:
-        """Hash of weights, its own backbones' too, and calibration: 16 hexadecimal digits."""
+        """Hash of its weights, its own backbones' weights and its calibration, 16 hexadecimal digits."""
         parts = [self.card["sha256"][file] for file in TOWER_FILES.values()]
         parts += [repr(self._slope), repr(self._intercept)]
-        parts += [one.sha256 for one in self.backbones.values() if not is_shipped(one)]
+        parts += [backbone.sha256 for backbone in self.backbones.values() if not is_shipped(backbone)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     @property
     def name(self) -> str:
-        """Name and first digits of the id, for people."""
+        """Name and first 8 digits of the id, for display."""
         return f"{self.card['name']}-{self.id[:8]}"
 
     def store_figures(self, report: dict[str, Any]) -> None:
-        """Keep a test report with the network, for `status` and `match`.
+        """Store a test report in the network's folder, where `test_figures` finds it.
 
         Raises:
             ArtefactError: The folder cannot be written.
         """
         try:
-            with atomic_write(self.folder / _FIGURES) as aside:
-                aside.write_text(json.dumps({"network": self.id} | report, indent=1) + "\n")
+            with atomic_write(self.folder / _FIGURES) as temporary:
+                temporary.write_text(json.dumps({"network": self.id} | report, indent=1) + "\n")
         except OSError as error:
             raise ArtefactError(f"{self.folder}: cannot be written ({error.strerror})") from error
 
     @property
     def test_figures(self) -> dict[str, Any] | None:
-        """The test report that was stored with the network, if there is one."""
+        """The test report that was stored for this network; None if there is none."""
         try:
             figures: dict[str, Any] = json.loads((self.folder / _FIGURES).read_text())
         except (OSError, ValueError):
-            return None  # none were stored, or they are damaged
+            return None  # no report was stored, or it is damaged
         return figures if figures.get("network") == self.id else None
 
     def embed(self, kind: Kind, features: NDArray[np.floating[Any]]) -> NetworkEmbeddings:
-        """Project features to the affective space.
+        """Compute embeddings and affect from features.
 
         Args:
-            kind: The modality that the features come from.
-            features: Shape (n, width of the modality's backbone), float16 or float32.
+            kind: The media type of the features.
+            features: float16 or float32 (n, width of the backbone).
 
         Returns:
-            n unit vectors and n rows of affect.
+            Embeddings and affect, one row per row of features.
 
         Raises:
-            ArtefactError: The weights are missing, damaged, or give what no network gives.
+            ArtefactError: The weights are missing or damaged, or give values that are not finite.
         """
         session = self._image if kind == "image" else self._music
         vectors, affect = session.run(features.astype(np.float32), "embedding", "affect")
         if not (np.isfinite(vectors).all() and np.isfinite(affect).all()):
-            raise ArtefactError(f"{self.folder}: the network says what is not a number; train it again")
+            raise ArtefactError(f"{self.folder}: its output has values that are not finite; train it again")
         return NetworkEmbeddings(vectors, affect)
 
     def probability(self, inner: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """Return the correspondence probability of inner products: monotone, in [0, 1]."""
+        """Convert inner products of embeddings to probabilities of correspondence by a logistic curve."""
         logits = self._slope * np.asarray(inner, np.float64) + self._intercept
         return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)))
 
@@ -194,6 +197,6 @@ def open_network(source: str = DEFAULT_NETWORK) -> Network:
 
 
 def shipped_names() -> list[str]:
-    """Return the names of the shipped networks, the first the one that is used where none is named."""
+    """Return the names of the shipped networks, starting with the default one."""
     found = {path.parent.name for path in WEIGHTS.glob(f"*/{CONFIG_FILE}")}
     return [DEFAULT_NETWORK, *sorted(found - {DEFAULT_NETWORK})]

@@ -1,12 +1,13 @@
-"""What `network.json` says of a network: read, and checked before anything is loaded.
+"""Reading and validation of `network.json`, the description of a network.
 
-`image_backbone` and `music_backbone` are the name of a shipped backbone, or describe one that lies in the
-network's folder:
+`image_backbone` and `music_backbone` are each the name of a shipped backbone, or an object that describes a
+backbone in the network's folder:
 
     {"name": "vit_b32", "file": "backbone.onnx", "sha256": "…", "width": 512, "licence": "MIT",
      "size": 224, "fit": "crop", "resample": "bicubic", "mean": [r, g, b], "std": [r, g, b]}
 
-The last line is of pictures alone. Without `mean` and `std` the graph takes bytes (`embedding.backbones`).
+The second line is for pictures only. Without `mean` and `std`, the graph takes bytes (see
+`attune.embedding.backbones.Backbone`).
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ _LARGEST_SIDE: Final = 1024
 
 
 def read_network_config(folder: Path) -> dict[str, Any]:
-    """Return a network's description.
+    """Return the content of a network's `network.json`.
 
     Raises:
-        ArtefactError: It is missing, damaged or incomplete.
+        ArtefactError: The file is missing, damaged or incomplete.
     """
     path = folder / CONFIG_FILE
     try:
@@ -46,15 +47,15 @@ def read_network_config(folder: Path) -> dict[str, Any]:
         raise ArtefactError(f"{path}: cannot be read ({error}); train the network again") from error
     hashes = card.get("sha256") if isinstance(card, dict) else None
     if not isinstance(hashes, dict) or not set(TOWER_FILES.values()) <= hashes.keys() or "name" not in card:
-        raise ArtefactError(f"{path}: not a network's description; train the network again")
+        raise ArtefactError(f"{path}: not the description of a network; train the network again")
     return card
 
 
 def read_calibration(folder: Path, card: Mapping[str, Any]) -> tuple[float, float]:
-    """Return slope (above 0) and intercept from inner product to the logit of correspondence.
+    """Return the slope, above 0, and the intercept that map an inner product to the logit of correspondence.
 
     Raises:
-        ArtefactError: They are missing or impossible.
+        ArtefactError: They are missing or invalid.
     """
     try:
         slope, intercept = float(card["calibration"]["slope"]), float(card["calibration"]["intercept"])
@@ -69,13 +70,13 @@ def read_backbones(folder: Path, card: Mapping[str, Any]) -> dict[Kind, Backbone
     """Return the backbones that a network was trained on.
 
     Raises:
-        ArtefactError: One is not described as it must be, or this version of Attune does not have it.
+        ArtefactError: A description is invalid, or names a backbone that this version of Attune lacks.
     """
     return {kind: _parse_backbone(folder, kind, card.get(f"{kind}_backbone")) for kind in get_args(Kind)}
 
 
 def describe_backbone(backbone: Backbone) -> str | dict[str, Any]:
-    """Return what a card says of a backbone: the reverse of `read_backbones`."""
+    """Return a backbone's entry in `network.json`, the reverse of `read_backbones`."""
     if is_shipped(backbone):
         return backbone.name
     description: dict[str, Any] = {
@@ -94,7 +95,7 @@ def describe_backbone(backbone: Backbone) -> str | dict[str, Any]:
 
 
 def is_shipped(backbone: Backbone) -> bool:
-    """Say whether a backbone lies beside the shipped networks, for any network to name."""
+    """Return whether a backbone is one of the shipped ones, which any network can name."""
     return SHIPPED_BACKBONES.get(backbone.name) == backbone
 
 
@@ -109,7 +110,9 @@ def _parse_backbone(folder: Path, kind: Kind, description: object) -> Backbone:
             ) from error
     shipped = SHIPPED_BACKBONES.get(description) if isinstance(description, str) else None
     if shipped is None or shipped.kind != kind:
-        known = ", ".join(repr(one.name) for one in SHIPPED_BACKBONES.values() if one.kind == kind)
+        known = ", ".join(
+            repr(backbone.name) for backbone in SHIPPED_BACKBONES.values() if backbone.kind == kind
+        )
         raise ArtefactError(
             f"{folder}: the network was made for the {kind} backbone {description!r}, "
             f"this version of Attune has {known}"
@@ -121,7 +124,7 @@ def _parse_custom_backbone(folder: Path, kind: Kind, description: Mapping[str, A
     return Backbone(
         name=_check_pattern(_NAME_PATTERN, "name", description["name"]),
         kind=kind,
-        # A plain name: a card that came from elsewhere must not reach outside its folder.
+        # A plain name, as a downloaded `network.json` must not refer to files outside its folder.
         path=folder / _check_pattern(_FILE_PATTERN, "file", description["file"]),
         sha256=_check_pattern(_SHA256_PATTERN, "sha256", description["sha256"]),
         width=_check_range(1, 1 << 16, "width", description["width"]),

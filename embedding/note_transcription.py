@@ -1,4 +1,4 @@
-"""Which notes sound when: Basic Pitch over some stretches of a recording.
+"""Note transcription by Basic Pitch, applied to excerpts of a recording.
 
 R. Bittner, J. Bosch, D. Rubinstein, G. Meseguer-Brocal, S. Ewert: A Lightweight Instrument-Agnostic Model for
 Polyphonic Note Transcription and Multipitch Estimation, ICASSP 2022. The weights are Spotify's, unchanged.
@@ -17,7 +17,7 @@ from attune.embedding.logmel import SAMPLE_RATE
 from attune.embedding.onnx_session import OnnxSession
 
 LOWEST_PITCH = 21
-"""MIDI number of the first of 88 pitches, those of a piano."""
+"""MIDI number of the lowest of the 88 pitches of a piano."""
 
 FRAMES_PER_S = 86.13
 
@@ -33,11 +33,11 @@ _NOTES_OUTPUT, _ONSETS_OUTPUT = "StatefulPartitionedCall:1", "StatefulPartitione
 
 @dataclass(frozen=True, slots=True)
 class NoteActivations:
-    """What was heard in one stretch.
+    """Probabilities of notes in one excerpt, at 86.13 frames per second.
 
     Attributes:
-        sounding: float32 (frames, 88), how surely each pitch sounds, in [0, 1]; 86 frames a second.
-        onset: The same of the moment at which a note begins.
+        activation: Probability that each pitch sounds, float32 (frames, 88) in [0, 1].
+        onset: Probability that a note of each pitch begins, float32 (frames, 88) in [0, 1].
     """
 
     activation: NDArray[np.float32]
@@ -45,10 +45,13 @@ class NoteActivations:
 
 
 def cut_excerpts(samples: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Cut up to three stretches of 30 s, evenly spread over a recording: a long song costs no more.
+    """Cut up to three excerpts of 30 s, evenly spread over a recording, so that the cost is bounded.
 
     Args:
-        samples: Mono, 16 kHz, (S,); at least one.
+        samples: Mono, 16 kHz, float32 (S,); at least one sample.
+
+    Returns:
+        One to three views of `samples`; a recording shorter than 30 s is one excerpt.
     """
     length = EXCERPT_S * SAMPLE_RATE
     count = min(MAX_EXCERPTS, max(1, round(len(samples) / length)))
@@ -57,11 +60,11 @@ def cut_excerpts(samples: NDArray[np.float32]) -> list[NDArray[np.float32]]:
 
 
 def transcribe_notes(samples: NDArray[np.float32]) -> NoteActivations:
-    """Transcribe one stretch.
+    """Transcribe one excerpt.
 
     Args:
-        samples: Mono, 16 kHz, (S,); at least one. What is shorter than a window of 2 s is repeated; what is
-            left after the last whole window is not heard.
+        samples: Mono, 16 kHz, float32 (S,); at least one sample. Less than a window of 2 s is repeated to
+            fill one; an incomplete window at the end is ignored.
 
     Raises:
         ArtefactError: The weights are missing or damaged.

@@ -1,4 +1,4 @@
-"""ONNX Runtime, on the CPU or on a GPU: the only module that imports it."""
+"""ONNX Runtime sessions on the CPU or a GPU; no other module imports ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _PROVIDERS: Final[dict[Device, str]] = {"cpu": "CPUExecutionProvider", "cuda": "
 _PROBE_GRAPH: Final = Path(__file__).parent / "weights" / "attune" / "music.onnx"
 
 
-class DeviceUnavailable(AttuneError):  # noqa: N818 - reads as what it is
+class DeviceUnavailable(AttuneError):  # noqa: N818 - the name says what is wrong
     """A device cannot be used.
 
     Args:
         device: The device.
-        reason: Why.
+        reason: Why it cannot be used.
         fix: What to install.
     """
 
@@ -34,17 +34,17 @@ class DeviceUnavailable(AttuneError):  # noqa: N818 - reads as what it is
 
 
 class OnnxSession:
-    """One ONNX graph with one input.
+    """An ONNX graph with one input.
 
     Args:
-        path: The graph.
-        sha256: What the file's checksum must be.
-        threads: Threads of one run, on the CPU.
-        device: Where it runs.
+        path: The ONNX file.
+        sha256: The expected SHA-256 of the file, 64 hexadecimal digits.
+        threads: Number of threads of a run on the CPU.
+        device: The device on which it runs.
 
     Raises:
-        ArtefactError: The file is missing, is not the recorded one, or cannot be loaded.
-        NoDevice: The device cannot be used.
+        ArtefactError: The file is missing, its checksum differs, or it cannot be loaded.
+        DeviceUnavailable: The device cannot be used.
     """
 
     def __init__(self, path: Path, sha256: str, threads: int = 1, device: Device = "cpu") -> None:
@@ -60,20 +60,20 @@ class OnnxSession:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # A graph may name other files that hold its weights; no checksum covers them. There is nothing below
-        # a file, so none is found.
+        # A graph may load weights from other files, which no checksum covers. They are looked up in this
+        # folder, and as the given path is a file, none can exist.
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path))
         provider = _PROVIDERS[device]
         if provider not in ort.get_available_providers():
             raise _make_missing_cuda_error(device)
         if device == "cuda":
-            ort.preload_dlls()  # CUDA and cuDNN may be there as Python packages, torch's for one
+            ort.preload_dlls()  # CUDA and cuDNN may be installed as Python packages, such as those of torch
         try:
-            # The bytes that were checked, not the path: the file may be another by now.
+            # The bytes whose checksum was compared, not the path, as the file may have been replaced since.
             self._session = ort.InferenceSession(graph, options, providers=[provider])
         except Exception as error:
             raise ArtefactError(f"{path}: ONNX Runtime cannot load it: {error}") from error
-        if provider not in self._session.get_providers():  # it goes on without a word, on the CPU
+        if provider not in self._session.get_providers():  # ONNX Runtime falls back to the CPU silently
             raise DeviceUnavailable(
                 device,
                 "ONNX Runtime finds no GPU that it can use",
@@ -88,17 +88,20 @@ class OnnxSession:
 
     @property
     def width(self) -> int:
-        """Size of the input's last axis; 0 where the graph leaves it open."""
+        """Size of the input's last axis; 0 if the graph does not fix it."""
         last = self._shape[-1] if self._shape else None
         return last if isinstance(last, int) else 0
 
     def require(self, outputs: Mapping[str, int]) -> None:
-        """Make sure that the graph has outputs of these names, float32 (n, width).
+        """Check that the graph has the given outputs, each float32 (n, width).
+
+        Args:
+            outputs: The width of each output by its name.
 
         Raises:
-            ArtefactError: It has not.
+            ArtefactError: An output is missing or has another type or shape.
         """
-        declared = {one.name: (one.type, one.shape) for one in self._session.get_outputs()}
+        declared = {output.name: (output.type, output.shape) for output in self._session.get_outputs()}
         for name, width in outputs.items():
             kind, shape = declared.get(name, ("", []))
             if kind != "tensor(float)" or len(shape) != 2 or shape[1] != width:
@@ -108,27 +111,30 @@ class OnnxSession:
         """Run the graph.
 
         Args:
-            batch: The input, its first axis the batch.
-            outputs: Names of the outputs that are wanted.
+            batch: The input, whose first axis is the batch.
+            outputs: Names of the wanted outputs.
 
         Returns:
-            One float32 array for each name.
+            One float32 array per name, in the same order.
         """
         results: list[NDArray[np.float32]] = self._session.run(list(outputs), {self._input: batch})
         return results
 
 
 def choose_device(requested: Literal["auto", "cpu", "cuda"]) -> tuple[Device, str]:
-    """Return where backbones run, and why, for people.
+    """Choose the device on which backbones run.
 
     Args:
-        asked: `auto` takes a GPU where ONNX Runtime can use one: a small graph is loaded to find that out.
+        requested: `auto` means a GPU if ONNX Runtime can use one; a small graph is loaded to find out.
+
+    Returns:
+        The device, and the reason for the choice, for display.
 
     Raises:
-        NoDevice: `cuda` is asked for and cannot be; the message says what to install.
+        DeviceUnavailable: `cuda` is requested and cannot be used; the message says what to install.
     """
     if requested == "cpu":
-        return "cpu", "as asked"
+        return "cpu", "as requested"
     try:
         if not _has_cuda():
             raise _make_missing_cuda_error("cuda")
@@ -137,11 +143,11 @@ def choose_device(requested: Literal["auto", "cpu", "cuda"]) -> tuple[Device, st
         if requested == "cuda":
             raise
         return "cpu", error.reason
-    return "cuda", "as asked" if requested == "cuda" else "ONNX Runtime can use it"
+    return "cuda", "as requested" if requested == "cuda" else "ONNX Runtime can use it"
 
 
 def _has_cuda() -> bool:
-    """Tell by its files whether the installed ONNX Runtime knows CUDA: importing it takes a moment."""
+    """Return whether the installed ONNX Runtime has CUDA, by its files, as importing it is slow."""
     found = find_spec("onnxruntime")
     return (
         found is not None

@@ -1,4 +1,4 @@
-"""A song is a sequence of moments, and one track."""
+"""Embeddings of a whole song and of its overlapping segments."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from attune.core.errors import UsageError
 from attune.embedding.backbones import PATCH_S
 from attune.embedding.network import Network, NetworkEmbeddings
 
-SEGMENT_PATCHES = 3  # patches in a moment: 9 s, about what a listener needs to say what a passage feels like
+SEGMENT_PATCHES = 3  # 9 s, about as long as a listener needs to judge the mood of a passage
 
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """A song's overlapping moments, `PATCH_S` seconds apart.
+    """A song's overlapping segments, which start `PATCH_S` seconds apart.
 
     Attributes:
-        starts_s: float64, shape (n,), seconds from the song's beginning.
-        span_s: Seconds that each moment lasts.
-        embedded: Embedding and affect of each moment.
+        starts_s: Start of each segment in seconds, float64 (n,).
+        span_s: Length of each segment in seconds.
+        embedded: Embedding and affect of each segment.
     """
 
     starts_s: NDArray[np.float64]
@@ -30,16 +30,16 @@ class Segments:
 
 
 def segment_length(patches: int) -> int:
-    """Return how many patches a moment covers in a song of so many."""
+    """Return how many patches a segment covers in a song of `patches` patches."""
     return min(SEGMENT_PATCHES, patches)
 
 
 def embed_track(network: Network, features: NDArray[np.float16]) -> NetworkEmbeddings:
-    """Embed a whole song, or a part of it: the mean of its patches' features.
+    """Embed a whole song, or a part of it, by the mean of its patches' features.
 
     Args:
         network: The network.
-        features: float16, shape (patches, width).
+        features: float16 (patches, width).
 
     Returns:
         One vector and one row of affect.
@@ -48,14 +48,14 @@ def embed_track(network: Network, features: NDArray[np.float16]) -> NetworkEmbed
 
 
 def embed_segments(network: Network, features: NDArray[np.float16]) -> Segments:
-    """Embed each moment of a song: running means over `SEGMENT_PATCHES` patches.
+    """Embed each segment of a song by the mean of its patches' features.
 
     Args:
         network: The network.
-        features: float16, shape (patches, width).
+        features: float16 (patches, width).
 
     Returns:
-        max(1, patches - 2) moments.
+        max(1, patches - 2) segments.
     """
     span = segment_length(len(features))
     sums = np.cumsum(np.pad(features.astype(np.float64), ((1, 0), (0, 0))), axis=0)
@@ -67,10 +67,15 @@ def embed_segments(network: Network, features: NDArray[np.float16]) -> Segments:
 def slice_features(
     features: NDArray[np.float16], start_s: float | None, end_s: float | None
 ) -> NDArray[np.float16]:
-    """Return the rows of a song's features that overlap the span from `start_s` to `end_s`.
+    """Return the rows of a song's features that overlap the time from `start_s` to `end_s`.
+
+    Args:
+        features: float16 (patches, width).
+        start_s: In seconds; None means the beginning of the song.
+        end_s: In seconds; None means the end of the song.
 
     Raises:
-        UsageError: The span is empty or lies beyond the song's end.
+        UsageError: The range is empty or starts after the song's end.
     """
     first = 0 if start_s is None else int(start_s // PATCH_S)
     last = len(features) if end_s is None else int(-(-end_s // PATCH_S))

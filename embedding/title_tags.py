@@ -1,4 +1,4 @@
-"""Title and artist of a song, as its file tells them."""
+"""Title and artist from a music file's tags."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from attune.core.errors import MediaError
 from attune.embedding.media_files import DECODER_ERRORS, open_media
 
-# Vorbis comments, easy ID3 and easy MP4 share the first; then ASF, plain ID3 (WAV, AIFF) and plain MP4.
+# Vorbis comments, easy ID3 and easy MP4 share the first key; then ASF, plain ID3 (WAV, AIFF) and plain MP4.
 _TITLE: Final = ("title", "Title", "TIT2", "\xa9nam")
 _ARTIST: Final = ("artist", "Author", "TPE1", "\xa9ART", "albumartist")
 _MAX_LENGTH: Final = 300
@@ -17,7 +17,7 @@ _MAX_LENGTH: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What a music file says about itself; None where it says nothing."""
+    """Title and artist of a music file, each None where the file does not name it."""
 
     title: str | None = None
     artist: str | None = None
@@ -31,7 +31,7 @@ def read_tags(path: str | os.PathLike[str]) -> Tags:
 
     Returns:
         The tags as printable text of at most 300 characters, several artists joined by commas. Missing,
-        damaged or unknown tags give None, never an error: a song is not refused for its label.
+        damaged or unknown tags give None and never an error, as they do not make a song unusable.
     """
     import mutagen
 
@@ -44,7 +44,7 @@ def read_tags(path: str | os.PathLike[str]) -> Tags:
 
 
 def _find_text(tags: Any, keys: tuple[str, ...]) -> str | None:
-    """Return the text under the first key that has any."""
+    """Return the text of the first key that has any."""
     for key in keys:
         if text := _join_text(_get_values(tags, key)):
             return text
@@ -52,7 +52,7 @@ def _find_text(tags: Any, keys: tuple[str, ...]) -> str | None:
 
 
 def _get_values(tags: Any, key: str) -> Any:
-    """Return the values under a key; some kinds of tags raise on keys that are not theirs."""
+    """Return the values of a key, or None; some kinds of tags raise an error for foreign keys."""
     try:
         return tags.get(key)
     except (KeyError, ValueError, TypeError):
@@ -63,5 +63,5 @@ def _join_text(value: Any) -> str | None:
     values = getattr(value, "text", value)
     parts = values if isinstance(values, list) else [values]
     joined = ", ".join(str(part) for part in parts if part)
-    shown = "".join(char if char.isprintable() else " " for char in joined)
-    return " ".join(shown.split())[:_MAX_LENGTH] or None
+    printable = "".join(char if char.isprintable() else " " for char in joined)
+    return " ".join(printable.split())[:_MAX_LENGTH] or None

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from attune.core.errors import MediaError
+from attune.embedding.audio_decoding import open_audio_container
 from attune.embedding.media_files import DECODER_ERRORS, describe_error, open_media
 
 _RATE = 44_100
@@ -26,13 +27,13 @@ def encode_mp3_clip(path: str | os.PathLike[str], start_s: float, length_s: floa
     """
     import av
 
-    with open_media(path) as file:
-        try:
-            buffer = io.BytesIO()
-            with av.open(file) as source, av.open(buffer, "w", format="mp3") as target:
-                samples = _transcode(source, target, start_s, length_s)
-        except (av.FFmpegError, *DECODER_ERRORS) as error:
-            raise MediaError(path, f"no excerpt can be made of it: {describe_error(error)}") from error
+    open_media(path).close()  # raises a clear error if the file is missing, forbidden or not regular
+    buffer = io.BytesIO()
+    try:
+        with open_audio_container(path) as source, av.open(buffer, "w", format="mp3") as target:
+            samples = _transcode(source, target, start_s, length_s)
+    except (av.FFmpegError, *DECODER_ERRORS) as error:
+        raise MediaError(path, f"no excerpt can be made of it: {describe_error(error)}") from error
     if not samples:
         raise MediaError(path, f"no sound from {start_s:.0f} s on")
     return buffer.getvalue()

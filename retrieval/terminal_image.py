@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from attune.core.errors import MediaError
 from attune.embedding.image_decoding import read_image
+from attune.embedding.image_geometry import View
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -22,7 +23,7 @@ def render_half_blocks(path: str) -> Text:
     from rich.text import Text
 
     try:
-        picture = read_image(path)
+        picture = read_image(path, View(colors="srgb"))
     except MediaError:
         return Text("")
     scale = min(COLUMNS / picture.width, 2 * LINES / picture.height)

@@ -1,4 +1,4 @@
-"""The shipped samples: enough of them, small, distinct, credited, and free to ship."""
+"""The shipped samples: number, size, uniqueness, credits and licences."""
 
 import csv
 import hashlib

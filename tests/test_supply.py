@@ -1,4 +1,4 @@
-"""What is loaded and run: weights whose checksum is known, no pickles, no shells, bounded dependencies."""
+"""Supply chain: checksums of weights, no pickles, no shells, and bounded dependencies."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_network_that_was_changed_after_training_is_refused(tmp_path: Path) ->
 
 
 def _graph(path: Path, inputs: dict[str, list[int | str]], outputs: dict[str, list[int | str]]) -> str:
-    """Write a graph of constants with such inputs and outputs; return its checksum."""
+    """Write a graph of constants with the given inputs and outputs; return its SHA-256."""
     nodes = [
         helper.make_node(
             "ConstantOfShape",
@@ -114,7 +114,7 @@ def test_a_network_of_another_shape_is_refused(
 
 
 def test_weights_that_no_checksum_covers_are_not_loaded(tmp_path: Path) -> None:
-    """A graph may say that its numbers are in another file, which could be any file."""
+    """A graph may refer to another file for its weights, which could be any file."""
     np.ones(4 * EMBEDDING_DIM, np.float32).tofile(tmp_path / "numbers.bin")
     outside = TensorProto(name="w", data_type=TensorProto.FLOAT, data_location=TensorProto.EXTERNAL)
     outside.dims.extend([4, EMBEDDING_DIM])

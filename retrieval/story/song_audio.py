@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import io
 import math
-import os
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import MediaError, UsageError, escape_path
-from attune.embedding.audio_decoding import DEMUXERS, MAX_SECONDS
+from attune.embedding.audio_decoding import MAX_SECONDS, open_audio_container
 from attune.embedding.media_files import DECODER_ERRORS, describe_error, open_media
 
 if TYPE_CHECKING:
@@ -41,10 +39,8 @@ def decode(path: str, rate: int | None, layout: str) -> Iterator[AudioFrame]:
     import av
 
     open_media(path).close()  # raises a clear error if the file is missing, unreadable or no regular file
-    name = f"file:{Path(os.fsdecode(path)).absolute()}"
-    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
     try:
-        with av.open(name, mode="r", options=options, metadata_errors="replace") as container:
+        with open_audio_container(path) as container:
             if not container.streams.audio:
                 raise MediaError(path, "no sound in it")
             resampler = av.AudioResampler("fltp", layout, rate)

@@ -1,4 +1,4 @@
-"""Artefacts, interrupts, paths and printable names."""
+"""Atomic writes, deferred interrupts, paths and escaping of names."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from attune.core.signals import defer_interrupts
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.write_text("old")
-    with pytest.raises(ZeroDivisionError), atomic_write(target) as aside:
-        aside.write_text("new")
+    with pytest.raises(ZeroDivisionError), atomic_write(target) as temporary:
+        temporary.write_text("new")
         raise ZeroDivisionError
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
-    with atomic_write(target) as aside:
-        aside.write_text("new")
+    with atomic_write(target) as temporary:
+        temporary.write_text("new")
     assert target.read_text() == "new"
     assert list(tmp_path.iterdir()) == [target]
 

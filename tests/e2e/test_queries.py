@@ -19,11 +19,22 @@ SHARES = {"positive", "neutral", "negative"}
 def check_query_json(document: Any, library: Path) -> None:
     assert set(document) == {"query", "results", "library", "elapsed_ms"}
     for entry in document["query"]:
-        assert set(entry) == {"path", "kind", "valence", "arousal", "polarity"}
+        assert set(entry) == {"path", "kind", "mood", "valence", "arousal", "polarity"}
     scores = [result["score"] for result in document["results"]]
     assert scores == sorted(scores, reverse=True)
     for rank, result in enumerate(document["results"], start=1):
-        keys = {"rank", "path", "score", "valence", "arousal", "polarity", "moment", "title", "artist"}
+        keys = {
+            "rank",
+            "path",
+            "score",
+            "mood",
+            "valence",
+            "arousal",
+            "polarity",
+            "moment",
+            "title",
+            "artist",
+        }
         keys |= {"taken", "duration_s", "alike", "why"}
         assert set(result) == keys
         assert result["rank"] == rank

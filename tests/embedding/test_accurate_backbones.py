@@ -1,4 +1,4 @@
-"""The backbones of the network `accurate`: a picture with its faces, music with its harmony."""
+"""Backbones of the network `accurate`, with features of faces and of harmony."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ SONGS = sorted((SAMPLES / "music").iterdir())
 
 LANDSCAPE = SAMPLES / "photos" / "photo-002.jpg"
 FIELDS = SAMPLES / "photos" / "photo-006.jpg"
-BAND = SAMPLES / "photos" / "photo-005.jpg"  # a man laughs among other players
+BAND = SAMPLES / "photos" / "photo-005.jpg"  # a laughing man among other musicians
 FURY = SAMPLES / "photos" / "photo-049.jpg"  # a painted sorcerer
-ITS_FACE = (slice(72, 136), slice(144, 192))  # rows and columns, on the square of 416
+FURY_FACE = (slice(72, 136), slice(144, 192))  # rows and columns of the square of 416
 
 # Columns of a picture's features.
 HEAD = slice(0, 1280)
 FACES = slice(3024, 3305)
-MEAN_OF_FACES, MOST_OF_FACES = slice(3024, 3031), slice(3031, 3038)
+MEAN_EXPRESSION, LARGEST_EXPRESSION = slice(3024, 3031), slice(3031, 3038)
 ANY_FACE, LARGEST_FACE = 3024 + 21, 3024 + 22
-ANGRY = 3  # of neutral, happy, sad, angry, fearful, disgusted, surprised
+ANGRY = 3  # index among neutral, happy, sad, angry, fearful, disgusted, surprised
 
-OF_MUSICNN = slice(0, 1756)
+MUSICNN = slice(0, 1756)
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,8 @@ def pixels(path: Path) -> NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="module")
-def seen(accurate: Backbones) -> dict[Path, NDArray[np.float16]]:
-    """Features of a quarter of the photos, the two with faces among them."""
+def photo_features(accurate: Backbones) -> dict[Path, NDArray[np.float16]]:
+    """Return features of a quarter of the photos, including the two with faces."""
     paths = PHOTOS[::4]
     return dict(zip(paths, accurate.features("image", np.concatenate([*map(pixels, paths)])), strict=True))
 
@@ -60,8 +60,8 @@ def samples(request: pytest.FixtureRequest) -> NDArray[np.float32]:
     return read_audio(SONGS[request.param], end_s=10.0).samples
 
 
-def test_a_picture_has_features_of_the_right_width(seen: dict[Path, NDArray[np.float16]]) -> None:
-    for features in seen.values():
+def test_a_picture_has_features_of_the_right_width(photo_features: dict[Path, NDArray[np.float16]]) -> None:
+    for features in photo_features.values():
         assert (features.shape, features.dtype) == ((3305,), np.float16)
         assert np.isfinite(features).all()
 
@@ -74,8 +74,8 @@ def test_music_has_features_of_the_right_width(accurate: Backbones, samples: NDA
 def test_harmony_follows_what_musicnn_says(accurate: Backbones, samples: NDArray[np.float32]) -> None:
     features = accurate.features("music", accurate.music_frontend(samples))
     plain = Backbones(DEFAULT_BACKBONES, threads=2)
-    of_musicnn = plain.features("music", plain.music_frontend(samples))
-    np.testing.assert_array_equal(features[:, OF_MUSICNN], of_musicnn)
+    musicnn_features = plain.features("music", plain.music_frontend(samples))
+    np.testing.assert_array_equal(features[:, MUSICNN], musicnn_features)
     harmony = compute_harmonic_features(samples).astype(np.float16)
     np.testing.assert_array_equal(features[:, -WIDTH:], np.tile(harmony, (len(features), 1)))
 
@@ -85,59 +85,60 @@ def test_a_landscape_has_no_face(accurate: Backbones) -> None:
         assert not accurate.features("image", pixels(path))[:, FACES].any()
 
 
-def test_a_painted_face_is_seen_and_is_angry(seen: dict[Path, NDArray[np.float16]]) -> None:
-    features = seen[FURY]
+def test_a_painted_face_is_seen_and_is_angry(photo_features: dict[Path, NDArray[np.float16]]) -> None:
+    features = photo_features[FURY]
     assert features[ANY_FACE] == 1
-    assert features[MEAN_OF_FACES].argmax() == ANGRY
+    assert features[MEAN_EXPRESSION].argmax() == ANGRY
     assert 0.1 < features[LARGEST_FACE] < 0.2
     assert features[3049:].any()
 
 
 def test_without_the_face_there_is_none(accurate: Backbones) -> None:
     hidden = pixels(FURY).copy()
-    hidden[0, *ITS_FACE] = 128
+    hidden[0, *FURY_FACE] = 128
     assert not accurate.features("image", hidden)[:, FACES].any()
 
 
-def test_a_face_is_there_or_not(seen: dict[Path, NDArray[np.float16]]) -> None:
-    found = {path for path, features in seen.items() if features[ANY_FACE] == 1}
+def test_a_face_is_there_or_not(photo_features: dict[Path, NDArray[np.float16]]) -> None:
+    found = {path for path, features in photo_features.items() if features[ANY_FACE] == 1}
     assert {BAND, FURY} <= found
-    assert len(found) < len(seen) / 2
-    for path, features in seen.items():
+    assert len(found) < len(photo_features) / 2
+    for path, features in photo_features.items():
         assert features[ANY_FACE] in (0, 1)
         assert features[FACES].any() == (path in found)
 
 
-def test_expressions_of_faces_are_shares(seen: dict[Path, NDArray[np.float16]]) -> None:
-    for features in seen.values():
-        mean, most = features[MEAN_OF_FACES].astype(float), features[MOST_OF_FACES].astype(float)
+def test_expressions_of_faces_are_shares(photo_features: dict[Path, NDArray[np.float16]]) -> None:
+    for features in photo_features.values():
+        mean, largest = features[MEAN_EXPRESSION].astype(float), features[LARGEST_EXPRESSION].astype(float)
         assert mean.sum() == pytest.approx(float(features[ANY_FACE]), abs=0.01)
-        assert (mean <= most + 1e-3).all()
-        assert most.max() <= 1
+        assert (mean <= largest + 1e-3).all()
+        assert largest.max() <= 1
 
 
 def test_the_black_beside_a_picture_is_not_looked_at(
-    accurate: Backbones, seen: dict[Path, NDArray[np.float16]]
+    accurate: Backbones, photo_features: dict[Path, NDArray[np.float16]]
 ) -> None:
-    """A smaller copy in the same corner still looks most like the picture itself."""
+    """The features of a smaller copy in the same corner are closest to those of the picture itself."""
     side = ACCURATE_BACKBONES["image"].view.side
-    paths = [*seen][:5]
+    paths = [*photo_features][:5]
     small = np.stack(
         [pad_to_square(read_image(path, View(300, "pad")).pixels, View(side, "pad")) for path in paths]
     )
-    own = np.stack([seen[path] for path in paths])[:, HEAD].astype(np.float32)
+    own = np.stack([photo_features[path] for path in paths])[:, HEAD].astype(np.float32)
     other = accurate.features("image", small)[:, HEAD].astype(np.float32)
     own, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (own, other))
-    alike = own @ other.T
-    assert alike.diagonal().min() > 0.9
-    assert (alike - np.eye(len(paths))).max() < 0.7
+    similarities = own @ other.T
+    assert similarities.diagonal().min() > 0.9
+    assert (similarities - np.eye(len(paths))).max() < 0.7
 
 
 def test_three_pictures_at_once_are_as_one_at_a_time(accurate: Backbones) -> None:
-    """With a face first, last and nowhere between: none slips to a neighbour."""
+    """Faces in the first and the last picture, but not between, are assigned to the right pictures."""
     rows = np.concatenate([pixels(path) for path in (FURY, LANDSCAPE, BAND)])
     together = accurate.features("image", rows)
     alone = np.concatenate([accurate.features("image", row[None]) for row in rows])
+    # About one step of float16, as ONNX Runtime may round differently in a batch of another size.
     np.testing.assert_allclose(together.astype(np.float32), alone.astype(np.float32), atol=1e-3, rtol=1e-3)
     assert together[:, ANY_FACE].tolist() == [1, 0, 1]
 
@@ -157,13 +158,18 @@ def test_workers_give_what_one_file_at_a_time_gives() -> None:
     kinds: dict[Path, Kind] = {FURY: "image", SONGS[0]: "music"}
     jobs = [ExtractionJob(path, kind) for path, kind in kinds.items()]
     outcomes = {
-        one.path: one for one in extract_all(jobs, Settings(workers=2, device="cpu"), ACCURATE_BACKBONES)
+        outcome.path: outcome
+        for outcome in extract_all(jobs, Settings(workers=2, device="cpu"), ACCURATE_BACKBONES)
     }
     assert outcomes.keys() == kinds.keys()
     backbones = Backbones(ACCURATE_BACKBONES)
     for path, kind in kinds.items():
-        alone, one = extract(path, kind, backbones), outcomes[path]
-        assert isinstance(one, FileFeatures)
-        assert (one.content, one.width, one.duration_s) == (alone.content, alone.width, alone.duration_s)
-        assert (one.features.shape, one.features.dtype) == (alone.features.shape, np.float16)
-        np.testing.assert_array_equal(one.features, alone.features)
+        alone, outcome = extract(path, kind, backbones), outcomes[path]
+        assert isinstance(outcome, FileFeatures)
+        assert (outcome.content, outcome.width, outcome.duration_s) == (
+            alone.content,
+            alone.width,
+            alone.duration_s,
+        )
+        assert (outcome.features.shape, outcome.features.dtype) == (alone.features.shape, np.float16)
+        np.testing.assert_array_equal(outcome.features, alone.features)

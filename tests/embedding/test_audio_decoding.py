@@ -1,4 +1,4 @@
-"""Songs of every format, rate and number of channels, parts of them, and files that are none."""
+"""Decoding of music: formats, rates, channels, parts of files, and damaged files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def peak_hertz(samples: NDArray[np.float32]) -> float:
 
 
 def level(samples: NDArray[np.float32]) -> float:
-    """Root mean square of the middle, where no codec fades in or out."""
+    """Return the root mean square of the middle, where no codec fades in or out."""
     middle = samples[len(samples) // 4 : -len(samples) // 4]
     return float(np.sqrt(np.mean(middle**2)))
 
@@ -59,7 +59,7 @@ def test_a_sine_keeps_frequency_level_and_length(
     assert sound.samples.ndim == 1
     assert peak_hertz(sound.samples) == pytest.approx(440, abs=1)
     assert level(sound.samples) == pytest.approx(0.5 / 2**0.5, rel=0.005 if suffix in LOSSLESS else 0.03)
-    padding = 2048 / rate  # AAC without a container, and WMA, count whole frames
+    padding = 2048 / rate  # AAC without a container and WMA have lengths of whole frames
     assert sound.duration_s == pytest.approx(2, abs=0.001 if suffix in LOSSLESS else 0.01 + padding)
     assert len(sound.samples) / SAMPLE_RATE == pytest.approx(sound.duration_s, abs=0.05)
 
@@ -152,7 +152,7 @@ def test_less_than_nine_tenths_of_what_the_header_says_is_damage(tmp_path: Path,
     path.write_bytes(whole[: len(whole) * 7 // 10])
     with pytest.raises(MediaError):
         read_audio(path)
-    if suffix != "m4a":  # which has its table of contents at the end
+    if suffix != "m4a":  # M4A has its index at the end of the file
         path.write_bytes(whole[: len(whole) * 97 // 100])
         sound = read_audio(path)
         assert 9 < sound.duration_s < 9.95
@@ -227,7 +227,7 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
 
 
 def read_quietly(path: Path, content: bytes, start_s: float = 0.0) -> None:
-    """Read bytes as music: sound or one of our errors."""
+    """Decode bytes as music, which must succeed or raise one of our errors."""
     path.write_bytes(content)
     try:
         sound = read_audio(path, start_s)

@@ -1,4 +1,4 @@
-"""A network may bring a backbone of its own: described in its card, beside it in its folder."""
+"""Networks with their own backbone, which their `network.json` describes and their folder contains."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def test_a_network_reads_by_its_own_backbone(folder: Path, tmp_path: Path) -> No
     picture = read_image(photo(tmp_path / "a.jpg", 1, (300, 200)), backbones.view)
     features = backbones.features("image", picture.pixels[None])
     assert (features.shape, features.dtype) == ((1, 24), np.float16)
-    said = network.embed("image", features)
-    assert np.linalg.norm(said.vectors[0]) == pytest.approx(1, abs=1e-5)
+    embedded = network.embed("image", features)
+    assert np.linalg.norm(embedded.vectors[0]) == pytest.approx(1, abs=1e-5)
 
 
 def test_a_card_says_of_a_backbone_what_it_reads(folder: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_crop_is_the_middle_and_colours_are_standardised(tmp_path: Path) -> No
     wide[:, :64], wide[:, 64:128], wide[:, 128:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     Image.fromarray(wide).save(tmp_path / "wide.png")
     cropped = read_image(tmp_path / "wide.png", View(16, "crop"))
-    assert (cropped.pixels[:, 1:-1] == (0, 255, 0)).all()  # scaling looks a little beyond the edge
+    assert (cropped.pixels[:, 1:-1] == (0, 255, 0)).all()  # scaling uses pixels a little beyond the edge
     assert (cropped.width, cropped.height) == (192, 64)
     whole = read_image(tmp_path / "wide.png", View(16)).pixels
     assert (whole[:, 0] == (255, 0, 0)).all()
@@ -145,7 +145,7 @@ def test_a_crop_is_the_middle_and_colours_are_standardised(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_crop_is_upright(tmp_path: Path, orientation: int) -> None:
-    """Cropped and turned is the same as turned and cropped."""
+    """Cropping before orienting gives the same as cropping after it."""
     values = np.random.default_rng(0).integers(0, 256, (6, 4, 3), np.uint8)
     image = Image.fromarray(values).resize((120, 80), Image.Resampling.BICUBIC)
     exif = Image.Exif()

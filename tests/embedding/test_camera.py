@@ -1,4 +1,4 @@
-"""Pictures as cameras store them, with and without the extra that reads them."""
+"""HEIC and RAW files, with and without the extra `photos`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The date of capture is what the camera wrote, or nothing."""
+"""Capture dates: the camera's date, or none."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_no_date_is_made_up(tmp_path: Path) -> None:
     for text in ("0000:00:00 00:00:00", "    :  :     :  :  ", "2023:13:45 99:00:00", "yesterday"):
         assert read_capture_date(dated_photo(tmp_path / "odd.jpg", 0, text)) is None
     saved = Image.Exif()
-    saved[0x0132] = SUMMER  # when software saved it last
+    saved[0x0132] = SUMMER  # the date when software last saved the file
     Image.fromarray(scene(0, (64, 64))).save(tmp_path / "saved.jpg", exif=saved)
     assert read_capture_date(tmp_path / "saved.jpg") is None
 

@@ -1,4 +1,4 @@
-"""Where backbones run: chosen, explained where it cannot be, with the same features in batches."""
+"""Choice of the device, errors where it cannot be used, and equality of features in batches."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ from attune.tests.e2e.command import attune
 from attune.tests.media_factory import damaged, photo, song
 
 NO_GPU = "CUDAExecutionProvider" not in onnxruntime.get_available_providers()
-SAME = 0.02  # float16 features of one picture in two batches, or on two devices
+SAME = (
+    0.02  # tolerance: float16 features of one file in two batches or on two devices are rounded differently
+)
 
 
 def test_the_cpu_is_always_there() -> None:
-    assert choose_device("cpu") == ("cpu", "as asked")
+    assert choose_device("cpu") == ("cpu", "as requested")
 
 
 @pytest.mark.skipif(not NO_GPU, reason="ONNX Runtime has CUDA here")
@@ -98,7 +100,7 @@ def test_a_full_batch_is_read_before_more_comes() -> None:
             yield one
 
     class Sizes(Backbones):
-        """Notes how many rows come at once; reading them is tested above."""
+        """Record of the number of rows per call; the features themselves are tested above."""
 
         rows: list[int] = []  # noqa: RUF012
 

@@ -1,4 +1,4 @@
-"""What is heard of harmony: major from minor in every key, something finite of everything."""
+"""Harmonic features distinguish major from minor in every key, and are finite for any sound."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from attune.embedding.note_transcription import EXCERPT_S, MAX_EXCERPTS, cut_exc
 
 MODE = 0
 FROM_TONIC = slice(8, 23)
-SHARES_OF_CHORDS = slice(24, 29)  # major, minor, diminished, augmented, suspended
+CHORD_SHARES = slice(24, 29)  # major, minor, diminished, augmented, suspended
 MAJOR, MINOR = 4, 3  # semitones of the third
 C, F, G = 60, 65, 67
 LONGEST = 30 * 60 * SAMPLE_RATE
-STRETCH = EXCERPT_S * SAMPLE_RATE
+EXCERPT = EXCERPT_S * SAMPLE_RATE
 
 
 def triads(third: int, up: int = 0) -> NDArray[np.float32]:
-    """Return eight seconds of triads on the first, fourth and fifth step of C, like a soft piano's."""
+    """Return eight seconds of triads on the first, fourth and fifth degree of C, with a piano-like sound."""
     roots = [C, F, G, C, C, F, G, C]
     return np.concatenate([triad(root + up, third) for root in roots]).astype(np.float32)
 
@@ -45,29 +45,29 @@ def triad(root: int, third: int) -> NDArray[np.float64]:
 
 
 @cache
-def heard(third: int, up: int = 0) -> NDArray[np.float32]:
+def features_of(third: int, up: int = 0) -> NDArray[np.float32]:
     return compute_harmonic_features(triads(third, up))
 
 
 def test_major_is_told_from_minor() -> None:
-    assert heard(MAJOR)[MODE] > 0.2
-    assert heard(MINOR)[MODE] < -0.1
+    assert features_of(MAJOR)[MODE] > 0.2
+    assert features_of(MINOR)[MODE] < -0.1
 
 
 @pytest.mark.parametrize(("third", "place"), [(MAJOR, 0), (MINOR, 1)])
 def test_chords_are_known_for_what_they_are(third: int, place: int) -> None:
-    shares = heard(third)[SHARES_OF_CHORDS]
+    shares = features_of(third)[CHORD_SHARES]
     assert shares[place] > 0.9
     assert shares.sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("third", [MAJOR, MINOR])
 def test_another_key_is_the_same_from_its_tonic_on(third: int) -> None:
-    here, there = heard(third), heard(third, up=5)
-    other_mode = heard(MINOR if third == MAJOR else MAJOR)
+    here, there = features_of(third), features_of(third, up=5)
+    other_mode = features_of(MINOR if third == MAJOR else MAJOR)
     assert np.abs(here - there)[FROM_TONIC].max() < 0.1
     assert np.abs(here - other_mode)[FROM_TONIC].max() > 0.3
-    np.testing.assert_allclose(here[SHARES_OF_CHORDS], there[SHARES_OF_CHORDS], atol=0.1)
+    np.testing.assert_allclose(here[CHORD_SHARES], there[CHORD_SHARES], atol=0.1)
 
 
 @pytest.mark.filterwarnings("error")
@@ -83,10 +83,10 @@ def test_another_key_is_the_same_from_its_tonic_on(third: int) -> None:
     ids=["silence", "constant", "noise", "100 samples", "one sample"],
 )
 def test_of_anything_something_finite_is_said_without_a_warning(samples: NDArray[np.float32]) -> None:
-    said = compute_harmonic_features(samples)
-    assert (said.shape, said.dtype) == ((WIDTH,), np.float32)
+    features = compute_harmonic_features(samples)
+    assert (features.shape, features.dtype) == ((WIDTH,), np.float32)
     assert WIDTH == 59
-    assert np.isfinite(said).all()
+    assert np.isfinite(features).all()
 
 
 def test_silence_is_neither_major_nor_minor() -> None:
@@ -94,24 +94,24 @@ def test_silence_is_neither_major_nor_minor() -> None:
 
 
 def bounds(samples: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Return where every stretch begins and ends, in samples, by where it lies in memory."""
+    """Return start and end of every excerpt, in samples, from its address in memory."""
     first = samples.ctypes.data
     starts = [(part.ctypes.data - first) // samples.itemsize for part in cut_excerpts(samples)]
     return [(start, start + len(part)) for start, part in zip(starts, cut_excerpts(samples), strict=True)]
 
 
 @settings(deadline=None)
-@given(st.one_of(st.integers(1, 4 * STRETCH), st.integers(1, LONGEST)))
+@given(st.one_of(st.integers(1, 4 * EXCERPT), st.integers(1, LONGEST)))
 def test_stretches_are_few_short_and_evenly_spread(length: int) -> None:
     places = bounds(np.empty(length, np.float32))
     assert 1 <= len(places) <= MAX_EXCERPTS
     for start, stop in places:
         assert 0 <= start < stop <= length
-        assert min(length, 0.8 * STRETCH) <= stop - start <= STRETCH
+        assert min(length, 0.8 * EXCERPT) <= stop - start <= EXCERPT
     before, after = places[0][0], length - places[-1][1]
     assert abs(before - after) <= 1
     gaps = [later[0] - earlier[1] for earlier, later in pairwise(places)]
-    if length >= MAX_EXCERPTS * STRETCH:
+    if length >= MAX_EXCERPTS * EXCERPT:
         assert len(places) == MAX_EXCERPTS
         assert max(gaps) - min(gaps) <= 1
         assert abs(min(gaps) - 2 * before) <= 4
@@ -139,7 +139,7 @@ def test_descriptors_lie_under_every_moment() -> None:
     assert (both.shape, both.dtype) == ((2, PATCH_FRAMES + 1, BANDS), np.float32)
     np.testing.assert_array_equal(both[:, :PATCH_FRAMES], moments)
     for frame in both[:, PATCH_FRAMES]:
-        np.testing.assert_array_equal(frame[:WIDTH], heard(MAJOR))
+        np.testing.assert_array_equal(frame[:WIDTH], features_of(MAJOR))
         assert not frame[WIDTH:].any()
 
 

@@ -1,4 +1,4 @@
-"""Pictures of every format, mode and orientation, and files that are none."""
+"""Decoding of pictures: formats, colour modes, orientations, and damaged files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
 
 
 def quarters(width: int = 320, height: int = 240) -> NDArray[np.uint8]:
-    """Red, green, blue and grey quarters: top left, top right, bottom left, bottom right."""
+    """Return a picture with red, green, blue and grey quarters in reading order."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[: height // 2, : width // 2] = RED
     pixels[: height // 2, width // 2 :] = GREEN
@@ -36,7 +36,7 @@ def quarters(width: int = 320, height: int = 240) -> NDArray[np.uint8]:
 
 
 def corners(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Colours inside the four quarters, in reading order."""
+    """Return the colours inside the four quarters in reading order, int64 (4, 3)."""
     near, far = SIDE // 4, 3 * SIDE // 4
     return pixels[[near, near, far, far], [near, far, near, far]].astype(np.int64)
 
@@ -235,7 +235,7 @@ def test_settings_of_pillow_are_left_as_they_were(tmp_path: Path) -> None:
 
 
 def read_quietly(path: Path, content: bytes) -> None:
-    """Read bytes as a picture: a picture or a MediaError, and no warning."""
+    """Decode bytes as a picture, which must succeed or raise MediaError, without a warning."""
     path.write_bytes(content)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

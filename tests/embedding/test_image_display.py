@@ -1,4 +1,4 @@
-"""Pictures for the eye: every mode becomes RGB, as large as asked, whatever is wrong beside the pixels."""
+"""Decoding of pictures for display: colour modes, size, profiles, orientation, and damaged files."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_profiles_apply_and_damaged_ones_do_not_matter(tmp_path: Path) -> None:
         picture.save(tmp_path / name, icc_profile=profile)
         shown = np.asarray(read_display_image(tmp_path / name, 64, 64), np.int64)
         assert np.abs(shown - np.array([120, 60, 200])).max() <= 1
-    # A profile whose red and blue are exchanged: what is stored as red is seen as blue.
+    # With red and blue exchanged in the profile, a picture that is stored as red is shown as blue.
     swapped = srgb.replace(b"rXYZ", b"tXYZ").replace(b"bXYZ", b"rXYZ").replace(b"tXYZ", b"bXYZ")
     Image.new("RGB", (64, 64), (250, 10, 10)).save(tmp_path / "swapped.png", icc_profile=swapped)
     red, _, blue = read_display_image(tmp_path / "swapped.png", 64, 64).getpixel((9, 9))

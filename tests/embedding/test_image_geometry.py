@@ -1,4 +1,4 @@
-"""A picture on a black square keeps its shape; every size of picture becomes one that was asked for."""
+"""Geometry of pictures: padding keeps the aspect ratio, and every size is scaled as specified."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ sides = st.integers(1, 1024)
 
 
 def picture(path: Path, size: tuple[int, int], orientation: int = 1) -> Path:
-    """Write a picture whose left half is red and whose right half is blue, as it is stored."""
+    """Write a picture whose left half is red and whose right half is blue before it is oriented."""
     stored = Image.new("RGB", size, RED)
     stored.paste(BLUE, (size[0] // 2, 0, *size))
     exif = Image.Exif()
@@ -37,7 +37,7 @@ def lit(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def top_left(rows: int, columns: int) -> NDArray[np.bool_]:
-    """Return where a picture of some size lies on the square."""
+    """Return a mask of a picture of some size on the square."""
     place = np.zeros((PAD.side, PAD.side), bool)
     place[:rows, :columns] = True
     return place
@@ -68,7 +68,7 @@ def test_a_padded_picture_lies_at_the_top_left_in_its_shape(
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tiff"])
 def test_a_padded_picture_is_turned_before_it_is_put_there(tmp_path: Path, suffix: str) -> None:
-    """Orientation 6: what is stored on the left is seen at the top."""
+    """Orientation 6 moves the left side to the top."""
     read = read_image(picture(tmp_path / f"a.{suffix}", (300, 100), orientation=6), PAD)
     assert (read.width, read.height) == (100, 300)
     assert not read.pixels[:, 21:].any()

@@ -1,4 +1,4 @@
-"""The log-mel equals librosa's, whatever the length; moments are cut as documented."""
+"""Log-mel spectrograms equal librosa's for any length, and patches are cut as documented."""
 
 import numpy as np
 import pytest

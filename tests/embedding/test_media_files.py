@@ -1,4 +1,4 @@
-"""Kinds, refusals and opening."""
+"""Media types by name, reasons for refusal, and opening of files."""
 
 from __future__ import annotations
 
@@ -87,5 +87,5 @@ def test_an_error_is_described_without_addresses_and_paths() -> None:
     assert describe_error(ValueError("cannot identify <_io.BytesIO object at 0x7f>")) == "ValueError"
     assert describe_error(OSError(5, "Input/output error", "/a/b")) == "Input/output error"
     assert describe_error(SyntaxError("broken\n  file")) == "broken file"
-    assert describe_error(IndexError("list index out of range")) == "what it says about itself makes no sense"
+    assert describe_error(IndexError("list index out of range")) == "its header or structure is invalid"
     assert "memory" in describe_error(MemoryError())

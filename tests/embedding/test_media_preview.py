@@ -1,3 +1,5 @@
+"""Thumbnails and waveforms, size limits, and workers that outlive a killed process."""
+
 from __future__ import annotations
 
 import io
@@ -57,8 +59,9 @@ def test_an_outline_is_loud_where_the_song_is(tmp_path: Path) -> None:
 def test_any_sound_has_an_outline(values: list[float]) -> None:
     made = np.frombuffer(compute_waveform(np.array(values, np.float32)), np.uint8)
     assert len(made) == min(len(values), PEAKS)
-    loud = max(abs(value) for value in values)
-    assert made.max() == 255 if loud > 1e-6 else made.max() <= 255
+    # Peaks are divided by at least 1e-9, so that the waveform of near silence stays near zero.
+    loudest = max(abs(value) for value in values)
+    assert abs(int(made.max()) - 255 * min(loudest / 1e-9, 1.0)) <= 0.51
 
 
 def test_limits_refuse_before_the_work(tmp_path: Path) -> None:
@@ -79,7 +82,7 @@ def test_readers_outlive_what_kills_a_worker(tmp_path: Path) -> None:
             readers.read(ExtractionJob(damaged(tmp_path / "bad.png", "noise"), "image"), DEFAULT_BACKBONES)
         worker = readers._idle.get()
         assert worker is not None
-        worker._process.kill()  # as the system does when memory ends
+        worker._process.kill()  # as the system does when it runs out of memory
         worker._process.join()
         readers._idle.put(worker)
         assert seen(readers.read(ThumbnailTask(good, 100), DEFAULT_BACKBONES)).size == (100, 75)

@@ -1,4 +1,4 @@
-"""Title and artist from every kind of tag."""
+"""Titles and artists from every kind of tags."""
 
 from __future__ import annotations
 

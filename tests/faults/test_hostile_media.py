@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
-import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import attune.embedding.decode_pool
 import attune.embedding.decode_worker
 from attune.benchmarks.soak import HostileMediaReport, read_hostile, write_files
 from attune.core.errors import CostlyMedia, MediaError, UnreachableMedia
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
 from attune.embedding.audio_decoding import read_audio
-from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones
+from attune.embedding.backbones import DEFAULT_BACKBONES
 from attune.embedding.decode_pool import ExtractionJob, extract_all
-from attune.embedding.feature_extraction import FileFeatures, Limits
+from attune.embedding.feature_extraction import FileFeatures
 from attune.embedding.image_decoding import read_image
 from attune.embedding.media_files import kind_of
 from attune.embedding.network import Network
 from attune.embedding.title_tags import read_tags
 from attune.indexer.build import BuildRequest, build, plan_build
+from attune.tests.faults.faulty_decoders import serve_tasks_with_bugs
 from attune.tests.faults.hostile_media import (
     iter_truncated_files,
     make_animation,
@@ -111,37 +107,10 @@ def test_twelve_hours_of_silence_and_five_thousand_frames(tmp_path: Path) -> Non
     assert read(tmp_path / "frames.gif") is None
 
 
-def crash_hang_or_hog(path: Path, kind: Any, backbones: Backbones, limits: Limits) -> FileFeatures:
-    """Stand in for a decoder with a bug that a file triggers."""
-    match path.stem:
-        case "segfault":
-            ctypes.string_at(0)
-        case "abort":
-            os.abort()
-        case "hang":
-            time.sleep(600)
-        case "hog":
-            bytearray(1 << 40)
-        case "killed":
-            os.kill(os.getpid(), signal.SIGKILL)
-    return _extract(path, kind, backbones, limits)
-
-
-_extract = attune.embedding.decode_pool.extract
-
-
-def buggy_work(connection: Any, memory_mb: int, backbones: Any) -> None:
-    attune.embedding.decode_pool.extract = crash_hang_or_hog
-    _work(connection, memory_mb, backbones)
-
-
-_work = attune.embedding.decode_worker._serve_tasks
-
-
 @pytest.fixture
 def buggy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with files on which the decoders have bugs, among good ones."""
-    monkeypatch.setattr(attune.embedding.decode_worker, "_serve_tasks", buggy_work)
+    monkeypatch.setattr(attune.embedding.decode_worker, "_serve_tasks", serve_tasks_with_bugs)
     for number, name in enumerate(("a", "segfault", "b", "abort", "c", "hang", "d", "hog", "killed", "e")):
         photo(tmp_path / f"{name}.jpg", number, (40, 30))
     return tmp_path

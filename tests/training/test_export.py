@@ -70,7 +70,7 @@ def test_a_trained_network_opens_and_repeats_bit_by_bit(manifests: tuple[Path, P
     card = json.loads((written[0] / "network.json").read_text())
     assert card["training"]["rows"]["image"]["all"] == 84
     assert 0.5 < card["out_of_fold"]["accuracy"] <= 1
-    assert card["out_of_fold"]["accuracy spread"] >= 0
+    assert 0 <= card["out_of_fold"]["accuracy spread"] < 0.3
     assert sorted(path.name for path in written[0].iterdir()) == [*FILES, "run"]
 
 
