@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -66,6 +68,62 @@ def test_all_are_found_where_all_are_wanted(filled: tuple[IvfIndex, NDArray[np.f
     assert (np.diff(inner) <= 0).all()
 
 
+def test_searches_leave_the_thread_counts_of_faiss_alone(
+    filled: tuple[IvfIndex, NDArray[np.float32]],
+) -> None:
+    """FAISS keeps a thread count for each thread that calls it; the callers set it for work of their own."""
+    ivf, known = filled
+    flat = FlatIndex.empty()
+    flat.add(ivf.ids, known)
+
+    def search_with_count(count: int) -> list[int]:
+        faiss.omp_set_num_threads(count)
+        counts = []
+        for index in (flat, ivf):
+            index.search(known[0], 10)
+            counts.append(faiss.omp_get_max_threads())
+            index.search(known[0], 10, [3, 6, 9])
+            counts.append(faiss.omp_get_max_threads())
+        return counts
+
+    own_count = faiss.omp_get_max_threads()
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(search_with_count, (3, 5))) == [[3] * 4, [5] * 4]
+    assert faiss.omp_get_max_threads() == own_count
+
+
+def test_training_and_adding_leave_the_thread_count_of_faiss_alone() -> None:
+    own_count = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(own_count + 3)
+    try:
+        IvfIndex.train_on(unit(2000)).add(np.arange(10, dtype=np.int64), unit(10))
+        assert faiss.omp_get_max_threads() == own_count + 3
+    finally:
+        faiss.omp_set_num_threads(own_count)
+
+
+@pytest.mark.parametrize("index_type", [FlatIndex, IvfIndex])
+def test_a_query_is_computed_by_one_thread(index_type: type[FlatIndex | IvfIndex]) -> None:
+    """With more, FAISS 1.15 compares one query exactly eight times slower."""
+    counts = []
+
+    class FailingIndex:
+        ntotal = 10
+
+        def search(self, *_: object, **__: object) -> None:
+            counts.append(faiss.omp_get_max_threads())
+            raise RuntimeError
+
+    own_count = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(own_count + 3)
+    try:
+        with pytest.raises(RuntimeError):
+            index_type(FailingIndex()).search(unit(1)[0], 3)
+        assert (counts, faiss.omp_get_max_threads()) == ([1], own_count + 3)
+    finally:
+        faiss.omp_set_num_threads(own_count)
+
+
 def test_both_kinds_survive_the_disk(filled: tuple[IvfIndex, NDArray[np.float32]], tmp_path: Path) -> None:
     exact = FlatIndex.empty()
     exact.add(np.array([5, 2], np.int64), unit(2))
@@ -100,8 +158,8 @@ def test_a_library_in_cells_answers_as_an_exact_one(
 
     library = Path(shutil.copytree(built, tmp_path / "library"))
     shutil.rmtree(library / "index")
-    monkeypatch.setattr(generations, "new_index", from_noise)
-    monkeypatch.setattr(index_files, "CELLS_FROM", 2)
+    monkeypatch.setattr(generations, "create_index", from_noise)
+    monkeypatch.setattr(index_files, "IVF_MIN_VECTORS", 2)
     with Library(library) as cells:
         assert not cells.index("image").exact
         ids, inner = cells.nearest("image", query, 100)
