@@ -36,6 +36,8 @@ from attune.indexer.catalogue_tables import NO_DATE, embeddings, generations, it
 from attune.indexer.records import Generation, Item, Root, SkippedFile, Stamp
 
 FILE = "catalogue.db"
+DAMAGED_FOLDER = "damaged"
+"""Prefix of the folders, damaged-1 and so on, in which `attune repair` keeps a damaged catalogue."""
 _DAMAGE_MESSAGES = ("Could not decode", "no such table", "no such column", "unsupported file format")
 _Key = TypeVar("_Key")
 _MAX_PARAMETERS = 500  # bound parameters of one statement; SQLite's floor is 999

@@ -20,6 +20,7 @@ from attune.indexer import catalogue, stored_features
 from attune.indexer.feature_store import FeatureStore
 from attune.indexer.generations import KINDS, derive_index, read_index, write_indexes
 from attune.indexer.index_files import VectorIndex
+from attune.indexer.library_size import measure_size
 from attune.indexer.locks import lease
 from attune.indexer.migrate import open_catalogue
 from attune.indexer.records import Generation, Item, Root, SkippedFile, Stamp
@@ -281,7 +282,7 @@ def read_status(path: Path) -> Status:
                 catalogue.current_generation(connection),
                 catalogue.read_roots(connection),
                 catalogue.read_skipped(connection),
-                sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+                measure_size(path),
             )
     finally:
         engine.dispose()

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from attune.core.settings import Settings
 
 _NEW_CATALOGUE: Final = "catalogue.new"
-_DAMAGED_FOLDER: Final = "damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +154,7 @@ def _replace_catalogue(
 def _archive_catalogue(library: Path) -> Path:
     """Give the files of the broken catalogue a second name, in a folder of their own."""
     number = 1
-    while (folder := library / f"{_DAMAGED_FOLDER}-{number}").exists():
+    while (folder := library / f"{catalogue.DAMAGED_FOLDER}-{number}").exists():
         number += 1
     make_folder(folder)
     for name in (catalogue.FILE, f"{catalogue.FILE}-wal"):
