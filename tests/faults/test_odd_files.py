@@ -255,7 +255,7 @@ def for_all() -> Iterator[Path]:
 _AS_NOBODY = """
 import json, sys
 from pathlib import Path
-from attune.benchmarks.kills import build_quietly
+from attune.tests.faults.kill_rounds import build_quietly
 from attune.core.errors import AttuneError
 from attune.indexer.library import Library
 library, media, home = map(Path, sys.argv[1:])
