@@ -1,4 +1,4 @@
-"""Writes a pending generation: features first, then rows and embeddings in one transaction."""
+"""Writing a pending generation: features first, then rows and embeddings in one transaction."""
 
 from __future__ import annotations
 
@@ -31,19 +31,22 @@ from attune.indexer.skipped_files import prune_skips, write_skip
 if TYPE_CHECKING:
     from attune.core.settings import Settings
 
-TRANSIENT = "passing"  # in place of a reader's version: the reason may be gone next time
-_EMBED_BATCH = 512  # pictures a run of the network
+TRANSIENT = "passing"  # stored instead of a reader version, so that every build tries the file again
+_EMBED_BATCH = 512  # pictures per run of the network
 
 
 @cache
 def reader_version() -> str:
-    """Return what decides which files can be read: files that another reader gave up are tried again."""
+    """Return the version of the file reader: Attune's version and the extras that read more formats.
+
+    It decides which files can be read. Files that failed with another version are tried again.
+    """
     extras = [name for name in ("pi_heif", "rawpy") if find_spec(name)]
     return "+".join([version("attune-affect"), *extras])
 
 
 def reader_version_with_limits(settings: Settings | None) -> str:
-    """Return what decides which files can be read with so much time and memory; None: the environment's."""
+    """Return `reader_version` with the limits of time and memory; None: the limits of the environment."""
     from attune.core.settings import load_settings
 
     settings = settings or load_settings()
@@ -52,14 +55,14 @@ def reader_version_with_limits(settings: Settings | None) -> str:
 
 
 class BatchWriter:
-    """The pending generation of a build.
+    """Writer of the pending generation of a build.
 
     Args:
-        engine: The catalogue, writable.
+        engine: Writable engine of the catalogue.
         library: The library's folder.
-        network: What embeds the items.
+        network: Network that embeds the items.
         generation: The generation that the rows will belong to.
-        settings: The limits that files are read within.
+        settings: The limits within which files are read.
     """
 
     def __init__(
@@ -78,15 +81,15 @@ class BatchWriter:
         for kind, backbone in network.backbones.items():
             self._stores[kind] = FeatureStore(library, backbone)
             with engine.begin() as connection:
-                named = stored_features.count_feature_rows(connection, backbone.id)
-                # Committed before the gap is filled with zeros: nobody may take those for features.
+                row_count = stored_features.count_feature_rows(connection, backbone.id)
+                # This is committed before `open_at` fills the gap with zeros, so that no row refers to them.
                 catalogue_updates.remove_lost(connection, backbone.id, self._stores[kind].count(), generation)
-            self._stores[kind].open_at(named)
+            self._stores[kind].open_at(row_count)
         with engine.connect() as connection:
             self._sizes = catalogue_updates.read_sizes(connection)
 
     def remove_missing(self, diff: BuildDiff) -> None:
-        """Take away the rows of files that are gone; mind the skipped files."""
+        """Remove the rows of files that are gone, and update the list of skipped files."""
         with self._engine.begin() as connection:
             catalogue_updates.remove(connection, diff.removed_ids, self._generation)
             failed_paths = {skip.path for skip in diff.known_failures}
@@ -95,13 +98,14 @@ class BatchWriter:
                 write_skip(connection, refused.stamp, refused.reason, reader_version())
 
     def copy_known(self, candidates: Sequence[Candidate], diff: BuildDiff) -> list[Candidate]:
-        """Write rows for the files whose content has features already; return the rest.
+        """Write rows for the files whose content has features already; return the other files.
 
-        They were moved or copied, or another network saw them last and this backbone before.
+        Such a file was moved or copied, or its features by this backbone were stored before another network
+        was used.
 
         Args:
-            candidates: Files to look for.
-            plan: That they are of.
+            candidates: Files whose content is looked up.
+            diff: The work of the build to which they belong.
         """
         contents = {one: content for one in candidates if (content := self._hash_candidate(one, diff))}
         with self._engine.begin() as connection:
@@ -125,7 +129,7 @@ class BatchWriter:
         return rest
 
     def _hash_candidate(self, candidate: Candidate, diff: BuildDiff) -> bytes | None:
-        """Return the hash of a file that may have features; None: no file of its size is in the library."""
+        """Return the content hash of a file, None if no file of its size is in the library."""
         if candidate in diff.other_backbone:
             return diff.other_backbone[candidate]
         if candidate.stamp.size not in self._sizes:
@@ -138,12 +142,12 @@ class BatchWriter:
     def commit(
         self, batch: Sequence[FileFeatures | MediaError], stamps: dict[str, Stamp], replaced: dict[str, int]
     ) -> None:
-        """Write a batch: its features durably, then all else in one transaction.
+        """Write a batch: its features durably, then everything else in one transaction.
 
         Args:
-            batch: What became of the files.
-            stamps: Path to size and time of each file, as scanned.
-            replaced: Path of a changed file to its old row.
+            batch: Features, or the error, of each file.
+            stamps: Path of each file to its stamp in the scan.
+            replaced: Path of a changed file to the id of its old row.
         """
         if not batch:
             return
@@ -166,15 +170,19 @@ class BatchWriter:
         return self._reader if isinstance(error, CostlyMedia) else reader_version()
 
     def complete(self) -> None:
-        """Leave out of the generation what has no embedding by its network."""
+        """Remove the items without an embedding by the network from the generation."""
         with self._engine.begin() as connection:
             catalogue_updates.remove_unembedded(connection, self._generation, self._network.id)
 
     def re_embed(self, progress: Progress) -> tuple[int, set[int]]:
-        """Embed, from kept features, the items that this network has not seen.
+        """Embed the items that this network has not embedded yet, from stored features.
+
+        Args:
+            progress: Receives the number of items.
 
         Returns:
-            How many, and the ids of those whose features are damaged: they must be read again.
+            The number of embedded items, and the ids of items whose features are damaged, so that their
+            files must be read again.
         """
         todo: dict[Kind, list[tuple[int, int, int, int | None]]] = {}
         with self._engine.connect() as connection:
@@ -239,7 +247,7 @@ class BatchWriter:
 
 
 def _run_network(network: Network, kind: Kind, arrays: Sequence[NDArray[np.float16]]) -> list[NetworkOutput]:
-    """Return what the network says of each item, given its features."""
+    """Return embedding and affect of each item, given its features, float16 (rows, width)."""
     if kind == "image":
         pictures = network.embed("image", np.concatenate(arrays))
         return [
