@@ -14,7 +14,7 @@ from attune.benchmarks import vector_search
 def test_publishing_is_timed_as_a_library_grows(
     built: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(vector_search, "_LEAST", 2)
+    monkeypatch.setattr(vector_search, "_MIN_VECTORS", 2)
     command = ["benchmark", "growth", "--library", str(built), "--size", "2000", "--more", "30", "-q"]
     assert cli.run([*command, "--json"]) == 0
     phases = json.loads(capsys.readouterr().out)["phases"]

@@ -36,7 +36,7 @@ def test_more_vectors_are_like_the_known_ones() -> None:
 def test_exact_indexes_have_full_recall_and_peers_are_beside_them(
     built: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(vector_search, "_LEAST", 2)
+    monkeypatch.setattr(vector_search, "_MIN_VECTORS", 2)
     command = ["benchmark", "search", "--library", str(built), "--size", "2000", "-q"]
     assert cli.run([*command, "--json"]) == 0
     rows = {row["index"]: row for row in json.loads(capsys.readouterr().out)["rows"]}

@@ -51,8 +51,8 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
             backbone.kind, rows, taken.targets, {"features": taken.inputs["features"]}
         ), []
 
-    monkeypatch.setattr(system_inputs, "material", known)
-    monkeypatch.setattr(comparison, "systems", lambda: [Chance(), PosteriorProduct(), Attune()])
+    monkeypatch.setattr(system_inputs, "load_labelled_features", known)
+    monkeypatch.setattr(comparison, "create_systems", lambda: [Chance(), PosteriorProduct(), Attune()])
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "docs").mkdir()
     monkeypatch.setattr(test_log, "LOG", tmp_path / "docs" / "test-log.csv")

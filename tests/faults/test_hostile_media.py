@@ -141,7 +141,7 @@ _work = attune.embedding.decode_worker._serve_tasks
 @pytest.fixture
 def buggy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with files on which the decoders have bugs, among good ones."""
-    monkeypatch.setattr(attune.embedding.decode_worker, "_work", buggy_work)
+    monkeypatch.setattr(attune.embedding.decode_worker, "_serve_tasks", buggy_work)
     for number, name in enumerate(("a", "segfault", "b", "abort", "c", "hang", "d", "hog", "killed", "e")):
         photo(tmp_path / f"{name}.jpg", number, (40, 30))
     return tmp_path
