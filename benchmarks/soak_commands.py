@@ -1,4 +1,4 @@
-"""`attune benchmark soak`: fault injection into builds, and hostile media files."""
+"""`attune benchmark soak`: nothing lost, no one let in."""
 
 from __future__ import annotations
 
@@ -17,25 +17,20 @@ def soak_command(
     kills: Annotated[int, typer.Option(min=0, metavar="N", help="Builds to kill.")] = 300,
     files: Annotated[int, typer.Option(min=0, metavar="N", help="Mutated files to read.")] = 20_000,
     seed: Annotated[
-        int,
-        typer.Option(metavar="N", help="Seed of the random kills and mutations; another seed tests others."),
+        int, typer.Option(metavar="N", help="Decides when and what; as a test of another day.")
     ] = 0,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,  # noqa: ARG001 - read by the error ladder
 ) -> None:
-    """Kill builds and read hostile files; report what was lost. Exit code 1 if anything was."""
+    """Kill builds and read hostile files; say what was lost. Exit code 1 where anything was."""
     from tempfile import TemporaryDirectory
 
     from attune.core.console import print_json, show_progress
     from attune.core.errors import AttuneError, UsageError
     from attune.core.settings import load_settings
 
-    try:
-        import psutil  # noqa: F401 - fails here rather than after hours of work
-    except ModuleNotFoundError as error:
-        raise AttuneError('this benchmark needs psutil: pip install "attune-affect[bench]"') from error
     try:
         from attune.benchmarks.soak import measure
     except ModuleNotFoundError as error:
@@ -44,6 +39,10 @@ def soak_command(
         raise UsageError(
             "the soak benchmark needs Attune's tests, which are not installed: run it from a source checkout"
         ) from error
+    try:
+        import psutil  # noqa: F401 - named here, before anything is done
+    except ModuleNotFoundError as error:
+        raise AttuneError('this benchmark needs psutil: pip install "attune-affect[bench]"') from error
     count = load_settings(workers).workers
     with TemporaryDirectory(prefix="attune-soak-") as folder, show_progress(quiet=quiet) as progress:
         document = measure(kills, files, Path(folder), seed, count, progress)
