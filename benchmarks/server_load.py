@@ -1,7 +1,8 @@
-"""The page and the API under load, on this machine alone: an open loop of questions, a browser that looks.
+"""Latency of the web server under an open-loop load, and loading time of its page, on this machine.
 
-Questions leave at their time whether the ones before are answered or not, and a question's time counts from
-when it should have left: a server that stalls cannot hide it. Loader and browser share the server's cores.
+Requests are sent at fixed times whether the previous ones are answered or not, and latency counts from when a
+request should have been sent, so that a stalled server cannot hide its delay (coordinated omission). The load
+generator and the browser share the server's cores.
 """
 
 from __future__ import annotations
@@ -30,24 +31,24 @@ _HOST: Final = "127.0.0.1"
 _START_S: Final = 120.0
 _CLIENT_THREADS: Final = 64
 _WARM_S: Final = 5.0
-_WARM_UP_SHARE: Final = 0.25  # of the run: before, caches and pools fill
+_WARM_UP_SHARE: Final = 0.25  # start of the run whose memory is ignored, since caches and pools still fill
 
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What an open loop of questions found.
+    """Result of a load test.
 
     Attributes:
-        rate: Questions a second.
-        seconds: How long.
-        asked: Questions in all.
-        failed: Answers that were not 200, or that did not come.
-        p50_ms: Median, from the time at which a question should have left.
-        p95_ms: 95th percentile.
-        p99_ms: 99th percentile.
-        max_ms: The slowest.
-        rss_mb: Memory of the server's main process, mean of the settled run.
-        rss_drift: Its last fifth over its first fifth, of the settled run, minus 1.
+        rate: Requests per second.
+        seconds: Length of the test.
+        asked: Number of requests.
+        failed: Number of requests without an answer, or with a status other than 200.
+        p50_ms: Median latency, from the time at which a request should have been sent.
+        p95_ms: 95th percentile of the latency.
+        p99_ms: 99th percentile of the latency.
+        max_ms: Largest latency.
+        rss_mb: Mean resident memory of the server's main process after the warm-up, MB.
+        rss_drift: Relative change of that memory from the first to the last fifth of the time.
     """
 
     rate: float
@@ -63,11 +64,19 @@ class LoadReport:
 
 
 def measure(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
-    """Serve a library, ask it for what it holds, and look at its page if a browser is here.
+    """Serve a library, send it queries, and measure its page if a browser is installed.
+
+    Args:
+        folder: The library's folder.
+        rate: Requests per second.
+        seconds: Length of the load test.
+
+    Returns:
+        The JSON document of `attune benchmark serve`.
 
     Raises:
-        UsageError: The library lacks music.
-        AttuneError: The server did not come up.
+        UsageError: The library has no music.
+        AttuneError: The server did not start.
     """
     from attune.benchmarks.page_load import measure_page
 
@@ -75,7 +84,7 @@ def measure(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
         status = _get_json(port, "/api/v1/status")
         songs = _get_json(port, "/api/v1/items?kind=music&shuffle=1&limit=200")["items"]
         if not songs:
-            raise UsageError(f"{escape_path(folder)}: lacks music to ask with")
+            raise UsageError(f"{escape_path(folder)}: has no music to query with")
         load = _run_load(process.pid, port, [song["id"] for song in songs], rate, seconds)
         page = measure_page(f"http://{_HOST}:{port}", songs[0]["id"])
     return {
@@ -113,7 +122,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
     error_output = (
         process.stderr.read().decode() if process.poll() is not None and process.stderr else "no answer"
     )
-    raise AttuneError(f"the server did not come up: {error_output.strip()}")
+    raise AttuneError(f"the server did not start: {error_output.strip()}")
 
 
 def _get_json(port: int, path: str) -> Any:
@@ -156,13 +165,13 @@ def _run_load(pid: int, port: int, songs: list[str], rate: float, seconds: float
 
 
 def _send_query(connection: http.client.HTTPConnection, song: str) -> bool:
-    """Say whether a question is answered."""
+    """Send a query; return whether it was answered with results."""
     path = f"/api/v1/images?like={song}&limit=48"
     connection.request("GET", path)
     try:
         answer = connection.getresponse()
     except http.client.RemoteDisconnected:
-        # The server hangs up on a connection that was idle for seconds: as every client, ask on a new one.
+        # The server closes connections that were idle for seconds; clients then send the request again.
         connection.close()
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -1,4 +1,4 @@
-"""Timings as tables for people."""
+"""Text tables of the speed benchmarks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from attune.core.console import stdout_console
 
 
 def print_pipeline(document: dict[str, Any]) -> None:
-    """Print the floor, the phases of a build and the library's size."""
+    """Print the lower bound, the phases of a build and the library's size."""
     _print(
-        "floor, a file on one core",
+        "lower bound per file and core",
         ("decode ms", "network ms", "mean length s"),
         [
             (
@@ -39,14 +39,14 @@ def print_pipeline(document: dict[str, Any]) -> None:
             for phase in document["phases"]
         ],
     )
-    stdout_console().print(f"library on disk, once built: {document['library_bytes'] / 1e6:.1f} MB")
+    stdout_console().print(f"library on disk after the build: {document['library_bytes'] / 1e6:.1f} MB")
 
 
 def print_peers(document: dict[str, Any]) -> None:
-    """Print a row for each way of embedding."""
+    """Print one row per alternative."""
     _print(
         f"{document['workers']} workers",
-        ("of", "files", "files/s", "Attune is faster by"),
+        ("kind", "files", "files/s", "Attune is faster by"),
         [
             (
                 row["name"],
@@ -63,7 +63,7 @@ def print_peers(document: dict[str, Any]) -> None:
 
 
 def print_growth(document: dict[str, Any]) -> None:
-    """Print what publishing costs as a library grows."""
+    """Print the time to publish a library and then more pictures."""
     _print(
         "publishing",
         ("pictures", "seconds"),
@@ -72,10 +72,10 @@ def print_growth(document: dict[str, Any]) -> None:
 
 
 def print_search(document: dict[str, Any]) -> None:
-    """Print a row for each index and size."""
+    """Print one row per index and size."""
     _print(
-        f"one thread; grown from {document['real_vectors']} real vectors",
-        ("vectors", "setting", "p50 ms", "p95 ms", "queries/s", "recall@10", "build s", "bytes a vector"),
+        f"one thread; derived from {document['real_vectors']} real vectors",
+        ("vectors", "setting", "p50 ms", "p95 ms", "queries/s", "recall@10", "build s", "bytes per vector"),
         [
             (
                 row["index"],
@@ -96,10 +96,10 @@ def print_search(document: dict[str, Any]) -> None:
 
 
 def print_cold(document: dict[str, Any]) -> None:
-    """Print what a person waits for at the shell, and what a program waits for in one process."""
+    """Print the latency of whole commands and of queries in one process."""
     _print(
-        f"shell to answer; {document['images']} images, {document['music']} pieces of music",
-        ("median s", "least", "most", "runs", "goal"),
+        f"whole command; {document['images']} images, {document['music']} pieces of music",
+        ("median s", "min", "max", "runs", "goal"),
         [
             (
                 one["what"],
@@ -123,9 +123,9 @@ def print_cold(document: dict[str, Any]) -> None:
 
 
 def print_encoders(document: dict[str, Any]) -> None:
-    """Print what encoders of pictures cost."""
+    """Print size and speed of image encoders."""
     _print(
-        "a picture, one thread",
+        "per picture, one thread",
         ("MB", "pixels", "features", "decode ms", "network ms"),
         [
             (
@@ -142,10 +142,10 @@ def print_encoders(document: dict[str, Any]) -> None:
 
 
 def print_devices(document: dict[str, Any]) -> None:
-    """Print what each device reads a second, and why there is no GPU where there is none."""
+    """Print the speed of each device and, without a GPU, the reason."""
     _print(
         f"{document['workers']} workers",
-        ("images/s", "clips/s", "training s", "apart"),
+        ("images/s", "clips/s", "training s", "max difference"),
         [
             (
                 device["device"],
@@ -162,11 +162,11 @@ def print_devices(document: dict[str, Any]) -> None:
 
 
 def print_serve(document: dict[str, Any]) -> None:
-    """Print how a server bears questions, and what a browser at its page waits for."""
+    """Print the latency of the server under load and the loading time of its page."""
     load, page = document["load"], document["page"]
     _print(
-        f"{load['rate']:g} questions a second for {load['seconds']:g} s; {document['images']} images",
-        ("asked", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms", "RSS MB", "RSS drift"),
+        f"{load['rate']:g} requests per second for {load['seconds']:g} s; {document['images']} images",
+        ("requests", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms", "RSS MB", "RSS drift"),
         [
             (
                 "images of a song",
@@ -179,10 +179,10 @@ def print_serve(document: dict[str, Any]) -> None:
         ],
     )
     if page is None:
-        stdout_console().print("The page was not looked at: that needs Chromium and playwright.")
+        stdout_console().print("The page was not measured, since that needs Chromium and playwright.")
         return
     _print(
-        "the page in Chromium, 1440 × 900",
+        "page in Chromium, 1440 × 900",
         (
             "first content ms",
             "first pictures ms",

@@ -1,4 +1,4 @@
-"""The systems of the comparison, trained and judged on the same rows: tables, JSON and plots."""
+"""Comparison of systems that are trained and evaluated on the same rows."""
 
 from __future__ import annotations
 
@@ -17,19 +17,25 @@ if TYPE_CHECKING:
 ATTUNE_NAME = "Attune"
 ACCURATE_NAME = "Attune, accurate"
 FULL_LENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
-"""Quantiles of the pictures' sureness that count as full: 0 spreads answers widest, 1 as the product does."""
+"""Quantiles of the pictures' posterior lengths that count as full length in the trade-off. 0 gives the most
+distinct results, 1 those of the product of posteriors."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonData:
-    """The labelled files of both modalities."""
+    """Labelled files of both modalities.
+
+    Attributes:
+        images: Pictures.
+        music: Pieces of music.
+    """
 
     images: LabelledFeatures
     music: LabelledFeatures
 
 
 def create_systems() -> list[System]:
-    """Return the three references and the systems, the weakest first."""
+    """Return the systems of the comparison, the weakest first."""
     from attune.training.systems.acp_net import ACP_NET_ON_ATTUNE_FEATURES, AcpNet
     from attune.training.systems.attune import ATTUNE_ACCURATE, Attune
     from attune.training.systems.chance import Chance
@@ -58,7 +64,17 @@ def read_comparison_data(
     progress: Progress,
     split: str | None = None,
 ) -> ComparisonData:
-    """Read what the chosen systems need; rows of train and val, or of one split."""
+    """Read the inputs of the chosen systems.
+
+    Args:
+        images_from: Manifest, or folder of a data set of pictures.
+        music_from: Manifest, or folder of a data set of music.
+        chosen: Systems whose inputs are read.
+        cache: Folder of cached inputs.
+        workers: Number of worker processes.
+        progress: Receives the number of files.
+        split: Split whose rows are read; None: train and val.
+    """
     from attune.embedding.backbones import DEFAULT_BACKBONES
     from attune.training.readers import read_labelled
     from attune.training.system_inputs import load_labelled_features
@@ -77,7 +93,7 @@ def read_comparison_data(
 def evaluate_out_of_fold(
     labelled: ComparisonData, chosen: Sequence[System], cache: Path, progress: Progress
 ) -> list[SystemResult]:
-    """Cross-validate every system and judge it."""
+    """Cross-validate and evaluate every system."""
     from attune.training.comparison import evaluate_system
     from attune.training.cross_validation import SEEDS, cross_validate
 
@@ -91,7 +107,7 @@ def evaluate_out_of_fold(
 def make_table_rows(
     system_results: Sequence[SystemResult], labelled: ComparisonData, focus: SetFilter
 ) -> list[dict[str, Any]]:
-    """Return a row of the table for each standing: figures, intervals, how far it is behind Attune's."""
+    """Return one table row per system: metrics, intervals, and the difference from Attune."""
     from attune.training.comparison import estimate_accuracy, estimate_accuracy_difference
 
     images, music = labelled.images, labelled.music
@@ -120,7 +136,7 @@ def make_table_rows(
 
 
 def describe_protocol(labelled: ComparisonData, rows: str, focus: SetFilter) -> dict[str, Any]:
-    """Return what a table's figures stand on."""
+    """Return the protocol of a table: its rows, the number of files, and the sets in focus."""
     return {
         "rows": rows,
         "images": len(labelled.images),
@@ -130,9 +146,9 @@ def describe_protocol(labelled: ComparisonData, rows: str, focus: SetFilter) -> 
 
 
 def measure_trade_off(labelled: ComparisonData, progress: Progress) -> list[dict[str, float]]:
-    """Return what Attune gives up of precision for distinctness, as the space's shape is changed.
+    """Return Attune's precision, coverage and hub lift for each value of `image_full`.
 
-    One fold seed; heads are learnt once a fold, and only the space over them changes.
+    One fold seed is used. The heads are trained once per fold; only the kernel map on top of them changes.
     """
     import numpy as np
 
@@ -174,9 +190,16 @@ def evaluate_on_test(
     previous_results: Sequence[SystemResult],
     progress: Progress,
 ) -> list[SystemResult]:
-    """Fit every system on train and val, calibrate it on its out-of-fold pairs, and judge the test split.
+    """Evaluate every system on the test split, trained on train and val.
 
-    Each look is written to the log of test runs.
+    The systems are calibrated on their out-of-fold pairs. Each evaluation is written to the log of test runs.
+
+    Args:
+        training_data: Files of train and val.
+        test: Files of the test split.
+        chosen: Systems to evaluate.
+        previous_results: Out-of-fold results of the same systems, in the same order.
+        progress: Receives the number of finished systems.
     """
     import time
 
@@ -218,9 +241,9 @@ def evaluate_on_test(
 
 
 def probe_raw_inputs(labelled: ComparisonData) -> dict[str, dict[str, float]]:
-    """Return how well a linear probe reads polarity from what systems are given, beside their spaces.
+    """Return the accuracy of a linear probe for polarity on the raw inputs of the systems.
 
-    One fold seed, and inside each held-out fold, as for the systems.
+    As for the systems, the probe is measured inside each held-out fold; one fold seed is used.
     """
     import numpy as np
 

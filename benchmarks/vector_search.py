@@ -1,8 +1,8 @@
-"""Search beside its peers: FAISS flat, HNSW of usearch and of hnswlib, each on one thread.
+"""Comparison of Attune's vector search with FAISS flat and with HNSW of usearch and hnswlib, on one thread.
 
-The vectors are a library's own; where a size asks for more, noise of their median nearest-neighbour distance
-makes more of them. Queries are embeddings of the other modality, as in use. Recall counts an answer as right
-if its exact inner product is not below the tenth best: among a million, many are as good as equal.
+The vectors are those of a library; larger sizes are reached by adding noise of their median nearest-neighbour
+distance. Queries are embeddings of the other modality, as in practice. Recall counts a result as right if its
+exact inner product is not below the tenth best, since many of a million vectors are practically equal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from attune.embedding.network import EMBEDDING_DIM
 TOP: Final = 10
 TARGET_RECALL: Final = 0.99
 _QUERIES: Final = 300
-_MIN_VECTORS: Final = 20  # vectors of each modality
+_MIN_VECTORS: Final = 20  # of each modality
 _WIDTHS: Final = (16, 32, 64, 128, 256, 512, 1024, 2048)
 _SCORE_TOLERANCE: Final = 1e-6
 
@@ -34,18 +34,18 @@ SearchFunction = Callable[[Vectors], NDArray[np.int64]]
 
 @dataclass(frozen=True, slots=True)
 class SearchMeasurement:
-    """What one index does with one size.
+    """Measurements of one index of one size.
 
     Attributes:
-        index: Its name.
-        vectors: How many it holds.
-        setting: What was turned until recall was reached; empty where nothing can be.
-        p50_ms: Median time of a query, one thread.
-        p95_ms: 95th percentile.
-        per_s: Queries a second, one after the other.
-        recall: recall@10, by score.
-        build_s: Seconds that adding all vectors took, all cores.
-        bytes_a_vector: Of the stored index.
+        index: Name of the index.
+        vectors: Number of vectors.
+        setting: Search parameter that reached the target recall; empty if the index has none.
+        p50_ms: Median time of a query on one thread.
+        p95_ms: 95th percentile of the time of a query.
+        per_s: Queries per second, one after the other.
+        recall: recall@10 by score.
+        build_s: Seconds to add all vectors with all cores.
+        bytes_a_vector: Size of the stored index per vector.
     """
 
     index: str
@@ -61,13 +61,13 @@ class SearchMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkIndex:
-    """An index that is ready to be asked.
+    """An index that is ready for queries.
 
     Attributes:
-        name: What tables call it.
-        build_s: Seconds that it took.
-        bytes: Size of what would be stored.
-        settings: How it can be asked, the fastest first.
+        name: Name in tables.
+        build_s: Seconds to build it.
+        bytes: Size of the stored index.
+        settings: Name and search function of each setting, the fastest first.
     """
 
     name: str
@@ -80,15 +80,15 @@ def measure(library: Path, sizes: Sequence[int], progress: Progress) -> dict[str
     """Measure every index at every size.
 
     Args:
-        library: Whose embeddings are searched (pictures) and asked with (music).
+        library: Library whose pictures are searched and whose music is the source of the queries.
         sizes: Numbers of vectors.
-        progress: Told of each index.
+        progress: Receives the number of finished indexes.
 
     Returns:
         The JSON document of `attune benchmark search`.
 
     Raises:
-        UsageError: The library holds too little.
+        UsageError: The library has too few pictures or pieces of music.
     """
     import faiss
 
@@ -112,10 +112,15 @@ def measure(library: Path, sizes: Sequence[int], progress: Progress) -> dict[str
 
 
 def grow_vectors(known: Vectors, size: int) -> Vectors:
-    """Return so many unit vectors, distributed as the known ones.
+    """Return `size` unit vectors distributed like the known ones.
 
-    Each is a known one plus Gaussian noise whose length is the median distance between nearest neighbours;
-    coordinates that are not used stay so. Up to the number of known vectors, these themselves.
+    Each is a known vector plus Gaussian noise whose length is the median distance between nearest neighbours;
+    coordinates that are zero in all known vectors stay zero. If `size` does not exceed the number of known
+    vectors, the first of them are returned.
+
+    Args:
+        known: float32 (n, 128), unit length.
+        size: Number of vectors.
     """
     import faiss
 
@@ -135,10 +140,10 @@ def grow_vectors(known: Vectors, size: int) -> Vectors:
 
 
 def read_embeddings(path: Path) -> tuple[Vectors, Vectors]:
-    """Return a library's embeddings of pictures, and some of its music to ask with.
+    """Return a library's embeddings of pictures, and at most 300 embeddings of its music as queries.
 
     Raises:
-        UsageError: The library holds too little.
+        UsageError: The library has too few pictures or pieces of music.
     """
     from attune.indexer.library import Library
 
@@ -156,9 +161,9 @@ def read_embeddings(path: Path) -> tuple[Vectors, Vectors]:
 def _measure_index(
     built: BenchmarkIndex, vectors: Vectors, queries: Vectors, thresholds: Sequence[float]
 ) -> SearchMeasurement:
-    """Time the fastest setting that reaches the recall; the last one where none does."""
+    """Time the fastest setting that reaches the target recall, or the last one if none does."""
     for setting, ask in built.settings:
-        found = [ask(query) for query in queries]  # also warms it up
+        found = [ask(query) for query in queries]  # also warms up the index
         hits = [
             int(np.sum(vectors[ids] @ query >= threshold)) / TOP
             for ids, query, threshold in zip(found, queries, thresholds, strict=True)
@@ -186,7 +191,7 @@ def _measure_index(
 
 
 def _build_attune(vectors: Vectors) -> BenchmarkIndex:
-    """Build what a library of that size has; candidates of cells are scored exactly, as a library does."""
+    """Build the index that a library of this size has; as there, IVF candidates are scored exactly."""
     from attune.indexer.index_files import create_index
     from attune.indexer.ivf_index import TRAINING_SAMPLE_SIZE
 
