@@ -72,7 +72,7 @@ def measure(folder: Path) -> dict[str, Any]:
         "images": counts[0],
         "music": counts[1],
         "shell": [asdict(timing) for timing in timings],
-        "warm": [asdict(one) for one in warm],
+        "warm": [asdict(timing) for timing in warm],
     }
 
 
@@ -87,10 +87,10 @@ def _time_warm_queries(folder: Path, what: str, paths: list[str]) -> WarmTiming:
     library, network = open_library(folder, None)
     with library:
         seeds = QueryResolver(library, network)
-        some = paths[:: max(1, len(paths) // _MAX_WARM_QUERIES)][:_MAX_WARM_QUERIES]
-        find(library, network, seeds, some[:1], Filters())  # reads the index
+        queries = paths[:: max(1, len(paths) // _MAX_WARM_QUERIES)][:_MAX_WARM_QUERIES]
+        find(library, network, seeds, queries[:1], Filters())  # reads the index
         times_ms = []
-        for path in some:
+        for path in queries:
             began = time.perf_counter()
             find(library, network, seeds, [path], Filters())
             times_ms.append(1000.0 * (time.perf_counter() - began))

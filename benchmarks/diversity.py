@@ -107,8 +107,8 @@ def read_gallery(
     if kind == "image":
         vectors = network.embed("image", np.concatenate(features)).vectors
     else:
-        vectors = np.concatenate([embed_track(network, one).vectors for one in features])
-    prints = np.stack([fingerprint(one) for one in features])
+        vectors = np.concatenate([embed_track(network, file_features).vectors for file_features in features])
+    prints = np.stack([fingerprint(file_features) for file_features in features])
     return LabelledGallery(
         kind, polarity_codes(rows), vectors, prints, find_similarity_scale(backbone, lambda: prints)
     )
@@ -132,7 +132,7 @@ def _measure_direction(
     random = _compute_random_likeness(gallery.prints)
     rows: list[DiversityMeasurement] = []
     for weight in weights:
-        tens = [_find_top_ten(one, gallery, weight) for one in scores]
+        tens = [_find_top_ten(query_scores, gallery, weight) for query_scores in scores]
         precision = _compute_precision(tens, queries.polarity, gallery.polarity)
         first = rows[0].p_at_10 if rows else precision
         rows.append(

@@ -31,7 +31,7 @@ def measure_encoder(encoder: str, photos: Sequence[Path], progress: Progress) ->
 
     with tempfile.TemporaryDirectory(prefix="attune-encoder-") as folder:
         both = (DEFAULT_BACKBONES["image"], export_image_backbone(encoder, Path(folder)))
-        return {"encoders": [_measure_cost(one, photos, progress) for one in both]}
+        return {"encoders": [_measure_cost(backbone, photos, progress) for backbone in both]}
 
 
 def _measure_cost(backbone: Backbone, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:

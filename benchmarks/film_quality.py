@@ -197,25 +197,25 @@ def print_measures(found: Sequence[dict[str, Any]]) -> None:
         table.add_column(column, justify="left" if column == "song" else "right")
     for column in ("on beats", "on librosa's", "made in", "film lasts", "peak"):
         table.add_column(column, justify="right")
-    for one in found:
-        film = one["film"]
+    for document in found:
+        film = document["film"]
         rendered = (
             ("", "", "")
             if film is None
             else (f"{film['made_in_s']:.0f} s", f"{film['video_s']:.2f} s", f"{film['peak_mib']:.0f} MiB")
         )
         table.add_row(
-            one["song"],
-            f"{one['duration_s']:.2f} s",
-            f"{one['spans'][1]} of {one['spans'][0]}",
-            f"{one['score']:.3f}",
-            f"{one['shuffled_score']:.3f}",
-            f"{one['score_p']:.4f}",
-            f"{one['distance']:.2f}",
-            f"{one['shuffled_distance']:.2f}",
-            f"{one['distance_p']:.4f}",
-            f"{one['on_beat']:.0%}",
-            f"{one['on_other_beat']:.0%}",
+            document["song"],
+            f"{document['duration_s']:.2f} s",
+            f"{document['spans'][1]} of {document['spans'][0]}",
+            f"{document['score']:.3f}",
+            f"{document['shuffled_score']:.3f}",
+            f"{document['score_p']:.4f}",
+            f"{document['distance']:.2f}",
+            f"{document['shuffled_distance']:.2f}",
+            f"{document['distance_p']:.4f}",
+            f"{document['on_beat']:.0%}",
+            f"{document['on_other_beat']:.0%}",
             *rendered,
         )
     stdout_console().print(table)

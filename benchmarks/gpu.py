@@ -106,7 +106,7 @@ def measure_devices(
         "no_gpu": why if best == "cpu" else None,
         "files": {kind: len(media[kind]) for kind in get_args(Kind)},
         "workers": workers,
-        "backbones": {kind: one.id for kind, one in network.backbones.items()},
+        "backbones": {kind: backbone.id for kind, backbone in network.backbones.items()},
     }
 
 
@@ -150,6 +150,8 @@ def _compute_largest_difference(reference: FeaturesByPath, found: FeaturesByPath
     """Return the largest relative difference between two sets of features of the same files."""
     worst = 0.0
     for path in reference.keys() & found.keys():
-        expected, other = (one[path].astype(np.float32) for one in (reference, found))
+        expected, other = (
+            features_by_path[path].astype(np.float32) for features_by_path in (reference, found)
+        )
         worst = max(worst, float(np.abs(expected - other).max() / max(np.abs(expected).max(), 1e-6)))
     return worst

@@ -77,9 +77,9 @@ def _time_publish(
     """Write rows as a build does, then time only the publishing."""
     generation = 1 if first == 0 else 2
     progress.start("rows", len(new))
-    for begin in range(0, len(new), _BATCH):
+    for offset in range(0, len(new), _BATCH):
         with engine.begin() as connection:
-            items = list(_iter_items(network, new[begin : begin + _BATCH], first + begin))
+            items = list(_iter_items(network, new[offset : offset + _BATCH], first + offset))
             catalogue_updates.write_items(connection, items, network.id, generation)
         progress.advance(len(items))
     progress.finish()

@@ -94,8 +94,8 @@ def make_pictures(
     with _create_pool(workers) as pool:
         waited = {}
         for places in tasks:
-            some = [(photos[place % len(photos)], targets[place], (seed, place)) for place in places]
-            waited[pool.submit(_write_pictures, some)] = len(places)
+            task = [(photos[place % len(photos)], targets[place], (seed, place)) for place in places]
+            waited[pool.submit(_write_pictures, task)] = len(places)
         for done in as_completed(waited):
             done.result()
             progress.advance(waited[done])

@@ -139,7 +139,7 @@ def _run_load(pid: int, port: int, songs: list[str], rate: float, seconds: float
     server = psutil.Process(pid)
     thread_state = local()
 
-    def ask(leave_at: float, song: str) -> float | None:
+    def send_timed(leave_at: float, song: str) -> float | None:
         if not hasattr(thread_state, "connection"):
             thread_state.connection = http.client.HTTPConnection(_HOST, port, timeout=30)
         try:
@@ -151,16 +151,16 @@ def _run_load(pid: int, port: int, songs: list[str], rate: float, seconds: float
 
     with ThreadPoolExecutor(_CLIENT_THREADS) as loaders:
         for place in range(round(rate * _WARM_S)):
-            loaders.submit(ask, 0.0, songs[place % len(songs)])
+            loaders.submit(send_timed, 0.0, songs[place % len(songs)])
         loaders.submit(time.sleep, _WARM_S).result()
         began, memory, futures = time.perf_counter() + 0.05, [], []
         for place in range(round(rate * seconds)):
             leave_at = began + place / rate
             time.sleep(max(0.0, leave_at - time.perf_counter()))
-            futures.append(loaders.submit(ask, leave_at, songs[place % len(songs)]))
+            futures.append(loaders.submit(send_timed, leave_at, songs[place % len(songs)]))
             if place % max(1, round(rate)) == 0:
                 memory.append(server.memory_info().rss / 1e6)
-        times = [one.result() for one in futures]
+        times = [future.result() for future in futures]
     return _summarize(rate, seconds, times, memory)
 
 
@@ -179,7 +179,7 @@ def _send_query(connection: http.client.HTTPConnection, song: str) -> bool:
 
 
 def _summarize(rate: float, seconds: float, times: list[float | None], memory: list[float]) -> LoadReport:
-    answered = [one for one in times if one is not None] or [float("nan")]
+    answered = [time_ms for time_ms in times if time_ms is not None] or [float("nan")]
     p50, p95, p99 = np.percentile(answered, [50, 95, 99])
     settled = memory[int(len(memory) * _WARM_UP_SHARE) :]
     fifth = max(1, len(settled) // 5)
@@ -187,7 +187,7 @@ def _summarize(rate: float, seconds: float, times: list[float | None], memory: l
         rate=rate,
         seconds=seconds,
         asked=len(times),
-        failed=sum(one is None for one in times),
+        failed=sum(time_ms is None for time_ms in times),
         p50_ms=float(p50),
         p95_ms=float(p95),
         p99_ms=float(p99),

@@ -67,7 +67,7 @@ def print_growth(document: dict[str, Any]) -> None:
     _print(
         "publishing",
         ("pictures", "seconds"),
-        [(one["what"], str(one["pictures"]), f"{one['seconds']:.1f}") for one in document["phases"]],
+        [(phase["what"], str(phase["pictures"]), f"{phase['seconds']:.1f}") for phase in document["phases"]],
     )
 
 
@@ -102,22 +102,22 @@ def print_cold(document: dict[str, Any]) -> None:
         ("median s", "min", "max", "runs", "goal"),
         [
             (
-                one["what"],
-                f"{one['median_s']:.2f}",
-                f"{one['min_s']:.2f}",
-                f"{one['max_s']:.2f}",
-                str(one["runs"]),
-                f"{one['goal_s']:.1f}",
+                timing["what"],
+                f"{timing['median_s']:.2f}",
+                f"{timing['min_s']:.2f}",
+                f"{timing['max_s']:.2f}",
+                str(timing["runs"]),
+                f"{timing['goal_s']:.1f}",
             )
-            for one in document["shell"]
+            for timing in document["shell"]
         ],
     )
     _print(
         "in one process",
         ("p50 ms", "p95 ms", "runs"),
         [
-            (one["what"], f"{one['p50_ms']:.2f}", f"{one['p95_ms']:.2f}", str(one["runs"]))
-            for one in document["warm"]
+            (timing["what"], f"{timing['p50_ms']:.2f}", f"{timing['p95_ms']:.2f}", str(timing["runs"]))
+            for timing in document["warm"]
         ],
     )
 
@@ -129,14 +129,14 @@ def print_encoders(document: dict[str, Any]) -> None:
         ("MB", "pixels", "features", "decode ms", "network ms"),
         [
             (
-                one["name"],
-                f"{one['megabytes']:.0f}",
-                f"{one['side']}",
-                f"{one['width']}",
-                f"{one['decode_ms']:.1f}",
-                f"{one['network_ms']:.1f}",
+                encoder["name"],
+                f"{encoder['megabytes']:.0f}",
+                f"{encoder['side']}",
+                f"{encoder['width']}",
+                f"{encoder['decode_ms']:.1f}",
+                f"{encoder['network_ms']:.1f}",
             )
-            for one in document["encoders"]
+            for encoder in document["encoders"]
         ],
     )
 

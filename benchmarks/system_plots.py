@@ -51,11 +51,16 @@ def _plot_accuracies(axes: Any, section: dict[str, Any]) -> None:
 
 
 def _plot_trade_off(axes: Any, points: list[dict[str, float]]) -> None:
-    axes.plot([one["coverage"] for one in points], [one["p@10"] for one in points], "o-", color=_ATTUNE_COLOR)
-    for one in points:
+    axes.plot(
+        [point["coverage"] for point in points],
+        [point["p@10"] for point in points],
+        "o-",
+        color=_ATTUNE_COLOR,
+    )
+    for point in points:
         axes.annotate(
-            f"{one['hub lift']:.0f}",
-            (one["coverage"], one["p@10"]),
+            f"{point['hub lift']:.0f}",
+            (point["coverage"], point["p@10"]),
             textcoords="offset points",
             xytext=(6, 4),
             fontsize=8,

@@ -54,11 +54,11 @@ def _print(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[_Column
 def _print_worst_pairs(pairs: Sequence[dict[str, Any]]) -> None:
     console = stdout_console()
     console.print("\nAttune's ten worst pairs, out of fold", style="bold")
-    for one in pairs:
-        truth = "corresponds" if one["corresponds"] else "does not correspond"
+    for pair in pairs:
+        truth = "corresponds" if pair["corresponds"] else "does not correspond"
         console.print(
-            f"probability {one['probability']:.2f}, but the pair {truth}: {one['image']}, "
-            f"{one['image_polarity']}, with {one['music']}, {one['music_polarity']}"
+            f"probability {pair['probability']:.2f}, but the pair {truth}: {pair['image']}, "
+            f"{pair['image_polarity']}, with {pair['music']}, {pair['music_polarity']}"
         )
 
 

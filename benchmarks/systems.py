@@ -99,8 +99,10 @@ def evaluate_out_of_fold(
 
     images, music = labelled.images, labelled.music
     return [
-        evaluate_system(one.name, cross_validate(one, images, music, SEEDS, cache, progress), images, music)
-        for one in chosen
+        evaluate_system(
+            system.name, cross_validate(system, images, music, SEEDS, cache, progress), images, music
+        )
+        for system in chosen
     ]
 
 
@@ -111,25 +113,27 @@ def make_table_rows(
     from attune.training.comparison import estimate_accuracy, estimate_accuracy_difference
 
     images, music = labelled.images, labelled.music
-    references = {one.system: one for one in system_results if one.system in (ATTUNE_NAME, ACCURATE_NAME)}
+    references = {
+        result.system: result for result in system_results if result.system in (ATTUNE_NAME, ACCURATE_NAME)
+    }
     rows = []
-    for one in system_results:
+    for result in system_results:
         row = {
-            "system": one.system,
-            "parameters": one.parameters,
-            "fit_s": round(one.fit_s, 2),
-            "pair_ms": round(one.pair_ms, 6),
-            "accuracy": asdict(estimate_accuracy(one, images, music)),
-            "focus": asdict(estimate_accuracy(one, images, music, focus)),
-            "figures": one.figures,
+            "system": result.system,
+            "parameters": result.parameters,
+            "fit_s": round(result.fit_s, 2),
+            "pair_ms": round(result.pair_ms, 6),
+            "accuracy": asdict(estimate_accuracy(result, images, music)),
+            "focus": asdict(estimate_accuracy(result, images, music, focus)),
+            "figures": result.figures,
         }
         for name, suffix in ((ATTUNE_NAME, ""), (ACCURATE_NAME, "_accurate")):
-            if name in references and one.system != name:
+            if name in references and result.system != name:
                 row[f"behind{suffix}"] = asdict(
-                    estimate_accuracy_difference(references[name], one, images, music)
+                    estimate_accuracy_difference(references[name], result, images, music)
                 )
                 row[f"behind{suffix}_focus"] = asdict(
-                    estimate_accuracy_difference(references[name], one, images, music, focus)
+                    estimate_accuracy_difference(references[name], result, images, music, focus)
                 )
         rows.append(row)
     return rows
@@ -178,7 +182,7 @@ def measure_trade_off(labelled: ComparisonData, progress: Progress) -> list[dict
     wanted = ("p@10", "coverage", "hub lift")
     return [
         {"image_full": full}
-        | {name: float(np.mean([one[f"music to image {name}"] for one in folds])) for name in wanted}
+        | {name: float(np.mean([metrics[f"music to image {name}"] for metrics in folds])) for name in wanted}
         for full, folds in figures_by_length.items()
     ]
 
@@ -220,7 +224,7 @@ def evaluate_on_test(
         fitted = system.fit(training_data.images, training_data.music, 0)
         seconds = time.perf_counter() - started
         result = score(fitted, test.images, test.music, every[0], every[1], seconds)
-        held_out = [one for results in before.results for one in results]
+        held_out = [fold_result for results in before.results for fold_result in results]
         probabilities = apply_platt_scaling(
             result.scores,
             *fit_platt_scaling(*collect_labelled_pairs(held_out, training_data.images, training_data.music)),
@@ -265,7 +269,7 @@ def probe_raw_inputs(labelled: ComparisonData) -> dict[str, dict[str, float]]:
                 vectors = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-6)
                 found.append(measure_probe(vectors, polarity_codes(held_out.rows), groups))
             probe_results[f"{side.kind} {name}"] = {
-                "accuracy": float(np.mean([one.accuracy for one in found])),
-                "balanced": float(np.mean([one.balanced_accuracy for one in found])),
+                "accuracy": float(np.mean([probe.accuracy for probe in found])),
+                "balanced": float(np.mean([probe.balanced_accuracy for probe in found])),
             }
     return probe_results

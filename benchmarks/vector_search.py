@@ -128,8 +128,8 @@ def grow_vectors(known: Vectors, size: int) -> Vectors:
         return known[:size]
     flat = faiss.IndexFlatIP(EMBEDDING_DIM)
     flat.add(known)
-    some = known[:: max(1, len(known) // 5000)]
-    inner, _ = flat.search(some, 2)
+    sample = known[:: max(1, len(known) // 5000)]
+    inner, _ = flat.search(sample, 2)
     distance = float(np.median(np.sqrt(np.clip(2.0 - 2.0 * inner[:, 1], 0.0, None))))
     used = np.abs(known).max(axis=0) > 0
     random = np.random.default_rng(0)
@@ -162,8 +162,8 @@ def _measure_index(
     built: BenchmarkIndex, vectors: Vectors, queries: Vectors, thresholds: Sequence[float]
 ) -> SearchMeasurement:
     """Time the fastest setting that reaches the target recall, or the last one if none does."""
-    for setting, ask in built.settings:
-        found = [ask(query) for query in queries]  # also warms up the index
+    for setting, search in built.settings:
+        found = [search(query) for query in queries]  # also warms up the index
         hits = [
             int(np.sum(vectors[ids] @ query >= threshold)) / TOP
             for ids, query, threshold in zip(found, queries, thresholds, strict=True)
@@ -174,7 +174,7 @@ def _measure_index(
     times_ms = []
     for query in queries:
         began = time.perf_counter()
-        ask(query)
+        search(query)
         times_ms.append(1000.0 * (time.perf_counter() - began))
     p50, p95 = np.percentile(times_ms, [50, 95])
     return SearchMeasurement(
@@ -196,19 +196,19 @@ def _build_attune(vectors: Vectors) -> BenchmarkIndex:
     from attune.indexer.ivf_index import TRAINING_SAMPLE_SIZE
 
     began = time.perf_counter()
-    some = np.random.default_rng(0).permutation(len(vectors))[:TRAINING_SAMPLE_SIZE]
-    index = create_index(len(vectors), vectors[some])
+    sample = np.random.default_rng(0).permutation(len(vectors))[:TRAINING_SAMPLE_SIZE]
+    index = create_index(len(vectors), vectors[sample])
     index.add(np.arange(len(vectors), dtype=np.int64), vectors)
     seconds = time.perf_counter() - began
 
-    def ask(query: Vectors) -> NDArray[np.int64]:
+    def search(query: Vectors) -> NDArray[np.int64]:
         ids, _ = index.search(query, TOP)
         if index.exact:
             return ids
         return ids[np.argsort(-(vectors[ids] @ query))[:TOP]]
 
     name = "Attune, exact" if index.exact else "Attune, cells"
-    return BenchmarkIndex(name, seconds, len(index.serialize()), [("", ask)])
+    return BenchmarkIndex(name, seconds, len(index.serialize()), [("", search)])
 
 
 def _build_faiss_flat(vectors: Vectors) -> BenchmarkIndex:
@@ -219,10 +219,10 @@ def _build_faiss_flat(vectors: Vectors) -> BenchmarkIndex:
     index.add(vectors)
     seconds = time.perf_counter() - began
 
-    def ask(query: Vectors) -> NDArray[np.int64]:
+    def search(query: Vectors) -> NDArray[np.int64]:
         return np.asarray(index.search(query[None], TOP)[1][0])
 
-    return BenchmarkIndex("FAISS flat", seconds, vectors.nbytes, [("", ask)])
+    return BenchmarkIndex("FAISS flat", seconds, vectors.nbytes, [("", search)])
 
 
 def _build_usearch(vectors: Vectors) -> BenchmarkIndex:
@@ -233,14 +233,14 @@ def _build_usearch(vectors: Vectors) -> BenchmarkIndex:
     index.add(np.arange(len(vectors)), vectors)
     seconds = time.perf_counter() - began
 
-    def make_ask(width: int) -> SearchFunction:
-        def ask(query: Vectors) -> NDArray[np.int64]:
+    def make_search(width: int) -> SearchFunction:
+        def search(query: Vectors) -> NDArray[np.int64]:
             index.expansion_search = width
             return np.asarray(index.search(query, TOP, threads=1).keys, np.int64)
 
-        return ask
+        return search
 
-    settings = [(f"expansion {width}", make_ask(width)) for width in _WIDTHS]
+    settings = [(f"expansion {width}", make_search(width)) for width in _WIDTHS]
     return BenchmarkIndex("usearch HNSW", seconds, index.serialized_length, settings)
 
 
@@ -254,14 +254,14 @@ def _build_hnswlib(vectors: Vectors) -> BenchmarkIndex:
     seconds = time.perf_counter() - began
     index.set_num_threads(1)
 
-    def make_ask(width: int) -> SearchFunction:
-        def ask(query: Vectors) -> NDArray[np.int64]:
+    def make_search(width: int) -> SearchFunction:
+        def search(query: Vectors) -> NDArray[np.int64]:
             index.set_ef(width)
             return np.asarray(index.knn_query(query, TOP)[0][0], np.int64)
 
-        return ask
+        return search
 
-    settings = [(f"ef {width}", make_ask(width)) for width in _WIDTHS]
+    settings = [(f"ef {width}", make_search(width)) for width in _WIDTHS]
     return BenchmarkIndex("hnswlib HNSW", seconds, index.index_file_size(), settings)
 
 

@@ -70,14 +70,20 @@ def _iter_worst_pairs(
     import numpy as np
 
     pairs = []
-    for one, probabilities in zip(system_result.results[0], system_result.probabilities[0], strict=True):
+    for fold_result, probabilities in zip(
+        system_result.results[0], system_result.probabilities[0], strict=True
+    ):
         image_polarity, music_polarity = (
-            images.targets.polarity[one.images],
-            music.targets.polarity[one.music],
+            images.targets.polarity[fold_result.images],
+            music.targets.polarity[fold_result.music],
         )
         labelled = (image_polarity[:, None] >= 0) & (music_polarity[None] >= 0)
         rows, columns = np.nonzero(labelled & ((image_polarity[:, None] == music_polarity[None]) == truth))
-        pairs.append(np.stack([one.images[rows], one.music[columns], probabilities[rows, columns]], axis=1))
+        pairs.append(
+            np.stack(
+                [fold_result.images[rows], fold_result.music[columns], probabilities[rows, columns]], axis=1
+            )
+        )
     gathered = np.concatenate(pairs)
     order = np.argsort(gathered[:, 2] if truth else -gathered[:, 2], kind="stable")
     for image, piece, probability in gathered[order]:

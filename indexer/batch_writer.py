@@ -107,7 +107,11 @@ class BatchWriter:
             candidates: Files whose content is looked up.
             diff: The work of the build to which they belong.
         """
-        contents = {one: content for one in candidates if (content := self._hash_candidate(one, diff))}
+        contents = {
+            candidate: content
+            for candidate in candidates
+            if (content := self._hash_candidate(candidate, diff))
+        }
         with self._engine.begin() as connection:
             found = stored_features.find_contents(
                 connection, contents.values(), self._network.id, self._network.backbones
@@ -159,7 +163,7 @@ class BatchWriter:
                 path = str(outcome.path)
                 if isinstance(outcome, MediaError):
                     write_skip(connection, stamps[path], outcome.reason, self._reader_for_error(outcome))
-            settled = [str(one.path) for one in batch if not isinstance(one, UnreachableMedia)]
+            settled = [str(outcome.path) for outcome in batch if not isinstance(outcome, UnreachableMedia)]
             old = [replaced[path] for path in settled if path in replaced]
             catalogue_updates.remove(connection, old, self._generation)
         self._sizes.update(item.stamp.size for item in items)
@@ -198,9 +202,9 @@ class BatchWriter:
         for kind, places in todo.items():
             if not places:
                 continue
-            for begin in range(0, len(places), _EMBED_BATCH):
-                some = places[begin : begin + _EMBED_BATCH]
-                read = [(item, self._stores[kind].read(first, rows, crc)) for item, first, rows, crc in some]
+            for offset in range(0, len(places), _EMBED_BATCH):
+                chunk = places[offset : offset + _EMBED_BATCH]
+                read = [(item, self._stores[kind].read(first, rows, crc)) for item, first, rows, crc in chunk]
                 whole = [(item, features) for item, features in read if features is not None]
                 network_output = (
                     _run_network(self._network, kind, [features for _, features in whole]) if whole else []
@@ -211,36 +215,36 @@ class BatchWriter:
                         connection, self._network.id, list(zip(ids, network_output, strict=True))
                     )
                 damaged.update(item for item, features in read if features is None)
-                progress.advance(len(some))
+                progress.advance(len(chunk))
         progress.finish()
         return count - len(damaged), damaged
 
     def _embed_batch(self, good: Iterable[FileFeatures], stamps: dict[str, Stamp]) -> list[NewItem]:
         items = []
         for kind, backbone in self._network.backbones.items():
-            some = [one for one in good if one.kind == kind]
-            if not some:
+            files = [file for file in good if file.kind == kind]
+            if not files:
                 continue
-            arrays = [one.features for one in some]
+            arrays = [file.features for file in files]
             rows = self._stores[kind].append(arrays)
             network_output = _run_network(self._network, kind, arrays)
-            for one, (row, crc), item_output in zip(some, rows, network_output, strict=True):
+            for file, (row, crc), item_output in zip(files, rows, network_output, strict=True):
                 items.append(
                     NewItem(
                         kind=kind,
-                        stamp=stamps[str(one.path)],
-                        content=one.content,
+                        stamp=stamps[str(file.path)],
+                        content=file.content,
                         backbone=backbone.id,
                         feature_row=row,
-                        feature_rows=len(one.features),
+                        feature_rows=len(file.features),
                         features_crc=crc,
                         network_output=item_output,
-                        duration_s=one.duration_s,
-                        width=one.width,
-                        height=one.height,
-                        title=one.tags.title,
-                        artist=one.tags.artist,
-                        taken=(one.taken or NO_DATE) if kind == "image" else None,
+                        duration_s=file.duration_s,
+                        width=file.width,
+                        height=file.height,
+                        title=file.tags.title,
+                        artist=file.tags.artist,
+                        taken=(file.taken or NO_DATE) if kind == "image" else None,
                     )
                 )
         return items

@@ -253,10 +253,14 @@ def _compute_diff(
         diff = compare(found, known, skips, backbones, rebuild=request.rebuild, suspect=request.suspect)
         if diff.other_backbone:
             contents = {
-                kind: stored_features.read_kept_contents(connection, one.id)
-                for kind, one in backbones.items()
+                kind: stored_features.read_kept_contents(connection, backbone.id)
+                for kind, backbone in backbones.items()
             }
-            diff.kept = {one for one, content in diff.other_backbone.items() if content in contents[one.kind]}
+            diff.kept = {
+                candidate
+                for candidate, content in diff.other_backbone.items()
+                if content in contents[candidate.kind]
+            }
         return diff
 
 
@@ -266,15 +270,15 @@ def _copy_known_files(
     """Write rows for the files whose content is known already; return the files that must be read."""
     rest: list[Candidate] = []
     progress.start("looking for known content", len(diff.read))
-    for some in catalogue.split_into_chunks(diff.read):
-        unknown = writer.copy_known(some, diff)
-        others = sum(one in diff.other_backbone for one in some) - sum(
-            one in diff.other_backbone for one in unknown
+    for chunk in catalogue.split_into_chunks(diff.read):
+        unknown = writer.copy_known(chunk, diff)
+        others = sum(candidate in diff.other_backbone for candidate in chunk) - sum(
+            candidate in diff.other_backbone for candidate in unknown
         )
         report.kept += others
-        report.moved += len(some) - len(unknown) - others
+        report.moved += len(chunk) - len(unknown) - others
         rest += unknown
-        progress.advance(len(some))
+        progress.advance(len(chunk))
     progress.finish()
     return rest
 

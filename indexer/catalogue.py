@@ -201,8 +201,8 @@ def read_vectors(connection: Connection, ids: Sequence[int], network: str) -> ND
         KeyError: An item has no embedding by that network.
     """
     found: dict[int, bytes] = {}
-    for some in split_into_chunks(ids):
-        rows = connection.execute(_VECTORS, {"network": network, "ids": some})
+    for chunk in split_into_chunks(ids):
+        rows = connection.execute(_VECTORS, {"network": network, "ids": chunk})
         found.update((row[0], row[1]) for row in rows)
     joined = b"".join(found[item] for item in ids)
     return np.frombuffer(joined, "<f4").reshape(len(ids), EMBEDDING_DIM)
@@ -211,8 +211,8 @@ def read_vectors(connection: Connection, ids: Sequence[int], network: str) -> ND
 def read_items(connection: Connection, ids: Sequence[int], network: str) -> dict[int, Item]:
     """Return items by id, with their affect by that network."""
     found: dict[int, Item] = {}
-    for some in split_into_chunks(ids):
-        rows = connection.execute(_ITEMS, {"network": network, "ids": some})
+    for chunk in split_into_chunks(ids):
+        rows = connection.execute(_ITEMS, {"network": network, "ids": chunk})
         found.update((row[0], _make_item(row)) for row in rows)
     return found
 

@@ -120,33 +120,33 @@ def write_items(connection: Connection, new: Sequence[NewItem], network: str, ge
         return
     rows: list[dict[str, Any]] = [
         {
-            "kind": one.kind,
-            "path": os.fsencode(one.stamp.path),
-            "size": one.stamp.size,
-            "mtime_ns": one.stamp.mtime_ns,
-            "content": one.content,
-            "duration_s": None if one.duration_s is None else float(one.duration_s),
-            "width": one.width,
-            "height": one.height,
-            "title": one.title,
-            "artist": one.artist,
-            "taken": one.taken,
-            "backbone": one.backbone,
-            "feature_row": one.feature_row,
-            "feature_rows": one.feature_rows,
-            "features_crc": one.features_crc,
+            "kind": new_item.kind,
+            "path": os.fsencode(new_item.stamp.path),
+            "size": new_item.stamp.size,
+            "mtime_ns": new_item.stamp.mtime_ns,
+            "content": new_item.content,
+            "duration_s": None if new_item.duration_s is None else float(new_item.duration_s),
+            "width": new_item.width,
+            "height": new_item.height,
+            "title": new_item.title,
+            "artist": new_item.artist,
+            "taken": new_item.taken,
+            "backbone": new_item.backbone,
+            "feature_row": new_item.feature_row,
+            "feature_rows": new_item.feature_rows,
+            "features_crc": new_item.features_crc,
             "added": generation,
         }
-        for one in new
+        for new_item in new
     ]
     for row in rows:
         row["seal"] = compute_item_checksum(row)
     added = insert(items).returning(items.c.id, sort_by_parameter_order=True)
     ids = connection.execute(added, rows).scalars().all()
     network_output = [
-        (item, one.network_output)
-        for item, one in zip(ids, new, strict=True)
-        if one.network_output is not None
+        (item, new_item.network_output)
+        for item, new_item in zip(ids, new, strict=True)
+        if new_item.network_output is not None
     ]
     write_embeddings(connection, network, network_output)
 
@@ -158,19 +158,19 @@ def write_embeddings(
     if not network_output:
         return
     rows: list[dict[str, Any]] = []
-    for item, one in network_output:
-        valence, arousal, positive, neutral, negative = (float(value) for value in one.affect)
+    for item, output in network_output:
+        valence, arousal, positive, neutral, negative = (float(value) for value in output.affect)
         rows.append(
             {
                 "item": item,
                 "network": network,
-                "vector": one.vector.astype("<f4").tobytes(),
+                "vector": output.vector.astype("<f4").tobytes(),
                 "valence": valence,
                 "arousal": arousal,
                 "positive": positive,
                 "neutral": neutral,
                 "negative": negative,
-                "moments": None if one.moments is None else one.moments.astype("<f2").tobytes(),
+                "moments": None if output.moments is None else output.moments.astype("<f2").tobytes(),
             }
         )
         rows[-1]["seal"] = compute_embedding_checksum(rows[-1])
@@ -179,8 +179,8 @@ def write_embeddings(
 
 def remove(connection: Connection, ids: Iterable[int], generation: int) -> None:
     """Remove items from a generation and all later ones; readers of older generations still see them."""
-    for some in split_into_chunks(list(ids)):
-        connection.execute(update(items).where(items.c.id.in_(some)).values(removed=generation))
+    for chunk in split_into_chunks(list(ids)):
+        connection.execute(update(items).where(items.c.id.in_(chunk)).values(removed=generation))
 
 
 def remove_lost(connection: Connection, backbone: str, kept_rows: int, generation: int) -> None:
@@ -267,8 +267,8 @@ def purge(connection: Connection, kept: Sequence[int]) -> None:
         .scalars()
         .all()
     )
-    for some in split_into_chunks(deleted_ids):
-        connection.execute(delete(items).where(items.c.id.in_(some)))
+    for chunk in split_into_chunks(deleted_ids):
+        connection.execute(delete(items).where(items.c.id.in_(chunk)))
     networks = select(generations.c.network).where(generations.c.id.in_(kept))
     connection.execute(delete(embeddings).where(embeddings.c.network.not_in(networks)))
     connection.execute(delete(generations).where(generations.c.id.not_in(kept), generations.c.id < max(kept)))

@@ -30,9 +30,9 @@ def backfill_capture_dates(engine: Engine, generation: int, progress: Progress) 
     if not undated:
         return
     progress.start("reading dates", len(undated))
-    for some in split_into_chunks(undated):
+    for chunk in split_into_chunks(undated):
         dated = []
-        for item, path in some:
+        for item, path in chunk:
             try:
                 dated.append({"item": item, "date": read_capture_date(path) or NO_DATE})
             except MediaError:
@@ -40,7 +40,7 @@ def backfill_capture_dates(engine: Engine, generation: int, progress: Progress) 
         if dated:
             with engine.begin() as connection:
                 connection.execute(_SET_DATE, dated)
-        progress.advance(len(some))
+        progress.advance(len(chunk))
     progress.finish()
 
 

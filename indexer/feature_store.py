@@ -120,7 +120,9 @@ class FeatureStore:
 
 def open_feature_stores(library: Path, backbones: Iterable[Backbone] = ()) -> dict[str, FeatureStore]:
     """Return the stores of the shipped backbones and of any others, by the id of the backbone."""
-    return {one.id: FeatureStore(library, one) for one in (*DEFAULT_BACKBONES.values(), *backbones)}
+    return {
+        backbone.id: FeatureStore(library, backbone) for backbone in (*DEFAULT_BACKBONES.values(), *backbones)
+    }
 
 
 def _compute_crc32(rows: NDArray[np.float16]) -> int:

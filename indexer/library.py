@@ -273,8 +273,8 @@ def count_missing_features(path: Path, backbones: Mapping[Kind, Backbone]) -> in
             if generation is None:
                 return 0
             return sum(
-                stored_features.count_missing(connection, generation.id, kind, one.id)
-                for kind, one in backbones.items()
+                stored_features.count_missing(connection, generation.id, kind, backbone.id)
+                for kind, backbone in backbones.items()
             )
     finally:
         engine.dispose()

@@ -82,7 +82,12 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file that is not in the library, and the reason."""
+    """A file that is not in the library.
+
+    Attributes:
+        path: Absolute path.
+        reason: Why the file cannot be used.
+    """
 
     path: str
     reason: str

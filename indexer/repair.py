@@ -185,13 +185,13 @@ def _write_rows(engine: Engine, rows: SalvagedRows) -> tuple[int, list[str]]:
     guessed = _guess_roots(live, rows)
     followed = [*rows.roots.values(), *map(_make_root_row, guessed)]
     with engine.begin() as connection:
-        for table, some in (
+        for table, rows_to_write in (
             (items, kept),
             (embeddings, embedding_rows),
             (roots, followed),
             (skipped, list(rows.skipped.values())),
         ):
-            for part in catalogue.split_into_chunks(some):
+            for part in catalogue.split_into_chunks(rows_to_write):
                 connection.execute(insert(table), list(part))
     return len(kept), guessed
 

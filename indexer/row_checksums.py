@@ -74,10 +74,10 @@ def backfill_checksums(connection: Connection, stores: Mapping[str, FeatureStore
     ids = connection.execute(select(columns.item).where(columns.seal.is_(None)).distinct()).scalars().all()
     statement = update(embeddings).where(columns.item == bindparam("of"), columns.network == bindparam("by"))
     for first in range(0, len(ids), _BATCH_ROWS):
-        some = select(embeddings).where(
+        unsealed = select(embeddings).where(
             columns.seal.is_(None), columns.item.in_(ids[first : first + _BATCH_ROWS])
         )
-        found = [dict(row._mapping) for row in connection.execute(some)]
+        found = [dict(row._mapping) for row in connection.execute(unsealed)]
         connection.execute(
             statement,
             [

@@ -16,7 +16,12 @@ from attune.indexer.records import Root, Stamp
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file whose name is that of a picture or of music."""
+    """A file whose name is that of a picture or of music.
+
+    Attributes:
+        stamp: Path, size and modification time.
+        kind: image or music.
+    """
 
     stamp: Stamp
     kind: Kind
@@ -24,7 +29,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class RefusedFile:
-    """A file that looks like media but is not read, and the reason."""
+    """A file that looks like media but is not read.
+
+    Attributes:
+        stamp: Path, size and modification time.
+        reason: Why the file is not read.
+    """
 
     stamp: Stamp
     reason: str

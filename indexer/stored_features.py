@@ -37,11 +37,11 @@ def find_contents(
         null if there is no embedding.
     """
     found: dict[tuple[Kind, bytes], Row[Any]] = {}
-    for some in split_into_chunks(list(contents)):
+    for chunk in split_into_chunks(list(contents)):
         rows = connection.execute(
             select(items, *_EMBEDDING_COLUMNS)
             .outerjoin(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
-            .where(items.c.content.in_(some))
+            .where(items.c.content.in_(chunk))
             .order_by(embeddings.c.item.is_not(None), items.c.id)
         )
         for row in rows:

@@ -249,6 +249,11 @@ class VisibleItem:
     """Item as readers see it; two are equal if their embeddings differ only by rounding.
 
     The rounding of an embedding depends on the size of the batch in which it was computed.
+
+    Attributes:
+        kind: image or music.
+        content: Hash of the file's bytes.
+        vector: Embedding, float32 (128,).
     """
 
     kind: Kind
@@ -284,7 +289,7 @@ def examine(library: Path, *, must_answer: bool) -> list[str]:
         return []
     findings = verify(library, SilentProgress())
     # The first reader makes a lost index folder again, so its loss is no fault.
-    broken = [f"{one.part}: {one.detail}" for one in findings.damage if one.part != "index"]
+    broken = [f"{damage.part}: {damage.detail}" for damage in findings.damage if damage.part != "index"]
     with Library(library) as opened, _CatalogueConnection(library) as connection:
         rows = connection.execute(_VISIBLE_ROWS).fetchall()
         kinds: tuple[Kind, ...] = ("image", "music")

@@ -1,4 +1,4 @@
-"""Building: what is added, changed, moved, copied, deleted, skipped; and what a reader sees meanwhile."""
+"""Builds with added, changed, moved, copied, deleted and skipped files, and readers during a build."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_size_is_that_of_all_files_of_a_library(library: Path) -> None:
 def test_the_status_reads_no_more_folders_where_others_put_files(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server answers /status often, and the folder of a library may lie among photos."""
+    """The server reads the status for every request of it, and other files may lie below the library."""
     reads: list[object] = []
     real_scandir, real_stat = os.scandir, os.stat
 
@@ -363,7 +363,7 @@ def test_a_library_that_cannot_be_written_still_answers(
     before = {path: path.read_bytes() for path in library.glob("catalogue.db*")}
     monkeypatch.setattr(
         os, "access", lambda *_: False
-    )  # as on a read-only disk; root may write anything else
+    )  # simulates a read-only disk, since root may write everywhere else
     assert len(paths_in(library)) == PHOTOS + SONGS
     assert {path: path.read_bytes() for path in library.glob("catalogue.db*")} == before
 

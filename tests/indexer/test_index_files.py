@@ -1,4 +1,4 @@
-"""Which index a library has, and that the one in cells tells the truth about all that it finds."""
+"""Choice of the index type, recall of the IVF index, and thread counts of FAISS."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COUNT = 20_000
 
 
 def unit(count: int, seed: int = 0) -> NDArray[np.float32]:
-    """Vectors around fifty centres: as in a library, most of the spread is in a few directions."""
+    """Return unit vectors around fifty centres; most of the variance is in a few directions."""
     random = np.random.default_rng(seed)
     centres = np.random.default_rng(9).normal(size=(50, 128))
     found = centres[random.integers(0, 50, count)] + random.normal(0, 0.4, (count, 128))
@@ -71,7 +71,7 @@ def test_all_are_found_where_all_are_wanted(filled: tuple[IvfIndex, NDArray[np.f
 def test_searches_leave_the_thread_counts_of_faiss_alone(
     filled: tuple[IvfIndex, NDArray[np.float32]],
 ) -> None:
-    """FAISS keeps a thread count for each thread that calls it; the callers set it for work of their own."""
+    """FAISS has one thread count per calling thread, which may be set for other work of that thread."""
     ivf, known = filled
     flat = FlatIndex.empty()
     flat.add(ivf.ids, known)
@@ -104,7 +104,7 @@ def test_training_and_adding_leave_the_thread_count_of_faiss_alone() -> None:
 
 @pytest.mark.parametrize("index_type", [FlatIndex, IvfIndex])
 def test_a_query_is_computed_by_one_thread(index_type: type[FlatIndex | IvfIndex]) -> None:
-    """With more, FAISS 1.15 compares one query exactly eight times slower."""
+    """With more threads, FAISS 1.15 takes about eight times as long for one exact query."""
     counts = []
 
     class FailingIndex:
