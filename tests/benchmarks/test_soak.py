@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +22,9 @@ def test_without_the_tests_the_soak_says_that_it_needs_a_checkout(
     assert output == ""
     assert "source checkout" in error
     assert error.count("\n") == 1
+
+
+def test_no_benchmark_but_the_soak_imports_the_tests() -> None:
+    modules = (Path(__file__).parents[2] / "benchmarks").glob("*.py")
+    importers = {path.name for path in modules if "from attune.tests" in path.read_text()}
+    assert importers == {"soak.py"}
