@@ -1,1 +1,1 @@
-"""Programs that time Attune and print a table and JSON."""
+"""Benchmarks of speed, memory and accuracy (`attune benchmark`); each prints a table or JSON."""

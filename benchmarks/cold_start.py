@@ -1,4 +1,4 @@
-"""From the shell to an answer, and from one question to the next in a process that stays."""
+"""Latency of queries: of whole commands from the shell, and of repeated queries in one process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ _MAX_WARM_QUERIES: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class WarmTiming:
-    """Milliseconds of a whole answer for a file of the library, library and network open."""
+    """Latency of queries for files of the library in a process that has opened library and network.
+
+    Attributes:
+        what: Name of the query.
+        runs: Number of queries.
+        p50_ms: Median, milliseconds.
+        p95_ms: 95th percentile, milliseconds.
+    """
 
     what: str
     runs: int
@@ -30,7 +37,10 @@ class WarmTiming:
 
 
 def measure(folder: Path) -> dict[str, Any]:
-    """Ask a library for what is in it, and for a four-minute song that is not.
+    """Time queries for files of a library, and for a four-minute song that is not in it.
+
+    Returns:
+        The JSON document of `attune benchmark cold`.
 
     Raises:
         UsageError: The library lacks pictures or music.
@@ -43,14 +53,16 @@ def measure(folder: Path) -> dict[str, Any]:
     if not all(paths.values()):
         raise UsageError(f"{escape_path(folder)}: lacks pictures or music")
     songs, photos = paths["music"], paths["image"]
-    ask = ("--library", folder, "--json")
+    options = ("--library", folder, "--json")
     with TemporaryDirectory() as scratch:
-        unheard = write_long_song(Path(songs[0]), Path(scratch) / "four minutes.mp3")
+        long_song = write_long_song(Path(songs[0]), Path(scratch) / "four minutes.mp3")
         timings = [
             time_command("attune --help", _RUNS, 0.3, ("--help",)),
-            time_command("find-images, song in the library", _RUNS, 0.6, ("find-images", songs[0], *ask)),
-            time_command("find-music, photo in the library", _RUNS, 0.6, ("find-music", photos[0], *ask)),
-            time_command("find-images, 4-minute MP3 outside it", 3, 2.5, ("find-images", unheard, *ask)),
+            time_command("find-images, song in the library", _RUNS, 0.6, ("find-images", songs[0], *options)),
+            time_command("find-music, photo in the library", _RUNS, 0.6, ("find-music", photos[0], *options)),
+            time_command(
+                "find-images, 4-minute MP3 outside it", 3, 2.5, ("find-images", long_song, *options)
+            ),
         ]
     warm = [
         _time_warm_queries(folder, "find images, warm", songs),
@@ -60,7 +72,7 @@ def measure(folder: Path) -> dict[str, Any]:
         "images": counts[0],
         "music": counts[1],
         "shell": [asdict(timing) for timing in timings],
-        "warm": [asdict(one) for one in warm],
+        "warm": [asdict(timing) for timing in warm],
     }
 
 
@@ -75,10 +87,10 @@ def _time_warm_queries(folder: Path, what: str, paths: list[str]) -> WarmTiming:
     library, network = open_library(folder, None)
     with library:
         seeds = QueryResolver(library, network)
-        some = paths[:: max(1, len(paths) // _MAX_WARM_QUERIES)][:_MAX_WARM_QUERIES]
-        find(library, network, seeds, some[:1], Filters())  # reads the index
+        queries = paths[:: max(1, len(paths) // _MAX_WARM_QUERIES)][:_MAX_WARM_QUERIES]
+        find(library, network, seeds, queries[:1], Filters())  # reads the index
         times_ms = []
-        for path in some:
+        for path in queries:
             began = time.perf_counter()
             find(library, network, seeds, [path], Filters())
             times_ms.append(1000.0 * (time.perf_counter() - began))

@@ -1,4 +1,4 @@
-"""Commands timed as a person waits for them: whole processes, from the shell to the answer."""
+"""Wall-clock time of `attune` commands, measured over the whole process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ ATTUNE: Final = Path(sys.executable).with_name("attune")
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Wall-clock seconds of a whole process, over several runs."""
+    """Wall-clock time of a command over several runs, in seconds.
+
+    Attributes:
+        what: Name of the command in tables.
+        runs: Number of runs.
+        median_s: Median.
+        min_s: The fastest run.
+        max_s: The slowest run.
+        goal_s: Time that the command should not exceed; None: no goal.
+    """
 
     what: str
     runs: int
@@ -27,10 +36,10 @@ class Timing:
 
 
 def time_command(what: str, runs: int, goal_s: float | None, arguments: Sequence[object]) -> Timing:
-    """Run an `attune` command several times.
+    """Run an `attune` command several times and time it.
 
     Raises:
-        CalledProcessError: It failed.
+        CalledProcessError: The command failed.
     """
     command = [str(ATTUNE), *(str(argument) for argument in arguments)]
     times = []

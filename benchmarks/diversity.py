@@ -1,7 +1,8 @@
-"""What variety costs: precision and likeness of the ten answers, as ranked and varied, on labelled files.
+"""Cost of diversity: precision and similarity of the ten results with and without `--diverse`.
 
-The galleries are whole splits. Answers are chosen by what `--diverse` runs; near-duplicates are folded, as
-there. Likeness is the mean cosine of backbone features over the pairs of an answer's ten files.
+The galleries are whole splits of labelled data. Results are chosen by the code of `--diverse`, including its
+folding of near-duplicates. Likeness is the mean cosine similarity of backbone features over all pairs of a
+query's ten results.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ class LabelledGallery:
     """Labelled files of one kind.
 
     Attributes:
-        kind: Theirs.
-        polarity: int8 (n,), -1 where there is none.
+        kind: image or music.
+        polarity: Codes of the labels, int8 (n,); -1 for a file without one.
         vectors: Embeddings, float32 (n, 128).
         prints: Fingerprints, float32 (n, width).
-        scale: The scale of the cosines between those fingerprints.
+        scale: Scale that maps cosines of fingerprints to similarities.
     """
 
     kind: Kind
@@ -48,22 +49,22 @@ class LabelledGallery:
     scale: SimilarityScale
 
     def __call__(self, item: Item) -> NDArray[np.float32]:
-        """Return the fingerprint of a file, which curating sees as an item of a library."""
+        """Return the fingerprint, float32 (width,), of an item made by `_make_item`."""
         return np.asarray(self.prints[item.id])
 
 
 @dataclass(frozen=True, slots=True)
 class DiversityMeasurement:
-    """What one weight of variety does in one direction.
+    """Effect of one diversity weight in one direction.
 
     Attributes:
         direction: `music_to_image` or `image_to_music`.
-        diverse: The weight.
-        p_at_10: Precision by polarity of the ten answers, the polarities of the queries weighing the same.
-        kept: Its share of the precision as ranked.
-        likeness: Mean cosine between the ten.
-        random_likeness: The same of ten files picked at random.
-        coverage: Share of the gallery that is in any ten.
+        diverse: The diversity weight.
+        p_at_10: Precision at 10 by polarity, averaged over the polarities of the queries with equal weight.
+        kept: `p_at_10` divided by its value without diversity.
+        likeness: Mean cosine between the ten results.
+        random_likeness: Mean cosine between ten random files.
+        coverage: Share of the gallery that is among the ten results of any query.
     """
 
     direction: str
@@ -86,6 +87,15 @@ def read_gallery(
 ) -> LabelledGallery:
     """Read labelled files of one kind and embed them.
 
+    Args:
+        source: Manifest, or folder of a data set.
+        kind: image or music.
+        split: Split whose files are read; None: all.
+        network: Network that embeds them.
+        cache: Folder of cached backbone features.
+        workers: Number of worker processes.
+        progress: Receives the number of files.
+
     Raises:
         UsageError: The labels cannot be used.
     """
@@ -97,8 +107,8 @@ def read_gallery(
     if kind == "image":
         vectors = network.embed("image", np.concatenate(features)).vectors
     else:
-        vectors = np.concatenate([embed_track(network, one).vectors for one in features])
-    prints = np.stack([fingerprint(one) for one in features])
+        vectors = np.concatenate([embed_track(network, file_features).vectors for file_features in features])
+    prints = np.stack([fingerprint(file_features) for file_features in features])
     return LabelledGallery(
         kind, polarity_codes(rows), vectors, prints, find_similarity_scale(backbone, lambda: prints)
     )
@@ -107,7 +117,7 @@ def read_gallery(
 def measure(
     images: LabelledGallery, music: LabelledGallery, network: Network, weights: Iterable[float]
 ) -> list[DiversityMeasurement]:
-    """Measure both directions at each weight of variety."""
+    """Measure both directions at each diversity weight, and without diversity."""
     return [
         row
         for name, queries, gallery in (("music_to_image", music, images), ("image_to_music", images, music))
@@ -122,7 +132,7 @@ def _measure_direction(
     random = _compute_random_likeness(gallery.prints)
     rows: list[DiversityMeasurement] = []
     for weight in weights:
-        tens = [_find_top_ten(one, gallery, weight) for one in scores]
+        tens = [_find_top_ten(query_scores, gallery, weight) for query_scores in scores]
         precision = _compute_precision(tens, queries.polarity, gallery.polarity)
         first = rows[0].p_at_10 if rows else precision
         rows.append(
@@ -140,7 +150,7 @@ def _measure_direction(
 
 
 def _find_top_ten(scores: NDArray[np.float64], gallery: LabelledGallery, weight: float) -> list[int]:
-    """Return the places of the ten answers to one question."""
+    """Return the positions in the gallery of the ten results of one query."""
     curation = Curation(fold=True, diverse=weight) if weight else NO_CURATION
     order = np.argsort(-scores, kind="stable").tolist()
     ranking = (
@@ -152,7 +162,7 @@ def _find_top_ten(scores: NDArray[np.float64], gallery: LabelledGallery, weight:
 
 
 def _make_item(place: int, kind: Kind) -> Item:
-    """Return a labelled file as curating sees the items of a library."""
+    """Return a labelled file as an item of a library, which `curate` expects; its id is its position."""
     return Item(
         place,
         kind,

@@ -1,4 +1,4 @@
-"""What an encoder of pictures would cost, before anything is trained with it: size, and time beside ours."""
+"""Cost of an image encoder before training with it: its size, and its speed compared with the shipped one."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone, Backbones
 
 
 def measure_encoder(encoder: str, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:
-    """Export an encoder, and read the same pictures by it and by the shipped one, on one thread.
+    """Export an encoder, and time it and the shipped one on the same pictures with one thread.
 
     Args:
-        spelled: As `attune train --image-backbone` takes it.
-        photos: Pictures; at least one that can be read.
-        progress: Told of the pictures.
+        encoder: Name of the encoder, as in `attune train --image-backbone`.
+        photos: Pictures; at least one must be readable.
+        progress: Receives the number of pictures.
 
     Returns:
-        A document: `encoders`, a row each, the shipped one first.
+        A JSON document; its list `encoders` has one row per encoder, the shipped one first.
 
     Raises:
-        AttuneError: The encoder cannot be had, or none of the pictures can be read.
+        AttuneError: The encoder cannot be obtained, or none of the pictures can be read.
     """
     from attune.training.encoders.open_clip import export_image_backbone
 
     with tempfile.TemporaryDirectory(prefix="attune-encoder-") as folder:
         both = (DEFAULT_BACKBONES["image"], export_image_backbone(encoder, Path(folder)))
-        return {"encoders": [_measure_cost(one, photos, progress) for one in both]}
+        return {"encoders": [_measure_cost(backbone, photos, progress) for backbone in both]}
 
 
 def _measure_cost(backbone: Backbone, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:
     from attune.embedding.image_decoding import read_image
 
     loaded = Backbones({**DEFAULT_BACKBONES, "image": backbone})
-    decode_s, network_s, read = 0.0, 0.0, -1  # the first loads the libraries
+    decode_s, network_s, read = 0.0, 0.0, -1  # the first picture is not counted: it loads the libraries
     progress.start(backbone.name, len(photos))
     for path in [photos[0], *photos]:
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a person waits for: help, a first build, a query from the shell, a song never heard before."""
+"""Time of everyday commands: help, a first build, queries, and a query with a song outside the library."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 
 
 def measure() -> list[Timing]:
-    """Time the everyday commands on the shipped samples, each as a process of its own."""
+    """Time everyday commands on the shipped samples, each in its own process."""
     song, other_song = sorted((SAMPLES / "music").iterdir())[:2]
     photo = sorted((SAMPLES / "photos").iterdir())[0]
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "library"
-        unheard = write_long_song(other_song, Path(folder) / "four minutes.mp3")
-        ask = ("--library", library, "--json")
+        long_song = write_long_song(other_song, Path(folder) / "four minutes.mp3")
+        options = ("--library", library, "--json")
         return [
             time_command("attune --help", 7, 0.3, ("--help",)),
             time_command(
@@ -31,15 +31,17 @@ def measure() -> list[Timing]:
                 ("build-index", SAMPLES, "--library", library),
             ),
             time_command("build-index, nothing changed", 5, None, ("build-index", "--library", library)),
-            time_command("find-images, song in the library", 7, 1.0, ("find-images", song, *ask)),
-            time_command("find-music, photo in the library", 7, 1.0, ("find-music", photo, *ask)),
-            time_command("find-images, 4-minute MP3 outside it", 3, 5.0, ("find-images", unheard, *ask)),
-            time_command("match, both in the library", 5, None, ("match", photo, song, *ask)),
+            time_command("find-images, song in the library", 7, 1.0, ("find-images", song, *options)),
+            time_command("find-music, photo in the library", 7, 1.0, ("find-music", photo, *options)),
+            time_command(
+                "find-images, 4-minute MP3 outside it", 3, 5.0, ("find-images", long_song, *options)
+            ),
+            time_command("match, both in the library", 5, None, ("match", photo, song, *options)),
         ]
 
 
 def write_long_song(excerpt: Path, target: Path) -> Path:
-    """Write four minutes of a piece, repeated, as a stereo MP3 of its rate."""
+    """Write an MP3 of four minutes that repeats an excerpt, at the excerpt's sampling rate."""
     import numpy as np
     import soundfile
 

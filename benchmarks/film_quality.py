@@ -1,8 +1,8 @@
-"""Films held against their promises.
+"""Quality of film plans and rendered films.
 
-A plan's pictures are compared with the same pictures in another order: the share of 10,000 random orders
-whose mean score is as high is the p value. Its cuts are compared with beats that librosa finds in the file as
-it reads it, not as Attune does. A rendered film is opened again and measured.
+The pictures of a plan are compared with random orders of the same pictures: the p value is the share of
+10,000 orders whose mean score is at least as high. The cuts are compared with beats that librosa finds in the
+song, which it reads by its own decoder. A rendered film is opened again and measured.
 """
 
 from __future__ import annotations
@@ -30,7 +30,15 @@ _BEAT_TOLERANCE_S: Final = 0.07
 
 @dataclass(frozen=True, slots=True)
 class FilmMeasurement:
-    """A rendered film, opened again; seconds, and MiB of the whole process at its peak, planning included."""
+    """Measurements of a rendered film, which is opened again for them.
+
+    Attributes:
+        made_in_s: Seconds of planning and rendering.
+        video_s: Length of the video stream, seconds.
+        sound_s: Length of the audio stream, seconds.
+        frames: Number of video frames.
+        peak_mib: Peak memory of the whole process including planning, MiB.
+    """
 
     made_in_s: float
     video_s: float
@@ -41,21 +49,21 @@ class FilmMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class FilmPlanMeasurement:
-    """One song's plan.
+    """Measurements of the film plan of one song.
 
     Attributes:
         song: Name of the file.
-        duration_s: Of the song.
-        spans: How many pictures, and how many of them differ.
-        score: Mean score of picture and span.
-        shuffled_score: The same of shuffled pictures, mean.
-        score_p: Share of the shuffles that score as high.
-        distance: Mean distance of picture and span on the valence–arousal plane.
-        shuffled_distance: The same of shuffled pictures, mean.
-        distance_p: Share of the shuffles that are as near.
-        on_beat: Share of the cuts within 70 ms of a beat of the plan.
-        on_other_beat: Share of the cuts within 70 ms of a beat that librosa finds by itself.
-        film: Where one was rendered.
+        duration_s: Length of the song, seconds.
+        spans: Number of shots, and number of different pictures in them.
+        score: Mean score of each picture with its span of the song.
+        shuffled_score: Mean of that score over random orders of the pictures.
+        score_p: Share of random orders that score at least as high.
+        distance: Mean distance between picture and span on the valence–arousal plane.
+        shuffled_distance: Mean of that distance over random orders of the pictures.
+        distance_p: Share of random orders whose distance is at most as large.
+        on_beat: Share of cuts within 70 ms of a beat of the plan.
+        on_other_beat: Share of cuts within 70 ms of a beat found by librosa.
+        film: Measurements of the rendered film; None if none was rendered.
     """
 
     song: str
@@ -75,7 +83,18 @@ class FilmPlanMeasurement:
 def measure(
     folder: Path, songs: Sequence[str], below: tuple[str, ...], render: bool, progress: Progress
 ) -> list[dict[str, Any]]:
-    """Plan a film to each song, with the pictures of a library, and measure it."""
+    """Plan a film for each song with the pictures of a library, and measure it.
+
+    Args:
+        folder: The library's folder.
+        songs: Paths of the songs.
+        below: Only pictures below these folders are used; empty: all.
+        render: Whether the films are rendered and measured, too.
+        progress: Receives the progress of the rendering.
+
+    Returns:
+        One JSON document per song, with the attributes of `FilmPlanMeasurement`.
+    """
     from attune.retrieval.search import Filters
     from attune.retrieval.seeds import QueryResolver, open_library
     from attune.retrieval.story.storyboard import plan_film
@@ -123,7 +142,7 @@ def _measure(
 
 
 def _embed_spans(plan: FilmPlan, seeds: QueryResolver) -> NDArray[np.float32]:
-    """Return what each span feels like, embedded anew from the features of the seconds that it lasts."""
+    """Return the embedding of each span, float32 (spans, 128), computed from the features of its seconds."""
     from attune.retrieval.seeds import Span
 
     parts = [seeds.seed(plan.song, Span(shot.start_s, shot.end_s)) for shot in plan.shots]
@@ -131,7 +150,7 @@ def _embed_spans(plan: FilmPlan, seeds: QueryResolver) -> NDArray[np.float32]:
 
 
 def _compare_with_shuffles(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the mean of the diagonal, that of shuffled columns, and the share of shuffles as good."""
+    """Return the mean of the diagonal, its mean over shuffled columns, and the p value of the comparison."""
     random = np.random.default_rng(0)
     rows = np.arange(len(values))
     own = float(values[rows, rows].mean())
@@ -168,7 +187,7 @@ def _peak_mib() -> float:
 
 
 def print_measures(found: Sequence[dict[str, Any]]) -> None:
-    """Print a table of what `measure` found."""
+    """Print a table of the documents that `measure` returns."""
     from rich.table import Table
 
     from attune.core.console import stdout_console
@@ -178,25 +197,25 @@ def print_measures(found: Sequence[dict[str, Any]]) -> None:
         table.add_column(column, justify="left" if column == "song" else "right")
     for column in ("on beats", "on librosa's", "made in", "film lasts", "peak"):
         table.add_column(column, justify="right")
-    for one in found:
-        film = one["film"]
+    for document in found:
+        film = document["film"]
         rendered = (
             ("", "", "")
             if film is None
             else (f"{film['made_in_s']:.0f} s", f"{film['video_s']:.2f} s", f"{film['peak_mib']:.0f} MiB")
         )
         table.add_row(
-            one["song"],
-            f"{one['duration_s']:.2f} s",
-            f"{one['spans'][1]} of {one['spans'][0]}",
-            f"{one['score']:.3f}",
-            f"{one['shuffled_score']:.3f}",
-            f"{one['score_p']:.4f}",
-            f"{one['distance']:.2f}",
-            f"{one['shuffled_distance']:.2f}",
-            f"{one['distance_p']:.4f}",
-            f"{one['on_beat']:.0%}",
-            f"{one['on_other_beat']:.0%}",
+            document["song"],
+            f"{document['duration_s']:.2f} s",
+            f"{document['spans'][1]} of {document['spans'][0]}",
+            f"{document['score']:.3f}",
+            f"{document['shuffled_score']:.3f}",
+            f"{document['score_p']:.4f}",
+            f"{document['distance']:.2f}",
+            f"{document['shuffled_distance']:.2f}",
+            f"{document['distance_p']:.4f}",
+            f"{document['on_beat']:.0%}",
+            f"{document['on_other_beat']:.0%}",
             *rendered,
         )
     stdout_console().print(table)

@@ -1,6 +1,6 @@
-"""A GPU beside the CPU: how many files are read a second, how long a training takes, how far features differ.
+"""Comparison of GPU and CPU: files read per second, training time, and the difference of the features.
 
-Where there is no GPU the CPU's row stands alone, and the document says why.
+Without a GPU only the CPU is measured, and the document has the reason.
 """
 
 from __future__ import annotations
@@ -31,7 +31,12 @@ FeaturesByPath = dict[Path, NDArray[np.float16]]
 
 @dataclass(frozen=True, slots=True)
 class TrainingSources:
-    """What a training is timed on: two manifests, or data sets' folders."""
+    """Labelled data for a timed training.
+
+    Attributes:
+        images: Manifest, or folder of a data set of pictures.
+        music: Manifest, or folder of a data set of music.
+    """
 
     images: Path
     music: Path
@@ -39,14 +44,14 @@ class TrainingSources:
 
 @dataclass(frozen=True, slots=True)
 class DeviceSpeed:
-    """What one device does.
+    """Speed of one device.
 
     Attributes:
         device: The device.
-        images_per_s: Pictures read a second, start of the workers included.
-        clips_per_s: Pieces of music, the same.
-        train_s: Seconds of a training with nothing kept; None: not asked for.
-        apart: Largest difference of a feature from the CPU's, as a share of the largest feature.
+        images_per_s: Pictures read per second, including the start of the workers.
+        clips_per_s: Pieces of music read per second, including the start of the workers.
+        train_s: Seconds of a training without cached features; None if none was requested.
+        apart: Largest difference between a feature and the CPU's, divided by the largest feature.
     """
 
     device: Device
@@ -63,17 +68,17 @@ def measure_devices(
     workers: int,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Read the same files, and train, on each device that there is.
+    """Read the same files, and optionally train, on each available device.
 
     Args:
-        media: Files of each kind; at least one that can be read.
-        network: Whose backbones read them.
-        labelled: What to time a training on; None: none is.
-        workers: Processes that decode.
-        progress: Told of each device and kind.
+        media: Files of each kind; at least one must be readable.
+        network: Network whose backbones are used.
+        labelled: Data of the training to time; None: no training.
+        workers: Number of decoding processes.
+        progress: Receives the files of each device and kind.
 
     Returns:
-        A document: `devices`, `no_gpu` (why, or None), `files`, `workers`, `backbones`.
+        A JSON document: `devices`, `no_gpu` (the reason, or None), `files`, `workers`, `backbones`.
 
     Raises:
         AttuneError: None of the files can be read.
@@ -101,14 +106,14 @@ def measure_devices(
         "no_gpu": why if best == "cpu" else None,
         "files": {kind: len(media[kind]) for kind in get_args(Kind)},
         "workers": workers,
-        "backbones": {kind: one.id for kind, one in network.backbones.items()},
+        "backbones": {kind: backbone.id for kind, backbone in network.backbones.items()},
     }
 
 
 def _read(
     paths: Sequence[Path], kind: Kind, network: Network, settings: Settings, progress: Progress
 ) -> tuple[float, FeaturesByPath]:
-    """Return files a second, and the features of those that could be read."""
+    """Return the files read per second, and the features of the readable ones."""
     progress.start(f"{settings.device}: {kind}", len(paths))
     found: FeaturesByPath = {}
     began = time.perf_counter()
@@ -142,9 +147,11 @@ def _train(labelled: TrainingSources, network: Network, settings: Settings, prog
 
 
 def _compute_largest_difference(reference: FeaturesByPath, found: FeaturesByPath) -> float:
-    """Return the largest difference of two readings of the same files, kind of file by kind."""
+    """Return the largest relative difference between two sets of features of the same files."""
     worst = 0.0
     for path in reference.keys() & found.keys():
-        expected, other = (one[path].astype(np.float32) for one in (reference, found))
+        expected, other = (
+            features_by_path[path].astype(np.float32) for features_by_path in (reference, found)
+        )
         worst = max(worst, float(np.abs(expected - other).max() / max(np.abs(expected).max(), 1e-6)))
     return worst

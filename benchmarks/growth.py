@@ -1,7 +1,7 @@
-"""How long a few new pictures take to be found in a very large library, once they are embedded.
+"""Time to publish a few new pictures in a very large library, after they are embedded.
 
-The large library has a real catalogue and real FAISS files. Its embeddings are grown from those of a real
-library (`attune.benchmarks.vector_search.grown`); its paths name no files, and it keeps no features.
+The large library has a real catalogue and real FAISS files. Its embeddings are derived from those of a real
+library (`attune.benchmarks.vector_search.grow_vectors`). Its paths refer to no files, and it has no features.
 """
 
 from __future__ import annotations
@@ -25,12 +25,18 @@ from attune.indexer.generations import publish
 from attune.indexer.migrate import upgrade
 from attune.indexer.records import Stamp
 
-_BATCH: Final = 10_000  # rows a transaction
+_BATCH: Final = 10_000  # rows per transaction
 
 
 @dataclass(frozen=True, slots=True)
 class PublishTiming:
-    """One publishing: what was new, how many pictures, seconds until readers see them."""
+    """Time to publish a generation.
+
+    Attributes:
+        what: Name of the generation in tables.
+        pictures: Number of new pictures.
+        seconds: Time until readers see them.
+    """
 
     what: str
     pictures: int
@@ -38,13 +44,13 @@ class PublishTiming:
 
 
 def measure(source: Path, size: int, more: int, progress: Progress) -> dict[str, Any]:
-    """Publish a large library, then some more pictures in it.
+    """Publish a large library, then a generation with more pictures.
 
     Args:
-        source: Library whose embeddings are grown.
-        size: Pictures of the large library.
-        more: Pictures that are new then.
-        progress: Told of rows written.
+        source: Library from whose embeddings the large library's are derived.
+        size: Number of pictures in the large library.
+        more: Number of pictures that are added.
+        progress: Receives the number of written rows.
 
     Returns:
         The JSON document of `attune benchmark growth`.
@@ -68,12 +74,12 @@ def measure(source: Path, size: int, more: int, progress: Progress) -> dict[str,
 def _time_publish(
     engine: Engine, library: Path, network: Network, new: Vectors, first: int, progress: Progress
 ) -> PublishTiming:
-    """Write rows as a build does, then time the publishing alone."""
+    """Write rows as a build does, then time only the publishing."""
     generation = 1 if first == 0 else 2
     progress.start("rows", len(new))
-    for begin in range(0, len(new), _BATCH):
+    for offset in range(0, len(new), _BATCH):
         with engine.begin() as connection:
-            items = list(_iter_items(network, new[begin : begin + _BATCH], first + begin))
+            items = list(_iter_items(network, new[offset : offset + _BATCH], first + offset))
             catalogue_updates.write_items(connection, items, network.id, generation)
         progress.advance(len(items))
     progress.finish()

@@ -1,8 +1,8 @@
-"""A library as large as the paper's, made of a few thousand photos and an hour of music.
+"""Synthetic media for a library as large as the paper's, from a few thousand photos and an hour of music.
 
-Pictures are distinct crops, flips and recolourings of labelled photos, mostly upscaled, with a little grain
-in place of the detail that upscaling lacks; clips are cuts of whole pieces and may overlap. So such a
-library measures speed, size and memory. It says nothing about accuracy.
+Pictures are distinct crops, flips and recolourings of labelled photos. Most are upscaled, and a little grain
+replaces the detail that upscaling lacks. Clips are cut from whole pieces and may overlap. Such a library
+serves to measure speed, size and memory, but not accuracy.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 SIDE: Final = 500
 CLIP_S: Final = 60.0
 _QUALITY: Final = 92
-_GRAIN: Final = 5.0  # standard deviation, of 255
+_GRAIN: Final = 5.0  # standard deviation, in grey levels of 0 to 255
 _BIT_RATE: Final = 128_000
-_FILES_PER_FOLDER: Final = 1000  # files a folder
-_PICTURES_PER_TASK: Final = 100  # pictures a task
+_FILES_PER_FOLDER: Final = 1000
+_PICTURES_PER_TASK: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class MediaMakeReport:
-    """What became of an order.
+    """Numbers of files that were made.
 
     Attributes:
-        made: Files written now.
-        kept: Files that were there already.
-        bytes: Size of all of them.
+        made: Files that were written.
+        kept: Files that existed already.
+        bytes: Total size of both.
     """
 
     made: int
@@ -53,7 +53,7 @@ class MediaMakeReport:
 
 @dataclass(frozen=True, slots=True)
 class _ClipPlan:
-    """The clips that come from one piece."""
+    """The clips to be cut from one piece."""
 
     song: Path
     starts_s: list[float]
@@ -75,15 +75,15 @@ def list_media(folder: Path, kind: Kind) -> list[Path]:
 def make_pictures(
     photos: Sequence[Path], folder: Path, count: int, workers: int, progress: Progress, seed: int = 0
 ) -> MediaMakeReport:
-    """Write JPEGs whose long side is 500 pixels; what is there already is kept.
+    """Write JPEGs whose long side is 500 pixels; existing files are kept.
 
     Args:
-        photos: Where they come from, each about equally often.
-        folder: Where they go, a thousand a folder.
-        count: How many there shall be.
-        workers: Processes.
-        progress: Told of every hundred.
-        seed: Another one gives other pictures.
+        photos: Photos that are varied, each about equally often.
+        folder: Folder of the pictures, which go into subfolders of a thousand.
+        count: Number of pictures that will exist afterwards.
+        workers: Number of processes.
+        progress: Receives the number of pictures after every hundred.
+        seed: Seed of the random variations.
     """
     targets = [folder / f"{place // _FILES_PER_FOLDER:03d}" / f"{place:06d}.jpg" for place in range(count)]
     missing = [place for place, target in enumerate(targets) if not target.exists()]
@@ -94,8 +94,8 @@ def make_pictures(
     with _create_pool(workers) as pool:
         waited = {}
         for places in tasks:
-            some = [(photos[place % len(photos)], targets[place], (seed, place)) for place in places]
-            waited[pool.submit(_write_pictures, some)] = len(places)
+            task = [(photos[place % len(photos)], targets[place], (seed, place)) for place in places]
+            waited[pool.submit(_write_pictures, task)] = len(places)
         for done in as_completed(waited):
             done.result()
             progress.advance(waited[done])
@@ -106,15 +106,15 @@ def make_pictures(
 def make_clips(
     songs: Sequence[Path], folder: Path, count: int, workers: int, progress: Progress, seed: int = 0
 ) -> MediaMakeReport:
-    """Write MP3s of 60 s, cut from pieces at random moments; what is there already is kept.
+    """Write MP3s of 60 s, cut from pieces at random positions; existing files are kept.
 
     Args:
-        songs: Where they come from, in proportion to their length; those below 61 s are passed over.
-        folder: Where they go.
-        count: How many there shall be.
-        workers: Processes.
-        progress: Told of each clip.
-        seed: Another one gives other clips.
+        songs: Pieces from which clips are cut, the more the longer they are; those below 61 s are ignored.
+        folder: Folder of the clips, which go into subfolders of a thousand.
+        count: Number of clips that will exist afterwards.
+        workers: Number of processes.
+        progress: Receives the number of clips.
+        seed: Seed of the random positions.
 
     Raises:
         UsageError: No piece is long enough.
@@ -150,7 +150,7 @@ def _write_pictures(orders: Sequence[tuple[Path, Path, tuple[int, int]]]) -> Non
 
 
 def _vary(photo: Path, random: np.random.Generator) -> Image.Image:
-    """Return a crop, perhaps flipped, with other colours and light; its long side is 500 pixels."""
+    """Return a random crop with changed colours and brightness; its long side is 500 pixels."""
     from PIL import Image, ImageEnhance
 
     with Image.open(photo) as opened:
@@ -178,7 +178,7 @@ def _add_grain(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArra
 
 
 def _plan_cuts(songs: Sequence[Path], folder: Path, count: int, seed: int) -> Iterator[_ClipPlan]:
-    """Deal clips to pieces by the room that each has for a start."""
+    """Distribute clips over pieces in proportion to the range of possible start times."""
     import soundfile
 
     rooms = np.array([soundfile.info(song).duration - CLIP_S - 1.0 for song in songs]).clip(min=0.0)
@@ -194,7 +194,7 @@ def _plan_cuts(songs: Sequence[Path], folder: Path, count: int, seed: int) -> It
 
 
 def _write_clips(cuts: _ClipPlan) -> None:
-    """Encode a piece once and cut its packets: 3,500 encoded clips would take an hour."""
+    """Encode a piece once and cut its packets, since encoding 3,500 clips separately would take an hour."""
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.mp3"
         _encode(cuts.song, whole)

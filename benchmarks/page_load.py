@@ -1,4 +1,4 @@
-"""What a person at the page waits for: first content, long tasks while the gallery scrolls, bytes."""
+"""Loading time of the web page in Chromium: first content, long tasks while scrolling, bytes."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _FIRST_CONTENT = "performance.getEntriesByName('first-contentful-paint')[0]?.sta
 
 @dataclass(frozen=True, slots=True)
 class PageTimings:
-    """What a browser measured.
+    """Measurements of the page in a browser.
 
     Attributes:
-        first_content_ms: First contentful paint of the page as it opens, median of five.
-        first_pictures_ms: From the address of a song's pictures to the first picture on screen, once.
-        pictures: In the gallery after scrolling.
-        long_tasks: Tasks of more than 50 ms while it scrolled.
-        longest_task_ms: The longest of them, 0 where there was none.
-        page_bytes: HTML, CSS, scripts and icon.
+        first_content_ms: First contentful paint of the page, median of five loads.
+        first_pictures_ms: Time until the first picture for a song is on screen, one load.
+        pictures: Number of pictures in the gallery after scrolling.
+        long_tasks: Number of tasks of more than 50 ms while scrolling.
+        longest_task_ms: Length of the longest of them, 0 if there was none.
+        page_bytes: Size of HTML, CSS, scripts and icon.
     """
 
     first_content_ms: float
@@ -54,7 +54,7 @@ class PageTimings:
 
 
 def find_chromium() -> str | None:
-    """Return the path of a Chromium, None where there is none."""
+    """Return the path of Chromium, None if it is not installed."""
     named = os.environ.get("ATTUNE_CHROMIUM")
     return (
         named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -62,7 +62,7 @@ def find_chromium() -> str | None:
 
 
 def measure_page(address: str, song: str) -> PageTimings | None:
-    """Open the page, then the pictures of a song; None where no browser, or no driver, is here."""
+    """Measure the page and the gallery of a song; return None if playwright or Chromium is not installed."""
     try:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:
@@ -108,7 +108,7 @@ def _make_byte_counter(response_sizes: list[int]) -> Callable[[Response], None]:
 
 
 def _scroll(page: Page) -> list[float]:
-    """Scroll screen by screen, and return the long tasks meanwhile in milliseconds."""
+    """Scroll the gallery screen by screen; return the lengths of the long tasks in milliseconds."""
     page.evaluate("window.longTasks.length = 0")
     for _ in range(_SCREENS):
         page.mouse.wheel(0, 700)

@@ -1,11 +1,11 @@
-"""Embedding media beside the ways that people use: the same files, the same cores, one after the other.
+"""Embedding speed of Attune and of common alternatives, on the same files and cores, one after the other.
 
-    pictures   rclip's way       OpenCLIP ViT-B-32, eight pictures a batch, decoded in the same process
-               OpenCLIP, loader  the same network behind a DataLoader with a process a core
-    music      librosa           the 193 numbers of ACP-Net, a process a core
+    pictures   rclip's way       OpenCLIP ViT-B-32, batches of eight pictures, decoded in the same process
+               OpenCLIP, loader  the same network behind a DataLoader with one process per core
+    music      librosa           the 193 descriptors of ACP-Net, one process per core
                musicnn           its own extractor: librosa's spectrogram and TensorFlow
 
-Weights of CLIP are random: they cost the same. Each way uses all the cores that it is given.
+The weights of CLIP are random, which does not change the speed. Each alternative uses all the given cores.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ _RATE: Final = 16_000
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingThroughput:
-    """How one way of embedding did.
+    """Speed of one alternative.
 
     Attributes:
-        kind: What it embeds.
-        name: What tables call it.
-        files: Files that it embedded.
-        files_per_s: Files a second, from the first to the last, models loaded.
-        times: How many times as fast Attune was on the same files.
+        kind: Kind of the files.
+        name: Name in tables.
+        files: Number of embedded files.
+        files_per_s: Files per second from the first to the last, without loading the models.
+        times: Attune's speed on the same files divided by this one.
     """
 
     kind: Kind
@@ -60,17 +60,17 @@ class EmbeddingThroughput:
 
 
 Run = Callable[[Sequence[Path], int], float]
-"""Embed files with so many workers; return the seconds that it took once everything was loaded."""
+"""Embed files with a number of workers; return the seconds from when everything was loaded."""
 
 
 def measure(folders: dict[Kind, Path], sample: int, workers: int, progress: Progress) -> dict[str, Any]:
-    """Embed the same files each way.
+    """Embed the same files with Attune and each alternative.
 
     Args:
-        folders: Where the pictures and the music are.
-        sample: Pictures to embed; of music a twentieth of it, at least two.
-        workers: Cores that each way gets.
-        progress: Told of each way.
+        folders: Folder of each kind of media.
+        sample: Number of pictures; the number of pieces of music is a twentieth of it, but at least two.
+        workers: Number of cores for each alternative.
+        progress: Receives the number of finished alternatives.
 
     Returns:
         The JSON document of `attune benchmark peers`.
@@ -96,7 +96,7 @@ def measure(folders: dict[Kind, Path], sample: int, workers: int, progress: Prog
 
 
 def _time_attune(kind: Kind, paths: Sequence[Path], workers: int) -> float:
-    """Read files as a build does; the clock starts when every worker has loaded its libraries."""
+    """Return the seconds to read files as a build does, from when every worker has loaded its libraries."""
     warm = list(paths[:1]) * workers
     began = 0.0
     jobs = (ExtractionJob(path, kind) for path in [*warm, *paths])
@@ -109,7 +109,7 @@ def _time_attune(kind: Kind, paths: Sequence[Path], workers: int) -> float:
 
 
 def _load_clip(workers: int) -> tuple[Callable[[Tensor], Tensor], Callable[[Path], Tensor]]:
-    """Return what embeds a batch of pictures, and what reads one."""
+    """Return a function that embeds a batch of pictures, and one that reads a picture."""
     import open_clip
     import torch
 
@@ -144,7 +144,7 @@ def _time_rclip(paths: Sequence[Path], workers: int) -> float:
 
 
 class _PictureDataset:
-    """What a DataLoader asks: how many, and each of them."""
+    """Data set of pictures for a DataLoader."""
 
     def __init__(self, paths: Sequence[Path], read: Callable[[Path], Tensor]) -> None:
         self._paths, self._read = paths, read
@@ -199,7 +199,7 @@ def _time_musicnn(paths: Sequence[Path], workers: int) -> float:
 def _tag(path: Path) -> None:
     from musicnn.extractor import extractor
 
-    with contextlib.redirect_stdout(None):  # it says what it does there
+    with contextlib.redirect_stdout(None):  # musicnn prints its progress to stdout
         extractor(str(path), model="MSD_musicnn", extract_features=True)
 
 

@@ -1,6 +1,6 @@
-"""How fast a library is built, beside the floor that decoding and the backbones set; memory; refreshing.
+"""Speed and memory of builds, compared with the lower bound set by decoding and the backbones.
 
-A last phase embeds everything by another network, from kept features.
+After the first build it measures a refresh, and embedding all items with another network.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _POLL_INTERVAL_S: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """What one item costs one core at the least, while every core does the same.
+    """Minimal time of one core per item, while every core does the same work.
 
     Attributes:
         kind: image or music.
-        sample: Files that were measured.
-        decode_ms: Reading and decoding, a file.
-        network_ms: The backbone (of music: the spectrogram too), a file.
+        sample: Number of measured files.
+        decode_ms: Milliseconds of reading and decoding per file.
+        network_ms: Milliseconds of the backbone per file; for music including the spectrogram.
         seconds: Mean length of a piece of music; 0 for pictures.
     """
 
@@ -49,22 +49,22 @@ class Floor:
 
     @property
     def item_s(self) -> float:
-        """Seconds of one core that an item costs."""
+        """Seconds of one core per item."""
         return (self.decode_ms + self.network_ms) / 1000.0
 
 
 @dataclass(frozen=True, slots=True)
 class BuildTiming:
-    """One run of `attune build-index`, as a process of its own.
+    """One run of `attune build-index` in its own process.
 
     Attributes:
-        name: What it was.
-        files: Files that it had to look at.
+        name: Name of the run in tables.
+        files: Number of files in the library's folders.
         seconds: Wall-clock time.
-        files_per_s: Files over seconds.
-        real_time: Seconds of music embedded in a second; None where there was none.
-        share_of_floor: What the floor would have taken, over what it took; None where nothing was read.
-        peak_pss_mb: Largest sum of the proportional set sizes of all its processes.
+        files_per_s: Files divided by seconds.
+        real_time: Seconds of music embedded per second; None if there was no music.
+        share_of_floor: Time of the lower bound divided by `seconds`; None if no file was read.
+        peak_pss_mb: Largest sum of the proportional set sizes of all its processes, MB.
     """
 
     name: str
@@ -79,14 +79,14 @@ class BuildTiming:
 def measure(
     folders: dict[Kind, Path], library: Path, workers: int, sample: int, progress: Progress
 ) -> dict[str, Any]:
-    """Measure the floor, then build a new library of both folders, then refresh it.
+    """Measure the lower bound, then build a new library from both folders, then refresh it.
 
     Args:
-        folders: Where the pictures and the music are.
-        library: Where the library goes; there must be none.
-        workers: Processes that read files.
-        sample: Files of each kind that the floor is measured with, spread over all.
-        progress: Told of each step.
+        folders: Folder of each kind of media.
+        library: Folder of the new library, which must not exist.
+        workers: Number of processes that read files.
+        sample: Number of files of each kind for the lower bound, evenly spread over all files.
+        progress: Receives the number of finished steps.
 
     Returns:
         The JSON document of `attune benchmark pipeline`.
@@ -130,9 +130,8 @@ def measure(
             seconds, peak = _run(["build-index", *options], library, workers)
             phases.append(BuildTiming(name, count, seconds, count / seconds, None, None, peak))
             progress.advance()
-    _run(
-        ["build-index", "--network", DEFAULT_NETWORK], library, workers
-    )  # what is left is an everyday library
+    # The library stays after the benchmark, so it goes back to the shipped network.
+    _run(["build-index", "--network", DEFAULT_NETWORK], library, workers)
     progress.finish()
     return {
         "workers": workers,
@@ -143,7 +142,7 @@ def measure(
 
 
 def write_another_network(folder: Path) -> Path:
-    """Write a network that differs from the shipped one in its calibration alone: another id, equal cost."""
+    """Write a network that differs from the shipped one only in its calibration, and so has another id."""
     shutil.copytree(WEIGHTS / DEFAULT_NETWORK, folder)
     card = folder / "network.json"
     described = json.loads(card.read_text())
@@ -153,12 +152,12 @@ def write_another_network(folder: Path) -> Path:
 
 
 def sample_evenly(paths: Sequence[Path], count: int) -> list[Path]:
-    """Return about so many of the paths, evenly spread."""
+    """Return at most `count` of the paths, evenly spread."""
     return list(paths[:: max(1, len(paths) // max(count, 1))])[:count]
 
 
 def measure_floor(kind: Kind, paths: Sequence[Path], workers: int) -> Floor:
-    """Decode files and run their backbone, in as many processes at once as a build has."""
+    """Measure the lower bound: decode files and run their backbone in as many processes as a build has."""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         costs = list(pool.map(_measure_cost, [kind] * workers, [list(paths)] * workers))
     decode, network, seconds = (sum(parts) / len(costs) / len(paths) for parts in zip(*costs, strict=True))
@@ -166,7 +165,7 @@ def measure_floor(kind: Kind, paths: Sequence[Path], workers: int) -> Floor:
 
 
 def _measure_cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, float]:
-    """Return seconds of decoding, of the network, and of music, over all files."""
+    """Return seconds of decoding and of the network, and the length of the music, summed over all files."""
     from attune.embedding.audio_decoding import read_audio
     from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_patches
     from attune.embedding.image_decoding import read_image
@@ -191,7 +190,7 @@ def _measure_cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, floa
 
 
 def _run(arguments: Sequence[str], library: Path, workers: int) -> tuple[float, float]:
-    """Run a command; return its seconds and the peak of its memory in MB."""
+    """Run a command; return its wall-clock seconds and its peak memory in MB."""
     command = [str(ATTUNE), *arguments, "--library", str(library), "--workers", str(workers), "-q"]
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -206,7 +205,14 @@ def _run(arguments: Sequence[str], library: Path, workers: int) -> tuple[float, 
 
 
 class MemoryWatch(threading.Thread):
-    """Looks at a process and its children twice a second."""
+    """Thread that measures the memory of a process and its children twice a second.
+
+    Args:
+        pid: Id of the process.
+
+    Attributes:
+        peak_mb: Largest sum of their proportional set sizes so far, MB.
+    """
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -215,7 +221,7 @@ class MemoryWatch(threading.Thread):
         self.peak_mb = 0.0
 
     def run(self) -> None:
-        """Sum the proportional set sizes until it is over."""
+        """Measure until `stop` is called."""
         import psutil
 
         while not self._over.wait(_POLL_INTERVAL_S):
@@ -225,10 +231,10 @@ class MemoryWatch(threading.Thread):
                 for process in [root, *root.children(recursive=True)]:
                     total += process.memory_full_info().pss
             except psutil.Error:
-                continue  # one ended while we looked
+                continue  # a process ended during the measurement
             self.peak_mb = max(self.peak_mb, total / 1e6)
 
     def stop(self) -> None:
-        """End it."""
+        """Stop measuring."""
         self._over.set()
         self.join()

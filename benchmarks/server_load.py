@@ -1,7 +1,8 @@
-"""The page and the API under load, on this machine alone: an open loop of questions, a browser that looks.
+"""Latency of the web server under an open-loop load, and loading time of its page, on this machine.
 
-Questions leave at their time whether the ones before are answered or not, and a question's time counts from
-when it should have left: a server that stalls cannot hide it. Loader and browser share the server's cores.
+Requests are sent at fixed times whether the previous ones are answered or not, and latency counts from when a
+request should have been sent, so that a stalled server cannot hide its delay (coordinated omission). The load
+generator and the browser share the server's cores.
 """
 
 from __future__ import annotations
@@ -30,24 +31,24 @@ _HOST: Final = "127.0.0.1"
 _START_S: Final = 120.0
 _CLIENT_THREADS: Final = 64
 _WARM_S: Final = 5.0
-_WARM_UP_SHARE: Final = 0.25  # of the run: before, caches and pools fill
+_WARM_UP_SHARE: Final = 0.25  # start of the run whose memory is ignored, since caches and pools still fill
 
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What an open loop of questions found.
+    """Result of a load test.
 
     Attributes:
-        rate: Questions a second.
-        seconds: How long.
-        asked: Questions in all.
-        failed: Answers that were not 200, or that did not come.
-        p50_ms: Median, from the time at which a question should have left.
-        p95_ms: 95th percentile.
-        p99_ms: 99th percentile.
-        max_ms: The slowest.
-        rss_mb: Memory of the server's main process, mean of the settled run.
-        rss_drift: Its last fifth over its first fifth, of the settled run, minus 1.
+        rate: Requests per second.
+        seconds: Length of the test.
+        asked: Number of requests.
+        failed: Number of requests without an answer, or with a status other than 200.
+        p50_ms: Median latency, from the time at which a request should have been sent.
+        p95_ms: 95th percentile of the latency.
+        p99_ms: 99th percentile of the latency.
+        max_ms: Largest latency.
+        rss_mb: Mean resident memory of the server's main process after the warm-up, MB.
+        rss_drift: Relative change of that memory from the first to the last fifth of the time.
     """
 
     rate: float
@@ -63,11 +64,19 @@ class LoadReport:
 
 
 def measure(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
-    """Serve a library, ask it for what it holds, and look at its page if a browser is here.
+    """Serve a library, send it queries, and measure its page if a browser is installed.
+
+    Args:
+        folder: The library's folder.
+        rate: Requests per second.
+        seconds: Length of the load test.
+
+    Returns:
+        The JSON document of `attune benchmark serve`.
 
     Raises:
-        UsageError: The library lacks music.
-        AttuneError: The server did not come up.
+        UsageError: The library has no music.
+        AttuneError: The server did not start.
     """
     from attune.benchmarks.page_load import measure_page
 
@@ -75,7 +84,7 @@ def measure(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
         status = _get_json(port, "/api/v1/status")
         songs = _get_json(port, "/api/v1/items?kind=music&shuffle=1&limit=200")["items"]
         if not songs:
-            raise UsageError(f"{escape_path(folder)}: lacks music to ask with")
+            raise UsageError(f"{escape_path(folder)}: has no music to query with")
         load = _run_load(process.pid, port, [song["id"] for song in songs], rate, seconds)
         page = measure_page(f"http://{_HOST}:{port}", songs[0]["id"])
     return {
@@ -113,7 +122,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
     error_output = (
         process.stderr.read().decode() if process.poll() is not None and process.stderr else "no answer"
     )
-    raise AttuneError(f"the server did not come up: {error_output.strip()}")
+    raise AttuneError(f"the server did not start: {error_output.strip()}")
 
 
 def _get_json(port: int, path: str) -> Any:
@@ -130,7 +139,7 @@ def _run_load(pid: int, port: int, songs: list[str], rate: float, seconds: float
     server = psutil.Process(pid)
     thread_state = local()
 
-    def ask(leave_at: float, song: str) -> float | None:
+    def send_timed(leave_at: float, song: str) -> float | None:
         if not hasattr(thread_state, "connection"):
             thread_state.connection = http.client.HTTPConnection(_HOST, port, timeout=30)
         try:
@@ -142,27 +151,27 @@ def _run_load(pid: int, port: int, songs: list[str], rate: float, seconds: float
 
     with ThreadPoolExecutor(_CLIENT_THREADS) as loaders:
         for place in range(round(rate * _WARM_S)):
-            loaders.submit(ask, 0.0, songs[place % len(songs)])
+            loaders.submit(send_timed, 0.0, songs[place % len(songs)])
         loaders.submit(time.sleep, _WARM_S).result()
         began, memory, futures = time.perf_counter() + 0.05, [], []
         for place in range(round(rate * seconds)):
             leave_at = began + place / rate
             time.sleep(max(0.0, leave_at - time.perf_counter()))
-            futures.append(loaders.submit(ask, leave_at, songs[place % len(songs)]))
+            futures.append(loaders.submit(send_timed, leave_at, songs[place % len(songs)]))
             if place % max(1, round(rate)) == 0:
                 memory.append(server.memory_info().rss / 1e6)
-        times = [one.result() for one in futures]
+        times = [future.result() for future in futures]
     return _summarize(rate, seconds, times, memory)
 
 
 def _send_query(connection: http.client.HTTPConnection, song: str) -> bool:
-    """Say whether a question is answered."""
+    """Send a query; return whether it was answered with results."""
     path = f"/api/v1/images?like={song}&limit=48"
     connection.request("GET", path)
     try:
         answer = connection.getresponse()
     except http.client.RemoteDisconnected:
-        # The server hangs up on a connection that was idle for seconds: as every client, ask on a new one.
+        # The server closes connections that were idle for seconds; clients then send the request again.
         connection.close()
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -170,7 +179,7 @@ def _send_query(connection: http.client.HTTPConnection, song: str) -> bool:
 
 
 def _summarize(rate: float, seconds: float, times: list[float | None], memory: list[float]) -> LoadReport:
-    answered = [one for one in times if one is not None] or [float("nan")]
+    answered = [time_ms for time_ms in times if time_ms is not None] or [float("nan")]
     p50, p95, p99 = np.percentile(answered, [50, 95, 99])
     settled = memory[int(len(memory) * _WARM_UP_SHARE) :]
     fifth = max(1, len(settled) // 5)
@@ -178,7 +187,7 @@ def _summarize(rate: float, seconds: float, times: list[float | None], memory: l
         rate=rate,
         seconds=seconds,
         asked=len(times),
-        failed=sum(one is None for one in times),
+        failed=sum(time_ms is None for time_ms in times),
         p50_ms=float(p50),
         p95_ms=float(p95),
         p99_ms=float(p99),

@@ -1,4 +1,4 @@
-"""Attune under strain: builds that are killed, and thousands of files that are damaged or hostile."""
+"""Robustness of builds: kill them at many points, and build libraries of damaged and hostile files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from attune.tests.faults.hostile_media import (
 )
 from attune.tests.faults.kill_rounds import kill_builds
 
-_CHUNK: Final = 2_000  # files a library
+_CHUNK: Final = 2_000  # files per library
 _LIMITS: Final = {"ATTUNE_IMAGE_TIMEOUT_S": "30", "ATTUNE_MUSIC_TIMEOUT_S": "120"}
 _OUTCOMES: Final = {
     "crashed": "the decoder crashed",
@@ -37,18 +37,18 @@ _OUTCOMES: Final = {
 
 @dataclass(slots=True)
 class HostileMediaReport:
-    """What became of hostile files.
+    """Result of building libraries of hostile files.
 
     Attributes:
-        files: How many there were.
-        read: Those that could be read after all.
-        skipped: Those that were skipped, each with a reason.
-        crashed: Of these, those on which a decoder crashed.
-        hung: Of these, those that took too long.
-        too_large: Of these, those that took too much memory.
-        peak_mb: Largest sum of the proportional set sizes of all processes of a build.
-        failures: What should not have been: a build that failed, a file that is not accounted for.
-        reasons: How often each reason was given, numbers left out.
+        files: Number of files.
+        read: Number of files that could be read after all.
+        skipped: Number of files that were skipped with a reason.
+        crashed: Number of skipped files on which a decoder crashed.
+        hung: Number of skipped files that took too long.
+        too_large: Number of skipped files that needed too much memory.
+        peak_mb: Largest sum of the proportional set sizes of all processes of a build, MB.
+        failures: Faults of Attune, one line each: a failed build, or a file that is neither read nor skipped.
+        reasons: Number of files by reason; numbers in the reasons are replaced by N.
     """
 
     files: int = 0
@@ -68,12 +68,12 @@ def measure(
     """Kill builds, then read hostile files.
 
     Args:
-        kills: Builds to kill.
-        files: Mutated files to read.
-        folder: An empty folder to work in.
-        seed: Decides what is done.
-        workers: Processes that read files.
-        progress: Told of each kill and each library of files.
+        kills: Number of builds to kill.
+        files: Number of mutated files to read.
+        folder: An empty folder for temporary files.
+        seed: Seed of the random kills and mutations.
+        workers: Number of processes that read files.
+        progress: Receives the number of kills and of files.
 
     Returns:
         The JSON document of `attune benchmark soak`.
@@ -88,15 +88,16 @@ def measure(
 def read_hostile(
     files: int, folder: Path, seed: int, workers: int, progress: Progress, *, corpus: bool = True
 ) -> HostileMediaReport:
-    """Build libraries of mutated files, some thousand at a time.
+    """Build libraries of mutated files, 2,000 files at a time.
 
     Args:
-        files: How many.
-        folder: A folder to work in.
-        seed: Decides how they are mutated.
-        workers: Processes that read files.
-        progress: Told of each library.
-        corpus: Whether the first library also has every format cut at each hundredth and the special files.
+        files: Number of mutated files.
+        folder: A folder for temporary files.
+        seed: Seed of the mutations.
+        workers: Number of processes that read files.
+        progress: Receives the number of files after each library.
+        corpus: Whether the first library also has the special files, and a file of every format cut at each
+            hundredth of its length.
     """
     soak = HostileMediaReport()
     valid = make_valid_files()
@@ -124,13 +125,13 @@ def _iter_corpus(valid: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def write_files(folder: Path, files: Iterator[tuple[bytes, bytes]]) -> None:
-    """Write files, whatever their names are."""
+    """Write files whose names may be any bytes."""
     for name, data in files:
         (folder / os.fsdecode(name)).write_bytes(data)
 
 
 def _build(media: Path, soak: HostileMediaReport, workers: int) -> None:
-    """Build a library of a folder, and account for every file of it."""
+    """Build a library from a folder, and count its files by outcome in `soak`."""
     library = media.with_name(f"{media.name}-library")
     count = sum(1 for _ in media.iterdir())
     soak.files += count
@@ -145,13 +146,13 @@ def _build(media: Path, soak: HostileMediaReport, workers: int) -> None:
     watch.stop()
     soak.peak_mb = max(soak.peak_mb, watch.peak_mb)
     if process.returncode or error_output:
-        soak.failures.append(f"build-index left with {process.returncode}: {error_output[-300:]!r}")
+        soak.failures.append(f"build-index ended with {process.returncode}: {error_output[-300:]!r}")
         return
     status = _run_json_command(["status", "--skipped"], library)
     soak.read += status["images"] + status["music"]
     soak.skipped += status["skipped"]
     if status["images"] + status["music"] + status["skipped"] != count:
-        soak.failures.append(f"of {count} files, {status} is all that is known")
+        soak.failures.append(f"the status does not account for all {count} files: {status}")
     for skip in status["skipped_files"]:
         soak.reasons[re.sub(r"\d[\d.,]*", "N", skip["reason"])] += 1
         for name, part in _OUTCOMES.items():

@@ -27,11 +27,18 @@ def soak_command(
     """
     from tempfile import TemporaryDirectory
 
-    from attune.benchmarks.soak import measure
     from attune.core.console import print_json, show_progress
-    from attune.core.errors import AttuneError
+    from attune.core.errors import AttuneError, UsageError
     from attune.core.settings import load_settings
 
+    try:
+        from attune.benchmarks.soak import measure
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("attune.tests"):
+            raise
+        raise UsageError(
+            "the soak benchmark needs Attune's tests, which are not installed: run it from a source checkout"
+        ) from error
     try:
         import psutil  # noqa: F401 - named here, before anything is done
     except ModuleNotFoundError as error:

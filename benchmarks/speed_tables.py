@@ -1,4 +1,4 @@
-"""Timings as tables for people."""
+"""Text tables of the speed benchmarks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from attune.core.console import stdout_console
 
 
 def print_pipeline(document: dict[str, Any]) -> None:
-    """Print the floor, the phases of a build and the library's size."""
+    """Print the lower bound, the phases of a build and the library's size."""
     _print(
-        "floor, a file on one core",
+        "lower bound per file and core",
         ("decode ms", "network ms", "mean length s"),
         [
             (
@@ -39,14 +39,14 @@ def print_pipeline(document: dict[str, Any]) -> None:
             for phase in document["phases"]
         ],
     )
-    stdout_console().print(f"library on disk, once built: {document['library_bytes'] / 1e6:.1f} MB")
+    stdout_console().print(f"library on disk after the build: {document['library_bytes'] / 1e6:.1f} MB")
 
 
 def print_peers(document: dict[str, Any]) -> None:
-    """Print a row for each way of embedding."""
+    """Print one row per alternative."""
     _print(
         f"{document['workers']} workers",
-        ("of", "files", "files/s", "Attune is faster by"),
+        ("kind", "files", "files/s", "Attune is faster by"),
         [
             (
                 row["name"],
@@ -63,19 +63,19 @@ def print_peers(document: dict[str, Any]) -> None:
 
 
 def print_growth(document: dict[str, Any]) -> None:
-    """Print what publishing costs as a library grows."""
+    """Print the time to publish a library and then more pictures."""
     _print(
         "publishing",
         ("pictures", "seconds"),
-        [(one["what"], str(one["pictures"]), f"{one['seconds']:.1f}") for one in document["phases"]],
+        [(phase["what"], str(phase["pictures"]), f"{phase['seconds']:.1f}") for phase in document["phases"]],
     )
 
 
 def print_search(document: dict[str, Any]) -> None:
-    """Print a row for each index and size."""
+    """Print one row per index and size."""
     _print(
-        f"one thread; grown from {document['real_vectors']} real vectors",
-        ("vectors", "setting", "p50 ms", "p95 ms", "queries/s", "recall@10", "build s", "bytes a vector"),
+        f"one thread; derived from {document['real_vectors']} real vectors",
+        ("vectors", "setting", "p50 ms", "p95 ms", "queries/s", "recall@10", "build s", "bytes per vector"),
         [
             (
                 row["index"],
@@ -96,56 +96,56 @@ def print_search(document: dict[str, Any]) -> None:
 
 
 def print_cold(document: dict[str, Any]) -> None:
-    """Print what a person waits for at the shell, and what a program waits for in one process."""
+    """Print the latency of whole commands and of queries in one process."""
     _print(
-        f"shell to answer; {document['images']} images, {document['music']} pieces of music",
-        ("median s", "least", "most", "runs", "goal"),
+        f"whole command; {document['images']} images, {document['music']} pieces of music",
+        ("median s", "min", "max", "runs", "goal"),
         [
             (
-                one["what"],
-                f"{one['median_s']:.2f}",
-                f"{one['min_s']:.2f}",
-                f"{one['max_s']:.2f}",
-                str(one["runs"]),
-                f"{one['goal_s']:.1f}",
+                timing["what"],
+                f"{timing['median_s']:.2f}",
+                f"{timing['min_s']:.2f}",
+                f"{timing['max_s']:.2f}",
+                str(timing["runs"]),
+                f"{timing['goal_s']:.1f}",
             )
-            for one in document["shell"]
+            for timing in document["shell"]
         ],
     )
     _print(
         "in one process",
         ("p50 ms", "p95 ms", "runs"),
         [
-            (one["what"], f"{one['p50_ms']:.2f}", f"{one['p95_ms']:.2f}", str(one["runs"]))
-            for one in document["warm"]
+            (timing["what"], f"{timing['p50_ms']:.2f}", f"{timing['p95_ms']:.2f}", str(timing["runs"]))
+            for timing in document["warm"]
         ],
     )
 
 
 def print_encoders(document: dict[str, Any]) -> None:
-    """Print what encoders of pictures cost."""
+    """Print size and speed of image encoders."""
     _print(
-        "a picture, one thread",
+        "per picture, one thread",
         ("MB", "pixels", "features", "decode ms", "network ms"),
         [
             (
-                one["name"],
-                f"{one['megabytes']:.0f}",
-                f"{one['side']}",
-                f"{one['width']}",
-                f"{one['decode_ms']:.1f}",
-                f"{one['network_ms']:.1f}",
+                encoder["name"],
+                f"{encoder['megabytes']:.0f}",
+                f"{encoder['side']}",
+                f"{encoder['width']}",
+                f"{encoder['decode_ms']:.1f}",
+                f"{encoder['network_ms']:.1f}",
             )
-            for one in document["encoders"]
+            for encoder in document["encoders"]
         ],
     )
 
 
 def print_devices(document: dict[str, Any]) -> None:
-    """Print what each device reads a second, and why there is no GPU where there is none."""
+    """Print the speed of each device and, without a GPU, the reason."""
     _print(
         f"{document['workers']} workers",
-        ("images/s", "clips/s", "training s", "apart"),
+        ("images/s", "clips/s", "training s", "max difference"),
         [
             (
                 device["device"],
@@ -162,11 +162,11 @@ def print_devices(document: dict[str, Any]) -> None:
 
 
 def print_serve(document: dict[str, Any]) -> None:
-    """Print how a server bears questions, and what a browser at its page waits for."""
+    """Print the latency of the server under load and the loading time of its page."""
     load, page = document["load"], document["page"]
     _print(
-        f"{load['rate']:g} questions a second for {load['seconds']:g} s; {document['images']} images",
-        ("asked", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms", "RSS MB", "RSS drift"),
+        f"{load['rate']:g} requests per second for {load['seconds']:g} s; {document['images']} images",
+        ("requests", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms", "RSS MB", "RSS drift"),
         [
             (
                 "images of a song",
@@ -179,10 +179,10 @@ def print_serve(document: dict[str, Any]) -> None:
         ],
     )
     if page is None:
-        stdout_console().print("The page was not looked at: that needs Chromium and playwright.")
+        stdout_console().print("The page was not measured, since that needs Chromium and playwright.")
         return
     _print(
-        "the page in Chromium, 1440 × 900",
+        "page in Chromium, 1440 × 900",
         (
             "first content ms",
             "first pictures ms",

@@ -1,4 +1,4 @@
-"""The comparison of systems as a picture."""
+"""Plot of the comparison of systems."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _ATTUNE_COLOR, _OTHER_COLOR, _FOCUS_COLOR = "#b4431f", "#4a5560", "#9aa5b1"
 
 
 def plot_systems(document: dict[str, Any], file: Path) -> None:
-    """Draw accuracies with their intervals, and what distinct answers cost, as a PNG."""
+    """Plot accuracies with their intervals, and the trade-off of coverage and precision, as a PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 4.8), layout="constrained")
@@ -51,15 +51,20 @@ def _plot_accuracies(axes: Any, section: dict[str, Any]) -> None:
 
 
 def _plot_trade_off(axes: Any, points: list[dict[str, float]]) -> None:
-    axes.plot([one["coverage"] for one in points], [one["p@10"] for one in points], "o-", color=_ATTUNE_COLOR)
-    for one in points:
+    axes.plot(
+        [point["coverage"] for point in points],
+        [point["p@10"] for point in points],
+        "o-",
+        color=_ATTUNE_COLOR,
+    )
+    for point in points:
         axes.annotate(
-            f"{one['hub lift']:.0f}",
-            (one["coverage"], one["p@10"]),
+            f"{point['hub lift']:.0f}",
+            (point["coverage"], point["p@10"]),
             textcoords="offset points",
             xytext=(6, 4),
             fontsize=8,
         )
     axes.set_xlabel("coverage@10, as a share of random answers'")
     axes.set_ylabel("P@10, music to images")
-    axes.set_title("Distinctness costs precision (beside: hub lift)")
+    axes.set_title("Coverage against precision (labels: hub lift)")

@@ -1,4 +1,4 @@
-"""The comparison of systems as tables for people."""
+"""Text tables of the comparison of systems."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _Column = tuple[str, Callable[[dict[str, Any]], str]]
 
 
 def print_systems(document: dict[str, Any]) -> None:
-    """Print the comparison's JSON document: pairs, retrieval both ways, spaces and costs."""
+    """Print the comparison's JSON document: pairs, retrieval in both directions, embeddings and costs."""
     console = stdout_console()
     for name in ("out_of_fold", "test"):
         if name not in document:
@@ -54,11 +54,11 @@ def _print(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[_Column
 def _print_worst_pairs(pairs: Sequence[dict[str, Any]]) -> None:
     console = stdout_console()
     console.print("\nAttune's ten worst pairs, out of fold", style="bold")
-    for one in pairs:
-        truth = "true" if one["corresponds"] else "false"
+    for pair in pairs:
+        truth = "corresponds" if pair["corresponds"] else "does not correspond"
         console.print(
-            f"{one['probability']:.2f} told of a {truth} pair: {one['image']}, {one['image_polarity']}, with "
-            f"{one['music']}, {one['music_polarity']}"
+            f"probability {pair['probability']:.2f}, but the pair {truth}: {pair['image']}, "
+            f"{pair['image_polarity']}, with {pair['music']}, {pair['music_polarity']}"
         )
 
 
@@ -112,7 +112,7 @@ _COSTS: list[_Column] = [
     ("music probe", _figure_formatter("music probe")),
     ("parameters", lambda row: f"{row['parameters']:,}"),
     ("training s", lambda row: f"{row['fit_s']:.1f}"),
-    ("µs a pair", lambda row: f"{1000 * row['pair_ms']:.2f}"),
+    ("µs per pair", lambda row: f"{1000 * row['pair_ms']:.2f}"),
 ]
 _RAW: list[_Column] = [
     ("accuracy", _figure_formatter("accuracy")),

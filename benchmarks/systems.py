@@ -1,4 +1,4 @@
-"""The systems of the comparison, trained and judged on the same rows: tables, JSON and plots."""
+"""Comparison of systems that are trained and evaluated on the same rows."""
 
 from __future__ import annotations
 
@@ -17,19 +17,25 @@ if TYPE_CHECKING:
 ATTUNE_NAME = "Attune"
 ACCURATE_NAME = "Attune, accurate"
 FULL_LENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
-"""Quantiles of the pictures' sureness that count as full: 0 spreads answers widest, 1 as the product does."""
+"""Quantiles of the pictures' posterior lengths that count as full length in the trade-off. 0 gives the most
+distinct results, 1 those of the product of posteriors."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonData:
-    """The labelled files of both modalities."""
+    """Labelled files of both modalities.
+
+    Attributes:
+        images: Pictures.
+        music: Pieces of music.
+    """
 
     images: LabelledFeatures
     music: LabelledFeatures
 
 
 def create_systems() -> list[System]:
-    """Return the three references and the systems, the weakest first."""
+    """Return the systems of the comparison, the weakest first."""
     from attune.training.systems.acp_net import ACP_NET_ON_ATTUNE_FEATURES, AcpNet
     from attune.training.systems.attune import ATTUNE_ACCURATE, Attune
     from attune.training.systems.chance import Chance
@@ -58,7 +64,17 @@ def read_comparison_data(
     progress: Progress,
     split: str | None = None,
 ) -> ComparisonData:
-    """Read what the chosen systems need; rows of train and val, or of one split."""
+    """Read the inputs of the chosen systems.
+
+    Args:
+        images_from: Manifest, or folder of a data set of pictures.
+        music_from: Manifest, or folder of a data set of music.
+        chosen: Systems whose inputs are read.
+        cache: Folder of cached inputs.
+        workers: Number of worker processes.
+        progress: Receives the number of files.
+        split: Split whose rows are read; None: train and val.
+    """
     from attune.embedding.backbones import DEFAULT_BACKBONES
     from attune.training.readers import read_labelled
     from attune.training.system_inputs import load_labelled_features
@@ -77,50 +93,54 @@ def read_comparison_data(
 def evaluate_out_of_fold(
     labelled: ComparisonData, chosen: Sequence[System], cache: Path, progress: Progress
 ) -> list[SystemResult]:
-    """Cross-validate every system and judge it."""
+    """Cross-validate and evaluate every system."""
     from attune.training.comparison import evaluate_system
     from attune.training.cross_validation import SEEDS, cross_validate
 
     images, music = labelled.images, labelled.music
     return [
-        evaluate_system(one.name, cross_validate(one, images, music, SEEDS, cache, progress), images, music)
-        for one in chosen
+        evaluate_system(
+            system.name, cross_validate(system, images, music, SEEDS, cache, progress), images, music
+        )
+        for system in chosen
     ]
 
 
 def make_table_rows(
     system_results: Sequence[SystemResult], labelled: ComparisonData, focus: SetFilter
 ) -> list[dict[str, Any]]:
-    """Return a row of the table for each standing: figures, intervals, how far it is behind Attune's."""
+    """Return one table row per system: metrics, intervals, and the difference from Attune."""
     from attune.training.comparison import estimate_accuracy, estimate_accuracy_difference
 
     images, music = labelled.images, labelled.music
-    references = {one.system: one for one in system_results if one.system in (ATTUNE_NAME, ACCURATE_NAME)}
+    references = {
+        result.system: result for result in system_results if result.system in (ATTUNE_NAME, ACCURATE_NAME)
+    }
     rows = []
-    for one in system_results:
+    for result in system_results:
         row = {
-            "system": one.system,
-            "parameters": one.parameters,
-            "fit_s": round(one.fit_s, 2),
-            "pair_ms": round(one.pair_ms, 6),
-            "accuracy": asdict(estimate_accuracy(one, images, music)),
-            "focus": asdict(estimate_accuracy(one, images, music, focus)),
-            "figures": one.figures,
+            "system": result.system,
+            "parameters": result.parameters,
+            "fit_s": round(result.fit_s, 2),
+            "pair_ms": round(result.pair_ms, 6),
+            "accuracy": asdict(estimate_accuracy(result, images, music)),
+            "focus": asdict(estimate_accuracy(result, images, music, focus)),
+            "figures": result.figures,
         }
         for name, suffix in ((ATTUNE_NAME, ""), (ACCURATE_NAME, "_accurate")):
-            if name in references and one.system != name:
+            if name in references and result.system != name:
                 row[f"behind{suffix}"] = asdict(
-                    estimate_accuracy_difference(references[name], one, images, music)
+                    estimate_accuracy_difference(references[name], result, images, music)
                 )
                 row[f"behind{suffix}_focus"] = asdict(
-                    estimate_accuracy_difference(references[name], one, images, music, focus)
+                    estimate_accuracy_difference(references[name], result, images, music, focus)
                 )
         rows.append(row)
     return rows
 
 
 def describe_protocol(labelled: ComparisonData, rows: str, focus: SetFilter) -> dict[str, Any]:
-    """Return what a table's figures stand on."""
+    """Return the protocol of a table: its rows, the number of files, and the sets in focus."""
     return {
         "rows": rows,
         "images": len(labelled.images),
@@ -130,9 +150,9 @@ def describe_protocol(labelled: ComparisonData, rows: str, focus: SetFilter) -> 
 
 
 def measure_trade_off(labelled: ComparisonData, progress: Progress) -> list[dict[str, float]]:
-    """Return what Attune gives up of precision for distinctness, as the space's shape is changed.
+    """Return Attune's precision, coverage and hub lift for each value of `image_full`.
 
-    One fold seed; heads are learnt once a fold, and only the space over them changes.
+    One fold seed is used. The heads are trained once per fold; only the kernel map on top of them changes.
     """
     import numpy as np
 
@@ -162,7 +182,7 @@ def measure_trade_off(labelled: ComparisonData, progress: Progress) -> list[dict
     wanted = ("p@10", "coverage", "hub lift")
     return [
         {"image_full": full}
-        | {name: float(np.mean([one[f"music to image {name}"] for one in folds])) for name in wanted}
+        | {name: float(np.mean([metrics[f"music to image {name}"] for metrics in folds])) for name in wanted}
         for full, folds in figures_by_length.items()
     ]
 
@@ -174,9 +194,16 @@ def evaluate_on_test(
     previous_results: Sequence[SystemResult],
     progress: Progress,
 ) -> list[SystemResult]:
-    """Fit every system on train and val, calibrate it on its out-of-fold pairs, and judge the test split.
+    """Evaluate every system on the test split, trained on train and val.
 
-    Each look is written to the log of test runs.
+    The systems are calibrated on their out-of-fold pairs. Each evaluation is written to the log of test runs.
+
+    Args:
+        training_data: Files of train and val.
+        test: Files of the test split.
+        chosen: Systems to evaluate.
+        previous_results: Out-of-fold results of the same systems, in the same order.
+        progress: Receives the number of finished systems.
     """
     import time
 
@@ -197,7 +224,7 @@ def evaluate_on_test(
         fitted = system.fit(training_data.images, training_data.music, 0)
         seconds = time.perf_counter() - started
         result = score(fitted, test.images, test.music, every[0], every[1], seconds)
-        held_out = [one for results in before.results for one in results]
+        held_out = [fold_result for results in before.results for fold_result in results]
         probabilities = apply_platt_scaling(
             result.scores,
             *fit_platt_scaling(*collect_labelled_pairs(held_out, training_data.images, training_data.music)),
@@ -218,9 +245,9 @@ def evaluate_on_test(
 
 
 def probe_raw_inputs(labelled: ComparisonData) -> dict[str, dict[str, float]]:
-    """Return how well a linear probe reads polarity from what systems are given, beside their spaces.
+    """Return the accuracy of a linear probe for polarity on the raw inputs of the systems.
 
-    One fold seed, and inside each held-out fold, as for the systems.
+    As for the systems, the probe is measured inside each held-out fold; one fold seed is used.
     """
     import numpy as np
 
@@ -242,7 +269,7 @@ def probe_raw_inputs(labelled: ComparisonData) -> dict[str, dict[str, float]]:
                 vectors = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-6)
                 found.append(measure_probe(vectors, polarity_codes(held_out.rows), groups))
             probe_results[f"{side.kind} {name}"] = {
-                "accuracy": float(np.mean([one.accuracy for one in found])),
-                "balanced": float(np.mean([one.balanced_accuracy for one in found])),
+                "accuracy": float(np.mean([probe.accuracy for probe in found])),
+                "balanced": float(np.mean([probe.balanced_accuracy for probe in found])),
             }
     return probe_results

@@ -1,8 +1,8 @@
-"""Search beside its peers: FAISS flat, HNSW of usearch and of hnswlib, each on one thread.
+"""Comparison of Attune's vector search with FAISS flat and with HNSW of usearch and hnswlib, on one thread.
 
-The vectors are a library's own; where a size asks for more, noise of their median nearest-neighbour distance
-makes more of them. Queries are embeddings of the other modality, as in use. Recall counts an answer as right
-if its exact inner product is not below the tenth best: among a million, many are as good as equal.
+The vectors are those of a library; larger sizes are reached by adding noise of their median nearest-neighbour
+distance. Queries are embeddings of the other modality, as in practice. Recall counts a result as right if its
+exact inner product is not below the tenth best, since many of a million vectors are practically equal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from attune.embedding.network import EMBEDDING_DIM
 TOP: Final = 10
 TARGET_RECALL: Final = 0.99
 _QUERIES: Final = 300
-_MIN_VECTORS: Final = 20  # vectors of each modality
+_MIN_VECTORS: Final = 20  # of each modality
 _WIDTHS: Final = (16, 32, 64, 128, 256, 512, 1024, 2048)
 _SCORE_TOLERANCE: Final = 1e-6
 
@@ -34,18 +34,18 @@ SearchFunction = Callable[[Vectors], NDArray[np.int64]]
 
 @dataclass(frozen=True, slots=True)
 class SearchMeasurement:
-    """What one index does with one size.
+    """Measurements of one index of one size.
 
     Attributes:
-        index: Its name.
-        vectors: How many it holds.
-        setting: What was turned until recall was reached; empty where nothing can be.
-        p50_ms: Median time of a query, one thread.
-        p95_ms: 95th percentile.
-        per_s: Queries a second, one after the other.
-        recall: recall@10, by score.
-        build_s: Seconds that adding all vectors took, all cores.
-        bytes_a_vector: Of the stored index.
+        index: Name of the index.
+        vectors: Number of vectors.
+        setting: Search parameter that reached the target recall; empty if the index has none.
+        p50_ms: Median time of a query on one thread.
+        p95_ms: 95th percentile of the time of a query.
+        per_s: Queries per second, one after the other.
+        recall: recall@10 by score.
+        build_s: Seconds to add all vectors with all cores.
+        bytes_a_vector: Size of the stored index per vector.
     """
 
     index: str
@@ -61,13 +61,13 @@ class SearchMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkIndex:
-    """An index that is ready to be asked.
+    """An index that is ready for queries.
 
     Attributes:
-        name: What tables call it.
-        build_s: Seconds that it took.
-        bytes: Size of what would be stored.
-        settings: How it can be asked, the fastest first.
+        name: Name in tables.
+        build_s: Seconds to build it.
+        bytes: Size of the stored index.
+        settings: Name and search function of each setting, the fastest first.
     """
 
     name: str
@@ -80,15 +80,15 @@ def measure(library: Path, sizes: Sequence[int], progress: Progress) -> dict[str
     """Measure every index at every size.
 
     Args:
-        library: Whose embeddings are searched (pictures) and asked with (music).
+        library: Library whose pictures are searched and whose music is the source of the queries.
         sizes: Numbers of vectors.
-        progress: Told of each index.
+        progress: Receives the number of finished indexes.
 
     Returns:
         The JSON document of `attune benchmark search`.
 
     Raises:
-        UsageError: The library holds too little.
+        UsageError: The library has too few pictures or pieces of music.
     """
     import faiss
 
@@ -112,10 +112,15 @@ def measure(library: Path, sizes: Sequence[int], progress: Progress) -> dict[str
 
 
 def grow_vectors(known: Vectors, size: int) -> Vectors:
-    """Return so many unit vectors, distributed as the known ones.
+    """Return `size` unit vectors distributed like the known ones.
 
-    Each is a known one plus Gaussian noise whose length is the median distance between nearest neighbours;
-    coordinates that are not used stay so. Up to the number of known vectors, these themselves.
+    Each is a known vector plus Gaussian noise whose length is the median distance between nearest neighbours;
+    coordinates that are zero in all known vectors stay zero. If `size` does not exceed the number of known
+    vectors, the first of them are returned.
+
+    Args:
+        known: float32 (n, 128), unit length.
+        size: Number of vectors.
     """
     import faiss
 
@@ -123,8 +128,8 @@ def grow_vectors(known: Vectors, size: int) -> Vectors:
         return known[:size]
     flat = faiss.IndexFlatIP(EMBEDDING_DIM)
     flat.add(known)
-    some = known[:: max(1, len(known) // 5000)]
-    inner, _ = flat.search(some, 2)
+    sample = known[:: max(1, len(known) // 5000)]
+    inner, _ = flat.search(sample, 2)
     distance = float(np.median(np.sqrt(np.clip(2.0 - 2.0 * inner[:, 1], 0.0, None))))
     used = np.abs(known).max(axis=0) > 0
     random = np.random.default_rng(0)
@@ -135,10 +140,10 @@ def grow_vectors(known: Vectors, size: int) -> Vectors:
 
 
 def read_embeddings(path: Path) -> tuple[Vectors, Vectors]:
-    """Return a library's embeddings of pictures, and some of its music to ask with.
+    """Return a library's embeddings of pictures, and at most 300 embeddings of its music as queries.
 
     Raises:
-        UsageError: The library holds too little.
+        UsageError: The library has too few pictures or pieces of music.
     """
     from attune.indexer.library import Library
 
@@ -156,9 +161,9 @@ def read_embeddings(path: Path) -> tuple[Vectors, Vectors]:
 def _measure_index(
     built: BenchmarkIndex, vectors: Vectors, queries: Vectors, thresholds: Sequence[float]
 ) -> SearchMeasurement:
-    """Time the fastest setting that reaches the recall; the last one where none does."""
-    for setting, ask in built.settings:
-        found = [ask(query) for query in queries]  # also warms it up
+    """Time the fastest setting that reaches the target recall, or the last one if none does."""
+    for setting, search in built.settings:
+        found = [search(query) for query in queries]  # also warms up the index
         hits = [
             int(np.sum(vectors[ids] @ query >= threshold)) / TOP
             for ids, query, threshold in zip(found, queries, thresholds, strict=True)
@@ -169,7 +174,7 @@ def _measure_index(
     times_ms = []
     for query in queries:
         began = time.perf_counter()
-        ask(query)
+        search(query)
         times_ms.append(1000.0 * (time.perf_counter() - began))
     p50, p95 = np.percentile(times_ms, [50, 95])
     return SearchMeasurement(
@@ -186,24 +191,24 @@ def _measure_index(
 
 
 def _build_attune(vectors: Vectors) -> BenchmarkIndex:
-    """Build what a library of that size has; candidates of cells are scored exactly, as a library does."""
+    """Build the index that a library of this size has; as there, IVF candidates are scored exactly."""
     from attune.indexer.index_files import create_index
     from attune.indexer.ivf_index import TRAINING_SAMPLE_SIZE
 
     began = time.perf_counter()
-    some = np.random.default_rng(0).permutation(len(vectors))[:TRAINING_SAMPLE_SIZE]
-    index = create_index(len(vectors), vectors[some])
+    sample = np.random.default_rng(0).permutation(len(vectors))[:TRAINING_SAMPLE_SIZE]
+    index = create_index(len(vectors), vectors[sample])
     index.add(np.arange(len(vectors), dtype=np.int64), vectors)
     seconds = time.perf_counter() - began
 
-    def ask(query: Vectors) -> NDArray[np.int64]:
+    def search(query: Vectors) -> NDArray[np.int64]:
         ids, _ = index.search(query, TOP)
         if index.exact:
             return ids
         return ids[np.argsort(-(vectors[ids] @ query))[:TOP]]
 
     name = "Attune, exact" if index.exact else "Attune, cells"
-    return BenchmarkIndex(name, seconds, len(index.serialize()), [("", ask)])
+    return BenchmarkIndex(name, seconds, len(index.serialize()), [("", search)])
 
 
 def _build_faiss_flat(vectors: Vectors) -> BenchmarkIndex:
@@ -214,10 +219,10 @@ def _build_faiss_flat(vectors: Vectors) -> BenchmarkIndex:
     index.add(vectors)
     seconds = time.perf_counter() - began
 
-    def ask(query: Vectors) -> NDArray[np.int64]:
+    def search(query: Vectors) -> NDArray[np.int64]:
         return np.asarray(index.search(query[None], TOP)[1][0])
 
-    return BenchmarkIndex("FAISS flat", seconds, vectors.nbytes, [("", ask)])
+    return BenchmarkIndex("FAISS flat", seconds, vectors.nbytes, [("", search)])
 
 
 def _build_usearch(vectors: Vectors) -> BenchmarkIndex:
@@ -228,14 +233,14 @@ def _build_usearch(vectors: Vectors) -> BenchmarkIndex:
     index.add(np.arange(len(vectors)), vectors)
     seconds = time.perf_counter() - began
 
-    def make_ask(width: int) -> SearchFunction:
-        def ask(query: Vectors) -> NDArray[np.int64]:
+    def make_search(width: int) -> SearchFunction:
+        def search(query: Vectors) -> NDArray[np.int64]:
             index.expansion_search = width
             return np.asarray(index.search(query, TOP, threads=1).keys, np.int64)
 
-        return ask
+        return search
 
-    settings = [(f"expansion {width}", make_ask(width)) for width in _WIDTHS]
+    settings = [(f"expansion {width}", make_search(width)) for width in _WIDTHS]
     return BenchmarkIndex("usearch HNSW", seconds, index.serialized_length, settings)
 
 
@@ -249,14 +254,14 @@ def _build_hnswlib(vectors: Vectors) -> BenchmarkIndex:
     seconds = time.perf_counter() - began
     index.set_num_threads(1)
 
-    def make_ask(width: int) -> SearchFunction:
-        def ask(query: Vectors) -> NDArray[np.int64]:
+    def make_search(width: int) -> SearchFunction:
+        def search(query: Vectors) -> NDArray[np.int64]:
             index.set_ef(width)
             return np.asarray(index.knn_query(query, TOP)[0][0], np.int64)
 
-        return ask
+        return search
 
-    settings = [(f"ef {width}", make_ask(width)) for width in _WIDTHS]
+    settings = [(f"ef {width}", make_search(width)) for width in _WIDTHS]
     return BenchmarkIndex("hnswlib HNSW", seconds, index.index_file_size(), settings)
 
 

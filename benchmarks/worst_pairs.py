@@ -1,4 +1,4 @@
-"""Where Attune is surest and wrong: the pairs that say most about its limits."""
+"""Pairs on which a system is most confident and wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WorstPair:
-    """A pair, what was said of it, and what is true."""
+    """A pair with its predicted probability and its label.
+
+    Attributes:
+        image: Name of the picture.
+        image_polarity: Label of the picture.
+        music: Name of the piece of music.
+        music_polarity: Label of the music.
+        probability: Predicted probability that the pair corresponds.
+        corresponds: Whether the polarities agree.
+    """
 
     image: str
     image_polarity: str
@@ -27,9 +36,10 @@ class WorstPair:
 def find_worst_pairs(
     system_result: SystemResult, images: LabelledFeatures, music: LabelledFeatures, count: int = 10
 ) -> list[WorstPair]:
-    """Return the pairs of the first fold seed that were judged worst, out of fold.
+    """Return the pairs of the first fold seed with the largest out-of-fold errors.
 
-    Half are true pairs that were denied, half false ones that were asserted; no file comes twice in a half.
+    Half of them correspond and got a low probability, half do not and got a high one. No file occurs twice in
+    either half.
     """
     found: list[WorstPair] = []
     for truth in (True, False):
@@ -56,18 +66,24 @@ def find_worst_pairs(
 def _iter_worst_pairs(
     system_result: SystemResult, images: LabelledFeatures, music: LabelledFeatures, truth: bool
 ) -> Iterator[tuple[LabelledRow, LabelledRow, float]]:
-    """Yield the pairs of one truth from the worst judged on."""
+    """Yield the pairs with one value of `corresponds`, those with the largest errors first."""
     import numpy as np
 
     pairs = []
-    for one, probabilities in zip(system_result.results[0], system_result.probabilities[0], strict=True):
+    for fold_result, probabilities in zip(
+        system_result.results[0], system_result.probabilities[0], strict=True
+    ):
         image_polarity, music_polarity = (
-            images.targets.polarity[one.images],
-            music.targets.polarity[one.music],
+            images.targets.polarity[fold_result.images],
+            music.targets.polarity[fold_result.music],
         )
         labelled = (image_polarity[:, None] >= 0) & (music_polarity[None] >= 0)
         rows, columns = np.nonzero(labelled & ((image_polarity[:, None] == music_polarity[None]) == truth))
-        pairs.append(np.stack([one.images[rows], one.music[columns], probabilities[rows, columns]], axis=1))
+        pairs.append(
+            np.stack(
+                [fold_result.images[rows], fold_result.music[columns], probabilities[rows, columns]], axis=1
+            )
+        )
     gathered = np.concatenate(pairs)
     order = np.argsort(gathered[:, 2] if truth else -gathered[:, 2], kind="stable")
     for image, piece, probability in gathered[order]:

@@ -1,1 +1,1 @@
-"""A library of media files becomes an index that is never half written."""
+"""Libraries: scanning folders, building and publishing the index, verifying and repairing it."""

@@ -1,4 +1,4 @@
-"""Writes a pending generation: features first, then rows and embeddings in one transaction."""
+"""Writing a pending generation: features first, then rows and embeddings in one transaction."""
 
 from __future__ import annotations
 
@@ -31,19 +31,22 @@ from attune.indexer.skipped_files import prune_skips, write_skip
 if TYPE_CHECKING:
     from attune.core.settings import Settings
 
-TRANSIENT = "passing"  # in place of a reader's version: the reason may be gone next time
-_EMBED_BATCH = 512  # pictures a run of the network
+TRANSIENT = "passing"  # stored instead of a reader version, so that every build tries the file again
+_EMBED_BATCH = 512  # pictures per run of the network
 
 
 @cache
 def reader_version() -> str:
-    """Return what decides which files can be read: files that another reader gave up are tried again."""
+    """Return the version of the file reader: Attune's version and the extras that read more formats.
+
+    It decides which files can be read. Files that failed with another version are tried again.
+    """
     extras = [name for name in ("pi_heif", "rawpy") if find_spec(name)]
     return "+".join([version("attune-affect"), *extras])
 
 
 def reader_version_with_limits(settings: Settings | None) -> str:
-    """Return what decides which files can be read with so much time and memory; None: the environment's."""
+    """Return `reader_version` with the limits of time and memory; None: the limits of the environment."""
     from attune.core.settings import load_settings
 
     settings = settings or load_settings()
@@ -52,14 +55,14 @@ def reader_version_with_limits(settings: Settings | None) -> str:
 
 
 class BatchWriter:
-    """The pending generation of a build.
+    """Writer of the pending generation of a build.
 
     Args:
-        engine: The catalogue, writable.
+        engine: Writable engine of the catalogue.
         library: The library's folder.
-        network: What embeds the items.
+        network: Network that embeds the items.
         generation: The generation that the rows will belong to.
-        settings: The limits that files are read within.
+        settings: The limits within which files are read.
     """
 
     def __init__(
@@ -78,15 +81,15 @@ class BatchWriter:
         for kind, backbone in network.backbones.items():
             self._stores[kind] = FeatureStore(library, backbone)
             with engine.begin() as connection:
-                named = stored_features.count_feature_rows(connection, backbone.id)
-                # Committed before the gap is filled with zeros: nobody may take those for features.
+                row_count = stored_features.count_feature_rows(connection, backbone.id)
+                # This is committed before `open_at` fills the gap with zeros, so that no row refers to them.
                 catalogue_updates.remove_lost(connection, backbone.id, self._stores[kind].count(), generation)
-            self._stores[kind].open_at(named)
+            self._stores[kind].open_at(row_count)
         with engine.connect() as connection:
             self._sizes = catalogue_updates.read_sizes(connection)
 
     def remove_missing(self, diff: BuildDiff) -> None:
-        """Take away the rows of files that are gone; mind the skipped files."""
+        """Remove the rows of files that are gone, and update the list of skipped files."""
         with self._engine.begin() as connection:
             catalogue_updates.remove(connection, diff.removed_ids, self._generation)
             failed_paths = {skip.path for skip in diff.known_failures}
@@ -95,15 +98,20 @@ class BatchWriter:
                 write_skip(connection, refused.stamp, refused.reason, reader_version())
 
     def copy_known(self, candidates: Sequence[Candidate], diff: BuildDiff) -> list[Candidate]:
-        """Write rows for the files whose content has features already; return the rest.
+        """Write rows for the files whose content has features already; return the other files.
 
-        They were moved or copied, or another network saw them last and this backbone before.
+        Such a file was moved or copied, or its features by this backbone were stored before another network
+        was used.
 
         Args:
-            candidates: Files to look for.
-            plan: That they are of.
+            candidates: Files whose content is looked up.
+            diff: The work of the build to which they belong.
         """
-        contents = {one: content for one in candidates if (content := self._hash_candidate(one, diff))}
+        contents = {
+            candidate: content
+            for candidate in candidates
+            if (content := self._hash_candidate(candidate, diff))
+        }
         with self._engine.begin() as connection:
             found = stored_features.find_contents(
                 connection, contents.values(), self._network.id, self._network.backbones
@@ -125,7 +133,7 @@ class BatchWriter:
         return rest
 
     def _hash_candidate(self, candidate: Candidate, diff: BuildDiff) -> bytes | None:
-        """Return the hash of a file that may have features; None: no file of its size is in the library."""
+        """Return the content hash of a file, None if no file of its size is in the library."""
         if candidate in diff.other_backbone:
             return diff.other_backbone[candidate]
         if candidate.stamp.size not in self._sizes:
@@ -138,12 +146,12 @@ class BatchWriter:
     def commit(
         self, batch: Sequence[FileFeatures | MediaError], stamps: dict[str, Stamp], replaced: dict[str, int]
     ) -> None:
-        """Write a batch: its features durably, then all else in one transaction.
+        """Write a batch: its features durably, then everything else in one transaction.
 
         Args:
-            batch: What became of the files.
-            stamps: Path to size and time of each file, as scanned.
-            replaced: Path of a changed file to its old row.
+            batch: Features, or the error, of each file.
+            stamps: Path of each file to its stamp in the scan.
+            replaced: Path of a changed file to the id of its old row.
         """
         if not batch:
             return
@@ -155,7 +163,7 @@ class BatchWriter:
                 path = str(outcome.path)
                 if isinstance(outcome, MediaError):
                     write_skip(connection, stamps[path], outcome.reason, self._reader_for_error(outcome))
-            settled = [str(one.path) for one in batch if not isinstance(one, UnreachableMedia)]
+            settled = [str(outcome.path) for outcome in batch if not isinstance(outcome, UnreachableMedia)]
             old = [replaced[path] for path in settled if path in replaced]
             catalogue_updates.remove(connection, old, self._generation)
         self._sizes.update(item.stamp.size for item in items)
@@ -166,15 +174,19 @@ class BatchWriter:
         return self._reader if isinstance(error, CostlyMedia) else reader_version()
 
     def complete(self) -> None:
-        """Leave out of the generation what has no embedding by its network."""
+        """Remove the items without an embedding by the network from the generation."""
         with self._engine.begin() as connection:
             catalogue_updates.remove_unembedded(connection, self._generation, self._network.id)
 
     def re_embed(self, progress: Progress) -> tuple[int, set[int]]:
-        """Embed, from kept features, the items that this network has not seen.
+        """Embed the items that this network has not embedded yet, from stored features.
+
+        Args:
+            progress: Receives the number of items.
 
         Returns:
-            How many, and the ids of those whose features are damaged: they must be read again.
+            The number of embedded items, and the ids of items whose features are damaged, so that their
+            files must be read again.
         """
         todo: dict[Kind, list[tuple[int, int, int, int | None]]] = {}
         with self._engine.connect() as connection:
@@ -190,9 +202,9 @@ class BatchWriter:
         for kind, places in todo.items():
             if not places:
                 continue
-            for begin in range(0, len(places), _EMBED_BATCH):
-                some = places[begin : begin + _EMBED_BATCH]
-                read = [(item, self._stores[kind].read(first, rows, crc)) for item, first, rows, crc in some]
+            for offset in range(0, len(places), _EMBED_BATCH):
+                chunk = places[offset : offset + _EMBED_BATCH]
+                read = [(item, self._stores[kind].read(first, rows, crc)) for item, first, rows, crc in chunk]
                 whole = [(item, features) for item, features in read if features is not None]
                 network_output = (
                     _run_network(self._network, kind, [features for _, features in whole]) if whole else []
@@ -203,43 +215,43 @@ class BatchWriter:
                         connection, self._network.id, list(zip(ids, network_output, strict=True))
                     )
                 damaged.update(item for item, features in read if features is None)
-                progress.advance(len(some))
+                progress.advance(len(chunk))
         progress.finish()
         return count - len(damaged), damaged
 
     def _embed_batch(self, good: Iterable[FileFeatures], stamps: dict[str, Stamp]) -> list[NewItem]:
         items = []
         for kind, backbone in self._network.backbones.items():
-            some = [one for one in good if one.kind == kind]
-            if not some:
+            files = [file for file in good if file.kind == kind]
+            if not files:
                 continue
-            arrays = [one.features for one in some]
+            arrays = [file.features for file in files]
             rows = self._stores[kind].append(arrays)
             network_output = _run_network(self._network, kind, arrays)
-            for one, (row, crc), item_output in zip(some, rows, network_output, strict=True):
+            for file, (row, crc), item_output in zip(files, rows, network_output, strict=True):
                 items.append(
                     NewItem(
                         kind=kind,
-                        stamp=stamps[str(one.path)],
-                        content=one.content,
+                        stamp=stamps[str(file.path)],
+                        content=file.content,
                         backbone=backbone.id,
                         feature_row=row,
-                        feature_rows=len(one.features),
+                        feature_rows=len(file.features),
                         features_crc=crc,
                         network_output=item_output,
-                        duration_s=one.duration_s,
-                        width=one.width,
-                        height=one.height,
-                        title=one.tags.title,
-                        artist=one.tags.artist,
-                        taken=(one.taken or NO_DATE) if kind == "image" else None,
+                        duration_s=file.duration_s,
+                        width=file.width,
+                        height=file.height,
+                        title=file.tags.title,
+                        artist=file.tags.artist,
+                        taken=(file.taken or NO_DATE) if kind == "image" else None,
                     )
                 )
         return items
 
 
 def _run_network(network: Network, kind: Kind, arrays: Sequence[NDArray[np.float16]]) -> list[NetworkOutput]:
-    """Return what the network says of each item, given its features."""
+    """Return embedding and affect of each item, given its features, float16 (rows, width)."""
     if kind == "image":
         pictures = network.embed("image", np.concatenate(arrays))
         return [

@@ -1,4 +1,4 @@
-"""Building a library: scan, read what is new, write it batch by batch, publish."""
+"""Building a library: scan the folders, read new files, write them batch by batch, publish the result."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ from attune.indexer.skipped_files import read_known_skips
 if TYPE_CHECKING:
     from attune.core.settings import Settings
 
-_BATCH = 64  # files a transaction: what a kill may cost
+_BATCH = 64  # files per transaction; a kill loses at most one batch
 _BATCH_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """What a build is asked to do.
+    """Input of a build.
 
     Attributes:
         library: The library's folder.
-        paths: Folders or files to follow from now on; none: refresh those that are followed.
-        exclude: Globs left out below `paths`, now and in later builds; None: as in earlier builds.
-        follow_links: From now on follow symbolic links below `paths`; where none is named, below all roots.
+        paths: Folders or files to follow from now on; empty: refresh those that are followed already.
+        exclude: Globs that are left out below `paths`, in this and later builds; None: as in earlier builds.
+        follow_links: Follow symbolic links below `paths` from now on; below all roots if `paths` is empty.
         rebuild: Read every file again.
-        suspect: Rows that are not to be believed: their files are read again.
+        suspect: Ids of rows that may be damaged; their files are read again.
     """
 
     library: Path
@@ -62,20 +62,20 @@ class BuildRequest:
 
 @dataclass(slots=True)
 class BuildReport:
-    """What a build did.
+    """Result of a build; the integers are numbers of files.
 
     Attributes:
         added: New files.
-        changed: Files that were read again, for they changed.
-        read_again: Files that did not change, read again for features by another backbone.
-        kept: Files that did not change, whose features by another backbone were kept from an earlier build.
-        moved: Files whose content was known already: moved or copied.
-        removed: Files that are gone.
-        unchanged: Files that stayed.
-        re_embedded: Items that a new network embedded from kept features.
+        changed: Files that were read again because they changed.
+        read_again: Unchanged files that were read again because the backbone changed.
+        kept: Unchanged files whose features by the new backbone were stored in an earlier build.
+        moved: Files whose content was known already, since they were moved or copied.
+        removed: Files that no longer exist.
+        unchanged: Files that did not change.
+        re_embedded: Items that a new network embedded from stored features.
         skipped: Every file that could not be used.
-        missing: Roots and folders that could not be listed; what was known below them is kept.
-        generation: The generation that is published now.
+        missing: Roots and folders that could not be listed; the items below them are kept.
+        generation: The generation that is published after the build.
     """
 
     added: int = 0
@@ -100,19 +100,19 @@ def build(
 ) -> BuildReport:
     """Bring a library up to date and publish it.
 
-    Work is committed in batches under a generation that no reader sees yet. Whatever ends the build
-    early, readers keep the last complete generation and the next build continues where this one stopped.
+    Results are committed in batches under a generation that no reader sees yet. If the build ends early for
+    any reason, readers keep the last complete generation and the next build continues where this one stopped.
 
     Args:
-        request: What to do.
-        network: What embeds.
-        settings: How much of the machine it may take.
-        progress: Told of each step.
-        reader: What reads the files; the worker processes by default.
+        request: What to build.
+        network: Network that embeds the items.
+        settings: Number of worker processes, and limits of time and memory per file.
+        progress: Receives the progress of each step.
+        reader: Function that reads files and extracts their features; None: the pool of worker processes.
 
     Raises:
-        UsageError: A path does not exist, or there is none to refresh.
-        LibraryError: The library cannot be written, or somebody else is writing it.
+        UsageError: A path does not exist, or there is no path and no library to refresh.
+        LibraryError: The library cannot be written, or another build is writing it.
     """
     check_paths(request)
     try:
@@ -134,10 +134,15 @@ def plan_build(
     backbones: Mapping[Kind, Backbone] = DEFAULT_BACKBONES,
     settings: Settings | None = None,
 ) -> BuildDiff:
-    """Say what a build with a network of these backbones would do, and write nothing.
+    """Return what a build with a network of these backbones would do; nothing is written.
+
+    Args:
+        request: What to build.
+        backbones: Backbones of the network.
+        settings: Limits within which the files would be read; None: those of the environment.
 
     Raises:
-        UsageError: A path does not exist, or there is none to refresh.
+        UsageError: A path does not exist, or there is no path and no library to refresh.
         LibraryError: The library cannot be read.
     """
     check_paths(request)
@@ -156,7 +161,7 @@ def plan_build(
 
 
 def check_paths(request: BuildRequest) -> None:
-    """Raise UsageError where a path does not exist, or there is none to refresh."""
+    """Raise UsageError if a path does not exist, or if there is no path and no library to refresh."""
     for path in request.paths:
         if not Path(path).exists():
             raise UsageError(f"{escape_path(path)}: no such file or folder")
@@ -165,12 +170,12 @@ def check_paths(request: BuildRequest) -> None:
 
 
 def _next_generation(before: Generation | None) -> int:
-    """Return the generation that a build writes."""
+    """Return the id of the generation that a build writes."""
     return 1 if before is None else before.id + 1
 
 
 def _merge_roots(request: BuildRequest, known: Sequence[Root]) -> list[Root]:
-    """Return all roots to follow: the known ones and those of the request, with the request's wishes."""
+    """Return all roots to follow: the known ones, and those of the request with the request's settings."""
     roots = {root.path: root for root in known}
     for path in [absolute_path(path) for path in request.paths] or list(roots):
         before = roots.get(path, Root(path))
@@ -223,7 +228,7 @@ def _build(
 
 
 def _differs(engine: Engine, library: Path, before: Generation, network: Network, pending: int) -> bool:
-    """Say whether the pending generation is another than the one that is published."""
+    """Return whether the pending generation differs from the published one."""
     if (before.network, before.network_source) != (network.id, network.source):
         return True
     with engine.connect() as connection:
@@ -248,28 +253,32 @@ def _compute_diff(
         diff = compare(found, known, skips, backbones, rebuild=request.rebuild, suspect=request.suspect)
         if diff.other_backbone:
             contents = {
-                kind: stored_features.read_kept_contents(connection, one.id)
-                for kind, one in backbones.items()
+                kind: stored_features.read_kept_contents(connection, backbone.id)
+                for kind, backbone in backbones.items()
             }
-            diff.kept = {one for one, content in diff.other_backbone.items() if content in contents[one.kind]}
+            diff.kept = {
+                candidate
+                for candidate, content in diff.other_backbone.items()
+                if content in contents[candidate.kind]
+            }
         return diff
 
 
 def _copy_known_files(
     diff: BuildDiff, writer: BatchWriter, progress: Progress, report: BuildReport
 ) -> list[Candidate]:
-    """Write the files whose content is known already; return those that must be read."""
+    """Write rows for the files whose content is known already; return the files that must be read."""
     rest: list[Candidate] = []
-    progress.start("looking for what is known", len(diff.read))
-    for some in catalogue.split_into_chunks(diff.read):
-        unknown = writer.copy_known(some, diff)
-        others = sum(one in diff.other_backbone for one in some) - sum(
-            one in diff.other_backbone for one in unknown
+    progress.start("looking for known content", len(diff.read))
+    for chunk in catalogue.split_into_chunks(diff.read):
+        unknown = writer.copy_known(chunk, diff)
+        others = sum(candidate in diff.other_backbone for candidate in chunk) - sum(
+            candidate in diff.other_backbone for candidate in unknown
         )
         report.kept += others
-        report.moved += len(some) - len(unknown) - others
+        report.moved += len(chunk) - len(unknown) - others
         rest += unknown
-        progress.advance(len(some))
+        progress.advance(len(chunk))
     progress.finish()
     return rest
 
@@ -284,7 +293,7 @@ def _read_files(
     progress: Progress,
     report: BuildReport,
 ) -> None:
-    """Read files in the workers and commit them batch by batch; also what is done when interrupted."""
+    """Read files in the workers and commit them batch by batch, also the last batch before an interrupt."""
     unchanged = {candidate.stamp.path for candidate in diff.other_backbone}
     stamps = {candidate.stamp.path: candidate.stamp for candidate in candidates}
     jobs = (ExtractionJob(Path(candidate.stamp.path), candidate.kind) for candidate in candidates)
@@ -302,7 +311,8 @@ def _read_files(
                     report.read_again += path in unchanged
                     report.changed += path in diff.replaced and path not in unchanged
                 if len(batch) >= _BATCH or time.monotonic() - committed > _BATCH_S:
-                    # Out of our hands before it is written: an interrupt here must not write it twice.
+                    # `batch` is emptied before the write: after an interrupt, `finally` commits `batch`
+                    # and must not write the same files twice.
                     full, batch = batch, []
                     with defer_interrupts():
                         writer.commit(full, stamps, diff.replaced)

@@ -1,4 +1,4 @@
-"""What a build has to do: the disk compared with the catalogue."""
+"""Difference between the files on disk and the catalogue: the work of a build."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ class BuildDiff:
     """The work of one build.
 
     Attributes:
-        read: Files to be read: new, changed, or never understood before.
-        replaced: For a changed file's path, the row that its new row replaces.
-        other_backbone: Unchanged files of `read`, with their content, whose features come from another
-            backbone than today's.
-        kept: Those of `other_backbone` whose features by today's backbone are kept from another time.
-        removed_ids: Rows whose files are not below the roots any more.
-        unchanged: How many files stay as they are.
+        read: Files to be read: new and changed files, files that another version could not read, and
+            unchanged files whose features were computed by another backbone.
+        replaced: Path of a changed file to the id of the row that its new row replaces.
+        other_backbone: Unchanged files of `read`, with their content hash, whose features were computed by
+            another backbone than the current one.
+        kept: Files of `other_backbone` whose features by the current backbone are stored already.
+        removed_ids: Ids of rows whose files are no longer below the roots.
+        unchanged: Number of unchanged files.
         known_failures: Files that were skipped before and have not changed since.
-        refused: Files of a sort that is not read.
-        missing: Folders that could not be listed: nothing is known of what lies below.
+        refused: Files in formats that are not read.
+        missing: Folders that could not be listed, so that the files below them are unknown.
     """
 
     read: list[Candidate] = field(default_factory=list)
@@ -42,7 +43,7 @@ class BuildDiff:
 
     @property
     def added(self) -> int:
-        """How many files will be read that the library does not know."""
+        """Number of files to be read that are not in the library."""
         return sum(candidate.stamp.path not in self.replaced for candidate in self.read)
 
 
@@ -55,19 +56,20 @@ def compare(
     rebuild: bool = False,
     suspect: frozenset[int] = frozenset(),
 ) -> BuildDiff:
-    """Compare what is on disk with what is in the catalogue.
+    """Compare the files on disk with the catalogue.
 
-    A file is unchanged if path, size and modification time are; its features must be of today's backbone.
-    A row goes only when its file is known to be gone: what lies below a folder that could not be listed (an
-    unplugged disk) stays. `BuildDiff.kept` stays empty: it needs the catalogue.
+    A file is unchanged if its path, size and modification time are; it is still read again if its features
+    were computed by another backbone. A row is removed only if its file is known to be gone: rows below a
+    folder that could not be listed (an unplugged disk) stay. `BuildDiff.kept` is left empty, since filling
+    it needs the catalogue.
 
     Args:
-        scan: What is on disk.
+        scan: The files on disk.
         known: The rows of the library.
-        skips: Files that were given up, with reasons.
-        backbones: Today's.
+        skips: Files that could not be used, with reasons.
+        backbones: Backbones of the current network.
         rebuild: Read every file again.
-        suspect: Rows whose files are read again.
+        suspect: Ids of rows whose files are read again.
     """
     rows = {row.stamp.path: row for row in known}
     diff = BuildDiff(refused=scan.refused, missing=scan.missing)

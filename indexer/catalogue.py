@@ -1,4 +1,4 @@
-"""The catalogue in SQLite: opening it, and all that readers ask it."""
+"""SQLite catalogue of a library: connections and the queries of readers."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ from attune.indexer.catalogue_tables import NO_DATE, embeddings, generations, it
 from attune.indexer.records import Generation, Item, Root, SkippedFile, Stamp
 
 FILE = "catalogue.db"
+DAMAGED_FOLDER = "damaged"
+"""Prefix of the folders, damaged-1 and so on, in which `attune repair` keeps a damaged catalogue."""
 _DAMAGE_MESSAGES = ("Could not decode", "no such table", "no such column", "unsupported file format")
 _Key = TypeVar("_Key")
-_MAX_PARAMETERS = 500  # bound parameters of one statement; SQLite's floor is 999
+_MAX_PARAMETERS = 500  # bound parameters per statement; every SQLite build allows at least 999
 
 
 def connect(path: Path, *, writable: bool) -> Engine:
-    """Open the catalogue file; a reader never writes and never waits for a writer.
+    """Open the catalogue file; readers never write and never wait for a writer.
 
     Args:
-        path: The SQLite file. A writer creates it.
+        path: The SQLite file. It is created if `writable`.
         writable: Whether rows will be written.
     """
     if writable:
@@ -55,11 +57,11 @@ def connect(path: Path, *, writable: bool) -> Engine:
     else:
         wal = path.with_name(f"{path.name}-wal")
         mode = "ro" if wal.exists() and wal.stat().st_size else "ro&immutable=1"
-    # SQLAlchemy's URLs undo the quoting that SQLite's need: odd names go to SQLite past them.
+    # SQLAlchemy would undo the quoting that SQLite's URI needs, so the URI goes to sqlite3 directly.
     uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
 
     def connect_to_file() -> sqlite3.Connection:
-        # The pool hands a connection from thread to thread, one at a time.
+        # The pool may pass a connection to another thread, but only one thread uses it at a time.
         return sqlite3.connect(uri, uri=True, timeout=30, check_same_thread=False)
 
     engine = create_engine("sqlite://", creator=connect_to_file, poolclass=QueuePool)
@@ -89,18 +91,18 @@ def connect(path: Path, *, writable: bool) -> Engine:
 
 
 def _translate_error(library: Path, error: sqlite3.DatabaseError) -> Exception:
-    """Return what a person is told: SQLite has no class of its own for a broken file."""
+    """Return DamagedLibrary for an error that shows a damaged file, for which SQLite has no error class."""
     if type(error) is sqlite3.DatabaseError or str(error).startswith(_DAMAGE_MESSAGES):
         return DamagedLibrary(library, error)
     return error
 
 
 def is_visible_in(generation: int | BindParameter[int]) -> ColumnElement[bool]:
-    """Condition: the row belongs to that generation."""
+    """Return the SQL condition that a row of `items` belongs to a generation."""
     return (items.c.added <= generation) & or_(items.c.removed.is_(None), items.c.removed > generation)
 
 
-# Built once: what a query needs again and again costs more to build than to run.
+# These statements are built once, since building one takes longer than running it.
 _NETWORK = bindparam("network", type_=String)
 _OF_NETWORK = (embeddings.c.item == items.c.id) & (embeddings.c.network == _NETWORK)
 _VISIBLE = is_visible_in(bindparam("generation", type_=Integer))
@@ -126,7 +128,7 @@ _VECTORS = select(embeddings.c.item, embeddings.c.vector).where(
 
 
 def current_generation(connection: Connection) -> Generation | None:
-    """Return the published generation, None before the first."""
+    """Return the published generation; None before the first build is published."""
     row = connection.execute(select(generations).join(state, state.c.generation == generations.c.id)).first()
     return None if row is None else Generation(*row)
 
@@ -150,11 +152,11 @@ def read_ids(connection: Connection, generation: int, kind: Kind) -> NDArray[np.
 
 
 def read_ids_below(connection: Connection, generation: int, kind: Kind, folders: Sequence[str]) -> list[int]:
-    """Return the ids of a generation's items of one kind in some absolute folders, ascending."""
+    """Return the ids of a generation's items of one kind below any of the absolute folders, ascending."""
     conditions: list[ColumnElement[bool]] = []
     for folder in folders:
         prefix = os.fsencode(folder.rstrip(os.sep) + os.sep)
-        # Bytes compare as they sort: all that begins with `a/` lies between it and `a0`, the byte after `/`.
+        # Paths that begin with `a/` sort between `a/` and `a0`, since `0` is the byte after `/`.
         after = prefix[:-1] + bytes([prefix[-1] + 1])
         conditions.append((items.c.path >= prefix) & (items.c.path < after))
         conditions.append(items.c.path == os.fsencode(folder))
@@ -165,13 +167,13 @@ def read_ids_below(connection: Connection, generation: int, kind: Kind, folders:
 def read_ids_taken(
     connection: Connection, generation: int, first: str | None, after: str | None
 ) -> list[int]:
-    """Return the ids of a generation's pictures taken in [first, after), ascending; None: no bound.
+    """Return the ids of a generation's pictures taken in [first, after), ascending.
 
     Args:
-        connection: To the catalogue.
-        generation: Whose items.
-        first: ISO 8601, or a beginning of it: `2023`, `2023-07`.
-        after: The same.
+        connection: Connection to the catalogue.
+        generation: Id of the generation.
+        first: Earliest date as ISO 8601 or a prefix of it (`2023`, `2023-07`); None: no bound.
+        after: First date that is excluded, in the same form; None: no bound.
     """
     query = select(items.c.id).where(is_visible_in(generation), items.c.taken != NO_DATE)
     if first is not None:
@@ -199,8 +201,8 @@ def read_vectors(connection: Connection, ids: Sequence[int], network: str) -> ND
         KeyError: An item has no embedding by that network.
     """
     found: dict[int, bytes] = {}
-    for some in split_into_chunks(ids):
-        rows = connection.execute(_VECTORS, {"network": network, "ids": some})
+    for chunk in split_into_chunks(ids):
+        rows = connection.execute(_VECTORS, {"network": network, "ids": chunk})
         found.update((row[0], row[1]) for row in rows)
     joined = b"".join(found[item] for item in ids)
     return np.frombuffer(joined, "<f4").reshape(len(ids), EMBEDDING_DIM)
@@ -209,20 +211,20 @@ def read_vectors(connection: Connection, ids: Sequence[int], network: str) -> ND
 def read_items(connection: Connection, ids: Sequence[int], network: str) -> dict[int, Item]:
     """Return items by id, with their affect by that network."""
     found: dict[int, Item] = {}
-    for some in split_into_chunks(ids):
-        rows = connection.execute(_ITEMS, {"network": network, "ids": some})
+    for chunk in split_into_chunks(ids):
+        rows = connection.execute(_ITEMS, {"network": network, "ids": chunk})
         found.update((row[0], _make_item(row)) for row in rows)
     return found
 
 
 def find_id(connection: Connection, generation: int, item: int, network: str) -> Item | None:
-    """Return an item of the generation by its id."""
+    """Return an item of the generation by its id, None if there is none."""
     row = connection.execute(_ITEM_OF_ID, {"id": item, "generation": generation, "network": network}).first()
     return None if row is None else _make_item(row)
 
 
 def find_stamp(connection: Connection, generation: int, stamp: Stamp, network: str) -> Item | None:
-    """Return the item that is this very file, unchanged."""
+    """Return the item with the path, size and modification time of the stamp, None if there is none."""
     parameters = {"path": os.fsencode(stamp.path), "size": stamp.size, "mtime_ns": stamp.mtime_ns}
     scope = {"generation": generation, "network": network}
     row = connection.execute(_ITEM_OF_STAMP, parameters | scope).first()
@@ -230,7 +232,7 @@ def find_stamp(connection: Connection, generation: int, stamp: Stamp, network: s
 
 
 def has_size(connection: Connection, generation: int, size: int) -> bool:
-    """Say whether any file of the generation has that size in bytes."""
+    """Return whether any file of the generation has this size in bytes."""
     query = select(items.c.id).where(is_visible_in(generation), items.c.size == size).limit(1)
     return connection.execute(query).first() is not None
 
@@ -238,14 +240,14 @@ def has_size(connection: Connection, generation: int, size: int) -> bool:
 def find_copy(
     connection: Connection, generation: int, kind: Kind, content: bytes, network: str
 ) -> Item | None:
-    """Return an item of the generation, of that kind and with that content."""
+    """Return an item of the generation with this kind and content hash, None if there is none."""
     parameters = {"kind": kind, "content": content, "generation": generation, "network": network}
     row = connection.execute(_ITEM_OF_CONTENT, parameters).first()
     return None if row is None else _make_item(row)
 
 
 def read_moments(connection: Connection, item: int, network: str) -> NDArray[np.float32] | None:
-    """Return the moments' embeddings of a song: float32, shape (n, 128)."""
+    """Return the embeddings of a song's moments, float32 (n, 128); None for a picture."""
     query = select(embeddings.c.moments).where(embeddings.c.item == item, embeddings.c.network == network)
     blob = connection.execute(query).scalar()
     if blob is None:
@@ -294,6 +296,6 @@ def _make_item(row: Row[Any]) -> Item:
 
 
 def split_into_chunks(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
-    """Yield keys in runs that one statement can take."""
+    """Yield consecutive parts of `keys` that are small enough to be bound to one SQL statement."""
     for first in range(0, len(keys), _MAX_PARAMETERS):
         yield keys[first : first + _MAX_PARAMETERS]

@@ -1,4 +1,4 @@
-"""The tables of the catalogue."""
+"""Table definitions of the catalogue."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from sqlalchemy import (
 metadata = MetaData()
 
 NO_DATE = ""
+"""Value of `items.taken` for a picture whose file has no capture date."""
 
-# One row: the generation that readers see.
+# The table has one row: the generation that readers see.
 state = Table(
     "state",
     metadata,
@@ -48,7 +49,7 @@ roots = Table(
     Column("follow_links", Boolean, nullable=False),
 )
 
-# Rows are never changed but for `removed`: a changed file is a new row.
+# A changed file gets a new row. In an existing row only `removed` changes, and `taken` while it is NULL.
 items = Table(
     "items",
     metadata,
@@ -63,19 +64,19 @@ items = Table(
     Column("height", Integer),
     Column("title", Text),
     Column("artist", Text),
-    Column("taken", Text),  # ISO 8601, local time; NO_DATE: the file names none; NULL: not looked for yet
+    Column("taken", Text),  # ISO 8601, local time; NO_DATE: the file has none; NULL: not read yet
     Column("backbone", String(64), nullable=False),
     Column("feature_row", BigInteger, nullable=False),
     Column("feature_rows", Integer, nullable=False),
     Column("added", Integer, nullable=False),
     Column("removed", Integer),
-    Column("features_crc", BigInteger),  # NULL: the features were lost before there were checksums
-    Column("seal", BigInteger),  # checksum of all that never changes
+    Column("features_crc", BigInteger),  # NULL: the features were lost before checksums were introduced
+    Column("seal", BigInteger),  # checksum of the columns that never change
     Index("items_path", "path"),
     Index("items_content", "content"),
     Index("items_size", "size"),
     Index("items_removed", "removed"),
-    sqlite_autoincrement=True,  # an id is never given twice: FAISS files of older generations name it
+    sqlite_autoincrement=True,  # ids are never reused, since FAISS files of older generations hold them
 )
 
 embeddings = Table(
@@ -99,6 +100,6 @@ skipped = Table(
     Column("path", LargeBinary, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
-    Column("reader", Text, nullable=False),  # version and extras: another reader tries again
+    Column("reader", Text, nullable=False),  # version and extras; another reader tries the file again
     Column("reason", Text, nullable=False),
 )

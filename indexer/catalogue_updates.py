@@ -1,4 +1,4 @@
-"""What a build asks the catalogue and writes to it."""
+"""Queries and updates of the catalogue during a build."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ from attune.indexer.row_checksums import compute_embedding_checksum, compute_ite
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """What the builder needs to know of a row that is in the library."""
+    """Existing row of the catalogue, as far as a build needs it.
+
+    Attributes:
+        id: Id of the item.
+        stamp: Path, size and modification time of the file when it was read.
+        content: Hash of its bytes.
+        backbone: Id of the backbone that computed its features.
+    """
 
     id: int
     stamp: Stamp
@@ -32,12 +39,12 @@ class CatalogueEntry:
 
 @dataclass(frozen=True, slots=True)
 class NetworkOutput:
-    """What a network says of an item.
+    """Embedding and affect of one item.
 
     Attributes:
-        vector: float32 (128,).
+        vector: Embedding, float32 (128,).
         affect: float32 (5,): valence, arousal, positive, neutral, negative.
-        moments: float16 (n, 128), None for a picture.
+        moments: Embeddings of a song's moments, float16 (n, 128); None for a picture.
     """
 
     vector: NDArray[np.float32]
@@ -47,18 +54,23 @@ class NetworkOutput:
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """A row to be written.
+    """Item to be added to the catalogue.
 
     Attributes:
         kind: image or music.
-        stamp: Path, size and time of the file when it was read.
+        stamp: Path, size and modification time of the file when it was read.
         content: Hash of its bytes.
-        backbone: Id of what made its features.
-        feature_row: Its first row in the store.
-        feature_rows: How many rows it has there.
-        features_crc: Their checksum.
-        network_output: Its embedding and affect; None: to be embedded from its features.
-        taken: Date of capture, `NO_DATE` where the file names none, None where nobody has looked.
+        backbone: Id of the backbone that computed its features.
+        feature_row: First row of its features in the feature store.
+        feature_rows: Number of its rows there.
+        features_crc: CRC-32 of its features.
+        network_output: Its embedding and affect; None if it still has to be embedded from its features.
+        duration_s: Seconds of music, None for a picture.
+        width: Pixels of the upright picture, None for music.
+        height: Pixels of the upright picture, None for music.
+        title: From the tags, if any.
+        artist: From the tags, if any.
+        taken: Capture date; `NO_DATE` if the file has none, None if it has not been read.
     """
 
     kind: Kind
@@ -78,7 +90,7 @@ class NewItem:
 
 
 def read_entries(connection: Connection, generation: int) -> Iterator[CatalogueEntry]:
-    """Yield the rows of a generation, as the builder sees them."""
+    """Yield the rows of a generation."""
     columns = items.c
     query = select(
         columns.id, columns.path, columns.size, columns.mtime_ns, columns.content, columns.backbone
@@ -90,12 +102,12 @@ def read_entries(connection: Connection, generation: int) -> Iterator[CatalogueE
 
 
 def read_sizes(connection: Connection) -> set[int]:
-    """Return the sizes of all files that have features: only these can be copies of one another."""
+    """Return the sizes of all files that have features; a file of another size cannot be a copy of one."""
     return set(connection.execute(select(items.c.size).distinct()).scalars())
 
 
 def write_root(connection: Connection, root: Root) -> None:
-    """Follow a root from now on, as it says."""
+    """Add a root, or replace its settings."""
     path = os.fsencode(root.path)
     connection.execute(delete(roots).where(roots.c.path == path))
     exclude = json.dumps(root.exclude)
@@ -103,38 +115,38 @@ def write_root(connection: Connection, root: Root) -> None:
 
 
 def write_items(connection: Connection, new: Sequence[NewItem], network: str, generation: int) -> None:
-    """Add rows to a generation, each with its embedding where it has one."""
+    """Add rows to a generation, each with its embedding if it has one."""
     if not new:
         return
     rows: list[dict[str, Any]] = [
         {
-            "kind": one.kind,
-            "path": os.fsencode(one.stamp.path),
-            "size": one.stamp.size,
-            "mtime_ns": one.stamp.mtime_ns,
-            "content": one.content,
-            "duration_s": None if one.duration_s is None else float(one.duration_s),
-            "width": one.width,
-            "height": one.height,
-            "title": one.title,
-            "artist": one.artist,
-            "taken": one.taken,
-            "backbone": one.backbone,
-            "feature_row": one.feature_row,
-            "feature_rows": one.feature_rows,
-            "features_crc": one.features_crc,
+            "kind": new_item.kind,
+            "path": os.fsencode(new_item.stamp.path),
+            "size": new_item.stamp.size,
+            "mtime_ns": new_item.stamp.mtime_ns,
+            "content": new_item.content,
+            "duration_s": None if new_item.duration_s is None else float(new_item.duration_s),
+            "width": new_item.width,
+            "height": new_item.height,
+            "title": new_item.title,
+            "artist": new_item.artist,
+            "taken": new_item.taken,
+            "backbone": new_item.backbone,
+            "feature_row": new_item.feature_row,
+            "feature_rows": new_item.feature_rows,
+            "features_crc": new_item.features_crc,
             "added": generation,
         }
-        for one in new
+        for new_item in new
     ]
     for row in rows:
         row["seal"] = compute_item_checksum(row)
     added = insert(items).returning(items.c.id, sort_by_parameter_order=True)
     ids = connection.execute(added, rows).scalars().all()
     network_output = [
-        (item, one.network_output)
-        for item, one in zip(ids, new, strict=True)
-        if one.network_output is not None
+        (item, new_item.network_output)
+        for item, new_item in zip(ids, new, strict=True)
+        if new_item.network_output is not None
     ]
     write_embeddings(connection, network, network_output)
 
@@ -142,23 +154,23 @@ def write_items(connection: Connection, new: Sequence[NewItem], network: str, ge
 def write_embeddings(
     connection: Connection, network: str, network_output: Sequence[tuple[int, NetworkOutput]]
 ) -> None:
-    """Add what a network says of items, by their ids."""
+    """Add the embeddings of items, given as pairs of item id and network output."""
     if not network_output:
         return
     rows: list[dict[str, Any]] = []
-    for item, one in network_output:
-        valence, arousal, positive, neutral, negative = (float(value) for value in one.affect)
+    for item, output in network_output:
+        valence, arousal, positive, neutral, negative = (float(value) for value in output.affect)
         rows.append(
             {
                 "item": item,
                 "network": network,
-                "vector": one.vector.astype("<f4").tobytes(),
+                "vector": output.vector.astype("<f4").tobytes(),
                 "valence": valence,
                 "arousal": arousal,
                 "positive": positive,
                 "neutral": neutral,
                 "negative": negative,
-                "moments": None if one.moments is None else one.moments.astype("<f2").tobytes(),
+                "moments": None if output.moments is None else output.moments.astype("<f2").tobytes(),
             }
         )
         rows[-1]["seal"] = compute_embedding_checksum(rows[-1])
@@ -166,22 +178,29 @@ def write_embeddings(
 
 
 def remove(connection: Connection, ids: Iterable[int], generation: int) -> None:
-    """Take items out of a generation and all later ones; readers of older ones still see them."""
-    for some in split_into_chunks(list(ids)):
-        connection.execute(update(items).where(items.c.id.in_(some)).values(removed=generation))
+    """Remove items from a generation and all later ones; readers of older generations still see them."""
+    for chunk in split_into_chunks(list(ids)):
+        connection.execute(update(items).where(items.c.id.in_(chunk)).values(removed=generation))
 
 
 def remove_lost(connection: Connection, backbone: str, kept_rows: int, generation: int) -> None:
-    """Take the items whose features lie beyond what is kept out of a generation: they are read again."""
+    """Remove the items whose features lie beyond the end of the store, so that their files are read again.
+
+    Args:
+        connection: Connection to the catalogue.
+        backbone: Id of the backbone of the store.
+        kept_rows: Number of rows in the store.
+        generation: Generation from which the items are removed.
+    """
     beyond = items.c.feature_row + items.c.feature_rows > kept_rows
     lost = is_visible_in(generation) & (items.c.backbone == backbone) & beyond
     connection.execute(update(items).where(lost).values(removed=generation))
 
 
 def remove_unembedded(connection: Connection, generation: int, network: str) -> None:
-    """Take items that the network could not embed out of a generation: no features of today's backbone.
+    """Remove the items that have no embedding by a network, since they lack features of its backbone.
 
-    Their files could not be reached, or they would have been read again; when they can, they are new.
+    Their files could not be read in this build. A later build that can read them adds them again.
     """
     done = select(embeddings.c.item).where(embeddings.c.network == network)
     rest = is_visible_in(generation) & items.c.id.not_in(done)
@@ -189,7 +208,7 @@ def remove_unembedded(connection: Connection, generation: int, network: str) -> 
 
 
 def has_changes(connection: Connection, generation: int) -> bool:
-    """Say whether rows were added to or taken from a generation already, by a build that was cut short."""
+    """Return whether a build, perhaps an interrupted one, added rows to a generation or removed some."""
     touched = select(items.c.id).where((items.c.added == generation) | (items.c.removed == generation))
     return connection.execute(touched.limit(1)).first() is not None
 
@@ -197,7 +216,15 @@ def has_changes(connection: Connection, generation: int) -> bool:
 def write_generation(
     connection: Connection, generation: int, network: tuple[str, str], images: int, music: int
 ) -> None:
-    """Switch readers to a generation."""
+    """Publish a generation: from now on readers see it.
+
+    Args:
+        connection: Connection to the catalogue, in a transaction.
+        generation: Id of the generation.
+        network: Id and source of its network.
+        images: Number of its pictures.
+        music: Number of its songs.
+    """
     connection.execute(delete(generations).where(generations.c.id == generation))
     connection.execute(
         insert(generations).values(
@@ -216,26 +243,32 @@ def write_generation(
 def purge(connection: Connection, kept: Sequence[int]) -> None:
     """Delete the rows, embeddings and generations that none of the kept generations can see.
 
-    A row stays where its content is in the library by another backbone alone: a network that goes back to
-    this one finds its features.
+    A row is kept if its content is in the library with features of another backbone only: a network that
+    uses the row's backbone again finds the features.
     """
-    least = min(kept)
-    living = items.alias()
+    oldest_kept = min(kept)
+    remaining = items.alias()
     newer = items.alias()
-    same = (living.c.kind == items.c.kind) & (living.c.content == items.c.content)
-    by_another = select(living.c.id).where(
-        same, living.c.backbone != items.c.backbone, or_(living.c.removed.is_(None), living.c.removed > least)
+    has_same_content = (remaining.c.kind == items.c.kind) & (remaining.c.content == items.c.content)
+    other_backbone = select(remaining.c.id).where(
+        has_same_content,
+        remaining.c.backbone != items.c.backbone,
+        or_(remaining.c.removed.is_(None), remaining.c.removed > oldest_kept),
     )
-    again = select(newer.c.id).where(
+    newer_row = select(newer.c.id).where(
         newer.c.kind == items.c.kind,
         newer.c.content == items.c.content,
         newer.c.backbone == items.c.backbone,
         newer.c.id > items.c.id,
     )
-    needless = ~by_another.exists() | again.exists()
-    gone = connection.execute(select(items.c.id).where(items.c.removed <= least, needless)).scalars().all()
-    for some in split_into_chunks(gone):
-        connection.execute(delete(items).where(items.c.id.in_(some)))
+    is_needless = ~other_backbone.exists() | newer_row.exists()
+    deleted_ids = (
+        connection.execute(select(items.c.id).where(items.c.removed <= oldest_kept, is_needless))
+        .scalars()
+        .all()
+    )
+    for chunk in split_into_chunks(deleted_ids):
+        connection.execute(delete(items).where(items.c.id.in_(chunk)))
     networks = select(generations.c.network).where(generations.c.id.in_(kept))
     connection.execute(delete(embeddings).where(embeddings.c.network.not_in(networks)))
     connection.execute(delete(generations).where(generations.c.id.not_in(kept), generations.c.id < max(kept)))

@@ -1,4 +1,4 @@
-"""Dates of capture for the rows of older libraries, which were written without looking for them."""
+"""Capture dates for rows of older libraries, which were written before dates were read."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _SET_DATE = update(items).where(items.c.id == bindparam("item")).values(taken=bi
 
 
 def backfill_capture_dates(engine: Engine, generation: int, progress: Progress) -> None:
-    """Read the dates that nobody has looked for yet; a date adds to a row and changes nothing in it.
+    """Read the capture dates that are missing in the catalogue; nothing else in a row changes.
 
-    Files that cannot be opened keep their unknown date: the next build looks again.
+    The date of a file that cannot be opened stays unknown; the next build tries again.
 
     Args:
-        engine: The catalogue, writable.
-        generation: Whose pictures; their files are as the rows know them.
-        progress: Told of the pictures.
+        engine: Writable engine of the catalogue.
+        generation: Id of the generation; the files of its pictures must be unchanged.
+        progress: Receives the number of pictures.
     """
     with engine.connect() as connection:
-        todo = _read_undated_pictures(connection, generation)
-    if not todo:
+        undated = _read_undated_pictures(connection, generation)
+    if not undated:
         return
-    progress.start("reading dates", len(todo))
-    for some in split_into_chunks(todo):
+    progress.start("reading dates", len(undated))
+    for chunk in split_into_chunks(undated):
         dated = []
-        for item, path in some:
+        for item, path in chunk:
             try:
                 dated.append({"item": item, "date": read_capture_date(path) or NO_DATE})
             except MediaError:
@@ -40,7 +40,7 @@ def backfill_capture_dates(engine: Engine, generation: int, progress: Progress) 
         if dated:
             with engine.begin() as connection:
                 connection.execute(_SET_DATE, dated)
-        progress.advance(len(some))
+        progress.advance(len(chunk))
     progress.finish()
 
 

@@ -1,4 +1,4 @@
-"""Kept backbone features: one growing file of float16 rows for each backbone."""
+"""Storage of backbone features: one append-only file of float16 rows per backbone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from itertools import accumulate
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,18 @@ from attune.core.atomic_files import fsync, make_folder
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone
 
 FOLDER = "features"
-_PART: Final = 1 << 10  # rows in memory
 
 
 class FeatureStore:
-    """Rows are appended and never changed; the catalogue says which rows are whose.
+    """Append-only file of feature rows; the catalogue records which rows belong to which item.
 
-    A row counts only once the catalogue names it. So a torn tail, left by a kill, is cut off before the
-    next row is written.
+    A row is valid only if the catalogue refers to it. So incomplete rows at the end, left by a kill, are cut
+    off before the next row is written.
 
     Args:
         library: The library's folder.
-        backbone: Whose features.
-        opened: How a file is opened for appending; disks fail, and tests show what happens then.
+        backbone: Backbone that computed the features.
+        open_file: Opens a file for appending; tests replace it to simulate a failing disk.
     """
 
     def __init__(
@@ -45,23 +44,26 @@ class FeatureStore:
         self._row_bytes = backbone.width * 2
 
     def count(self) -> int:
-        """Return how many whole rows the file has; 0 if there is none."""
+        """Return the number of complete rows in the file; 0 if there is no file."""
         return self._path.stat().st_size // self._row_bytes if self._path.exists() else 0
 
     def open_at(self, rows: int) -> None:
-        """Make the store end after so many rows: those that the catalogue names.
+        """Cut the file off after the rows to which the catalogue refers.
 
-        Where a damaged file has fewer, zeros take the place of those that are lost. No generation to come
-        may name them.
+        If a damaged file has fewer rows, zeros replace the lost ones. Later generations must not refer to
+        those rows.
+
+        Args:
+            rows: Number of rows that the file has afterwards.
         """
         make_folder(self._path.parent)
         with self._path.open("ab") as file:
-            file.truncate(min(rows, self.count()) * self._row_bytes)  # half a row is a lost row
+            file.truncate(min(rows, self.count()) * self._row_bytes)  # an incomplete row is lost
             file.truncate(rows * self._row_bytes)
         fsync(self._path.parent)
 
     def has(self, first: int, count: int, crc: int | None) -> bool:
-        """Say whether rows are kept and are what was written."""
+        """Return whether rows are complete and match their CRC-32."""
         return crc is not None and self.compute_crc(first, count) == crc
 
     def compute_crc(self, first: int, count: int) -> int | None:
@@ -79,13 +81,13 @@ class FeatureStore:
         return rows if len(rows) == count and rows.any(axis=1).all() else None
 
     def append(self, features: list[NDArray[np.float16]]) -> list[tuple[int, int]]:
-        """Write features durably at the end; where that fails, the store ends where it did.
+        """Write features durably at the end of the file; if that fails, the file keeps its old length.
 
         Args:
             features: Arrays of shape (rows, width).
 
         Returns:
-            The first row and the CRC-32 of each.
+            For each array, the number of its first row and its CRC-32.
 
         Raises:
             OSError: The disk is full, or fails.
@@ -106,7 +108,7 @@ class FeatureStore:
         return list(zip(firsts, map(zlib.crc32, blocks), strict=False))
 
     def rows(self) -> NDArray[np.float16]:
-        """Return all whole rows, memory-mapped: float16, shape (rows, width)."""
+        """Return all complete rows, memory-mapped, float16 (rows, width)."""
         count = self.count()
         if count == 0:
             return np.empty((0, self._width), np.float16)
@@ -117,8 +119,10 @@ class FeatureStore:
 
 
 def open_feature_stores(library: Path, backbones: Iterable[Backbone] = ()) -> dict[str, FeatureStore]:
-    """Return the stores of the shipped backbones, and of others, by the id of their backbone."""
-    return {one.id: FeatureStore(library, one) for one in (*DEFAULT_BACKBONES.values(), *backbones)}
+    """Return the stores of the shipped backbones and of any others, by the id of the backbone."""
+    return {
+        backbone.id: FeatureStore(library, backbone) for backbone in (*DEFAULT_BACKBONES.values(), *backbones)
+    }
 
 
 def _compute_crc32(rows: NDArray[np.float16]) -> int:

@@ -1,8 +1,9 @@
-"""An exact inner-product index: every vector is compared."""
+"""Exact inner-product index that compares a query with every vector."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,25 @@ from numpy.typing import NDArray
 from attune.embedding.network import EMBEDDING_DIM
 
 
+@contextlib.contextmanager
+def limit_to_one_thread() -> Iterator[None]:
+    """Let FAISS use one thread for the calls in the block, then restore the previous thread count.
+
+    With more threads, FAISS 1.15 computes a single exact query on another path that takes about eight times
+    as long. OpenMP keeps one thread count per calling thread, so concurrent queries do not affect each other.
+    """
+    import faiss
+
+    previous_count = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(previous_count)
+
+
 class FlatIndex:
-    """Unit vectors by item id, compared one by one.
+    """Unit vectors by item id, searched by exhaustive comparison.
 
     Args:
         index: A FAISS `IndexIDMap2` over a flat inner-product index.
@@ -35,7 +53,7 @@ class FlatIndex:
 
     @property
     def ids(self) -> NDArray[np.int64]:
-        """The ids that are in the index, in its order."""
+        """The ids in the index, in the order in which they are stored."""
         import faiss
 
         return np.asarray(faiss.vector_to_array(self._index.id_map), np.int64)
@@ -46,24 +64,25 @@ class FlatIndex:
             self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
 
     def remove(self, ids: NDArray[np.int64]) -> None:
-        """Take ids out."""
+        """Remove the vectors with these ids."""
         if len(ids):
             self._index.remove_ids(ids)
 
     def search(
         self, query: NDArray[np.float32], limit: int, among: Sequence[int] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the ids with the largest inner products, and these.
+        """Return the ids with the largest inner products, and these inner products.
 
-        Equal inner products are ordered by id, so an answer never depends on the history of the file.
+        Equal inner products are ordered by id, so that a result does not depend on the order in which the
+        vectors were added.
 
         Args:
             query: float32 (128,).
-            limit: How many are wanted.
-            among: Only these ids count; None: all.
+            limit: Maximum number of results.
+            among: Search only these ids; None: all.
 
         Returns:
-            ids and inner products, best first; fewer than `limit` where there are no more.
+            ids and inner products, best first; fewer than `limit` if there are no more.
         """
         import faiss
 
@@ -71,26 +90,27 @@ class FlatIndex:
         limit = min(limit, available)
         if limit <= 0:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        chosen = None
+        parameters = None
         if among is not None:
-            parameters: Any = faiss.SearchParameters
-            chosen = parameters(sel=faiss.IDSelectorBatch(np.asarray(among, np.int64)))
+            parameters_type: Any = faiss.SearchParameters
+            parameters = parameters_type(sel=faiss.IDSelectorBatch(np.asarray(among, np.int64)))
         queries = np.ascontiguousarray(query[None], np.float32)
-        faiss.omp_set_num_threads(1)  # one query is the work of one: more would only wait for each other
-        wider = min(limit + 1, available)
-        while True:
-            inner, ids = self._index.search(queries, wider, params=chosen)
-            # Where the last inner product is shared, which of its owners are in is for the ids to say.
-            if wider >= available or inner[0, -1] < inner[0, limit - 1]:
-                break
-            wider = min(2 * wider, available)
+        candidate_count = min(limit + 1, available)
+        with limit_to_one_thread():
+            while True:
+                inner, ids = self._index.search(queries, candidate_count, params=parameters)
+                # FAISS decides which of several equal inner products it returns. If the last one is shared,
+                # all ids that share it are needed, so that the lowest ids can be chosen.
+                if candidate_count >= available or inner[0, -1] < inner[0, limit - 1]:
+                    break
+                candidate_count = min(2 * candidate_count, available)
         is_filled = ids[0] >= 0
         ids, inner = ids[0][is_filled], inner[0][is_filled]
         order = np.lexsort((ids, -inner))[:limit]
         return ids[order], inner[order]
 
     def serialize(self) -> NDArray[np.uint8]:
-        """Return the file's bytes."""
+        """Return the bytes of the index file."""
         import faiss
 
         return np.asarray(faiss.serialize_index(self._index))

@@ -1,4 +1,4 @@
-"""A generation becomes visible: its FAISS files are written aside, then one row is switched."""
+"""Publishing of generations: the FAISS files are written first, then one catalogue row is switched."""
 
 from __future__ import annotations
 
@@ -32,13 +32,20 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 FOLDER = "index"
 MANIFEST = "manifest.json"
 _TEMPORARY_PREFIX = ".aside-"
-_ADD_BATCH = 1 << 16  # vectors in memory beside the index
+_ADD_BATCH = 1 << 16  # vectors in memory in addition to the index
 INDEX_FILES: dict[Kind, str] = {"image": "images.faiss", "music": "music.faiss"}
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a generation's folder promises of its files."""
+    """Description of the FAISS files in a generation's folder.
+
+    Attributes:
+        generation: Id of the generation.
+        network: Id of its network.
+        counts: Number of vectors by kind.
+        sha256: SHA-256 of each file by its name.
+    """
 
     generation: int
     network: str
@@ -47,7 +54,7 @@ class Manifest:
 
 
 def generation_folder(library: Path, generation: int) -> Path:
-    """Return where a generation's FAISS files live."""
+    """Return the folder of a generation's FAISS files."""
     return library / FOLDER / str(generation)
 
 
@@ -71,7 +78,16 @@ def read_index(library: Path, generation: int, network: str, kind: Kind) -> Vect
 def derive_index(
     connection: Connection, generation: int, network: str, kind: Kind, start: VectorIndex | None
 ) -> VectorIndex:
-    """Make the index of a generation from the catalogue, extending an older one where there is one."""
+    """Return the index of a generation, made from the catalogue.
+
+    Args:
+        connection: Connection to the catalogue.
+        generation: Id of the generation.
+        network: Id of its network.
+        kind: image or music.
+        start: Index of an older generation that is updated, if its type still suits the number of vectors;
+            None: start from an empty index.
+    """
     wanted = catalogue.read_ids(connection, generation, kind)
     index = start if start is not None and is_suitable(start, len(wanted)) else None
     if index is None:
@@ -88,7 +104,7 @@ def derive_index(
 
 
 def write_indexes(library: Path, generation: int, network: str, indexes: dict[Kind, VectorIndex]) -> None:
-    """Write a generation's folder; it has its name only when all of it is durable."""
+    """Write the folder of a generation; it gets its final name when all its files are durable."""
     folder = generation_folder(library, generation)
     make_folder(folder.parent)
     temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX, dir=folder.parent))
@@ -104,16 +120,16 @@ def write_indexes(library: Path, generation: int, network: str, indexes: dict[Ki
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)  # on a full disk it would stand in its own way
+        shutil.rmtree(temporary, ignore_errors=True)  # on a full disk the next build needs the space
         raise
     fsync(folder.parent)
 
 
 def publish(engine: Engine, library: Path, generation: int, network: Network) -> None:
-    """Let readers see a generation whose rows are all committed.
+    """Make a generation visible to readers; all its rows must be committed.
 
-    The index of the generation before is extended. A kill at any moment leaves the older generation in
-    place; the next build publishes again.
+    The index of the previous generation is updated. A kill at any moment leaves the previous generation
+    published; the next build publishes again.
     """
     with engine.connect() as connection:
         before = catalogue.current_generation(connection)
@@ -132,13 +148,13 @@ def publish(engine: Engine, library: Path, generation: int, network: Network) ->
 
 
 def delete_partial_indexes(library: Path) -> None:
-    """Delete index folders that a kill left half written."""
+    """Delete incomplete index folders of builds that were killed."""
     for folder in (library / FOLDER).glob(f"{_TEMPORARY_PREFIX}*"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def purge(engine: Engine, library: Path) -> None:
-    """Delete what no reader can need: generations older than the last two that nobody has open."""
+    """Delete the generations that are older than the last two and that no reader has open."""
     with engine.connect() as connection:
         current = catalogue.current_generation(connection)
     if current is None:

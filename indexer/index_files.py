@@ -1,4 +1,4 @@
-"""The vectors of one modality in a FAISS file: which kind of index it is, reading and writing it."""
+"""FAISS index file of one modality: choice of the index type, reading and writing."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from attune.indexer.flat_index import FlatIndex
 from attune.indexer.ivf_index import IvfIndex
 
 IVF_MIN_VECTORS: Final = 250_000
-"""From so many vectors on, an exact scan takes more than about 15 ms and cells take over; see
-`attune benchmark search`."""
+"""Number of vectors from which the IVF index is used: an exact scan then takes more than about 15 ms
+(`attune benchmark search`)."""
 
 
 class VectorIndex(Protocol):
     """Unit vectors by item id, searched by inner product.
 
     Attributes:
-        exact: What it finds, and the inner products that it tells, are exact. Otherwise a few of the nearest
+        exact: True if the results and their inner products are exact. Otherwise a few of the nearest vectors
             may be missing, and the inner products are rounded.
     """
 
@@ -32,45 +32,56 @@ class VectorIndex(Protocol):
 
     @property
     def ids(self) -> NDArray[np.int64]:
-        """The ids that are in the index."""
+        """The ids in the index."""
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Add vectors, float32 (n, 128), under their ids."""
 
     def remove(self, ids: NDArray[np.int64]) -> None:
-        """Take ids out."""
+        """Remove the vectors with these ids."""
 
     def search(
         self, query: NDArray[np.float32], limit: int, among: Sequence[int] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the ids with the largest inner products with a query, float32 (128,), and these.
+        """Return the ids with the largest inner products with a query, and these inner products.
 
-        Best first, at least `limit` of them or all that there are; `among`: only these ids count.
+        Args:
+            query: float32 (128,).
+            limit: Minimum number of results, if there are as many.
+            among: Search only these ids; None: all.
+
+        Returns:
+            ids and inner products, best first.
         """
 
     def serialize(self) -> NDArray[np.uint8]:
-        """Return the file's bytes."""
+        """Return the bytes of the index file."""
 
 
 def is_suitable(index: VectorIndex, count: int) -> bool:
-    """Say whether an index is of the kind for so many vectors; around the border, what is there stays."""
+    """Return whether an index has the right type for this number of vectors.
+
+    An IVF index is kept down to half of `IVF_MIN_VECTORS`, so that a library near the limit does not change
+    its index type with each build.
+    """
     if index.exact:
         return count < IVF_MIN_VECTORS
     return count >= IVF_MIN_VECTORS // 2
 
 
 def create_index(count: int, sample: NDArray[np.float32]) -> VectorIndex:
-    """Return an empty index for so many vectors.
+    """Return an empty index of the type suited to a number of vectors.
 
     Args:
-        count: How many there will be.
-        sample: Some of them, float32 (n, 128), to place the cells by; see `SAMPLE`.
+        count: Number of vectors that will be added.
+        sample: Some of them, float32 (n, 128), from which an IVF index computes its centroids; see
+            `TRAINING_SAMPLE_SIZE`.
     """
     return FlatIndex.empty() if count < IVF_MIN_VECTORS else IvfIndex.train_on(sample)
 
 
 def read_index_file(path: Path, sha256: str) -> VectorIndex | None:
-    """Read an index, or None if the file is missing or not the recorded one."""
+    """Return the index in a file, or None if the file is missing or its SHA-256 is not the recorded one."""
     import faiss
 
     try:
@@ -83,10 +94,10 @@ def read_index_file(path: Path, sha256: str) -> VectorIndex | None:
 
 
 def write_index_file(index: VectorIndex, path: Path) -> None:
-    """Write an index aside, make it durable and give it its name.
+    """Write an index atomically and durably.
 
     Raises:
-        OSError: It cannot be written. (FAISS's own writer does not notice a full disk.)
+        OSError: The file cannot be written. (FAISS's own writer does not notice a full disk.)
     """
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         file.write(index.serialize().data)

@@ -1,4 +1,4 @@
-"""The public read side: one generation of a library, whole and unchanging until it is closed."""
+"""Read access to a library: one published generation, complete and unchanging until it is closed."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from attune.indexer import catalogue, stored_features
 from attune.indexer.feature_store import FeatureStore
 from attune.indexer.generations import KINDS, derive_index, read_index, write_indexes
 from attune.indexer.index_files import VectorIndex
+from attune.indexer.library_size import measure_size
 from attune.indexer.locks import lease
 from attune.indexer.migrate import open_catalogue
 from attune.indexer.records import Generation, Item, Root, SkippedFile, Stamp
@@ -27,13 +28,13 @@ from attune.indexer.records import Generation, Item, Root, SkippedFile, Stamp
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a library holds.
+    """Contents and size of a library.
 
     Attributes:
-        generation: The published generation, None before the first build.
-        roots: The folders that it follows.
+        generation: The published generation; None before the first build is published.
+        roots: The folders that the library follows.
         skipped: Files that could not be used.
-        bytes: Size of everything in the library's folder.
+        bytes: Total size of the library's files.
     """
 
     generation: Generation | None
@@ -43,10 +44,14 @@ class Status:
 
 
 class Library:
-    """A published generation, open for reading.
+    """The published generation of a library, open for reading.
 
     Args:
         path: The library's folder.
+
+    Attributes:
+        path: The library's folder.
+        generation: The generation that was published when the library was opened.
 
     Raises:
         LibraryError: There is no library, nothing is published in it, or it cannot be read.
@@ -67,7 +72,7 @@ class Library:
             raise
 
     def _lease_generation(self) -> tuple[Generation, IO[bytes] | None]:
-        # A build may purge the generation between reading its number and leasing it: look again.
+        # A build may purge the generation between reading its id and leasing it, so the id is read again.
         while True:
             generation = self._read_generation()
             lease_file = lease(self.path, generation.id)
@@ -88,7 +93,7 @@ class Library:
         try:
             with self._engine.connect() as connection:
                 yield connection
-        except (LookupError, ValueError, TypeError) as error:  # rows that nobody wrote like that
+        except (LookupError, ValueError, TypeError) as error:  # a damaged row cannot be parsed
             raise DamagedLibrary(self.path, type(error).__name__) from error
 
     def __enter__(self) -> Self:
@@ -100,13 +105,13 @@ class Library:
         self.close()
 
     def close(self) -> None:
-        """Give up the generation."""
+        """Release the generation and close the catalogue."""
         if self._lease is not None:
             self._lease.close()
         self._engine.dispose()
 
     def index(self, kind: Kind) -> VectorIndex:
-        """Return the vectors of one kind; a lost or damaged FAISS file is made again from the catalogue."""
+        """Return the index of one kind; a lost or damaged FAISS file is made again from the catalogue."""
         if kind not in self._indexes:
             found = read_index(self.path, self.generation.id, self.generation.network, kind)
             if found is None:
@@ -121,22 +126,26 @@ class Library:
                 self._indexes[kind] = derive_index(
                     connection, self.generation.id, self.generation.network, kind, None
                 )
-        with contextlib.suppress(OSError):  # a library that cannot be written still answers
+        with contextlib.suppress(OSError):  # a read-only library can still be searched
             write_indexes(self.path, self.generation.id, self.generation.network, self._indexes)
 
     def nearest(
         self, kind: Kind, query: NDArray[np.float32], limit: int, among: Sequence[int] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the items of one kind with the largest inner products with an embedding, and these.
+        """Return the items of one kind with the largest inner products with an embedding.
 
-        Below `CELLS_FROM` items of the kind, and wherever `among` is given, exact; beyond, one in a thousand
-        of the best ten may be missed. The inner products are exact always. Equal ones are ordered by id.
+        The result is exact if the kind has fewer than `IVF_MIN_VECTORS` items, or if `among` is given.
+        Otherwise one in a thousand of the best ten may be missed. The inner products are always exact. Items
+        with equal ones are ordered by id.
 
         Args:
-            kind: What is looked for.
+            kind: image or music.
             query: float32 (128,).
-            limit: How many are wanted.
-            among: Only these ids count; None: all.
+            limit: Maximum number of results.
+            among: Search only these ids; None: all.
+
+        Returns:
+            ids and inner products, best first.
         """
         index = self.index(kind)
         ids, inner = index.search(query, limit, among)
@@ -147,12 +156,17 @@ class Library:
         return ids[order], inner[order]
 
     def ids_below(self, kind: Kind, folders: Sequence[str]) -> list[int]:
-        """Return the ids of the items of one kind that lie in one of the folders, ascending."""
+        """Return the ids of the items of one kind below any of the folders, ascending."""
         with self._connect_catalogue() as connection:
             return catalogue.read_ids_below(connection, self.generation.id, kind, folders)
 
     def ids_by_capture_date(self, first: str | None, after: str | None) -> list[int]:
-        """Return the ids of the pictures taken in [first, after), ascending; ISO 8601, None: no bound."""
+        """Return the ids of the pictures taken in [first, after), ascending.
+
+        Args:
+            first: Earliest date as ISO 8601 or a prefix of it (`2023`, `2023-07`); None: no bound.
+            after: First date that is excluded, in the same form; None: no bound.
+        """
         with self._connect_catalogue() as connection:
             return catalogue.read_ids_taken(connection, self.generation.id, first, after)
 
@@ -167,12 +181,12 @@ class Library:
             return catalogue.read_vectors(connection, ids, self.generation.network)
 
     def paths(self, kind: Kind) -> list[tuple[int, str]]:
-        """Return id and path of every item of one kind, by id."""
+        """Return id and path of every item of one kind, ordered by id."""
         with self._connect_catalogue() as connection:
             return list(catalogue.read_paths(connection, self.generation.id, kind))
 
     def affect(self, kind: Kind) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return ids and (valence, arousal), shape (n, 2), of every item of one kind; read once."""
+        """Return ids and (valence, arousal), float64 (n, 2), of every item of one kind (cached)."""
         if kind not in self._affect:
             with self._connect_catalogue() as connection:
                 self._affect[kind] = catalogue.read_affect(
@@ -181,19 +195,19 @@ class Library:
         return self._affect[kind]
 
     def moments(self, item: int) -> NDArray[np.float32] | None:
-        """Return the embeddings of a song's moments, float32 (n, 128)."""
+        """Return the embeddings of a song's moments, float32 (n, 128); None for a picture."""
         with self._connect_catalogue() as connection:
             return catalogue.read_moments(connection, item, self.generation.network)
 
     def features(self, item: Item, backbone: Backbone) -> NDArray[np.float16]:
-        """Return the kept features of an item, float16 (rows, width).
+        """Return the stored features of an item, float16 (rows, width).
 
         Args:
             item: The item.
-            backbone: What made them: that of the generation's network.
+            backbone: Backbone that computed the features: that of the generation's network.
 
         Raises:
-            LibraryError: They are lost.
+            LibraryError: The features are lost or damaged.
         """
         features = FeatureStore(self.path, backbone).read(
             item.feature_row, item.feature_rows, item.features_crc
@@ -203,22 +217,22 @@ class Library:
         return features
 
     def item(self, item: int) -> Item | None:
-        """Return an item by its id; None where this generation has none of that id (any more)."""
+        """Return an item by its id; None if this generation has no such item."""
         with self._connect_catalogue() as connection:
             return catalogue.find_id(connection, self.generation.id, item, self.generation.network)
 
     def find(self, stamp: Stamp) -> Item | None:
-        """Return the item that is this very file, unchanged since the build."""
+        """Return the item of a file that has not changed since the build, None if there is none."""
         with self._connect_catalogue() as connection:
             return catalogue.find_stamp(connection, self.generation.id, stamp, self.generation.network)
 
     def has_size(self, size: int) -> bool:
-        """Say whether a file of so many bytes is in the library: else no copy of it can be."""
+        """Return whether any file in the library has this size in bytes; if not, it has no copy either."""
         with self._connect_catalogue() as connection:
             return catalogue.has_size(connection, self.generation.id, size)
 
     def find_copy(self, kind: Kind, content: bytes) -> Item | None:
-        """Return an item of one kind with this content hash."""
+        """Return an item of one kind with this content hash, None if there is none."""
         with self._connect_catalogue() as connection:
             return catalogue.find_copy(connection, self.generation.id, kind, content, self.generation.network)
 
@@ -229,10 +243,10 @@ class Library:
 
 
 def read_published_generation(path: Path) -> Generation | None:
-    """Return the generation that a library's readers see; None if there is no library, or nothing in it yet.
+    """Return the published generation; None if there is no library, or if nothing is published in it yet.
 
     Raises:
-        LibraryError: It exists and cannot be read.
+        LibraryError: The library exists and cannot be read.
     """
     engine = open_catalogue(path)
     if engine is None:
@@ -245,7 +259,7 @@ def read_published_generation(path: Path) -> Generation | None:
 
 
 def count_missing_features(path: Path, backbones: Mapping[Kind, Backbone]) -> int:
-    """Count the items that a network of these backbones cannot embed before their files are read again.
+    """Return how many items have no stored features by these backbones, so that their files must be read.
 
     Raises:
         LibraryError: The library exists and cannot be read.
@@ -259,18 +273,18 @@ def count_missing_features(path: Path, backbones: Mapping[Kind, Backbone]) -> in
             if generation is None:
                 return 0
             return sum(
-                stored_features.count_missing(connection, generation.id, kind, one.id)
-                for kind, one in backbones.items()
+                stored_features.count_missing(connection, generation.id, kind, backbone.id)
+                for kind, backbone in backbones.items()
             )
     finally:
         engine.dispose()
 
 
 def read_status(path: Path) -> Status:
-    """Return what a library holds; one that does not exist holds nothing.
+    """Return contents and size of a library; they are empty if it does not exist.
 
     Raises:
-        LibraryError: It exists and cannot be read.
+        LibraryError: The library exists and cannot be read.
     """
     engine = open_catalogue(path)
     if engine is None:
@@ -281,7 +295,7 @@ def read_status(path: Path) -> Status:
                 catalogue.current_generation(connection),
                 catalogue.read_roots(connection),
                 catalogue.read_skipped(connection),
-                sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+                measure_size(path),
             )
     finally:
         engine.dispose()

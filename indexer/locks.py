@@ -1,4 +1,4 @@
-"""One writer at a time; readers hold a lease on the generation they read."""
+"""Write lock of a library, and the leases of readers on the generation that they read."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LEASES = "leases"
 
 @contextlib.contextmanager
 def acquire_write_lock(library: Path) -> Iterator[None]:
-    """Be the library's only writer. The system frees the lock when its holder dies, however it dies.
+    """Hold the library's write lock; the operating system releases it if the process dies.
 
     Raises:
-        LibraryError: Somebody else is writing, or the folder cannot be written.
+        LibraryError: Another process holds the lock, or the folder cannot be written.
     """
     import portalocker
 
@@ -52,10 +52,11 @@ def acquire_write_lock(library: Path) -> Iterator[None]:
 def lease(library: Path, generation: int) -> IO[bytes] | None:
     """Keep a generation from being purged until the returned file is closed.
 
-    The file that is locked is never replaced, so a lease outlives an index folder that is made again.
+    The lock file is separate from the index folder and never replaced, so a lease stays valid while the index
+    folder is made again.
 
     Returns:
-        The open file; None where the library cannot be written, and so cannot be purged by this user.
+        The open file; None, without a lease, if this user cannot write (and so cannot purge) the library.
     """
     import portalocker
 
@@ -65,13 +66,14 @@ def lease(library: Path, generation: int) -> IO[bytes] | None:
         file = path.open("ab")
     except OSError:
         return None
-    with contextlib.suppress(portalocker.LockException):  # a purge is looking: the reader looks again, too
+    # The lock fails only while a purge checks this lease; the reader then reads the generation again.
+    with contextlib.suppress(portalocker.LockException):
         portalocker.lock(file, portalocker.LockFlags.SHARED | portalocker.LockFlags.NON_BLOCKING)
     return file
 
 
 def is_leased(library: Path, generation: int) -> bool:
-    """Say whether any reader holds a lease on a generation; forget its file if none does."""
+    """Return whether any reader holds a lease on a generation; delete the lease file if none does."""
     import portalocker
 
     path = _lease_file(library, generation)

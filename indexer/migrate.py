@@ -1,4 +1,4 @@
-"""Which schema a catalogue has, and how it gets the newest one."""
+"""Schema version of a catalogue, and its migration to the newest one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def read_revision(connection: Connection) -> str | None:
-    """Return the revision of a catalogue's schema, None for an empty file."""
+    """Return the revision of a catalogue's schema, None if it has no tables."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -28,10 +28,10 @@ def read_revision(connection: Connection) -> str | None:
 
 
 def has_catalogue(library: Path) -> bool:
-    """Say whether a folder holds a catalogue, of any schema.
+    """Return whether a folder holds a catalogue of any schema version.
 
     Raises:
-        LibraryError: There is a file of its name that is no catalogue.
+        LibraryError: A file with the catalogue's name is not a catalogue.
     """
     opened = _open(library)
     if opened is not None:
@@ -40,7 +40,7 @@ def has_catalogue(library: Path) -> bool:
 
 
 def is_older(library: Path) -> bool:
-    """Say whether a folder holds a catalogue that an older Attune made.
+    """Return whether a folder holds a catalogue that an older version of Attune made.
 
     Raises:
         LibraryError: Its catalogue cannot be read.
@@ -54,10 +54,10 @@ def is_older(library: Path) -> bool:
 
 
 def open_catalogue(library: Path) -> Engine | None:
-    """Open a library's catalogue for reading; None where there is none.
+    """Open a library's catalogue for reading; return None if there is none.
 
     Raises:
-        LibraryError: It is damaged, or of an older or newer schema than this version of Attune reads.
+        LibraryError: It is damaged, or this version of Attune does not read its schema.
     """
     opened = _open(library)
     if opened is None:
@@ -74,7 +74,7 @@ def open_catalogue(library: Path) -> Engine | None:
 
 
 def _open(library: Path) -> tuple[Engine, str] | None:
-    """Open a catalogue and read its revision; one that a kill left without its tables counts as none."""
+    """Open a catalogue and read its revision; return None if there is none, or if a kill left no tables."""
     file = library / FILE
     if not file.exists():
         return None
@@ -95,7 +95,7 @@ def _open(library: Path) -> tuple[Engine, str] | None:
 
 
 def upgrade(engine: Engine, library: Path) -> None:
-    """Create the schema, or bring an older one up to date, in one transaction.
+    """Create the schema, or migrate an older one, in one transaction.
 
     Raises:
         LibraryError: The catalogue is newer than this version of Attune.
@@ -114,7 +114,8 @@ def upgrade(engine: Engine, library: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     with engine.begin() as connection:
-        # Said aloud: else Python's driver commits each CREATE by itself, and a kill leaves some of them.
+        # Without an explicit BEGIN, Python's driver commits each CREATE separately, and a kill would leave
+        # only some of the tables.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -122,10 +123,10 @@ def upgrade(engine: Engine, library: Path) -> None:
 
 
 def upgrade_if_older(library: Path) -> None:
-    """Bring the catalogue of an older Attune up to date; without one, or with today's, do nothing.
+    """Migrate the catalogue if an older version of Attune made it.
 
     Raises:
-        LibraryError: It cannot be written, or somebody else is writing it.
+        LibraryError: It cannot be written, or another build is writing it.
     """
     if not is_older(library):
         return

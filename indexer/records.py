@@ -1,4 +1,4 @@
-"""What the catalogue hands out."""
+"""Records that are read from the catalogue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from attune.embedding.network import Affect
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What tells cheaply that a file is still the same: path, size in bytes, modification time."""
+    """Path, size in bytes and modification time of a file: a cheap test of whether it is still the same.
+
+    Attributes:
+        path: Absolute path.
+        size: Bytes.
+        mtime_ns: Modification time, nanoseconds since 1970.
+    """
 
     path: str
     size: int
@@ -20,20 +26,20 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One picture or song of a library, as one generation sees it.
+    """One picture or song in one generation of a library.
 
     Attributes:
         id: Key in the catalogue and in the FAISS files.
         kind: image or music.
         path: Absolute path.
-        affect: What it feels like.
+        affect: Its valence, arousal and polarity probabilities.
         duration_s: Seconds of music, None for a picture.
         title: From the tags, if any.
         artist: From the tags, if any.
-        taken: When a picture was taken, ISO 8601 in the camera's local time, if its file says so.
-        feature_row: First row in the store of its backbone's features.
-        feature_rows: How many rows it has there.
-        features_crc: Their checksum.
+        taken: Capture date of a picture, ISO 8601 in the camera's local time, if its file has one.
+        feature_row: First row of its features in the feature store of its backbone.
+        feature_rows: Number of its rows there.
+        features_crc: CRC-32 of its features; None if they were lost.
         width: Pixels of the upright picture, None for music.
         height: Pixels of the upright picture, None for music.
     """
@@ -55,7 +61,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One complete state of a library."""
+    """One complete state of a library.
+
+    Attributes:
+        id: Number of the generation, from 1.
+        network: Id of the network that embedded its items.
+        network_source: Folder of the network, or the name of a shipped one.
+        images: Number of pictures.
+        music: Number of songs.
+        published_at: Seconds since 1970.
+    """
 
     id: int
     network: str
@@ -67,7 +82,12 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file that is not in the library, and why."""
+    """A file that is not in the library.
+
+    Attributes:
+        path: Absolute path.
+        reason: Why the file cannot be used.
+    """
 
     path: str
     reason: str
@@ -81,8 +101,8 @@ class Root:
     """A folder (or a single file) that the library follows.
 
     Attributes:
-        path: Absolute.
-        exclude: Globs left out below it.
+        path: Absolute path.
+        exclude: Globs of files and folders below it that are left out.
         follow_links: Whether symbolic links below it are followed.
     """
 

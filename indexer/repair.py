@@ -1,4 +1,4 @@
-"""Makes a damaged library whole: rows that can be read are kept, all else is made again from the media."""
+"""Repair of a damaged library: readable rows are kept, everything else is made again from the media files."""
 
 from __future__ import annotations
 
@@ -31,18 +31,17 @@ if TYPE_CHECKING:
     from attune.core.settings import Settings
 
 _NEW_CATALOGUE: Final = "catalogue.new"
-_DAMAGED_FOLDER: Final = "damaged"
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueRecovery:
-    """What came out of a broken catalogue.
+    """What was recovered from a broken catalogue.
 
     Attributes:
-        items: How many items.
-        roots: The folders that are followed, as far as they were lost and follow from the items: there may
-            have been others.
-        kept_at: Where the broken catalogue was put; None where there was no file of it.
+        items: Number of recovered items.
+        roots: Followed folders whose rows were lost and that were inferred from the paths of the items; there
+            may have been others.
+        kept_at: Folder to which the broken catalogue was moved; None if its file was missing.
     """
 
     items: int
@@ -52,13 +51,13 @@ class CatalogueRecovery:
 
 @dataclass(frozen=True, slots=True)
 class RepairReport:
-    """What a repair did.
+    """Result of a repair.
 
     Attributes:
-        before: What was wrong.
-        after: What still is: nothing, where all media could be reached.
-        recovered: What was read out of a broken catalogue; None where it was not broken.
-        report: What the build did that made the rest again; None where nothing is known to build from.
+        before: Findings before the repair.
+        after: Findings after the repair; there is no damage left if all media files could be read.
+        recovered: What was recovered from a broken catalogue; None if it was not broken.
+        report: Report of the build that made the rest again; None if the library follows no folder.
     """
 
     before: Findings
@@ -68,19 +67,19 @@ class RepairReport:
 
 
 def repair(library: Path, source: str | None, settings: Settings, progress: Progress) -> RepairReport:
-    """Mend a library: the catalogue from its readable rows, the index from it, the rest from media.
+    """Repair a library: catalogue from its readable rows, index from the catalogue, the rest from the media.
 
-    The damaged catalogue is not deleted. A sound library is left as it is.
+    The damaged catalogue is not deleted. An undamaged library is not changed.
 
     Args:
         library: The library's folder.
-        source: The network to go on with; None: the library's own.
-        settings: How much of the machine a build may take.
-        progress: Told of each step.
+        source: Folder or name of the network to use; None: the library's own.
+        settings: Number of worker processes, and limits of time and memory per file.
+        progress: Receives the progress of each step.
 
     Raises:
-        LibraryError: There is no library, it cannot be written, or somebody else is writing it.
-        ArtefactError: The network is damaged or not where it was.
+        LibraryError: There is no library, it cannot be written, or another build is writing it.
+        ArtefactError: The network is damaged or has been moved.
     """
     before = found = verify(library, progress)
     if not before.damage:
@@ -119,10 +118,10 @@ def _has_roots(library: Path) -> bool:
 def _replace_catalogue(
     library: Path, source: str | None, settings: Settings, progress: Progress
 ) -> CatalogueRecovery:
-    """Put a catalogue of all readable rows in the place of a broken one, which moves aside."""
+    """Replace a broken catalogue by one with all its readable rows, and keep the broken one."""
     broken, new_catalogue = library / catalogue.FILE, library / _NEW_CATALOGUE
     for leftover in library.glob(f"{_NEW_CATALOGUE}*"):
-        leftover.unlink()  # by a repair that was killed
+        leftover.unlink()  # of a repair that was killed
     engine = catalogue.connect(new_catalogue, writable=True)
     try:
         upgrade(engine, library)
@@ -138,13 +137,13 @@ def _replace_catalogue(
         writer = BatchWriter(engine, library, network, generation, settings)
         writer.re_embed(progress)
         writer.complete()
-        # The old files may name ids that the salvaged rows do not have.
+        # The old FAISS files may contain ids that the salvaged rows do not have.
         shutil.rmtree(library / FOLDER, ignore_errors=True)
         publish(engine, library, generation, network)
     finally:
         engine.dispose()
     kept_at = _archive_catalogue(library) if broken.exists() else None
-    for part in ("-wal", "-shm"):  # of the broken one: SQLite would take them for the new one's
+    for part in ("-wal", "-shm"):  # SQLite would otherwise apply the old log to the new catalogue
         broken.with_name(broken.name + part).unlink(missing_ok=True)
     fsync(library)
     new_catalogue.replace(broken)
@@ -153,9 +152,9 @@ def _replace_catalogue(
 
 
 def _archive_catalogue(library: Path) -> Path:
-    """Give the files of the broken catalogue a second name, in a folder of their own."""
+    """Link or copy the files of the broken catalogue into a new folder, and return the folder."""
     number = 1
-    while (folder := library / f"{_DAMAGED_FOLDER}-{number}").exists():
+    while (folder := library / f"{catalogue.DAMAGED_FOLDER}-{number}").exists():
         number += 1
     make_folder(folder)
     for name in (catalogue.FILE, f"{catalogue.FILE}-wal"):
@@ -169,36 +168,36 @@ def _archive_catalogue(library: Path) -> Path:
 
 
 def _next_generation(rows: SalvagedRows) -> int:
-    """Return a generation in which all committed work is seen, also of a build that was cut short."""
+    """Return a generation in which all committed rows are visible, also those of an interrupted build."""
     numbers = (number for row in rows.items.values() for number in (row["added"], row["removed"] or 0))
     return max(numbers, default=0) + 1
 
 
 def _write_rows(engine: Engine, rows: SalvagedRows) -> tuple[int, list[str]]:
-    """Write the rows that belong together; return how many items there are, and roots that are a guess."""
+    """Write the consistent rows; return the number of items and the roots that had to be guessed."""
     live: dict[bytes, int] = {}
     for key, row in sorted(rows.items.items()):
         if row["removed"] is None:
-            live[row["path"]] = key  # of several rows of a path, the newest
+            live[row["path"]] = key  # the newest of several rows with the same path
     kept = [rows.items[key] for key in sorted(live.values())]
     ids = {row["id"] for row in kept}
     embedding_rows = [row for row in rows.embeddings.values() if row["item"] in ids]
     guessed = _guess_roots(live, rows)
     followed = [*rows.roots.values(), *map(_make_root_row, guessed)]
     with engine.begin() as connection:
-        for table, some in (
+        for table, rows_to_write in (
             (items, kept),
             (embeddings, embedding_rows),
             (roots, followed),
             (skipped, list(rows.skipped.values())),
         ):
-            for part in catalogue.split_into_chunks(some):
+            for part in catalogue.split_into_chunks(rows_to_write):
                 connection.execute(insert(table), list(part))
     return len(kept), guessed
 
 
 def _guess_roots(paths: Iterable[bytes], rows: SalvagedRows) -> list[str]:
-    """Return roots for files whose own was lost: else the next build would take them for gone."""
+    """Return roots for items whose root was lost; without one the next build would remove them."""
     known = [os.fsdecode(path) for path in rows.roots]
     orphans = (path for path in map(os.fsdecode, paths) if not is_below_any(path, known))
     folders: list[str] = []

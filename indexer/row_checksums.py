@@ -1,6 +1,7 @@
-"""Checksums of what a build writes once: a flipped bit in a row or in features does not pass for content.
+"""Checksums of catalogue rows and features, which reveal a flipped bit.
 
-SQLite notices a broken tree, not a changed value: its pages carry no checksums.
+SQLite's pages have no checksums: it notices a broken tree, but not a changed value. The checksums are in the
+columns named `seal`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ ITEM_FIELDS: Final = (
     *("kind", "path", "size", "mtime_ns", "content", "duration_s", "width", "height", "title", "artist"),
     *("backbone", "feature_row", "feature_rows", "features_crc", "added"),
 )
-"""What never changes in an item's row."""
+"""Columns of an item's row that never change."""
 EMBEDDING_FIELDS: Final = (
     *("item", "network", "vector", "valence", "arousal", "positive", "neutral", "negative", "moments"),
 )
@@ -36,10 +37,10 @@ def compute_embedding_checksum(row: Mapping[str, Any]) -> int:
 
 
 def has_valid_checksums(joined: Mapping[str, Any]) -> bool:
-    """Say whether an item's row is as it was written, and its embedding's, if it has one.
+    """Return whether the checksums of an item's row and of its embedding's row, if it has one, are right.
 
     Args:
-        joined: The columns of both; the embedding's seal as `embedding_seal`.
+        joined: The columns of both rows; the checksum of the embedding's row as `embedding_seal`.
     """
     if joined["seal"] != compute_item_checksum(joined):
         return False
@@ -47,11 +48,12 @@ def has_valid_checksums(joined: Mapping[str, Any]) -> bool:
 
 
 def backfill_checksums(connection: Connection, stores: Mapping[str, FeatureStore]) -> None:
-    """Seal the rows of a library that was made before there were seals.
+    """Compute the checksums of a library that was made before they were introduced.
 
     Args:
-        connection: In a transaction.
-        stores: The kept features by the id of their backbone; those of other backbones are lost anyway.
+        connection: Connection to the catalogue, in a transaction.
+        stores: Feature stores by the id of their backbone. Items of other backbones get no checksum of their
+            features, which counts as lost.
     """
     query = select(items).where(items.c.seal.is_(None), items.c.id > bindparam("after"))
     statement = update(items).where(items.c.id == bindparam("of"))
@@ -72,10 +74,10 @@ def backfill_checksums(connection: Connection, stores: Mapping[str, FeatureStore
     ids = connection.execute(select(columns.item).where(columns.seal.is_(None)).distinct()).scalars().all()
     statement = update(embeddings).where(columns.item == bindparam("of"), columns.network == bindparam("by"))
     for first in range(0, len(ids), _BATCH_ROWS):
-        some = select(embeddings).where(
+        unsealed = select(embeddings).where(
             columns.seal.is_(None), columns.item.in_(ids[first : first + _BATCH_ROWS])
         )
-        found = [dict(row._mapping) for row in connection.execute(some)]
+        found = [dict(row._mapping) for row in connection.execute(unsealed)]
         connection.execute(
             statement,
             [
@@ -86,5 +88,5 @@ def backfill_checksums(connection: Connection, stores: Mapping[str, FeatureStore
 
 
 def _compute_checksum(values: Iterable[Any]) -> int:
-    # `ascii`, for `repr` depends on which characters this Python takes for printable.
+    # `repr` depends on the characters that this version of Python considers printable; `ascii` does not.
     return zlib.crc32(ascii(tuple(values)).encode())

@@ -1,8 +1,8 @@
-"""Reads rows out of a catalogue whose tree is broken, page by page.
+"""Recovery of rows from a catalogue with a damaged B-tree, page by page.
 
 SQLite's file format (https://www.sqlite.org/fileformat2.html) keeps rows in leaf pages that can be read
-without the pages above them. What a cell holds is taken for a row only if its seal says so, or, in the small
-tables without seals, if it has the right number of values of the right types.
+without the pages above them. The content of a cell counts as a row only if its checksum (column `seal`) is
+right or, in the small tables without checksums, if it has the right number of values of the right types.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from attune.indexer.catalogue_tables import embeddings, generations, items, root
 from attune.indexer.row_checksums import compute_embedding_checksum, compute_item_checksum
 
 RowValues = dict[str, Any]
-_LEAF: Final = 0x0D  # a page of a table's rows
+_LEAF: Final = 0x0D  # type of a page that holds rows of a table
 _PAGE_SIZES: Final = frozenset(1 << power for power in range(9, 17))
 _FLOAT_TYPE: Final = 7
 _INTEGER_BYTES: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
@@ -29,7 +29,7 @@ _INTEGER_BYTES: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 
 @dataclass(slots=True)
 class SalvagedRows:
-    """The rows that could be read, by their keys.
+    """Recovered rows, by their keys.
 
     Attributes:
         items: Id to row.
@@ -47,17 +47,17 @@ class SalvagedRows:
 
 
 def salvage(database: Path, columns: Mapping[str, Sequence[str]]) -> SalvagedRows:
-    """Read all rows that are whole; nothing is written.
+    """Read all undamaged rows; nothing is written.
 
-    A page that SQLite has freed may still hold rows of the past. They are whole, too: of two rows with one
-    key, the one that was removed from the library tells the later truth.
+    A page that SQLite has freed may still hold old versions of rows. Of two item rows with the same id, the
+    one that is marked as removed is newer, since a row is never changed back.
 
     Args:
-        database: The SQLite file; its write-ahead log lies beside it.
-        columns: The names of each table's columns, in the order in which a row holds them.
+        database: The SQLite file; its write-ahead log is read too.
+        columns: Column names of each table, in the order in which a row stores them.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     found = SalvagedRows()
     for rowid, values in _iter_cells(_read_pages(database)):
@@ -89,17 +89,17 @@ def _is_root(row: RowValues) -> bool:
 
 
 def _parse_row(table: Table, names: Sequence[str], rowid: int, values: Sequence[Any]) -> RowValues | None:
-    """Return values as a row of a table, None if they cannot be one."""
-    missing = len(names) - len(values)  # added to the table after the row was written
+    """Return values as a row of a table, None if their number or types are wrong."""
+    missing = len(names) - len(values)  # columns that were added to the table after the row was written
     if missing < 0:
         return None
     row: RowValues = {}
     for name, value in zip(names, [*values, *[None] * missing], strict=True):
         column = table.c[name]
         if value is None and column.primary_key and isinstance(column.type, Integer):
-            value = rowid  # the key of a row is not kept among its values
+            value = rowid  # SQLite stores the integer key of a row outside its values
         if isinstance(value, int) and isinstance(column.type, Float):
-            value = float(value)  # whole numbers are kept as such, to save bytes
+            value = float(value)  # SQLite stores whole numbers as integers to save bytes
         if not (isinstance(value, _python_type(column.type)) or (value is None and column.nullable)):
             return None
         row[name] = value
@@ -115,7 +115,7 @@ def _python_type(kind: object) -> type[Any]:
 
 
 def _read_pages(database: Path) -> Mapping[int, bytes]:
-    """Return the pages by number, from 1: those of the file, under those of the write-ahead log."""
+    """Return the pages by number, from 1; a page of the write-ahead log replaces that of the file."""
     whole = database.read_bytes()
     size = _page_size(whole)
     pages = {1 + at // size: whole[at : at + size] for at in range(0, len(whole) - size + 1, size)}
@@ -128,11 +128,11 @@ def _read_pages(database: Path) -> Mapping[int, bytes]:
 def _page_size(whole: bytes) -> int:
     stored = int.from_bytes(whole[16:18], "big")
     size = 1 << 16 if stored == 1 else stored
-    return size if size in _PAGE_SIZES else 4096  # SQLite's own choice
+    return size if size in _PAGE_SIZES else 4096  # SQLite's default
 
 
 def _read_wal_pages(log: bytes) -> dict[int, bytes]:
-    """Return the pages of the committed transactions of a write-ahead log; the last version of each."""
+    """Return the last committed version of each page in a write-ahead log."""
     if len(log) < 32:
         return {}
     size, salt = int.from_bytes(log[8:12], "big"), log[16:24]
@@ -143,7 +143,7 @@ def _read_wal_pages(log: bytes) -> dict[int, bytes]:
     for at in range(32, len(log) - size - 23, size + 24):
         number, committed = struct.unpack(">II", log[at : at + 8])
         if log[at + 8 : at + 16] != salt:
-            break  # left over from an earlier round of the log
+            break  # the rest is left over from before the log was last reset
         pending[number] = log[at + 24 : at + 24 + size]
         if committed:
             done |= pending
@@ -163,14 +163,14 @@ def _iter_cells(pages: Mapping[int, bytes]) -> Iterator[tuple[int, list[Any]]]:
             try:
                 yield _decode_cell(page, int.from_bytes(pointer, "big"), pages)
             except (IndexError, ValueError, struct.error):
-                continue  # what is damaged is not a row
+                continue  # a damaged cell is not a row
 
 
 def _decode_cell(page: bytes, at: int, pages: Mapping[int, bytes]) -> tuple[int, list[Any]]:
-    """Decode a cell of a table's leaf.
+    """Decode a cell of a table's leaf page; return the row's key and values.
 
     Raises:
-        IndexError, ValueError: It is none.
+        IndexError, ValueError: It is not a valid cell.
     """
     length, at = _decode_varint(page, at)
     rowid, at = _decode_varint(page, at)

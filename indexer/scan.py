@@ -1,4 +1,4 @@
-"""Which media files there are below some folders."""
+"""Search for media files below the folders that a library follows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from attune.indexer.records import Root, Stamp
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file that looks like a picture or music."""
+    """A file whose name is that of a picture or of music.
+
+    Attributes:
+        stamp: Path, size and modification time.
+        kind: image or music.
+    """
 
     stamp: Stamp
     kind: Kind
@@ -24,7 +29,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class RefusedFile:
-    """A file that looks like media but is not read, and why."""
+    """A file that looks like media but is not read.
+
+    Attributes:
+        stamp: Path, size and modification time.
+        reason: Why the file is not read.
+    """
 
     stamp: Stamp
     reason: str
@@ -32,12 +42,12 @@ class RefusedFile:
 
 @dataclass(slots=True)
 class Scan:
-    """What a walk over the roots found.
+    """Result of a scan.
 
     Attributes:
-        candidates: Files to have in the library, in path order, each once.
+        candidates: Files for the library, in path order, each once.
         refused: Files that look like media and are not read.
-        missing: Roots and folders that could not be listed: nothing is known of what lies below.
+        missing: Roots and folders that could not be listed, so that the files below them are unknown.
     """
 
     candidates: list[Candidate] = field(default_factory=list)
@@ -46,10 +56,10 @@ class Scan:
 
 
 def scan(roots: Iterable[Root], library: Path) -> Scan:
-    """Walk the roots.
+    """Find the media files below the roots.
 
-    Names that begin with a dot and the library's own folder are passed over; so are symbolic links, unless
-    the root says otherwise (each folder once).
+    Names that begin with a dot and the library's own folder are ignored. Symbolic links are ignored unless
+    the root's `follow_links` is set; each folder is visited once.
 
     Args:
         roots: Folders or single files, absolute.
@@ -74,7 +84,7 @@ class _Entry:
 
 def _walk(root: Root, library: str, found: Scan) -> Iterator[_Entry]:
     try:
-        status = os.stat(root.path)  # noqa: PTH116 - paths are text here: half a million Path objects cost seconds
+        status = os.stat(root.path)  # noqa: PTH116 - half a million Path objects would take seconds
     except OSError:
         if not _is_deleted_file(root.path):
             found.missing.append(root.path)
@@ -95,7 +105,7 @@ def _walk(root: Root, library: str, found: Scan) -> Iterator[_Entry]:
 
 
 def _list_folder(folder: str, root: Root, found: Scan) -> Iterator[_Entry]:
-    """Yield the entries of a folder, sorted by name, without hidden, excluded and ignored ones."""
+    """Yield the entries of a folder, sorted by name, without hidden and excluded ones and ignored links."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
@@ -108,14 +118,14 @@ def _list_folder(folder: str, root: Root, found: Scan) -> Iterator[_Entry]:
             if root.follow_links or not entry.is_symlink():
                 yield _Entry(entry.path, entry.stat())
         except FileNotFoundError:
-            continue  # it vanished during the scan, or is a link to nowhere
+            continue  # the file vanished during the scan, or the link has no target
         except OSError as error:
             if error.errno != errno.ELOOP:  # a link to itself is ignored
                 found.missing.append(entry.path)
 
 
 def _is_deleted_file(root: str) -> bool:
-    """Say whether a root was a single file and is gone for good: its folder is there, it is not."""
+    """Return whether a root was a single file that was deleted: its folder exists, but the file does not."""
     path = Path(root)
     return kind_of(path) is not None and path.parent.is_dir() and not path.exists()
 

@@ -1,4 +1,4 @@
-"""Files that could not be used: remembered with the reason, so that they are not read again for nothing."""
+"""Records of files that could not be used, with the reason, so that they are not read again in vain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from attune.indexer.records import Stamp
 
 
 def read_known_skips(connection: Connection, readers: Sequence[str]) -> dict[Stamp, str]:
-    """Return the files that one of these readers has already given up on, with their reasons."""
+    """Return the files that could not be used by one of these reader versions, with the reasons."""
     rows = connection.execute(
         select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns, skipped.c.reason).where(
             skipped.c.reader.in_(readers)
@@ -23,7 +23,7 @@ def read_known_skips(connection: Connection, readers: Sequence[str]) -> dict[Sta
 
 
 def write_skip(connection: Connection, stamp: Stamp, reason: str, reader: str) -> None:
-    """Remember that a file cannot be used."""
+    """Record that a file cannot be used by a reader version."""
     delete_skip(connection, stamp.path)
     connection.execute(
         insert(skipped).values(
@@ -37,7 +37,7 @@ def write_skip(connection: Connection, stamp: Stamp, reason: str, reader: str) -
 
 
 def prune_skips(connection: Connection, paths: set[str], missing: Sequence[str]) -> None:
-    """Forget all skipped files but these, and but those below folders of which nothing is known."""
+    """Delete the records of all skipped files but those in `paths` and those below `missing` folders."""
     for known in connection.execute(select(skipped.c.path)).scalars().all():
         path = os.fsdecode(known)
         if path not in paths and not is_below_any(path, missing):
@@ -45,5 +45,5 @@ def prune_skips(connection: Connection, paths: set[str], missing: Sequence[str])
 
 
 def delete_skip(connection: Connection, path: str) -> None:
-    """Forget that a file could not be used."""
+    """Delete the record that a file could not be used."""
     connection.execute(delete(skipped).where(skipped.c.path == os.fsencode(path)))

@@ -1,4 +1,4 @@
-"""What the catalogue knows of kept features: whose they are, and where they lie in their backbone's store."""
+"""Catalogue queries about stored features: the items that they belong to and their rows in the store."""
 
 from __future__ import annotations
 
@@ -22,17 +22,26 @@ _EMBEDDING_COLUMNS = (
 def find_contents(
     connection: Connection, contents: Iterable[bytes], network: str, backbones: Mapping[Kind, Backbone]
 ) -> dict[tuple[Kind, bytes], Row[Any]]:
-    """Return the newest row with features by these backbones of each kind and content, of any generation.
+    """Return, for each kind and content, the newest row of any generation with features by these backbones.
 
-    Columns of the item, and of its embedding by the network: null where there is none. Rows that
-    are not as they were written do not count.
+    Rows with a wrong checksum are left out.
+
+    Args:
+        connection: Connection to the catalogue.
+        contents: Content hashes to look up.
+        network: Id of the network whose embeddings are returned.
+        backbones: Backbones of that network.
+
+    Returns:
+        (kind, content hash) to the columns of the item and of its embedding by the network; the latter are
+        null if there is no embedding.
     """
     found: dict[tuple[Kind, bytes], Row[Any]] = {}
-    for some in split_into_chunks(list(contents)):
+    for chunk in split_into_chunks(list(contents)):
         rows = connection.execute(
             select(items, *_EMBEDDING_COLUMNS)
             .outerjoin(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
-            .where(items.c.content.in_(some))
+            .where(items.c.content.in_(chunk))
             .order_by(embeddings.c.item.is_not(None), items.c.id)
         )
         for row in rows:
@@ -43,13 +52,13 @@ def find_contents(
 
 
 def read_kept_contents(connection: Connection, backbone: str) -> set[bytes]:
-    """Return the contents whose features by a backbone are kept, of any generation."""
+    """Return the content hashes, of any generation, whose features by a backbone are stored."""
     query = select(items.c.content).where(items.c.backbone == backbone).distinct()
     return set(connection.execute(query).scalars())
 
 
 def count_missing(connection: Connection, generation: int, kind: Kind, backbone: str) -> int:
-    """Count a generation's items of one kind whose content has no kept features by a backbone."""
+    """Return how many of a generation's items of one kind have no stored features by a backbone."""
     query = select(items.c.content).where(
         is_visible_in(generation), items.c.kind == kind, items.c.backbone != backbone
     )
@@ -59,7 +68,7 @@ def count_missing(connection: Connection, generation: int, kind: Kind, backbone:
 
 
 def count_feature_rows(connection: Connection, backbone: str) -> int:
-    """Return where the store of a backbone ends, as far as the catalogue knows."""
+    """Return the number of rows in the store of a backbone, as recorded in the catalogue."""
     end = func.max(items.c.feature_row + items.c.feature_rows)
     return connection.execute(select(end).where(items.c.backbone == backbone)).scalar_one() or 0
 
@@ -67,14 +76,15 @@ def count_feature_rows(connection: Connection, backbone: str) -> int:
 def read_unembedded(
     connection: Connection, generation: int, network: str, backbone: Backbone
 ) -> list[tuple[int, int, int, int | None]]:
-    """Return (id, feature row, feature rows, their checksum) of what this network has not embedded.
+    """Return the items with features by a backbone that a network has not embedded.
 
-    Only items whose features are of the backbone.
+    Returns:
+        (id, first feature row, number of feature rows, CRC-32 of the features) of each, ordered by the row.
     """
-    done = select(embeddings.c.item).where(embeddings.c.network == network)
+    embedded = select(embeddings.c.item).where(embeddings.c.network == network)
     query = select(items.c.id, items.c.feature_row, items.c.feature_rows, items.c.features_crc).where(
         is_visible_in(generation),
         items.c.backbone == backbone.id,
-        items.c.id.not_in(done),
+        items.c.id.not_in(embedded),
     )
     return [(*row,) for row in connection.execute(query.order_by(items.c.feature_row))]

@@ -1,4 +1,4 @@
-"""Compares a library with itself: catalogue, kept features and FAISS files, every byte that was written."""
+"""Integrity check of a library: catalogue, stored features and FAISS files."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from attune.indexer.records import Generation
 from attune.indexer.row_checksums import compute_embedding_checksum, compute_item_checksum
 
 Part = Literal["catalogue", "features", "index"]
-_FETCH_ROWS: Final = 1_000  # rows in memory
-_MAX_SQLITE_MESSAGES: Final = 20  # lines of SQLite's own check
+_FETCH_ROWS: Final = 1_000  # rows in memory at a time
+_MAX_SQLITE_MESSAGES: Final = 20  # lines that are shown of SQLite's integrity check
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that is not as it was written.
+    """One damaged part of a library.
 
     Attributes:
-        part: Where.
-        detail: What is wrong.
-        path: The media file that it is about, if it is about one.
+        part: The part of the library that is damaged.
+        detail: What is wrong with it.
+        path: The media file whose data is damaged; None if the damage concerns more than one file.
     """
 
     part: Part
@@ -47,15 +47,15 @@ class Damage:
 
 @dataclass(slots=True)
 class Findings:
-    """What a check found.
+    """Result of a check.
 
     Attributes:
-        generation: The generation that readers see; None where there is none, or it cannot be read.
-        images: Pictures that were checked.
-        music: Songs that were checked.
-        damage: What is wrong; nothing in a sound library.
+        generation: The published generation; None if there is none, or if it cannot be read.
+        images: Number of pictures in it.
+        music: Number of songs in it.
+        damage: All damage that was found; empty for an undamaged library.
         suspect: Ids of the items whose rows, embeddings or features are damaged.
-        broken: The catalogue's own structure is: nothing else can be trusted.
+        broken: Whether the structure of the catalogue is damaged, so that nothing in it can be trusted.
     """
 
     generation: int | None = None
@@ -69,8 +69,12 @@ class Findings:
 def verify(library: Path, progress: Progress) -> Findings:
     """Check a whole library; nothing is written.
 
+    Args:
+        library: The library's folder.
+        progress: Receives the progress of each step.
+
     Raises:
-        LibraryError: There is no library, or it is of another version of Attune.
+        LibraryError: There is no library, or another version of Attune made it.
     """
     findings = Findings()
     try:
@@ -108,7 +112,7 @@ def _verify(engine: Engine, library: Path, findings: Findings, progress: Progres
             findings.damage += [Damage("catalogue", line) for line in problems]
             return
         generation = catalogue.current_generation(connection)
-        catalogue.read_roots(connection)  # what cannot be parsed shows here
+        catalogue.read_roots(connection)  # raises an error if a row cannot be parsed
         if generation is None:
             if connection.execute(select(generations.c.id).limit(1)).first() is not None:
                 findings.broken = True
@@ -123,7 +127,7 @@ def _verify(engine: Engine, library: Path, findings: Findings, progress: Progres
 def _verify_rows(
     connection: Connection, generation: Generation, library: Path, findings: Findings, progress: Progress
 ) -> None:
-    """Check the seals of all rows, and of the features that they name."""
+    """Check the checksums of all rows and of the features to which they refer."""
     stores = open_feature_stores(library, _load_backbones(generation))
     counts = dict.fromkeys(KINDS, 0)
     progress.start("checking items and features", generation.images + generation.music)
@@ -132,7 +136,7 @@ def _verify_rows(
         is_visible = row["removed"] is None or row["removed"] > generation.id
         is_visible &= row["added"] <= generation.id
         if not is_visible:
-            continue  # of the past; copies are made of whole rows alone
+            continue  # no reader sees this row; a build that reuses it checks it first
         if row["seal"] != compute_item_checksum(row):
             _add_damage(findings, "catalogue", "its row is damaged", row)
             continue
@@ -158,7 +162,7 @@ def _verify_rows(
 
 
 def _load_backbones(generation: Generation) -> list[Backbone]:
-    """Return what made the features; nothing but the shipped ones where the network is not to be found."""
+    """Return the backbones of the generation's network, none if the network cannot be opened."""
     try:
         return list(open_network(generation.network_source).backbones.values())
     except AttuneError:
@@ -183,7 +187,7 @@ def _add_damage(findings: Findings, part: Part, detail: str, row: Mapping[str, A
 
 
 def _verify_index(connection: Connection, generation: Generation, library: Path, findings: Findings) -> None:
-    """Check the FAISS files: checksums, and that they hold the generation's items and no others."""
+    """Check that the FAISS files are undamaged and hold exactly the items of the generation."""
     if read_manifest(library, generation.id) is None:
         findings.damage.append(Damage("index", "its manifest is missing or damaged"))
         return

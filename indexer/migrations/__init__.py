@@ -1,1 +1,1 @@
-"""The catalogue's schema, step by step (Alembic)."""
+"""Schema migrations of the catalogue (Alembic)."""

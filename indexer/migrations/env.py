@@ -1,4 +1,4 @@
-"""Run by Alembic: migrate over the connection that `attune.indexer.migrate` hands in."""
+"""Alembic environment: run the migrations over the connection that `attune.indexer.migrate` passes in."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The figures of `attune benchmark diversity` are those of an example that can be counted by hand."""
+"""`attune benchmark diversity` on a small example whose results are computed independently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Devices and encoders are timed on real files; here on the CPU."""
+"""`attune benchmark gpu` and `encoder` on real files, on the CPU if there is no GPU."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ HAS_GPU = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 
 def test_the_cpu_stands_alone_where_there_is_no_gpu(media: Path, tmp_path: Path) -> None:
-    kept = tmp_path / "gpu.json"
+    output = tmp_path / "gpu.json"
     options = ("--images", media, "--music", media, "--limit", 3, "--workers", 2)
-    document = attune_json("benchmark", "gpu", *options, "-o", kept)
-    assert json.loads(kept.read_text()) == document
+    document = attune_json("benchmark", "gpu", *options, "-o", output)
+    assert json.loads(output.read_text()) == document
     assert document["devices"][0]["device"] == "cpu"
     assert document["devices"][0]["images_per_s"] > 0
     assert document["devices"][0]["clips_per_s"] > 0
@@ -41,9 +41,9 @@ def test_the_distance_of_two_readings() -> None:
 
 
 def test_an_encoder_is_timed_beside_the_shipped_one(media: Path, tmp_path: Path) -> None:
-    spelled = write_model(tmp_path)
-    document = attune_json("benchmark", "encoder", spelled, "--images", media, "--limit", 4)
-    shipped, brought = document["encoders"]
+    encoder = write_model(tmp_path)
+    document = attune_json("benchmark", "encoder", encoder, "--images", media, "--limit", 4)
+    shipped, other = document["encoders"]
     assert (shipped["name"], shipped["side"], shipped["width"]) == ("efficientnet_lite0", 224, 2528)
-    assert (brought["name"], brought["side"], brought["width"]) == ("open_clip-tiny-tiny", 32, 24)
-    assert min(brought["network_ms"], brought["decode_ms"]) > 0
+    assert (other["name"], other["side"], other["width"]) == ("open_clip-tiny-tiny", 32, 24)
+    assert min(other["network_ms"], other["decode_ms"]) > 0

@@ -1,4 +1,4 @@
-"""Publishing is timed on a catalogue and an index that are real."""
+"""`attune benchmark growth` with a real catalogue and real index files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The big library in small: distinct, whole, readable, continued where it stopped."""
+"""`attune benchmark make-library`: files are distinct and readable, and a second run continues the first."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def test_pictures_and_clips_are_distinct_and_readable_and_made_once(
     photos, songs = sources
     output = tmp_path / "big"
     command = ["benchmark", "make-library", "--images", str(photos), "--music", str(songs), "-o", str(output)]
-    order = [*command, "--pictures", "7", "--clips", "3", "--workers", "1", "--json", "-q"]
-    assert cli.run(order) == 0
-    told = json.loads(capsys.readouterr().out)
+    arguments = [*command, "--pictures", "7", "--clips", "3", "--workers", "1", "--json", "-q"]
+    assert cli.run(arguments) == 0
+    document = json.loads(capsys.readouterr().out)
     pictures, clips = sorted(output.rglob("*.jpg")), sorted(output.rglob("*.mp3"))
-    assert (len(pictures), len(clips)) == (7, 3) == (told["images"]["made"], told["music"]["made"])
+    assert (len(pictures), len(clips)) == (7, 3) == (document["images"]["made"], document["music"]["made"])
     assert len({hash_file(path) for path in [*pictures, *clips]}) == 10
     assert {max(Image.open(path).size) for path in pictures} == {SIDE}
     for clip in clips:
@@ -48,9 +48,9 @@ def test_pictures_and_clips_are_distinct_and_readable_and_made_once(
 
     pictures[2].unlink()
     before = {path: path.stat().st_mtime_ns for path in [*pictures[:2], *pictures[3:], *clips]}
-    assert cli.run(order) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["images"]["made"], told["images"]["kept"], told["music"]["made"]) == (1, 6, 0)
+    assert cli.run(arguments) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["images"]["made"], document["images"]["kept"], document["music"]["made"]) == (1, 6, 0)
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 

@@ -1,4 +1,4 @@
-"""Embedding is timed beside peers on the same real files."""
+"""`attune benchmark peers` on real files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from attune.tests.media_factory import photo, song
 
 
 @pytest.fixture
-def order(tmp_path: Path) -> list[str]:
+def command(tmp_path: Path) -> list[str]:
     for name in ("photos", "songs"):
         (tmp_path / name).mkdir()
     for place in range(3):
@@ -22,21 +22,21 @@ def order(tmp_path: Path) -> list[str]:
     return ["benchmark", "peers", *folders, "--sample", "3", "--workers", "1", "-q"]
 
 
-def test_every_way_embeds_the_same_files(order: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run([*order, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+def test_every_way_embeds_the_same_files(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([*command, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
     files = {
-        kind: [row["files"] for row in told["rows"] if row["kind"] == kind] for kind in ("image", "music")
+        kind: [row["files"] for row in document["rows"] if row["kind"] == kind] for kind in ("image", "music")
     }
     assert files["image"] == [3, 3, 3]
     assert files["music"][:2] == [2, 2]
-    ours = {row["kind"]: row["files_per_s"] for row in told["rows"] if row["name"] == "Attune"}
-    for row in told["rows"]:
-        assert row["times"] == pytest.approx(ours[row["kind"]] / row["files_per_s"])
+    attune_rates = {row["kind"]: row["files_per_s"] for row in document["rows"] if row["name"] == "Attune"}
+    for row in document["rows"]:
+        assert row["times"] == pytest.approx(attune_rates[row["kind"]] / row["files_per_s"])
 
 
-def test_the_table_names_the_peers(order: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(order) == 0
+def test_the_table_names_the_peers(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(command) == 0
     table = capsys.readouterr().out
     for words in ("Attune", "OpenCLIP", "librosa", "files/s"):
         assert words in table

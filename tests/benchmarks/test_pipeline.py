@@ -1,4 +1,4 @@
-"""The timing of a build: on real files, with a real library at the end."""
+"""`attune benchmark pipeline` on real files, which leaves a real library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from attune.tests.media_factory import photo, song
 
 
 @pytest.fixture
-def order(tmp_path: Path) -> list[str]:
+def command(tmp_path: Path) -> list[str]:
     for name in ("photos", "songs"):
         (tmp_path / name).mkdir()
     for place in range(3):
@@ -25,38 +25,38 @@ def order(tmp_path: Path) -> list[str]:
 
 
 def test_a_build_is_timed_beside_its_floor(
-    order: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     library = tmp_path / "library"
-    assert cli.run([*order, "--library", str(library), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    assert cli.run([*command, "--library", str(library), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
     generation = read_status(library).generation
     assert generation is not None
     assert (generation.images, generation.music) == (3, 1)
-    assert [(phase["name"], phase["files"]) for phase in told["phases"]] == [
+    assert [(phase["name"], phase["files"]) for phase in document["phases"]] == [
         ("images", 3),
         ("music", 1),
         ("refresh, nothing changed", 4),
         ("another network", 4),
     ]
     assert generation.network_source == DEFAULT_NETWORK
-    for phase in told["phases"]:
+    for phase in document["phases"]:
         assert phase["files_per_s"] == pytest.approx(phase["files"] / phase["seconds"])
-    assert told["library_bytes"] > 0
-    for floor in told["floor"]:
+    assert document["library_bytes"] > 0
+    for floor in document["floor"]:
         assert floor["decode_ms"] > 0
         assert floor["network_ms"] > 0
 
 
 def test_a_library_that_exists_is_left_alone(
-    order: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run([*order, "--library", str(tmp_path)]) == 2
+    assert cli.run([*command, "--library", str(tmp_path)]) == 2
     assert "exists" in capsys.readouterr().err
 
 
-def test_the_table_names_the_phases(order: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(order) == 0
+def test_the_table_names_the_phases(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(command) == 0
     table = capsys.readouterr().out
     for words in ("decode ms", "share of floor", "refresh, nothing changed", "library on disk"):
         assert words in table

@@ -1,4 +1,4 @@
-"""Search beside its peers, and questions from the shell, on a library of real files."""
+"""`attune benchmark search` and `cold` on a library of real files."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def test_more_vectors_are_like_the_known_ones() -> None:
     assert more.shape == (2000, 128)
     np.testing.assert_allclose(np.linalg.norm(more, axis=1), 1.0, atol=1e-5)
     assert not more[:, 6:].any()
-    moved = np.sqrt(2 - 2 * (more @ known.T).max(axis=1).clip(max=1.0))
+    distances = np.sqrt(2 - 2 * (more @ known.T).max(axis=1).clip(max=1.0))
     inner = known @ known.T
     np.fill_diagonal(inner, -1.0)
     nearest = np.median(np.sqrt(2 - 2 * inner.max(axis=1)))
-    assert 0.3 * nearest < np.median(moved) < 1.2 * nearest
+    assert 0.3 * nearest < np.median(distances) < 1.2 * nearest
     np.testing.assert_array_equal(grow_vectors(known, 200), known[:200])
 
 
@@ -54,10 +54,10 @@ def test_a_library_that_is_too_small_is_said(built: Path, capsys: pytest.Capture
 
 def test_questions_are_timed(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["benchmark", "cold", "--library", str(built), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [one["what"] for one in told["shell"]][1:3] == [
+    document = json.loads(capsys.readouterr().out)
+    assert [one["what"] for one in document["shell"]][1:3] == [
         "find-images, song in the library",
         "find-music, photo in the library",
     ]
-    assert all(one["max_s"] >= one["median_s"] >= one["min_s"] > 0 for one in told["shell"])
-    assert all(one["p95_ms"] >= one["p50_ms"] > 0 for one in told["warm"])
+    assert all(one["max_s"] >= one["median_s"] >= one["min_s"] > 0 for one in document["shell"])
+    assert all(one["p95_ms"] >= one["p50_ms"] > 0 for one in document["warm"])

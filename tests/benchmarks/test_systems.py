@@ -1,4 +1,4 @@
-"""The comparison as a person runs it, with the three systems that learn in a moment."""
+"""`attune benchmark systems` with the three systems that are trained quickly."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ from attune.training.systems.posterior_product import PosteriorProduct
 
 @pytest.fixture
 def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Options that name two manifests; what systems read of their files is made up."""
+    """Options with two manifests; the inputs of their files are synthetic."""
     options = []
-    made: dict[Path, tuple[LabelledFeatures, int]] = {}
+    synthetic: dict[Path, tuple[LabelledFeatures, int]] = {}
     for seed, kind in enumerate(("image", "music")):
         side = material_of(kind, seed, 150)  # type: ignore[arg-type]
         lines = ["path,split,set,group,polarity,quadrant,valence,arousal"]
-        for place, row in enumerate(side.rows):
-            split = "test" if place >= 120 else "train"
-            values = (f"{kind}{place}", split, row.set, f"{split}{row.group}", row.polarity, row.quadrant)
+        for position, row in enumerate(side.rows):
+            split = "test" if position >= 120 else "train"
+            values = (f"{kind}{position}", split, row.set, f"{split}{row.group}", row.polarity, row.quadrant)
             cells = [*values, row.valence, row.arousal]
             lines.append(",".join("" if cell is None else f"{cell}" for cell in cells))
-            made[tmp_path / f"{kind}{place}"] = side, place
+            synthetic[tmp_path / f"{kind}{position}"] = side, position
         (tmp_path / f"{kind}.csv").write_text("\n".join(lines) + "\n")
         options += ["--images" if kind == "image" else "--music", str(tmp_path / f"{kind}.csv")]
 
-    def known(
+    def load_synthetic_features(
         rows: list[LabelledRow], backbone: Backbone, names: Iterable[str], *_: object
     ) -> tuple[LabelledFeatures, list[MediaError]]:
-        whole = made[rows[0].path][0]
-        places = np.array([made[row.path][1] for row in rows])
-        taken = whole.take(places)
+        whole = synthetic[rows[0].path][0]
+        positions = np.array([synthetic[row.path][1] for row in rows])
+        taken = whole.take(positions)
         return LabelledFeatures(
             backbone.kind, rows, taken.targets, {"features": taken.inputs["features"]}
         ), []
 
-    monkeypatch.setattr(system_inputs, "load_labelled_features", known)
+    monkeypatch.setattr(system_inputs, "load_labelled_features", load_synthetic_features)
     monkeypatch.setattr(comparison, "create_systems", lambda: [Chance(), PosteriorProduct(), Attune()])
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "docs").mkdir()
@@ -104,10 +104,10 @@ def test_without_being_asked_nobody_looks_at_the_test_split(
     manifests: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.run(["benchmark", "systems", *manifests, "-q"]) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for word in ("correspondence", "music to image", "image to music", "trade-off", "Attune", "hub lift"):
-        assert word in told
-    assert max(map(len, told.splitlines())) <= 120
+        assert word in output
+    assert max(map(len, output.splitlines())) <= 120
     assert "test" not in json.loads((tmp_path / "out" / "systems.json").read_text())
     assert not (tmp_path / "docs" / "test-log.csv").exists()
 

@@ -38,11 +38,16 @@ def test_sha256(tmp_path: Path) -> None:
 
 def test_an_interrupt_waits_for_the_end_of_the_block() -> None:
     done = []
-    with pytest.raises(KeyboardInterrupt), defer_interrupts():
-        os.kill(os.getpid(), signal.SIGINT)
-        done.append(True)
-    assert done == [True]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    # pytest ignores SIGINT if a shell started it in the background.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), defer_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append(True)
+        assert done == [True]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, inherited)
 
 
 @given(st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,26 @@ def attune(
         environment["ATTUNE_LIBRARY"] = str(library)
     command = [str(ATTUNE), *(str(argument) for argument in arguments)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=600)
+
+
+def start_attune(*arguments: object, library: Path) -> subprocess.Popen[str]:
+    """Start a command that a test may interrupt.
+
+    A shell lets the programs that it starts in the background ignore SIGINT, and child processes inherit
+    that. So the command gets the default back, as if a person had started it in a terminal.
+    """
+    return subprocess.Popen(
+        [str(ATTUNE), *(str(argument) for argument in arguments)],
+        env={**os.environ, "ATTUNE_LIBRARY": str(library)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_restore_interrupts,
+    )
+
+
+def _restore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def attune_json(*arguments: object, library: Path | None = None) -> Any:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from attune.tests.e2e.command import ATTUNE, attune, attune_json
+from attune.tests.e2e.command import attune, attune_json, start_attune
 from attune.tests.media_factory import (
     IMAGE_DAMAGE,
     MUSIC_DAMAGE,
@@ -61,16 +59,6 @@ def test_five_hundred_files_fifty_of_them_damaged(mixed: Path, tmp_path: Path, n
     assert len(found["results"]) == GOOD_IMAGES
 
 
-def start(*arguments: object, library: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [str(ATTUNE), *(str(argument) for argument in arguments)],
-        env={**os.environ, "ATTUNE_LIBRARY": str(library)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def wait_for_features(library: Path) -> None:
     """Wait until the build has written features."""
     deadline = time.monotonic() + 60
@@ -85,7 +73,7 @@ def test_ctrl_c_ends_politely_and_the_next_build_continues(
     mixed: Path, tmp_path: Path, network_folder: Path
 ) -> None:
     library = tmp_path / "library"
-    process = start("build-index", mixed, "--network", network_folder, library=library)
+    process = start_attune("build-index", mixed, "--network", network_folder, library=library)
     wait_for_features(library)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
@@ -105,7 +93,7 @@ def test_a_kill_leaves_the_library_searchable_and_no_orphans(
     library = tmp_path / "library"
     assert attune("build-index", media, "--network", network_folder, library=library).returncode == 0
     before = attune_json("find-images", media / "song 1.ogg", "-n", 1000, library=library)
-    process = start("build-index", mixed, library=library)
+    process = start_attune("build-index", mixed, library=library)
     time.sleep(random.Random(7).uniform(2, 4))
     children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
@@ -120,7 +108,7 @@ def test_a_kill_leaves_the_library_searchable_and_no_orphans(
 
 def test_a_second_build_says_who_writes(mixed: Path, tmp_path: Path, network_folder: Path) -> None:
     library = tmp_path / "library"
-    first = start("build-index", mixed, "--network", network_folder, library=library)
+    first = start_attune("build-index", mixed, "--network", network_folder, library=library)
     wait_for_features(library)
     second = attune("build-index", mixed, "--network", network_folder, library=library)
     assert second.returncode == 1

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 from pathlib import Path
 
 import av
 import pytest
 
-from attune.tests.e2e.command import ATTUNE, attune, attune_json
+from attune.tests.e2e.command import attune, attune_json, start_attune
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 
@@ -74,14 +72,13 @@ def test_ctrl_c_leaves_no_half_film(library: Path, tmp_path: Path) -> None:
     song = next((library.parent / "music").iterdir())
     assert attune("storyboard", song, "-o", tmp_path / "plan.json", library=library).returncode == 0
     (tmp_path / "show.mp4").write_bytes(b"the film of yesterday")
-    command = [str(ATTUNE), "storyboard", str(tmp_path / "plan.json"), "-o", str(tmp_path / "show.mp4")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=dict(os.environ))
+    process = start_attune("storyboard", tmp_path / "plan.json", "-o", tmp_path / "show.mp4", library=library)
     while not any(path.name.startswith(".show.mp4") for path in tmp_path.iterdir()):
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert b"interrupted" in errors
+    assert "interrupted" in errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plan.json", "show.mp4"]
     assert (tmp_path / "show.mp4").read_bytes() == b"the film of yesterday"
 

@@ -1,1 +1,1 @@
-"""Kill, corrupt, fuzz, fill the disk: nothing may be lost, nobody let in."""
+"""Fault injection: kills, corruption, hostile files, full disks; and the tests that use it."""

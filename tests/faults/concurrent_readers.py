@@ -1,4 +1,4 @@
-"""Readers that ask while builds publish: every answer must be of one complete generation."""
+"""Searches during builds: every result must belong to one complete generation."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _FILES: Final = 60
 
 @dataclass(slots=True)
 class ConcurrentReadReport:
-    """What readers saw.
+    """Result of searching during builds.
 
     Attributes:
-        readers: How many there were at a time.
-        seconds: For how long.
-        generations: How many were published meanwhile.
-        answers: Answers that were looked at.
-        mixed: Those that were not of one complete generation, one line each.
+        readers: Number of concurrent readers.
+        seconds: Length of the test.
+        generations: Number of generations that were published meanwhile.
+        answers: Number of search results that were checked.
+        mixed: One line for each result that was not of one complete generation.
     """
 
     readers: int
@@ -38,56 +38,56 @@ class ConcurrentReadReport:
 
 
 def read_during_builds(seconds: float, readers: int, folder: Path) -> ConcurrentReadReport:
-    """Rename all files of a library and build, again and again, while readers ask it.
+    """Rename all files of a library and build, again and again, while readers search it.
 
-    In each generation all names have its number, so that an answer shows of which it is.
+    In each generation the names of all files begin with its number, so that a result shows its generation.
 
     Args:
-        seconds: How long.
-        readers: How many at a time.
-        folder: An empty folder to work in.
+        seconds: Length of the test.
+        readers: Number of concurrent readers.
+        folder: An empty folder for temporary files.
     """
     library, media = folder / "library", folder / "media"
     media.mkdir(parents=True)
     for number in range(_FILES):
         (media / f"1-{number:03d}.jpg").write_bytes(b"content %d" % number)
     build_quietly(library, media, DEFAULT_NETWORK)
-    found = ConcurrentReadReport(readers, seconds)
-    over = threading.Event()
+    report = ConcurrentReadReport(readers, seconds)
+    stop = threading.Event()
     threads = [
-        threading.Thread(target=_read, args=(library, found, over), daemon=True) for _ in range(readers)
+        threading.Thread(target=_read, args=(library, report, stop), daemon=True) for _ in range(readers)
     ]
     for thread in threads:
         thread.start()
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        found.generations += 1
+        report.generations += 1
         for file in media.iterdir():
-            file.rename(media / f"{found.generations + 1}-{file.name.partition('-')[2]}")
+            file.rename(media / f"{report.generations + 1}-{file.name.partition('-')[2]}")
         build_quietly(library, None, DEFAULT_NETWORK)
-    over.set()
+    stop.set()
     for thread in threads:
         thread.join()
-    return found
+    return report
 
 
-def _read(library: Path, found: ConcurrentReadReport, over: threading.Event) -> None:
+def _read(library: Path, report: ConcurrentReadReport, stop: threading.Event) -> None:
     random = np.random.default_rng(threading.get_ident())
-    while not over.is_set():
+    while not stop.is_set():
         try:
             with Library(library) as opened:
-                for _ in range(random.integers(1, 6)):  # the later ones are asked of a generation of the past
+                for _ in range(random.integers(1, 6)):  # later searches are in an outdated generation
                     mixed = _check_answer(opened, random.normal(size=EMBEDDING_DIM).astype(np.float32))
-                    found.answers += 1
-                    found.mixed += [] if mixed is None else [mixed]
+                    report.answers += 1
+                    report.mixed += [] if mixed is None else [mixed]
                     time.sleep(random.uniform(0.0, 0.02))
         except AttuneError as error:
-            found.mixed.append(str(error))
+            report.mixed.append(str(error))
             return
 
 
 def _check_answer(opened: Library, query: np.ndarray[tuple[int], np.dtype[np.float32]]) -> str | None:
-    """Ask for all pictures; return what is wrong with the answer."""
+    """Search for all pictures; return what is wrong with the result, None if nothing is."""
     ids, _ = opened.nearest("image", query, _FILES)
     paths = [Path(item.path).name for item in opened.items(ids.tolist()).values()]
     numbers = {name.partition("-")[0] for name in paths}

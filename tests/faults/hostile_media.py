@@ -1,4 +1,4 @@
-"""Media files that are damaged, lie or are meant to harm, made from small valid files of every format."""
+"""Damaged, misleading and malicious media files, made from small valid files of every format."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def mutate_file(valid: dict[str, bytes], seed: int) -> tuple[bytes, bytes]:
     for _ in range(draw.choice((1, 1, 1, 2, 4))):
         data = draw.choice(_MUTATIONS)(data, draw) or bytearray(b"\0")
     if draw.random() < 0.1:
-        suffix = draw.choice(sorted(valid))  # what it says it is
+        suffix = draw.choice(sorted(valid))  # perhaps not the suffix of its format
     if draw.random() < 0.05:
         data += valid[draw.choice(sorted(valid))]
     odd = draw.choice(_HOSTILE_NAMES) if draw.random() < 0.05 else b""
@@ -147,7 +147,7 @@ def _overwrite_header(data: bytearray, draw: random.Random) -> bytearray:
 
 
 def _corrupt_length(data: bytearray, draw: random.Random) -> bytearray:
-    """Put an extreme number where lengths and sizes are."""
+    """Write an extreme number into the header, where lengths and sizes are stored."""
     at = draw.randrange(max(1, min(len(data), 256) - 4))
     number = draw.choice((0, 1, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFF0))
     data[at : at + 4] = struct.pack(draw.choice(("<I", ">I")), number)
@@ -190,7 +190,7 @@ _MUTATIONS: Final[tuple[Callable[[bytearray, random.Random], bytearray], ...]] =
 def make_png(
     width: int, height: int, rows: bytes, *, depth: int = 8, colours: int = 0, extra: bytes = b""
 ) -> bytes:
-    """Return a PNG that claims a size and holds the given rows, filter bytes included."""
+    """Return a PNG with a claimed size and the given rows, including their filter bytes."""
     header = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b"")]
     return (
@@ -210,7 +210,7 @@ def make_png_chunk(name: bytes, body: bytes) -> bytes:
 def make_wav(
     rate: int, samples: bytes, *, kind: int = 1, bits: int = 16, claimed_size: int | None = None
 ) -> bytes:
-    """Return a mono WAV whose header says that it holds `said` bytes of sound."""
+    """Return a mono WAV whose header claims `claimed_size` bytes of sound; None: the true size."""
     size = len(samples) if claimed_size is None else claimed_size
     width = bits // 8
     sound = struct.pack("<HHIIHH", kind, 1, rate, rate * width, width, bits)
@@ -219,7 +219,7 @@ def make_wav(
 
 
 def make_special_files(valid: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the bytes of files that are hostile each in its own way, by name."""
+    """Return the bytes of special hostile files, such as decompression bombs and loops, by name."""
     zeros = bytes(10_000_000)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -267,7 +267,7 @@ def make_special_files(valid: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def make_animation(frames: int) -> bytes:
-    """Return a GIF of so many frames."""
+    """Return a GIF with this number of frames."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -277,7 +277,7 @@ def make_animation(frames: int) -> bytes:
 
 
 def write_silence(path: Path, hours: float) -> Path:
-    """Write a WAV of silence at 8 kHz that takes no room on disk."""
+    """Write a sparse WAV file of silence at 8 kHz, which uses almost no disk space."""
     size = int(hours * 3600 * 8000) * 2
     with path.open("wb") as file:
         file.write(make_wav(8000, b"", claimed_size=size))

@@ -1,4 +1,4 @@
-"""Builds that are killed: is the library whole, is committed work kept, does the next build end well."""
+"""Rounds of killed builds, each followed by a check of the library, the committed rows and the next build."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class KillCase:
     """A build to be killed.
 
     Attributes:
-        name: What it does.
-        library: The library before it, of one generation; None: there is none.
-        media: Its files.
-        network: Its network.
+        name: Name of the case.
+        library: The library before the build, with one generation; None: there is none.
+        media: Folder of the media files.
+        network: Folder of the network, or the name of a shipped one.
         steps: Names of the steps of an undisturbed build, in order.
-        seconds: How long that took.
-        result: What is in the library then: see `read_contents`.
+        seconds: Duration of the undisturbed build.
+        result: Contents of the library after it, see `read_contents`.
     """
 
     name: CaseName
@@ -59,13 +59,13 @@ class KillCase:
 
 @dataclass(slots=True)
 class Fault:
-    """What happened to the library under one kind of fault.
+    """Results of one kind of fault.
 
     Attributes:
-        name: The fault.
-        tried: How many times.
-        survived: How many times all was as it should be.
-        lost: What was not, one line each.
+        name: Name of the fault.
+        tried: Number of tries.
+        survived: Number of tries after which nothing was wrong.
+        lost: One line for each thing that was wrong.
     """
 
     name: str
@@ -75,13 +75,13 @@ class Fault:
 
 
 def kill_builds(count: int, folder: Path, seed: int, progress: Progress) -> list[Fault]:
-    """Kill builds of small libraries at named steps, at random moments and by cutting the power.
+    """Kill builds of small libraries at named steps, at random moments and by simulated power cuts.
 
     Args:
-        count: How many.
-        folder: An empty folder to work in.
-        seed: Decides the moments.
-        progress: Told of each kill.
+        count: Number of builds to kill.
+        folder: An empty folder for temporary files.
+        seed: Seed of the steps and moments.
+        progress: Receives the number of kills.
     """
     draw = random.Random(seed)
     context = multiprocessing.get_context("forkserver")
@@ -115,7 +115,7 @@ def kill_builds(count: int, folder: Path, seed: int, progress: Progress) -> list
 def _schedule_kills(
     cases: list[KillCase], draw: random.Random
 ) -> Iterator[tuple[KillCase, int | None, float, bool]]:
-    """Yield case, step (None: a random moment), seconds until then, and whether the power is cut."""
+    """Yield case, step (None: a random moment), seconds until that moment, and whether power is cut."""
     while True:
         order = [(case, name) for case in cases for name in sorted(set(case.steps))]
         draw.shuffle(order)
@@ -127,7 +127,7 @@ def _schedule_kills(
 
 
 def _make_case(name: CaseName, folder: Path, context: Any) -> KillCase:
-    """Make a case, and build it undisturbed once."""
+    """Make a case, and run its build undisturbed once."""
     media = folder / "media"
     make_media(media, FILES)
     library: Path | None = None
@@ -154,7 +154,7 @@ def _make_case(name: CaseName, folder: Path, context: Any) -> KillCase:
 
 
 def _write_other_network(folder: Path) -> Path:
-    """Write a copy of the shipped network with another calibration: another network to a library."""
+    """Write a copy of the shipped network with another calibration, and so with another id."""
     shipped = open_network()
     shutil.copytree(shipped.folder, folder, ignore=shutil.ignore_patterns("run"))
     card = json.loads((folder / "network.json").read_text())
@@ -164,7 +164,7 @@ def _write_other_network(folder: Path) -> Path:
 
 
 def build_quietly(library: Path, media: Path | None, network: str) -> BuildReport:
-    """Build as the victims do, undisturbed; no media: refresh what is known."""
+    """Build as the killed builds do, but undisturbed; without media, refresh the library."""
     paths = () if media is None else (str(media),)
     request = BuildRequest(library, paths)
     return build(request, open_network(network), Settings(workers=1), SilentProgress(), read_content)
@@ -173,7 +173,7 @@ def build_quietly(library: Path, media: Path | None, network: str) -> BuildRepor
 def _run_round(
     case: KillCase, folder: Path, kill_at: int | None, moment: float, power: bool, context: Any
 ) -> list[str]:
-    """Kill one build; return what was wrong afterwards."""
+    """Kill one build; return what is wrong afterwards."""
     folder.mkdir()
     mirror = folder / "mirror" if power else None
     spec = KilledBuildSpec(folder / "library", case.media, case.network, folder / "steps", kill_at, mirror)
@@ -197,7 +197,10 @@ def _run_round(
 
 
 def _compare_with_undisturbed(case: KillCase, library: Path) -> list[str]:
-    """Build again; the committed rows must be used, and the result be that of an undisturbed build."""
+    """Build again; return what is wrong.
+
+    The committed rows must be used, and the result must be that of an undisturbed build.
+    """
     pending = 1 if case.library is None else 2
     committed = _read_committed_rows(library, pending)
     report = build_quietly(library, case.media, case.network)
@@ -206,12 +209,12 @@ def _compare_with_undisturbed(case: KillCase, library: Path) -> list[str]:
     if not committed <= kept:
         broken.append(f"{len(committed - kept)} committed rows are gone")
     if report.generation is None or read_contents(library) != case.result:
-        broken.append("the next build ended otherwise than an undisturbed one")
+        broken.append("the result of the next build differs from that of an undisturbed one")
     return broken
 
 
 def _read_committed_rows(library: Path, generation: int) -> set[tuple[int, bytes]]:
-    """Return id and path of all rows that a build has added to a generation, published or not."""
+    """Return id and path of all rows that a build added to a generation, which may be unpublished."""
     if not (library / "catalogue.db").exists():
         return set()
     with _CatalogueConnection(library) as connection:
@@ -222,7 +225,7 @@ def _read_committed_rows(library: Path, generation: int) -> set[tuple[int, bytes
 
 
 class _CatalogueConnection:
-    """A connection past SQLAlchemy and past all of Attune's code, closed at the end."""
+    """Connection that uses neither SQLAlchemy nor Attune's code; it is closed at the end of the block."""
 
     def __init__(self, library: Path) -> None:
         self._connection = sqlite3.connect(library / "catalogue.db")
@@ -243,7 +246,15 @@ _VISIBLE_ROWS: Final = """
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VisibleItem:
-    """What readers see of a file; two are equal but for what the size of a batch changes in an embedding."""
+    """Item as readers see it; two are equal if their embeddings differ only by rounding.
+
+    The rounding of an embedding depends on the size of the batch in which it was computed.
+
+    Attributes:
+        kind: image or music.
+        content: Hash of the file's bytes.
+        vector: Embedding, float32 (128,).
+    """
 
     kind: Kind
     content: bytes
@@ -257,7 +268,7 @@ class VisibleItem:
 
 
 def read_contents(library: Path) -> dict[str, VisibleItem]:
-    """Return what readers see, by path."""
+    """Return the items that readers see, by path."""
     with _CatalogueConnection(library) as connection:
         return {
             os.fsdecode(path): VisibleItem(kind, content, np.frombuffer(vector, "<f4"))
@@ -266,12 +277,19 @@ def read_contents(library: Path) -> dict[str, VisibleItem]:
 
 
 def examine(library: Path, *, must_answer: bool) -> list[str]:
-    """Return what is wrong with a library: it must open, be whole, and answer as brute force does."""
+    """Return what is wrong with a library.
+
+    It must open, be undamaged, and give the same search results as brute force.
+
+    Args:
+        library: The library's folder.
+        must_answer: Whether it must have a published generation.
+    """
     if not must_answer and read_published_generation(library) is None:
         return []
     findings = verify(library, SilentProgress())
-    # An index folder that was lost is made again by whoever reads first.
-    broken = [f"{one.part}: {one.detail}" for one in findings.damage if one.part != "index"]
+    # The first reader makes a lost index folder again, so its loss is no fault.
+    broken = [f"{damage.part}: {damage.detail}" for damage in findings.damage if damage.part != "index"]
     with Library(library) as opened, _CatalogueConnection(library) as connection:
         rows = connection.execute(_VISIBLE_ROWS).fetchall()
         kinds: tuple[Kind, ...] = ("image", "music")
@@ -279,7 +297,7 @@ def examine(library: Path, *, must_answer: bool) -> list[str]:
             ids = np.array([row[0] for row in rows if row[1] == kind], np.int64)
             vectors = np.array([np.frombuffer(row[4], "<f4") for row in rows if row[1] == kind])
             if not np.array_equal(np.sort(opened.index(kind).ids), ids):
-                broken.append(f"the index of {kind} is not what the catalogue says")
+                broken.append(f"the index of {kind} does not match the catalogue")
             elif len(ids):
                 broken += _check_answers(opened, kind, ids, vectors)
     return broken

@@ -1,6 +1,7 @@
-"""A build in a process of its own that is killed at a step of its work, or loses power there.
+"""Build in its own process that is killed, or loses power, at a given step.
 
-Nothing in Attune knows of it: steps are what Python's audit hooks, SQLAlchemy's events and `os.fsync` tell.
+Attune's code has no part in it: the steps are observed by Python's audit hooks, SQLAlchemy's events and a
+wrapper of `os.fsync`.
 """
 
 from __future__ import annotations
@@ -34,15 +35,15 @@ _FILE_STEPS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class KilledBuildSpec:
-    """What a victim does.
+    """Input of a build that is killed.
 
     Attributes:
-        library: The library that it builds.
-        media: What it builds it of.
+        library: Folder of the library.
+        media: Folder of the media files.
         network: Folder of the network, or the name of a shipped one.
-        log: Where it writes its steps.
-        kill_at: The step, from 1, at which it kills itself; None: it is left alone.
-        mirror: Where what is durable is kept, to be what a power cut leaves; None: no power is cut.
+        log: File to which the names of the steps are written.
+        kill_at: Number of the step, from 1, at which the process kills itself; None: it does not.
+        mirror: Folder for copies of all durable data, which is what a power cut leaves; None: no power cut.
     """
 
     library: Path
@@ -54,7 +55,7 @@ class KilledBuildSpec:
 
 
 def run(spec: KilledBuildSpec) -> None:
-    """Build; the process ends here, one way or another."""
+    """Build the library, unless the process is killed."""
     from attune.embedding.network import open_network
     from attune.indexer.build import BuildRequest, build
 
@@ -73,9 +74,9 @@ def read_content(
     settings: Settings,
     backbones: Mapping[Kind, Backbone],
 ) -> Generator[FileFeatures | MediaError]:
-    """Yield features that follow from a file's bytes, and take no time.
+    """Yield features that are derived from the hash of a file's bytes, a fast substitute for real ones.
 
-    What a kill does to a library does not depend on who read the files.
+    The effect of a kill on a library does not depend on the features.
     """
     import numpy as np
 
@@ -95,7 +96,7 @@ def read_content(
 
 
 class _StepCounter:
-    """Counts what a build does to its library, and ends the process at one of the steps."""
+    """Counter of the steps of a build, which kills the process at one of them."""
 
     def __init__(self, spec: KilledBuildSpec) -> None:
         self._spec = spec
@@ -110,7 +111,7 @@ class _StepCounter:
         sys.addaudithook(self._on_audit)
         event.listen(Engine, "commit", lambda _: self._step("commit"))
         event.listen(Engine, "after_cursor_execute", self._on_statement)
-        # `os` is patched in this process alone, whose end is its purpose.
+        # `os` is patched only in this process, which runs nothing but the build.
         setattr(os, "fsync", self._wrap_fsync(os.fsync))  # noqa: B010
 
     def _step(self, name: str) -> None:
@@ -150,10 +151,10 @@ class _StepCounter:
 
 
 class _DurableMirror:
-    """What is on the disk for sure: of each file the bytes, of each folder the names, at their last fsync.
+    """Copy of the durable data: the bytes of each file and the names in each folder at their last fsync.
 
-    SQLite's own files are taken as they are: that it syncs them in order is its own promise, and rows that
-    are durable before what they name is the danger looked for here.
+    SQLite's files are copied as they are, since SQLite guarantees the order of its writes. The fault to be
+    found is a row that is durable before the data to which it refers.
     """
 
     def __init__(self, library: Path, mirror: Path) -> None:
@@ -182,7 +183,7 @@ class _DurableMirror:
         shutil.copyfile(path, self._files[inode])
 
     def cut_power(self) -> None:
-        """Write what is durable to `mirror/library`."""
+        """Write the durable data to `mirror/library`."""
         if self._library.exists():
             self._restore(self._library.stat().st_ino, self._mirror / "library")
             for file in self._library.glob("catalogue.db*"):
@@ -196,11 +197,11 @@ class _DurableMirror:
             elif entry.inode() in self._files:
                 shutil.copyfile(self._files[entry.inode()], target / name)
             else:
-                (target / name).touch()  # its name was durable, its bytes were not
+                (target / name).touch()  # the name was durable, the bytes were not
 
 
 def make_media(folder: Path, count: int) -> None:
-    """Write files that are told apart by their bytes."""
+    """Write files with distinct bytes; the first ten are music, the others pictures."""
     folder.mkdir(parents=True)
     for number in range(count):
         suffix = "flac" if number < _SONGS else "jpg"
@@ -208,7 +209,7 @@ def make_media(folder: Path, count: int) -> None:
 
 
 def change_media(folder: Path) -> None:
-    """Change, delete, rename and add some."""
+    """Change, delete and rename some of the files, and add others."""
     files = sorted(folder.iterdir())
     for file in files[5:25]:
         file.write_bytes(file.read_bytes() + b", changed")

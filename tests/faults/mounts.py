@@ -1,4 +1,4 @@
-"""Small disks and read-only ones, where this machine lets us make them."""
+"""Small and read-only disks for tests, if this machine allows mounting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _run(*command: object) -> bool:
 
 @contextlib.contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path | None]:
-    """Mount a disk of so many megabytes; None where that is not allowed."""
+    """Mount a disk of a given size; yield None if mounting is not allowed."""
     folder.mkdir()
     try:
         mounted = _run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", folder)
@@ -29,13 +29,13 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path | None]:
 
 
 def grow(folder: Path, megabytes: int) -> None:
-    """Give a small disk more room."""
+    """Enlarge a small disk."""
     assert _run("mount", "-o", f"remount,size={megabytes}m", folder)
 
 
 @contextlib.contextmanager
 def read_only(folder: Path) -> Iterator[bool]:
-    """Make a folder read-only, also for root, by mounting it over itself; False where that is not allowed."""
+    """Make a folder read-only, also for root, by a bind mount; yield False if that is not allowed."""
     try:
         mounted = _run("mount", "--bind", folder, folder)
     except FileNotFoundError:

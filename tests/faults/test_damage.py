@@ -1,4 +1,4 @@
-"""Flipped bits, cut and deleted files in every part of a library: noticed, named, mended."""
+"""Flipped bits, truncated and deleted files in every part of a library are found and repaired."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SONGS = 2
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Path:
-    """A folder with a library and its media, all real."""
+    """Folder with a library and real media files."""
     folder = tmp_path_factory.mktemp("base")
     (folder / "media" / "below").mkdir(parents=True)
     for seed in range(PHOTOS):
@@ -56,7 +56,7 @@ def file_of(library: Path, part: str) -> Path:
     return next((library / part).glob("eff*")) if part == "features" else library / part
 
 
-def mend(library: Path) -> RepairReport:
+def repair_library(library: Path) -> RepairReport:
     return repair(library, None, Settings(workers=1), SilentProgress())
 
 
@@ -64,7 +64,7 @@ def test_a_sound_library_is_left_as_it_is(library: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in library.rglob("*.f*")}
     findings = verify(library, SilentProgress())
     assert (findings.damage, findings.images, findings.music) == ([], PHOTOS, SONGS)
-    assert mend(library).report is None
+    assert repair_library(library).report is None
     assert {path: path.stat().st_mtime_ns for path in library.rglob("*.f*")} == before
 
 
@@ -82,21 +82,21 @@ def test_damage_is_noticed_and_mended(library: Path, part: str, damage: str) -> 
         data[_somewhere(part, path, data)] ^= 4
         path.write_bytes(data)
     findings = verify(library, SilentProgress())
-    room = "index" if part.startswith("index") else part.split(".")[0]
-    assert {one.part for one in findings.damage} == {room}
-    if room == "index":  # derived: never a reason to fail
+    damaged_part = "index" if part.startswith("index") else part.split(".")[0]
+    assert {one.part for one in findings.damage} == {damaged_part}
+    if damaged_part == "index":  # it is derived from the catalogue, so its damage must not make a search fail
         with Library(library) as opened:
             assert len(opened.index("image")) == PHOTOS
-    repaired = mend(library)
+    repaired = repair_library(library)
     assert repaired.after.damage == []
-    if not (part == "catalogue.db" and damage == "delete"):  # with it, the folders are forgotten
+    if not (part == "catalogue.db" and damage == "delete"):  # the followed folders are lost with it
         assert read_contents(library).keys() == before.keys()
         assert read_contents(library) == before
         assert examine(library, must_answer=True) == []
 
 
 def _somewhere(part: str, path: Path, data: bytearray) -> int:
-    """Return the place of a byte that says something: a database has empty room in it."""
+    """Return the position of a byte that is in use; a database file also has unused space."""
     if part != "catalogue.db":
         return len(data) // 2
     connection = sqlite3.connect(path)
@@ -106,7 +106,7 @@ def _somewhere(part: str, path: Path, data: bytearray) -> int:
 
 
 def test_every_flipped_bit_of_the_rows_is_noticed(library: Path) -> None:
-    """Also where SQLite sees nothing wrong: inside an embedding, a title, a duration."""
+    """SQLite does not notice a flipped bit inside an embedding or a path."""
     draw = random.Random(3)
     path = library / "catalogue.db"
     whole = path.read_bytes()
@@ -143,7 +143,7 @@ def test_a_catalogue_damaged_anywhere_never_gives_a_wrong_answer_after_repair(
         assert repaired.after.damage == []
         if read_published_generation(library) is not None and repaired.report is not None:
             whole, mended = read_contents(base / "library"), read_contents(library)
-            if repaired.recovered is not None and repaired.recovered.roots:  # others may be forgotten
+            if repaired.recovered is not None and repaired.recovered.roots:  # other roots may be lost
                 whole = {path: seen for path, seen in whole.items() if path in mended}
             assert mended == whole
             assert examine(library, must_answer=True) == []
@@ -152,7 +152,7 @@ def test_a_catalogue_damaged_anywhere_never_gives_a_wrong_answer_after_repair(
 
 
 def test_rows_are_read_from_pages_that_no_tree_holds(library: Path) -> None:
-    """The root of every table is gone; the rows are not."""
+    """The root page of every table is lost, but the pages with the rows are intact."""
     path = library / "catalogue.db"
     columns = _columns(path)
     data = bytearray(path.read_bytes())
@@ -163,7 +163,7 @@ def test_rows_are_read_from_pages_that_no_tree_holds(library: Path) -> None:
     found = salvage(path, columns)
     assert len(found.items) == len(found.embeddings) == PHOTOS + SONGS
     assert len(found.roots) == 1
-    repaired = mend(library)
+    repaired = repair_library(library)
     assert repaired.recovered is not None
     assert (repaired.recovered.items, repaired.recovered.roots) == (PHOTOS + SONGS, [])
     assert repaired.after.damage == []
@@ -207,7 +207,7 @@ def test_items_whose_root_was_lost_are_not_taken_for_gone(library: Path) -> None
     data = bytearray((library / "catalogue.db").read_bytes())
     data[:100] = bytes(100)
     (library / "catalogue.db").write_bytes(data)
-    repaired = mend(library)
+    repaired = repair_library(library)
     assert repaired.report is not None
     assert (repaired.report.removed, repaired.after.images) == (0, PHOTOS)
 
@@ -219,12 +219,12 @@ def test_what_cannot_be_mended_now_stays_and_is_said(base: Path, library: Path) 
     path.write_bytes(data)
     (base / "media").rename(base / "unplugged")
     try:
-        repaired = mend(library)
+        repaired = repair_library(library)
         assert len(read_contents(library)) == PHOTOS + SONGS
         assert [one.part for one in repaired.after.damage] == ["features"]
     finally:
         (base / "unplugged").rename(base / "media")
-    assert mend(library).after.damage == []
+    assert repair_library(library).after.damage == []
 
 
 def test_damaged_features_are_neither_embedded_again_nor_copied(

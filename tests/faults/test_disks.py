@@ -1,4 +1,4 @@
-"""Disks that are full, fail or cannot be written; and that no file of a user is ever written."""
+"""Full, failing and read-only disks; and that media files are never written."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_a_full_disk_costs_nothing_that_was_committed(base: tuple[Path, Path], tmp_path: Path) -> None:
     original, media = base
     with small_disk(tmp_path / "disk", 2) as disk:
-        if disk is None:  # no right to mount: files may not grow beyond a size instead
+        if disk is None:  # mounting is not allowed: limit the size of files instead
             _limited(Path(shutil.copytree(original, tmp_path / "library")), media)
             return
         library = Path(shutil.copytree(original, disk / "library"))
@@ -80,7 +80,7 @@ def _limited(library: Path, media: Path, size: int = 700_000) -> None:
 
 
 class FailingFile(io.FileIO):
-    """A disk that takes some bytes and then fails."""
+    """File on a disk that fails after a number of bytes."""
 
     def __init__(self, path: Path, room: int) -> None:
         super().__init__(path, "ab")
@@ -135,7 +135,7 @@ def _state(folder: Path) -> dict[str, tuple[int, int, str]]:
 
 
 def test_media_are_read_and_nothing_else(own_media: Path, tmp_path: Path, network_folder: Path) -> None:
-    """The whole command, with real workers, on a disk that refuses every write even to root."""
+    """Run whole commands with real workers on a disk that even root cannot write."""
     before = _state(own_media)
     library = tmp_path / "library"
     with read_only(own_media) as refused:
@@ -166,9 +166,9 @@ def watch(event, arguments):
         assert not set(str(arguments[1] or "")) & set("wax+"), arguments
         assert not (arguments[2] or 0) & 3, arguments  # O_WRONLY, O_RDWR
 sys.addaudithook(watch)
-from attune.embedding.extraction import extract
-from attune.embedding.backbones import BACKBONES, Backbones
-backbones = Backbones(BACKBONES)
+from attune.embedding.feature_extraction import extract
+from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones
+backbones = Backbones(DEFAULT_BACKBONES)
 for path in sorted(Path(media).iterdir()):
     if path.suffix in (".jpg", ".png", ".webp"):
         extract(path, "image", backbones)

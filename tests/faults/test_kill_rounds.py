@@ -1,28 +1,12 @@
-"""Builds that die: by SIGKILL at named steps and random moments, and by power cuts."""
+"""Builds that are killed by SIGKILL at named steps and random moments, and by simulated power cuts."""
 
 from __future__ import annotations
 
 import os
-import shutil
-from multiprocessing import get_context
 from pathlib import Path
 
-import pytest
-
-from attune.core.errors import LibraryError
 from attune.core.progress import SilentProgress
-from attune.embedding.network import DEFAULT_NETWORK
-from attune.indexer.library import Library
-from attune.indexer.locks import acquire_write_lock
-from attune.tests.faults import killed_build
-from attune.tests.faults.kill_rounds import (
-    build_quietly,
-    change_media,
-    kill_builds,
-    make_media,
-    read_contents,
-)
-from attune.tests.faults.killed_build import KilledBuildSpec
+from attune.tests.faults.kill_rounds import kill_builds
 
 
 def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
@@ -32,50 +16,3 @@ def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
     assert sum(fault.tried for fault in faults) == 20
     assert [fault for fault in faults if fault.lost] == []
     assert {fault.name.split(":")[0] for fault in faults} == {"SIGKILL", "power cut"}
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A library, and media that have changed since."""
-    folder = tmp_path_factory.mktemp("base")
-    make_media(folder / "media", 140)
-    build_quietly(folder / "library", folder / "media", DEFAULT_NETWORK)
-    change_media(folder / "media")
-    return folder / "library", folder / "media"
-
-
-def test_a_victim_that_is_left_alone_names_its_steps(base: tuple[Path, Path], tmp_path: Path) -> None:
-    library, media = base
-    spec = KilledBuildSpec(
-        Path(shutil.copytree(library, tmp_path / "library")), media, DEFAULT_NETWORK, tmp_path / "steps"
-    )
-    process = get_context("spawn").Process(target=killed_build.run, args=(spec,))
-    process.start()
-    process.join(120)
-    assert process.exitcode == 0
-    steps = spec.log.read_text().splitlines()
-    # The moments that matter are among those at which the victims are killed.
-    assert {"commit", "rename", "before fsync", "after fsync", "insert rows", "switch the generation"} <= set(
-        steps
-    )
-    assert steps.index("switch the generation") > steps.index("rename")
-    with Library(spec.library) as opened:
-        assert opened.generation.id == 2
-
-
-def test_the_lock_of_a_dead_builder_is_taken_over(base: tuple[Path, Path], tmp_path: Path) -> None:
-    library, media = base
-    spec = KilledBuildSpec(
-        Path(shutil.copytree(library, tmp_path / "library")), media, DEFAULT_NETWORK, tmp_path / "steps", 5
-    )
-    process = get_context("spawn").Process(target=killed_build.run, args=(spec,))
-    process.start()
-    process.join(120)
-    assert process.exitcode == -9
-    assert (spec.library / "lock").read_text()  # it died with the lock in its hands
-    before = read_contents(spec.library)
-    with acquire_write_lock(spec.library), pytest.raises(LibraryError, match="another build"):
-        build_quietly(spec.library, media, DEFAULT_NETWORK)
-    assert read_contents(spec.library) == before
-    assert build_quietly(spec.library, media, DEFAULT_NETWORK).generation is not None
-    assert len(read_contents(spec.library)) == 140 - 20 + 80

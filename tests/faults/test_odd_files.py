@@ -1,4 +1,4 @@
-"""Names, kinds and places of files that no program expects; files that vanish, change or are forbidden."""
+"""Files with unusual names, types and places, and files that vanish, change or may not be read."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-import attune.embedding.image_decoding
 from attune.core.errors import MediaError, UnreachableMedia
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
+from attune.embedding import image_decoding
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_patches
 from attune.embedding.decode_pool import ExtractionJob, FeatureExtractor
 from attune.embedding.feature_extraction import extract, hash_content, prepare
@@ -53,7 +53,7 @@ ODD_NAMES = (
 
 @pytest.fixture
 def odd(tmp_path: Path, network_folder: Path) -> tuple[Path, Path]:
-    """A library, and its pictures with odd names; the song has an odd title."""
+    """Library and folder of pictures with odd names and a song with an odd title."""
     folder = tmp_path / "odd"
     folder.mkdir()
     for seed, name in enumerate(ODD_NAMES):
@@ -123,7 +123,7 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
     os.mkfifo(folder / "pipe.jpg")
     place = os.open(folder, os.O_RDONLY)
     with socket.socket(socket.AF_UNIX) as unix:
-        unix.bind(f"/proc/self/fd/{place}/socket.flac")  # paths of sockets may not be long
+        unix.bind(f"/proc/self/fd/{place}/socket.flac")  # a socket's path must be short
     os.close(place)
     (folder / "good.jpg").write_bytes(b"good")
     for follow in (False, True):
@@ -139,7 +139,7 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
 
 
 def disturbing(disturb: Any) -> FeatureExtractor:
-    """Return a reader before which something happens to the files."""
+    """Return a feature extractor that calls `disturb` before it reads the files."""
 
     def read(jobs: Iterable[ExtractionJob], settings: Settings, backbones: Any) -> Generator[Any]:
         waiting = list(jobs)
@@ -172,16 +172,16 @@ def test_files_that_vanish_and_change_during_a_build(tmp_path: Path) -> None:
 def test_a_file_that_changes_while_it_is_read_is_read_another_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the features of the old picture would be kept under the hash of the new one, for good."""
+    """Otherwise the features of the old picture would be stored under the hash of the new one for good."""
     path = photo(tmp_path / "photo.jpg", 1)
-    real = attune.embedding.image_decoding.read_image
+    real = image_decoding.read_image
 
     def changed(*arguments: Any) -> Any:
         picture = real(*arguments)
         photo(path, 2, (300, 200))
         return picture
 
-    monkeypatch.setattr(attune.embedding.image_decoding, "read_image", changed)
+    monkeypatch.setattr(image_decoding, "read_image", changed)
     with pytest.raises(UnreachableMedia, match="changed while it was read"):
         extract(path, "image", Backbones(DEFAULT_BACKBONES))
 
@@ -195,7 +195,7 @@ def test_a_clock_that_was_moved_back(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (folder / f"{number}.jpg").write_bytes(b"file %d" % number)
     build_quietly(library, folder, DEFAULT_NETWORK)
     monkeypatch.setattr(time, "time", lambda: 86_400.0)
-    (folder / "0.jpg").write_bytes(b"file X")  # as long as before
+    (folder / "0.jpg").write_bytes(b"file X")  # the size is unchanged
     os.utime(folder / "0.jpg", (86_400, 86_400))
     os.utime(folder / "1.jpg", (4_000_000_000, 4_000_000_000))
     report = build_quietly(library, folder, DEFAULT_NETWORK)
@@ -232,7 +232,7 @@ def test_a_path_of_four_thousand_bytes(tmp_path: Path, network: Network) -> None
         shutil.copyfile(tmp_path / "photo.jpg", f"{last}/photo.jpg")
         shutil.copyfile(tmp_path / "song.m4a", f"{last}/song.m4a")
         os.chdir(last)
-        Path("z" * 200).mkdir()  # beyond what the system takes in one path
+        Path("z" * 200).mkdir()  # longer than the system allows for one path
         shutil.copyfile(tmp_path / "photo.jpg", f"{'z' * 200}/photo.jpg")
     finally:
         os.chdir(before)
@@ -245,7 +245,7 @@ def test_a_path_of_four_thousand_bytes(tmp_path: Path, network: Network) -> None
 
 @pytest.fixture
 def for_all() -> Iterator[Path]:
-    """A folder that everyone can reach; pytest's own are for their owner alone."""
+    """Folder that every user can read; pytest's temporary folders are private."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -255,7 +255,7 @@ def for_all() -> Iterator[Path]:
 _AS_NOBODY = """
 import json, sys
 from pathlib import Path
-from attune.benchmarks.kills import build_quietly
+from attune.tests.faults.kill_rounds import build_quietly
 from attune.core.errors import AttuneError
 from attune.indexer.library import Library
 library, media, home = map(Path, sys.argv[1:])
@@ -272,7 +272,7 @@ print(json.dumps([answered, refusal, report.added, report.missing, [str(one) for
 
 
 def run_unprivileged(code: str, *arguments: Path) -> subprocess.CompletedProcess[str]:
-    """Run Python code as one to whom things are forbidden: as we are, or as nobody where we are root."""
+    """Run Python code without root's rights: as the current user, or as nobody if that is root."""
     root = Path(__file__).parents[2]
     options: dict[str, Any] = {"capture_output": True, "text": True, "check": False, "cwd": "/"}
     options["env"] = {"PYTHONPATH": str(root), "HOME": str(arguments[-1]), "PATH": os.environ["PATH"]}
@@ -286,13 +286,13 @@ def run_unprivileged(code: str, *arguments: Path) -> subprocess.CompletedProcess
             seen = False
         if seen:
             options |= rights
-        else:  # nobody may not see this checkout: root without the right to pass everything
+        else:  # nobody cannot read this checkout: root without the capabilities to bypass permissions
             before = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     return subprocess.run([*before, *python, code, *map(str, arguments)], **options)
 
 
 def test_what_a_user_may_not_read_or_write(for_all: Path) -> None:
-    """As a user without rights: to root, nothing is forbidden."""
+    """Run as an unprivileged user, since root may read and write everything."""
     import json
 
     media, library = for_all / "media", for_all / "library"

@@ -1,1 +1,1 @@
-"""Tests of indexer."""
+"""Tests of `attune.indexer`."""

@@ -1,4 +1,4 @@
-"""Building: what is added, changed, moved, copied, deleted, skipped; and what a reader sees meanwhile."""
+"""Builds with added, changed, moved, copied, deleted and skipped files, and readers during a build."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from attune.indexer import build as build_module
 from attune.indexer.build import BuildRequest, plan_build
 from attune.indexer.library import Library, read_published_generation, read_status
 from attune.indexer.locks import acquire_write_lock
+from attune.indexer.migrate import open_catalogue, read_revision
 from attune.tests.conftest import PHOTOS, SONGS, run_build
 from attune.tests.media_factory import damaged, photo
 
@@ -42,6 +43,46 @@ def test_a_first_build_has_every_file(built: Path, media: Path) -> None:
     assert [root.path for root in status.roots] == [str(media)]
     assert status.skipped == []
     assert status.bytes > 0
+
+
+def test_the_size_is_that_of_all_files_of_a_library(library: Path) -> None:
+    (library / "damaged-1").mkdir()
+    (library / "damaged-1" / "catalogue.db").write_bytes(b"a catalogue that was repaired")
+    engine = open_catalogue(library)
+    assert engine is not None
+    with engine.connect() as connection:  # SQLite keeps two more files while a connection is open
+        read_revision(connection)
+        expected = sum(file.stat().st_size for file in library.rglob("*") if file.is_file())
+        assert read_status(library).bytes == expected
+    engine.dispose()
+
+
+def test_the_status_reads_no_more_folders_where_others_put_files(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server reads the status for every request of it, and other files may lie below the library."""
+    reads: list[object] = []
+    real_scandir, real_stat = os.scandir, os.stat
+
+    def count_scandir(*arguments: Any) -> Any:
+        reads.append(arguments)
+        return real_scandir(*arguments)
+
+    def count_stat(*arguments: Any, **options: Any) -> os.stat_result:
+        reads.append(arguments)
+        return real_stat(*arguments, **options)
+
+    monkeypatch.setattr(os, "scandir", count_scandir)
+    monkeypatch.setattr(os, "stat", count_stat)
+    before = read_status(library)
+    count_before = len(reads)
+    for number in range(50):
+        (library / "photos" / str(number)).mkdir(parents=True)
+        (library / "photos" / str(number) / "photo.jpg").write_bytes(b"not of the library")
+        (library / "index" / f"photo-{number}.jpg").write_bytes(b"not of the library")
+    reads.clear()
+    assert read_status(library) == before
+    assert len(reads) == count_before <= 40
 
 
 def test_nothing_to_do_publishes_nothing(library: Path, network: Network) -> None:
@@ -322,7 +363,7 @@ def test_a_library_that_cannot_be_written_still_answers(
     before = {path: path.read_bytes() for path in library.glob("catalogue.db*")}
     monkeypatch.setattr(
         os, "access", lambda *_: False
-    )  # as on a read-only disk; root may write anything else
+    )  # simulates a read-only disk, since root may write everywhere else
     assert len(paths_in(library)) == PHOTOS + SONGS
     assert {path: path.read_bytes() for path in library.glob("catalogue.db*")} == before
 

@@ -1,4 +1,4 @@
-"""Dates of capture in the catalogue, in new libraries and in those of the first schema."""
+"""Capture dates in the catalogue of new libraries and of libraries with the first schema."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def dates(library: Path) -> dict[str, str | None]:
 
 
 def to_first_schema(library: Path) -> None:
-    """Make a library what the first version of Attune wrote."""
+    """Change a library to the first schema."""
     with closing(sqlite3.connect(library / "catalogue.db")) as connection:
         for column in ("taken", "features_crc", "seal"):
             connection.execute(f"ALTER TABLE items DROP COLUMN {column}")

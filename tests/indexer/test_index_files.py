@@ -1,10 +1,12 @@
-"""Which index a library has, and that the one in cells tells the truth about all that it finds."""
+"""Choice of the index type, recall of the IVF index, and thread counts of FAISS."""
 
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -23,7 +25,7 @@ COUNT = 20_000
 
 
 def unit(count: int, seed: int = 0) -> NDArray[np.float32]:
-    """Vectors around fifty centres: as in a library, most of the spread is in a few directions."""
+    """Return unit vectors around fifty centres; most of the variance is in a few directions."""
     random = np.random.default_rng(seed)
     centres = np.random.default_rng(9).normal(size=(50, 128))
     found = centres[random.integers(0, 50, count)] + random.normal(0, 0.4, (count, 128))
@@ -64,6 +66,62 @@ def test_all_are_found_where_all_are_wanted(filled: tuple[IvfIndex, NDArray[np.f
     found, inner = index.search(unit(1, seed=4)[0], COUNT)
     assert sorted(found.tolist()) == sorted(index.ids.tolist()) == [3 * place for place in range(COUNT)]
     assert (np.diff(inner) <= 0).all()
+
+
+def test_searches_leave_the_thread_counts_of_faiss_alone(
+    filled: tuple[IvfIndex, NDArray[np.float32]],
+) -> None:
+    """FAISS has one thread count per calling thread, which may be set for other work of that thread."""
+    ivf, known = filled
+    flat = FlatIndex.empty()
+    flat.add(ivf.ids, known)
+
+    def search_with_count(count: int) -> list[int]:
+        faiss.omp_set_num_threads(count)
+        counts = []
+        for index in (flat, ivf):
+            index.search(known[0], 10)
+            counts.append(faiss.omp_get_max_threads())
+            index.search(known[0], 10, [3, 6, 9])
+            counts.append(faiss.omp_get_max_threads())
+        return counts
+
+    own_count = faiss.omp_get_max_threads()
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(search_with_count, (3, 5))) == [[3] * 4, [5] * 4]
+    assert faiss.omp_get_max_threads() == own_count
+
+
+def test_training_and_adding_leave_the_thread_count_of_faiss_alone() -> None:
+    own_count = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(own_count + 3)
+    try:
+        IvfIndex.train_on(unit(2000)).add(np.arange(10, dtype=np.int64), unit(10))
+        assert faiss.omp_get_max_threads() == own_count + 3
+    finally:
+        faiss.omp_set_num_threads(own_count)
+
+
+@pytest.mark.parametrize("index_type", [FlatIndex, IvfIndex])
+def test_a_query_is_computed_by_one_thread(index_type: type[FlatIndex | IvfIndex]) -> None:
+    """With more threads, FAISS 1.15 takes about eight times as long for one exact query."""
+    counts = []
+
+    class FailingIndex:
+        ntotal = 10
+
+        def search(self, *_: object, **__: object) -> None:
+            counts.append(faiss.omp_get_max_threads())
+            raise RuntimeError
+
+    own_count = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(own_count + 3)
+    try:
+        with pytest.raises(RuntimeError):
+            index_type(FailingIndex()).search(unit(1)[0], 3)
+        assert (counts, faiss.omp_get_max_threads()) == ([1], own_count + 3)
+    finally:
+        faiss.omp_set_num_threads(own_count)
 
 
 def test_both_kinds_survive_the_disk(filled: tuple[IvfIndex, NDArray[np.float32]], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A library of any schema that was ever released is brought up to date, and loses nothing by it."""
+"""Migration of libraries of every released schema to the newest one, without loss of data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from attune.indexer.library import Library, read_status
 from attune.indexer.verify import verify
 
 RELEASED = Path(__file__).parent / "schemas"
-"""A library of each released schema, with its media, as that release made it."""
+"""Folder of archives: for each released schema, a library and its media as that release made them."""
 MADE_AT = b"/tmp/attune-fixture"
 
 
@@ -39,8 +39,8 @@ def _config() -> Config:
 REVISIONS = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
 
 
-def unpacked(name: str, folder: Path) -> Path:
-    """Unpack a library of old and let it think that it was made here; return its folder."""
+def unpack_library(name: str, folder: Path) -> Path:
+    """Unpack an old library, change the paths in it to the folder of its media, and return its folder."""
     with zipfile.ZipFile(RELEASED / f"{name}.zip") as packed:
         packed.extractall(folder)
     connection = sqlite3.connect(folder / "library" / "catalogue.db")
@@ -57,7 +57,7 @@ def unpacked(name: str, folder: Path) -> Path:
     return folder / "library"
 
 
-def seen(library: Path) -> list[tuple[int, bytes, bytes]]:
+def read_items(library: Path) -> list[tuple[int, bytes, bytes]]:
     connection = sqlite3.connect(library / "catalogue.db")
     rows = connection.execute(
         "SELECT id, path, content FROM items WHERE removed IS NULL ORDER BY id"
@@ -68,39 +68,39 @@ def seen(library: Path) -> list[tuple[int, bytes, bytes]]:
 
 def test_the_steps_lead_to_the_tables() -> None:
     assert REVISIONS[-1] == migrate.HEAD
-    assert sorted(REVISIONS) == REVISIONS  # whoever is older is told by comparing
+    assert sorted(REVISIONS) == REVISIONS  # `migrate` compares revisions as strings
     assert (RELEASED / "0001.zip").exists()
 
 
 @pytest.mark.parametrize("released", sorted(path.stem for path in RELEASED.glob("*.zip")))
-@pytest.mark.parametrize("upto", REVISIONS)
+@pytest.mark.parametrize("up_to", REVISIONS)
 def test_a_library_of_any_schema_is_brought_up_to_date(
-    tmp_path: Path, network: Network, released: str, upto: str
+    tmp_path: Path, network: Network, released: str, up_to: str
 ) -> None:
-    """From a library as released, and from every step that is between it and today."""
-    if upto < released:
+    """Migrate a library as released, and from each schema between its own and the newest."""
+    if up_to < released:
         return
-    library = unpacked(released, tmp_path)
-    before = seen(library)
+    library = unpack_library(released, tmp_path)
+    before = read_items(library)
     assert len(before) == 5
     engine = catalogue.connect(library / "catalogue.db", writable=True)
-    if upto == migrate.HEAD:
+    if up_to == migrate.HEAD:
         migrate.upgrade(engine, library)
     with engine.begin() as connection:
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, upto)
+        command.upgrade(config, up_to)
     engine.dispose()
-    if upto < migrate.HEAD:
+    if up_to < migrate.HEAD:
         with pytest.raises(LibraryError, match="run `attune build-index` once"):
             Library(library)
     report = build(BuildRequest(library), network, Settings(workers=1), SilentProgress())
     assert report.missing == []
     assert report.added + report.changed + report.re_embedded == 5
     assert [Path(skip.path).name for skip in report.skipped] == ["broken.jpg"]
-    after = seen(library)
+    after = read_items(library)
     assert {row[1:] for row in after} == {row[1:] for row in before}
-    if report.re_embedded:  # with today's backbones, no file had to be read
+    if report.re_embedded:  # no file has to be read, since the backbones have not changed
         assert after == before
     assert [root.exclude for root in read_status(library).roots] == [("*.gif",)]
     assert verify(library, SilentProgress()).damage == []
@@ -109,7 +109,7 @@ def test_a_library_of_any_schema_is_brought_up_to_date(
 
 
 def test_an_upgraded_catalogue_is_as_a_new_one(tmp_path: Path) -> None:
-    old = catalogue.connect(unpacked("0001", tmp_path / "old") / "catalogue.db", writable=True)
+    old = catalogue.connect(unpack_library("0001", tmp_path / "old") / "catalogue.db", writable=True)
     migrate.upgrade(old, tmp_path / "old" / "library")
     new = catalogue.connect(tmp_path / "new.db", writable=True)
     migrate.upgrade(new, tmp_path)

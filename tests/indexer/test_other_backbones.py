@@ -1,4 +1,4 @@
-"""A library that networks with different backbones take turns at: features of each are kept."""
+"""A library that is built alternately by networks with different backbones keeps the features of each."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from attune.tests.networks import write_image_backbone, write_network
 
 
 @pytest.fixture(scope="module")
-def dearer(tmp_path_factory: pytest.TempPathFactory) -> Network:
-    folder = tmp_path_factory.mktemp("dearer")
+def slower_network(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    folder = tmp_path_factory.mktemp("slower_network")
     return open_network(str(write_network(folder, seed=5, image_backbone=write_image_backbone(folder))))
 
 
@@ -48,7 +48,7 @@ def _rows(library: Path, name: str = "") -> int:
 
 
 def _vectors(library: Path, network: Network) -> dict[str, np.ndarray]:
-    """Return each picture's embedding by path, checked against its kept features."""
+    """Return each picture's embedding by path, after checking it against its stored features."""
     with Library(library) as opened:
         found = {}
         for item, path in opened.paths("image"):
@@ -60,12 +60,12 @@ def _vectors(library: Path, network: Network) -> dict[str, np.ndarray]:
 
 
 def test_another_backbone_reads_again_and_going_back_does_not(
-    library: Path, network: Network, dearer: Network, monkeypatch: pytest.MonkeyPatch
+    library: Path, network: Network, slower_network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _vectors(library, network)
     assert count_missing_features(library, network.backbones) == 0
-    assert count_missing_features(library, dearer.backbones) == PHOTOS
-    plan = plan_build(BuildRequest(library), dearer.backbones)
+    assert count_missing_features(library, slower_network.backbones) == PHOTOS
+    plan = plan_build(BuildRequest(library), slower_network.backbones)
     assert (len(plan.read), len(plan.other_backbone), len(plan.kept), plan.unchanged) == (
         PHOTOS,
         PHOTOS,
@@ -73,11 +73,11 @@ def test_another_backbone_reads_again_and_going_back_does_not(
         SONGS,
     )
 
-    report = run_build(library, dearer)
+    report = run_build(library, slower_network)
     assert (report.read_again, report.re_embedded, report.unchanged) == (PHOTOS, SONGS, SONGS)
     assert (report.added, report.changed, report.moved, report.removed) == (0, 0, 0, 0)
-    by_dearer = _vectors(library, dearer)
-    assert by_dearer.keys() == before.keys()
+    by_slower = _vectors(library, slower_network)
+    assert by_slower.keys() == before.keys()
 
     monkeypatch.setattr(build_module, "extract_all", _nothing_is_read)
     for _ in range(3):
@@ -89,24 +89,26 @@ def test_another_backbone_reads_again_and_going_back_does_not(
         again = _vectors(library, network)
         for path, vector in before.items():
             np.testing.assert_allclose(again[path], vector, atol=1e-6)
-        run_build(library, dearer)
-        assert run_build(library, dearer).unchanged == PHOTOS + SONGS
-    assert _rows(library) <= 3 * PHOTOS + SONGS  # seen now, seen by readers of the generation before, kept
-    for path, vector in _vectors(library, dearer).items():
-        np.testing.assert_allclose(vector, by_dearer[path], atol=1e-6)
+        run_build(library, slower_network)
+        assert run_build(library, slower_network).unchanged == PHOTOS + SONGS
+    assert (
+        _rows(library) <= 3 * PHOTOS + SONGS
+    )  # of this generation, of the previous one, and stored features
+    for path, vector in _vectors(library, slower_network).items():
+        np.testing.assert_allclose(vector, by_slower[path], atol=1e-6)
 
 
 def test_features_of_both_go_with_the_file(
-    tmp_path: Path, own_media: Path, network: Network, dearer: Network
+    tmp_path: Path, own_media: Path, network: Network, slower_network: Network
 ) -> None:
     library = tmp_path / "library"
     run_build(library, network, own_media)
-    run_build(library, dearer)
+    run_build(library, slower_network)
     photo(own_media / "photo 00.jpg", 77, (200, 150))
     (own_media / "below" / "photo 01.png").unlink()
-    for number in range(3):  # what no generation sees is purged
+    for number in range(3):  # rows that no generation sees are purged
         photo(own_media / "new.jpg", 90 + number, (200, 150 + number))
-        run_build(library, dearer)
+        run_build(library, slower_network)
     assert _rows(library, "photo 01.png") == 0
     assert _rows(library, "photo 00.jpg") == 1
     assert _rows(library, "photo 02.webp") == 2
@@ -117,7 +119,7 @@ def test_features_of_both_go_with_the_file(
 
 
 def test_an_interrupted_change_of_backbone_goes_on_or_back(
-    library: Path, network: Network, dearer: Network, monkeypatch: pytest.MonkeyPatch
+    library: Path, network: Network, slower_network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _vectors(library, network)
     real = build_module.extract_all
@@ -130,7 +132,7 @@ def test_an_interrupted_change_of_backbone_goes_on_or_back(
 
     monkeypatch.setattr(build_module, "extract_all", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_build(library, dearer)
+        run_build(library, slower_network)
     assert _vectors(library, network).keys() == before.keys()
     monkeypatch.setattr(build_module, "extract_all", _nothing_is_read)
     run_build(library, network)
@@ -138,28 +140,30 @@ def test_an_interrupted_change_of_backbone_goes_on_or_back(
     for path, vector in before.items():
         np.testing.assert_allclose(after[path], vector, atol=1e-6)
     monkeypatch.setattr(build_module, "extract_all", real)
-    assert run_build(library, dearer).read_again == PHOTOS - 5
+    assert run_build(library, slower_network).read_again == PHOTOS - 5
 
 
 def test_questions_are_read_by_the_library_s_backbone(
-    library: Path, dearer: Network, tmp_path: Path, media: Path
+    library: Path, slower_network: Network, tmp_path: Path, media: Path
 ) -> None:
-    run_build(library, dearer)
+    run_build(library, slower_network)
     with Library(library) as opened:
-        seeds = QueryResolver(opened, dearer)
+        seeds = QueryResolver(opened, slower_network)
         known = seeds.seed(str(media / "photo 00.jpg"))
         copy = shutil.copyfile(media / "photo 00.jpg", tmp_path / "elsewhere.jpg")
         np.testing.assert_allclose(
-            QueryResolver(None, dearer).seed(str(copy)).vector, known.vector, atol=1e-6
+            QueryResolver(None, slower_network).seed(str(copy)).vector, known.vector, atol=1e-6
         )
         stranger = seeds.seed(str(photo(tmp_path / "stranger.jpg", 123)))
         assert np.linalg.norm(stranger.vector) == pytest.approx(1, abs=1e-5)
 
 
-def test_the_command_says_what_it_reads_again(library: Path, network: Network, dearer: Network) -> None:
-    dry = attune("build-index", "--network", dearer.folder, "--dry-run", "--library", library)
+def test_the_command_says_what_it_reads_again(
+    library: Path, network: Network, slower_network: Network
+) -> None:
+    dry = attune("build-index", "--network", slower_network.folder, "--dry-run", "--library", library)
     assert f"Would read {PHOTOS} files (0 new, 0 changed, {PHOTOS} for another backbone)" in dry.stdout
-    built = attune("build-index", "--network", dearer.folder, "--library", library)
+    built = attune("build-index", "--network", slower_network.folder, "--library", library)
     assert f"{PHOTOS} files have no features by these yet and are read again" in built.stderr
     assert f"{PHOTOS} read again for another backbone" in built.stdout
     dry = attune("build-index", "--network", network.folder, "--dry-run", "--library", library)

@@ -98,7 +98,7 @@ def test_filters_narrow(client: TestClient, media: Path) -> None:
     assert not [item for item in rest if item["path"].endswith(".png")]
     least = get(client, "/images", like=like, min_score=rest[2]["score"])["results"]
     assert len(least) >= 3
-    assert all(item["score"] >= rest[2]["score"] for one in least)
+    assert all(item["score"] >= rest[2]["score"] for item in least)
 
 
 def test_browse_by_point_and_by_mood(client: TestClient) -> None:

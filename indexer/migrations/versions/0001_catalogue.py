@@ -1,4 +1,4 @@
-"""The first schema."""
+"""Schema version 1: all tables."""
 
 import sqlalchemy as sa
 from alembic import op

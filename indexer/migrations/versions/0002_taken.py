@@ -1,4 +1,4 @@
-"""Pictures get the date of their capture."""
+"""Schema version 2: capture dates of pictures."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,5 +8,5 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the column; the next build fills it from the files, which it need not decode for that."""
+    """Add the column `taken`; the next build fills it from the files without decoding them."""
     op.add_column("items", sa.Column("taken", sa.Text))

@@ -1,4 +1,7 @@
-"""Rows and kept features get checksums; `attune.indexer.migrate` fills them in, in the same transaction."""
+"""Schema version 3: checksums of rows and features.
+
+`attune.indexer.migrate` computes them in the same transaction.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,1 +1,1 @@
-"""One module a step."""
+"""Migration scripts, one module per schema version."""
