@@ -8,6 +8,7 @@ while it holds the queue's lock would block all others.
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -19,12 +20,14 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from attune.core.errors import ArtefactError, CostlyMedia, MediaError, UnreachableMedia
+from attune.core.errors import ArtefactError, CostlyMedia, MediaError, UnreachableMedia, escape_path
 from attune.embedding.media_files import TOO_MUCH_MEMORY, Kind
 
 if TYPE_CHECKING:
     from attune.core.settings import Settings
     from attune.embedding.backbones import Backbone, Backbones
+
+logger = logging.getLogger(__name__)
 
 Result_co = TypeVar("Result_co", covariant=True)
 
@@ -170,6 +173,9 @@ class Worker:
         return CostlyMedia(task.path, f"reading it took more than {self._limit_s(task):g} s ({variable})")
 
     def _handle_death(self, pending: PendingTask) -> MediaError | None:
+        logger.info(
+            "a worker ended with exit code %s on %s", self._process.exitcode, escape_path(pending.task.path)
+        )
         if not pending.retried:
             self.waiting.appendleft(PendingTask(pending.task, retried=True))
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.metadata import version
@@ -30,6 +31,8 @@ from attune.indexer.skipped_files import prune_skips, write_skip
 
 if TYPE_CHECKING:
     from attune.core.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 TRANSIENT = "passing"  # stored instead of a reader version, so that every build tries the file again
 _EMBED_BATCH = 512  # pictures per run of the network
@@ -162,11 +165,13 @@ class BatchWriter:
             for outcome in batch:
                 path = str(outcome.path)
                 if isinstance(outcome, MediaError):
+                    logger.info("skipped %s", outcome)
                     write_skip(connection, stamps[path], outcome.reason, self._reader_for_error(outcome))
             settled = [str(outcome.path) for outcome in batch if not isinstance(outcome, UnreachableMedia)]
             old = [replaced[path] for path in settled if path in replaced]
             catalogue_updates.remove(connection, old, self._generation)
         self._sizes.update(item.stamp.size for item in items)
+        logger.debug("committed %d files, %d of them usable", len(batch), len(good))
 
     def _reader_for_error(self, error: MediaError) -> str:
         if isinstance(error, UnreachableMedia):

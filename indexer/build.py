@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -34,6 +35,8 @@ from attune.indexer.skipped_files import read_known_skips
 
 if TYPE_CHECKING:
     from attune.core.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 _BATCH = 64  # files per transaction; a kill loses at most one batch
 _BATCH_S = 10.0
@@ -115,6 +118,9 @@ def build(
         LibraryError: The library cannot be written, or another build is writing it.
     """
     check_paths(request)
+    logger.info(
+        "building %s: network %s, %d workers", escape_path(request.library), network.name, settings.workers
+    )
     try:
         with acquire_write_lock(request.library):
             engine = catalogue.connect(request.library / catalogue.FILE, writable=True)
@@ -204,6 +210,13 @@ def _build(
     diff = _compute_diff(engine, request, roots, pending, network.backbones, settings)
     progress.finish()
 
+    logger.info(
+        "to read: %d files; unchanged: %d; no longer there: %d; known to be unusable: %d",
+        len(diff.read),
+        diff.unchanged,
+        len(diff.removed_ids),
+        len(diff.known_failures) + len(diff.refused),
+    )
     report = BuildReport(unchanged=diff.unchanged, missing=diff.missing, removed=len(diff.removed_ids))
     writer.remove_missing(diff)
     to_read = diff.read if request.rebuild else _copy_known_files(diff, writer, progress, report)

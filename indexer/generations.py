@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
@@ -27,6 +28,8 @@ from attune.indexer.index_files import (
 )
 from attune.indexer.ivf_index import TRAINING_SAMPLE_SIZE
 from attune.indexer.locks import is_leased
+
+logger = logging.getLogger(__name__)
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FOLDER = "index"
@@ -144,6 +147,7 @@ def publish(engine: Engine, library: Path, generation: int, network: Network) ->
     with engine.begin() as connection:
         counts = len(indexes["image"]), len(indexes["music"])
         catalogue_updates.write_generation(connection, generation, (network.id, network.source), *counts)
+    logger.info("published generation %d: %d images, %d songs", generation, *counts)
     purge(engine, library)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from attune.core.errors import DamagedLibrary, LibraryError
+from attune.core.errors import DamagedLibrary, LibraryError, escape_path
 from attune.embedding.backbones import Backbone
 from attune.embedding.media_files import Kind
 from attune.indexer import catalogue, stored_features
@@ -24,6 +25,8 @@ from attune.indexer.library_size import measure_size
 from attune.indexer.locks import lease
 from attune.indexer.migrate import open_catalogue
 from attune.indexer.records import Generation, Item, Root, SkippedFile, Stamp
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Library:
         self._affect: dict[Kind, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
         try:
             self.generation, self._lease = self._lease_generation()
+            logger.debug("opened %s, generation %d", escape_path(path), self.generation.id)
         except BaseException:
             self._engine.dispose()
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Engine, insert, inspect
 
 from attune.core.atomic_files import fsync, make_folder
-from attune.core.errors import LibraryError
+from attune.core.errors import LibraryError, escape_text
 from attune.core.paths import is_below_any
 from attune.core.progress import Progress
 from attune.embedding.network import DEFAULT_NETWORK, open_network
@@ -29,6 +30,8 @@ from attune.indexer.verify import Findings, verify
 
 if TYPE_CHECKING:
     from attune.core.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 _NEW_CATALOGUE: Final = "catalogue.new"
 
@@ -84,6 +87,8 @@ def repair(library: Path, source: str | None, settings: Settings, progress: Prog
     before = found = verify(library, progress)
     if not before.damage:
         return RepairReport(before, before, None, None)
+    for damage in before.damage:
+        logger.info("damaged: %s: %s", damage.part, escape_text(damage.detail))
     recovered = None
     try:
         with acquire_write_lock(library):

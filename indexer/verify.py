@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
-from attune.core.errors import AttuneError, DamagedLibrary, LibraryError
+from attune.core.errors import AttuneError, DamagedLibrary, LibraryError, escape_path
 from attune.core.progress import Progress
 from attune.embedding.backbones import Backbone
 from attune.embedding.network import EMBEDDING_DIM, open_network
@@ -24,6 +25,8 @@ from attune.indexer.generations import KINDS, generation_folder, read_index, rea
 from attune.indexer.migrate import open_catalogue
 from attune.indexer.records import Generation
 from attune.indexer.row_checksums import compute_embedding_checksum, compute_item_checksum
+
+logger = logging.getLogger(__name__)
 
 Part = Literal["catalogue", "features", "index"]
 _FETCH_ROWS: Final = 1_000  # rows in memory at a time
@@ -96,6 +99,7 @@ def verify(library: Path, progress: Progress) -> Findings:
         findings.damage.append(Damage("catalogue", f"it cannot be read to its end ({error})"))
     finally:
         engine.dispose()
+    logger.info("verified %s: %d damaged parts", escape_path(library), len(findings.damage))
     return findings
 
 

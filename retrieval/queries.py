@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 
@@ -13,6 +14,8 @@ from attune.retrieval.mood_words import MOODS
 from attune.retrieval.results import Answer, LibraryInfo, QueryEntry, Result
 from attune.retrieval.search import Filters, search_nearest
 from attune.retrieval.seeds import WHOLE_SONG, QuerySource, Span, mean_vector
+
+logger = logging.getLogger(__name__)
 
 
 def find(
@@ -74,4 +77,6 @@ def _build_answer(
 ) -> Answer:
     generation = library.generation
     source = LibraryInfo(str(library.path), generation.id, generation.images, generation.music, network.name)
-    return Answer(wanted, query, found, source, (time.perf_counter() - began) * 1000)
+    elapsed_ms = (time.perf_counter() - began) * 1000
+    logger.debug("%d results of kind %s in %.1f ms", len(found), wanted, elapsed_ms)
+    return Answer(wanted, query, found, source, elapsed_ms)
