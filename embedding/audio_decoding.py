@@ -125,7 +125,10 @@ def open_audio_container(path: str | os.PathLike[str]) -> InputContainer:
     # By name: from a Python file object, PyAV prints tracebacks where a damaged header seeks before it.
     name = f"file:{Path(os.fsdecode(path)).absolute()}"
     options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
-    return av.open(name, mode="r", options=options, metadata_errors="replace")
+    # Tags that are not UTF-8 must not stop the decoding. PyAV 19 dropped the option and never raises for them.
+    lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+    container: InputContainer = av.open(name, mode="r", options=options, **lenient)
+    return container
 
 
 def _read_by_pyav(path: str | os.PathLike[str], file: BinaryIO, start_s: float, end_s: float | None) -> Sound:
