@@ -125,7 +125,7 @@ def open_audio_container(path: str | os.PathLike[str]) -> InputContainer:
     # By name: from a Python file object, PyAV prints tracebacks where a damaged header seeks before it.
     name = f"file:{Path(os.fsdecode(path)).absolute()}"
     options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
-    # Tags that are not UTF-8 must not stop the decoding. PyAV 19 dropped the option and never raises for them.
+    # Tags that are not UTF-8 must not stop the decoding. PyAV 19 has no such option: it never raises.
     lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
     container: InputContainer = av.open(name, mode="r", options=options, **lenient)
     return container
