@@ -187,6 +187,7 @@ def evaluate_on_test(
     from attune.training.cross_validation import apply_platt_scaling, collect_labelled_pairs, score
     from attune.training.evaluation_metrics import evaluate_scores
     from attune.training.metric_summary import summarize_seed
+    from attune.training.source_digest import digest_system
     from attune.training.test_log import log_test_run
 
     system_results = []
@@ -205,7 +206,7 @@ def evaluate_on_test(
         rows = test.images.rows, test.music.rows
         log_test_run(
             evaluate_scores(*rows, probabilities, system.name, ranked_by=result.scores),
-            f"{system.name} {system.version}",
+            f"{system.name} {digest_system(system)}",
         )
         system_results.append(
             SystemResult(

@@ -20,6 +20,7 @@ from attune.core.progress import Progress
 from attune.training.assign_folds import FOLDS, assign_folds
 from attune.training.calibration import fit_platt_scaling
 from attune.training.metrics.pairs import pair_truth, pair_weights
+from attune.training.source_digest import digest_system
 from attune.training.systems.base import Embeddings, FittedSystem, LabelledFeatures, System
 
 SEEDS = (0, 1, 2)
@@ -84,7 +85,7 @@ def cross_validate(
         for side in (images, music)
         for seed in seeds
     }
-    folder = cache / "systems" / f"{system.version}-{_digest(system, images, music)}"
+    folder = cache / "systems" / f"{digest_system(system, __name__)}-{_digest_inputs(system, images, music)}"
     progress.start(f"cross-validation: {system.name}", len(seeds) * FOLDS)
     results = []
     for seed in seeds:
@@ -191,7 +192,7 @@ def _fill_missing_affect(side: Embeddings) -> NDArray[np.float32]:
     return np.zeros((len(side.vectors), 0), np.float32) if side.affect is None else side.affect
 
 
-def _digest(system: System, images: LabelledFeatures, music: LabelledFeatures) -> str:
+def _digest_inputs(system: System, images: LabelledFeatures, music: LabelledFeatures) -> str:
     """Digest the material: rows in another order, or other labels or features, are another result."""
     digest = hashlib.sha256()
     for side in (images, music):

@@ -32,6 +32,7 @@ from attune.training.manifest import TRAINING_SPLITS, LabelledRow
 from attune.training.metric_summary import summarize_seed, summarize_seeds
 from attune.training.readers import read_labelled
 from attune.training.run_folder import average_reliability, write_run
+from attune.training.source_digest import digest_system
 from attune.training.system_inputs import load_labelled_features
 from attune.training.systems.attune import Attune, create_attune
 from attune.training.systems.base import InputName, LabelledFeatures
@@ -171,7 +172,7 @@ def _build_training_record(
     return {
         "folds": FOLDS,
         "seeds": list(SEEDS),
-        "version": system.version,
+        "version": digest_system(system),
         "shape": asdict(system.shape),
         "recipes": {kind: asdict(recipe) for kind, recipe in system.recipes.items()},
         "backbones": {kind: backbone.id for kind, backbone in backbones.items()},

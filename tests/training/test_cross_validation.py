@@ -28,10 +28,9 @@ IMAGES, MUSIC = material_of("image", 7), material_of("music", 8)
 class Counted:
     """The polarity sum, counting how often it learns; it may be stopped."""
 
-    stop_after: int = 10_000
-    fits: list[tuple[int, int]] = field(default_factory=list)
+    stop_after: int = field(default=10_000, repr=False)  # the repr is part of the key of results
+    fits: list[tuple[int, int]] = field(default_factory=list, repr=False)
     name: str = "counted"
-    version: str = "1"
     needs = PosteriorProduct().needs
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedSystem:
@@ -49,10 +48,6 @@ class Oracle:
     name: str = "oracle"
     needs = PosteriorProduct().needs
     parameters = 0
-
-    @property
-    def version(self) -> str:
-        return f"oracle {self.sure}"
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedSystem:
         return self

@@ -49,7 +49,7 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pa
         assert all(row.split != "test" for row in rows)
         return CachedFeatures(rows, [features[row.path] for row in rows], [])
 
-    monkeypatch.setattr(system_inputs, "features_of", known)
+    monkeypatch.setattr(system_inputs, "extract_cached_features", known)
     return paths[0], paths[1]
 
 

@@ -10,6 +10,7 @@ import torch
 
 from attune.tests.training.affect_data import material_of
 from attune.training.metrics import pair_auc
+from attune.training.source_digest import digest_system
 from attune.training.systems import acp_net, l3_net, spectrogram_acp
 from attune.training.systems.acp_net import ACP_NET_ON_ATTUNE_FEATURES, AcpNet
 from attune.training.systems.attune import Attune
@@ -119,7 +120,7 @@ def test_draws_give_each_polarity_its_share() -> None:
     assert np.bincount(drawn).tolist() == [16, 16, 16]
 
 
-def test_a_version_changes_with_the_recipe() -> None:
-    assert AcpNet().version == AcpNet().version
-    assert AcpNet().version != AcpNet(recipe=replace(acp_net.RECIPE, dropout=0.1)).version
-    assert AcpNet().version != ACP_NET_ON_ATTUNE_FEATURES.version
+def test_a_digest_changes_with_the_recipe() -> None:
+    assert digest_system(AcpNet()) == digest_system(AcpNet())
+    assert digest_system(AcpNet()) != digest_system(AcpNet(recipe=replace(acp_net.RECIPE, dropout=0.1)))
+    assert digest_system(AcpNet()) != digest_system(ACP_NET_ON_ATTUNE_FEATURES)

@@ -20,7 +20,6 @@ from attune.training.systems.pair_trainer import (
     InputTransform,
     PairNetwork,
     PairRecipe,
-    digest,
     fit_standardiser,
     train_pair_network,
 )
@@ -53,11 +52,6 @@ class AcpNet:
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
         """Inputs that it reads, by modality."""
         return {"image": ("features",), "music": (self.music_input,)}
-
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt."""
-        return digest(self, 1)
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
         """Learn from labelled images and music; see `train_pair_network`."""

@@ -30,7 +30,6 @@ from attune.training.systems.kernel_map import (
     OutputCalibration,
     Tower,
 )
-from attune.training.systems.pair_trainer import digest
 
 INNER_FOLDS = 3
 MAX_STEPS = 80
@@ -162,11 +161,6 @@ class Attune:
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
         """Inputs that it reads, by modality."""
         return {"image": (self.reads,), "music": (self.reads,)}
-
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt."""
-        return digest(self, INNER_FOLDS, MAX_STEPS, PATIENCE, 1)
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedAttune:
         """Learn from labelled images and music.

@@ -91,11 +91,6 @@ class System(Protocol):
         """Inputs that it reads, by modality."""
         ...
 
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt; results are kept under it."""
-        ...
-
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedSystem:
         """Learn from labelled images and music; the same seed and material give the same system."""
         ...

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from attune.embedding.media_files import Kind
 from attune.training.systems.base import InputName, LabelledFeatures
-from attune.training.systems.pair_trainer import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +48,6 @@ class Chance:
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
         """Inputs that it reads: none."""
         return {"image": (), "music": ()}
-
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt."""
-        return digest(self, 1)
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedChance:  # noqa: ARG002
         """Learn nothing."""

@@ -21,7 +21,6 @@ from attune.training.systems.pair_trainer import (
     InputTransform,
     PairNetwork,
     PairRecipe,
-    digest,
     train_pair_network,
 )
 
@@ -50,11 +49,6 @@ class L3Net:
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
         """Inputs that it reads, by modality."""
         return {"image": ("pixels",), "music": ("spectrogram",)}
-
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt."""
-        return digest(self, 1)
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
         """Learn from labelled images and music; see `train_pair_network`."""

@@ -8,7 +8,6 @@ the price of embedding each file once.
 from __future__ import annotations
 
 import copy
-import hashlib
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -195,11 +194,6 @@ def draw_balanced(side: LabelledFeatures, count: int, random: np.random.Generato
     present = np.unique(polarity[polarity >= 0])
     classes = random.permutation(np.resize(present, count))
     return side.take(np.array([random.choice(np.flatnonzero(polarity == one)) for one in classes]))
-
-
-def digest(*parts: object) -> str:
-    """Return a short digest of what decides a result."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:10]
 
 
 def fit_standardiser(values: NDArray[np.generic]) -> Callable[[NDArray[np.generic]], Tensor]:

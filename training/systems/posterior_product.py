@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from attune.embedding.media_files import Kind
 from attune.training.linear_heads import Heads, Recipe, fit_heads
 from attune.training.systems.base import Embeddings, InputName, LabelledFeatures
-from attune.training.systems.pair_trainer import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +66,6 @@ class PosteriorProduct:
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
         """Inputs that it reads, by modality."""
         return {"image": ("features",), "music": ("features",)}
-
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt."""
-        return digest(self, 1)
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPosteriorProduct:  # noqa: ARG002 - it is convex
         """Learn both classifiers; valence and arousal have no share in the loss."""

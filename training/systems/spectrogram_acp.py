@@ -21,7 +21,6 @@ from attune.training.systems.pair_trainer import (
     InputTransform,
     PairNetwork,
     PairRecipe,
-    digest,
     fit_standardiser,
     train_pair_network,
 )
@@ -49,11 +48,6 @@ class SpectrogramAcp:
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
         """Inputs that it reads, by modality."""
         return {"image": ("features",), "music": ("spectrogram",)}
-
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt."""
-        return digest(self, 1)
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
         """Learn from labelled images and music; see `train_pair_network`."""
