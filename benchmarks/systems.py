@@ -226,7 +226,7 @@ def probe_raw_inputs(labelled: ComparisonData) -> dict[str, dict[str, float]]:
     import numpy as np
 
     from attune.training.assign_folds import FOLDS, assign_folds
-    from attune.training.manifest import polarity_codes
+    from attune.training.manifest import group_names, polarity_codes
     from attune.training.metrics import measure_probe
 
     probe_results: dict[str, dict[str, float]] = {}
@@ -238,10 +238,11 @@ def probe_raw_inputs(labelled: ComparisonData) -> dict[str, dict[str, float]]:
             found = []
             for fold in range(FOLDS):
                 held_out = side.take(np.flatnonzero(folds == fold))
-                groups = [f"{row.set}/{row.group}" for row in held_out.rows]
                 vectors = np.asarray(held_out.inputs[name], np.float64)
                 vectors = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-6)
-                found.append(measure_probe(vectors, polarity_codes(held_out.rows), groups))
+                found.append(
+                    measure_probe(vectors, polarity_codes(held_out.rows), group_names(held_out.rows))
+                )
             probe_results[f"{side.kind} {name}"] = {
                 "accuracy": float(np.mean([one.accuracy for one in found])),
                 "balanced": float(np.mean([one.balanced_accuracy for one in found])),

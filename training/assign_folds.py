@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from attune.core.errors import UsageError
 from attune.embedding.media_files import Kind
-from attune.training.manifest import LabelledRow
+from attune.training.manifest import LabelledRow, group_names
 
 FOLDS = 5
 
@@ -25,9 +25,8 @@ def assign_folds(rows: Sequence[LabelledRow], kind: Kind, seed: int, folds: int 
     Raises:
         UsageError: There are fewer groups than folds.
     """
-    groups = [f"{row.set}/{row.group}" for row in rows]
     strata = [f"{row.set}/{row.polarity}/{row.quadrant}" for row in rows]
-    return assign_grouped_folds(groups, strata, folds, seed + _SEED_OFFSET[kind])
+    return assign_grouped_folds(group_names(rows), strata, folds, seed + _SEED_OFFSET[kind])
 
 
 def assign_grouped_folds(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.training.cross_validation import OutOfFoldPredictions, calibrate_out_of_fold
-from attune.training.manifest import LabelledRow
+from attune.training.manifest import group_names
 from attune.training.metric_summary import mask_other_sets, summarize_seed, summarize_seeds
 from attune.training.metrics import CORRESPONDS, accuracy_replicates, pair_accuracy
 from attune.training.systems.base import LabelledFeatures
@@ -129,16 +129,12 @@ def _measure_accuracy(
             accuracy_replicates(
                 probabilities >= CORRESPONDS,
                 *polarities,
-                _group_names(image_rows),
-                _group_names(music_rows),
+                group_names(image_rows),
+                group_names(music_rows),
                 seed=100 * seed + fold,
             )
         )
     return float(np.nanmean(values)), np.nanmean(replicates, axis=0)
-
-
-def _group_names(rows: Sequence[LabelledRow]) -> list[str]:
-    return [f"{row.set}/{row.group}" for row in rows]
 
 
 def _estimate(seeds: Sequence[tuple[float, NDArray[np.float64]]]) -> Estimate:

@@ -17,7 +17,7 @@ from attune.training.evaluation_report import (
     ImageMetrics,
     MusicMetrics,
 )
-from attune.training.manifest import LabelledRow, polarity_codes, ratings, reference_points
+from attune.training.manifest import LabelledRow, group_names, polarity_codes, ratings, reference_points
 from attune.training.metrics import (
     calibration_error,
     majority_share,
@@ -92,7 +92,7 @@ def evaluate_scores(
     order = scores if ranked_by is None else ranked_by
     image_polarity, music_polarity = polarity_codes(images), polarity_codes(music)
     intervals = pair_intervals(
-        scores, image_polarity, music_polarity, [row.group for row in images], [row.group for row in music]
+        scores, image_polarity, music_polarity, group_names(images), group_names(music)
     )
     return EvaluationReport(
         system=system,
@@ -137,7 +137,7 @@ def _measure_direction(
 
 
 def _measure_images(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> ImageMetrics:
-    probe = measure_probe(side.vectors, polarity_codes(rows), [row.group for row in rows])
+    probe = measure_probe(side.vectors, polarity_codes(rows), group_names(rows))
     (valence, arousal), (predicted_valence, predicted_arousal) = ratings(rows).T, side.affect[:, :2].T
     return ImageMetrics(
         accuracy=probe.accuracy,
@@ -151,7 +151,7 @@ def _measure_images(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> Ima
 
 
 def _measure_music(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> MusicMetrics:
-    probe = measure_probe(side.vectors, polarity_codes(rows), [row.group for row in rows])
+    probe = measure_probe(side.vectors, polarity_codes(rows), group_names(rows))
     (valence, arousal), (predicted_valence, predicted_arousal) = (
         reference_points(rows).T,
         side.affect[:, :2].T,

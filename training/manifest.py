@@ -118,6 +118,14 @@ def reference_points(rows: Sequence[LabelledRow]) -> NDArray[np.float64]:
     return np.where(np.isnan(rated), np.array(corners, np.float64).reshape(-1, 2), rated)
 
 
+def group_names(rows: Sequence[LabelledRow]) -> list[str]:
+    """Return the name `set/group` of each row's group, for folds, probes and the bootstrap.
+
+    Data sets number their groups each for itself, so a group is unique within its set only.
+    """
+    return [f"{row.set}/{row.group}" for row in rows]
+
+
 def _iter_rows(csv_path: Path) -> Iterator[LabelledRow]:
     """Yield the rows of a manifest, one by one, each checked on its own."""
     folder = csv_path.parent.resolve()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.training.cross_validation import OutOfFoldPredictions
-from attune.training.manifest import LabelledRow, polarity_codes, ratings, reference_points
+from attune.training.manifest import LabelledRow, group_names, polarity_codes, ratings, reference_points
 from attune.training.metrics import (
     calibration_error,
     measure_distinctness,
@@ -93,7 +93,7 @@ def compute_fold_metrics(
         ("music", result.music_vectors, music),
     ):
         if vectors.size:
-            probe = measure_probe(vectors, polarity_codes(rows), [f"{row.set}/{row.group}" for row in rows])
+            probe = measure_probe(vectors, polarity_codes(rows), group_names(rows))
             figures[f"{kind} probe"] = probe.accuracy
             figures[f"{kind} probe, balanced"] = probe.balanced_accuracy
     for image_set in sorted({row.set for row in images}):

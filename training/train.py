@@ -28,7 +28,7 @@ from attune.training.cross_validation import (
     cross_validate,
 )
 from attune.training.export import check_output_folder, write_network
-from attune.training.manifest import TRAINING_SPLITS, LabelledRow
+from attune.training.manifest import TRAINING_SPLITS, LabelledRow, group_names
 from attune.training.metric_summary import summarize_seed, summarize_seeds
 from attune.training.readers import read_labelled
 from attune.training.run_folder import average_reliability, write_run
@@ -136,9 +136,9 @@ def read_training_rows(source: Path, kind: Kind) -> list[LabelledRow]:
 def check_enough_groups(source: Path, rows: Sequence[LabelledRow]) -> None:
     """Raise UsageError where cross-validation could not hold two polarities in every fold."""
     groups: dict[str, set[str]] = {}
-    for row in rows:
+    for row, group in zip(rows, group_names(rows), strict=True):
         if row.polarity is not None:
-            groups.setdefault(row.polarity, set()).add(f"{row.set}/{row.group}")
+            groups.setdefault(row.polarity, set()).add(group)
     enough = sorted(polarity for polarity, of_it in groups.items() if len(of_it) >= FOLDS)
     if len(enough) < 2:
         raise UsageError(

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from attune.embedding.network import NetworkEmbeddings
+from attune.tests.training.affect_data import material_of
+from attune.training.comparison import SystemResult, estimate_accuracy
+from attune.training.cross_validation import OutOfFoldPredictions
 from attune.training.evaluation_metrics import evaluate, evaluate_scores
 from attune.training.manifest import LabelledRow, read_manifest
 
@@ -173,3 +176,29 @@ def test_figures_without_labels_are_null_and_distinctness_stays(
         assert {key for key, value in direction.items() if value is not None} == {
             *("coverage@10", "chance_coverage@10", "hub_lift@10")
         }
+
+
+def test_both_ways_to_an_interval_give_the_same_one() -> None:
+    """The report of `attune evaluate` and the table of the comparison draw the same groups.
+
+    Both data sets name their groups alike: a group is unique within its set only.
+    """
+    images, music = material_of("image", 7), material_of("music", 8)
+    scores = np.random.default_rng(0).random((len(images), len(music)))
+    rows = images.rows, music.rows
+    report = evaluate_scores(*rows, scores, "made up").to_json()["correspondence"]
+    predictions = OutOfFoldPredictions(
+        images=np.arange(len(images)),
+        music=np.arange(len(music)),
+        scores=scores.astype(np.float32),
+        image_vectors=np.zeros((len(images), 0), np.float32),
+        music_vectors=np.zeros((len(music), 0), np.float32),
+        image_affect=np.zeros((len(images), 0), np.float32),
+        music_affect=np.zeros((len(music), 0), np.float32),
+        parameters=0,
+        fit_s=0.0,
+        pair_ms=0.0,
+    )
+    estimate = estimate_accuracy(SystemResult("made up", [[predictions]], [[scores]], {}), images, music)
+    assert report["accuracy"] == pytest.approx(estimate.value, abs=1e-12)
+    assert report["ci95"] == pytest.approx([estimate.low, estimate.high], abs=1e-12)
