@@ -6,6 +6,7 @@ from typing import Any
 
 from attune.core.console import stderr_console, stdout_console
 from attune.core.errors import MediaError
+from attune.training.test_log import keeps_log
 
 
 def print_report(document: dict[str, Any]) -> None:
@@ -57,6 +58,15 @@ def print_out_of_fold(config: dict[str, Any]) -> None:
 def print_device(device: str, reason: str) -> None:
     """Say on stderr where backbones ran."""
     stderr_console().print(f"Backbones ran on {device}: {reason}", soft_wrap=True)
+
+
+def print_log_notice() -> None:
+    """Say on stderr that a run on the test split was not logged, where no log is kept."""
+    if not keeps_log():
+        stderr_console().print(
+            "This run on the test split was not logged: only a checkout of Attune keeps docs/test-log.csv.",
+            soft_wrap=True,
+        )
 
 
 def print_skipped(skipped: list[MediaError]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,23 @@ from attune.tests.e2e.command import attune, attune_json
 from attune.tests.media_factory import damaged
 from attune.training import test_log
 from attune.training.evaluate import EvaluationRequest, evaluate_network
+from attune.training.evaluation_metrics import evaluate_scores
 from attune.training.manifest import polarity_codes, read_manifest
+from attune.training.metric_tables import print_log_notice
 from attune.training.metrics import precision_at
 
 POLARITIES = ("positive", "neutral", "negative")
+REPORT = evaluate_scores([], [], np.zeros((0, 0)), "empty")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder that passes for a checkout, where the log of test runs is kept."""
+    folder = tmp_path / "checkout"
+    (folder / "docs").mkdir(parents=True)
+    (folder / "pyproject.toml").touch()
+    monkeypatch.setattr(test_log, "LOG", folder / "docs" / "test-log.csv")
+    return folder
 
 
 @pytest.fixture
@@ -147,24 +161,56 @@ def test_a_manifest_without_usable_files_is_refused(tmp_path: Path, network: Net
         evaluate_network(exam, network, "random", Settings(workers=1), SilentProgress())
 
 
-def test_only_looks_at_the_test_split_are_logged(
-    manifests: tuple[Path, Path], network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_only_runs_on_the_test_split_are_logged(
+    manifests: tuple[Path, Path], network: Network, checkout: Path
 ) -> None:
     images, music = manifests
-    exam = EvaluationRequest(images, music)
-    judgement = evaluate_network(exam, network, "random", Settings(workers=2), SilentProgress())
-    assert not judgement.saw_test
+    request = EvaluationRequest(images, music)
+    evaluation = evaluate_network(request, network, "random", Settings(workers=2), SilentProgress())
+    assert not evaluation.saw_test
     for path in manifests:
         path.write_text(path.read_text().replace("held out", "test"))
-    judgement = evaluate_network(exam, network, "random", Settings(workers=2), SilentProgress())
-    assert judgement.saw_test
+    evaluation = evaluate_network(request, network, "random", Settings(workers=2), SilentProgress())
+    assert evaluation.saw_test
 
-    (tmp_path / "pyproject.toml").touch()
-    (tmp_path / "docs").mkdir()
-    monkeypatch.setattr(test_log, "LOG", tmp_path / "docs" / "test-log.csv")
     for _ in range(2):
-        test_log.log_test_run(judgement.report, network.id)
-    lines = (tmp_path / "docs" / "test-log.csv").read_text().splitlines()
+        test_log.log_test_run(evaluation.report, network.id)
+    lines = (checkout / "docs" / "test-log.csv").read_text().splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("date,commit,network")
     assert lines[1].split(",")[2] == network.id
+
+
+def test_the_log_itself_does_not_make_the_tree_dirty(checkout: Path) -> None:
+    git = ("git", "-C", str(checkout), "-c", "user.name=a", "-c", "user.email=a@b.example")
+    subprocess.run([*git, "init", "-q"], check=True)
+    test_log.log_test_run(REPORT, "before the first commit")
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "first"], check=True)
+    for system in ("first", "second"):
+        test_log.log_test_run(REPORT, system)
+    (checkout / "pyproject.toml").write_text("changed")
+    test_log.log_test_run(REPORT, "third")
+    with (checkout / "docs" / "test-log.csv").open() as stream:
+        commits = {row["network"]: row["commit"] for row in csv.DictReader(stream)}
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+    assert commits["before the first commit"] == ""
+    assert commits["first"] == commits["second"] == head[: len(commits["first"])] != ""
+    assert commits["third"] == f"{commits['first']}-dirty"
+
+
+def test_an_installed_program_keeps_no_log_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(test_log, "LOG", tmp_path / "docs" / "test-log.csv")
+    test_log.log_test_run(REPORT, "any")
+    assert not list(tmp_path.iterdir())
+    print_log_notice()
+    assert "was not logged" in capsys.readouterr().err
+
+
+def test_a_checkout_keeps_its_log_without_a_notice(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_log_notice()
+    assert capsys.readouterr().err == ""
