@@ -1,4 +1,4 @@
-"""Figures of out-of-fold results: mean over the folds, then mean and spread over the fold seeds."""
+"""Summary of out-of-fold figures: mean over the folds, then mean and deviation over the fold seeds."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def summarize_seed(
     images: Sequence[LabelledRow],
     music: Sequence[LabelledRow],
 ) -> dict[str, float]:
-    """Return the figures of one fold seed, each the mean over the folds that have it.
+    """Return the figures of one fold seed, each the mean over the folds where it is defined.
 
     Args:
-        results: What was said of each fold.
-        probabilities: (I, M) of each fold, calibrated.
+        results: The predictions of each fold.
+        probabilities: The calibrated pair probabilities (I, M) of each fold.
         images: All image rows.
         music: All music rows.
     """
@@ -66,13 +66,13 @@ def compute_fold_metrics(
     all_images: Sequence[LabelledRow],
     all_music: Sequence[LabelledRow],
 ) -> dict[str, float]:
-    """Return what one result is worth: pairs, retrieval both ways, distinctness, graded affect, probes.
+    """Return the figures of one fold: pairs, retrieval both ways, distinctness, graded affect, probes.
 
     Args:
-        one: The result.
-        told: (I, M) its probabilities, calibrated.
-        all_images: The rows that its positions count in.
-        all_music: The same of music.
+        result: The predictions of the fold.
+        probabilities: Its calibrated pair probabilities, (I, M).
+        all_images: All image rows, which the positions in `result` refer to.
+        all_music: All music rows.
     """
     images, music = [all_images[i] for i in result.images], [all_music[i] for i in result.music]
     image_polarity, music_polarity = polarity_codes(images), polarity_codes(music)
@@ -104,7 +104,7 @@ def compute_fold_metrics(
 
 
 def mask_other_sets(rows: Sequence[LabelledRow], sets: Collection[str]) -> NDArray[np.int8]:
-    """Return polarity codes (N,), -1 for rows of other sets; no sets: of every row's."""
+    """Return polarity codes (N,), -1 for rows of other sets; an empty `sets` keeps every row's code."""
     in_sets = np.array([not sets or row.set in sets for row in rows], bool)
     return np.where(in_sets, polarity_codes(rows), -1).astype(np.int8)
 
@@ -131,7 +131,7 @@ def _measure_direction(
 
 
 def _measure_affect(rows: Sequence[LabelledRow], affect: NDArray[np.float32], kind: str) -> dict[str, float]:
-    """Return how well affect is told of one modality, set by set."""
+    """Return how well affect is predicted for one modality, for each data set."""
     figures = {}
     predicted_polarity = np.argmax(affect[:, 2:], axis=1)
     for one_set in sorted({row.set for row in rows}):
@@ -141,9 +141,9 @@ def _measure_affect(rows: Sequence[LabelledRow], affect: NDArray[np.float32], ki
         correct = (predicted_polarity[in_set] == codes)[codes >= 0]
         figures[f"{kind} {one_set} polarity"] = float(correct.mean()) if correct.size else float("nan")
         recalls = [
-            np.mean(predicted_polarity[in_set][codes == one] == one)
-            for one in range(3)
-            if (codes == one).any()
+            np.mean(predicted_polarity[in_set][codes == code] == code)
+            for code in range(3)
+            if (codes == code).any()
         ]
         figures[f"{kind} {one_set} balanced polarity"] = float(np.mean(recalls)) if recalls else float("nan")
         for axis, name in enumerate(("valence", "arousal")):

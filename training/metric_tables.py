@@ -1,4 +1,4 @@
-"""Figures as tables for people."""
+"""Text tables of figures, and notices, for the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attune.training.test_log import keeps_log
 
 
 def print_report(document: dict[str, Any]) -> None:
-    """Print an evaluation's JSON document as tables; what has no labels is a dash."""
+    """Print an evaluation's JSON document as tables; figures that are not defined are dashes."""
     console = stdout_console()
     protocol, pairs = document["protocol"], document["correspondence"]
     console.print(
@@ -30,7 +30,7 @@ def print_report(document: dict[str, Any]) -> None:
 
 
 def print_retrieval(ways: dict[str, Any]) -> None:
-    """Print how well either modality is found by the other, and how distinct answers are."""
+    """Print the figures of retrieval and distinctness in both directions."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -44,7 +44,7 @@ def print_retrieval(ways: dict[str, Any]) -> None:
 
 
 def print_out_of_fold(config: dict[str, Any]) -> None:
-    """Print what a network's cross-validation said."""
+    """Print the out-of-fold figures of a network."""
     console = stdout_console()
     console.print(f"{config['name']}: out-of-fold figures, mean ± spread over fold seeds", style="bold")
     figures = config.get("out_of_fold", {})
@@ -56,12 +56,12 @@ def print_out_of_fold(config: dict[str, Any]) -> None:
 
 
 def print_device(device: str, reason: str) -> None:
-    """Say on stderr where backbones ran."""
+    """Print on stderr which device the backbones ran on."""
     stderr_console().print(f"Backbones ran on {device}: {reason}", soft_wrap=True)
 
 
 def print_log_notice() -> None:
-    """Say on stderr that a run on the test split was not logged, where no log is kept."""
+    """Print on stderr that a run on the test split was not logged, if no log is kept."""
     if not keeps_log():
         stderr_console().print(
             "This run on the test split was not logged: only a checkout of Attune keeps docs/test-log.csv.",
@@ -70,7 +70,7 @@ def print_log_notice() -> None:
 
 
 def print_skipped(skipped: list[MediaError]) -> None:
-    """Name on stderr the labelled files that could not be read, each with its reason."""
+    """List on stderr the labelled files that could not be read, each with its reason."""
     if not skipped:
         return
     console = stderr_console()

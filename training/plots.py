@@ -1,4 +1,4 @@
-"""A training as pictures. Colours and sizes in one place; no state of pyplot."""
+"""Plots of a training run. Uses Matplotlib's Figure directly, without the global state of pyplot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DPI = 120
 
 
 def plot_curves(curve: Sequence[LossCheck], file: Path) -> None:
-    """Draw the losses of either modality over the solver's steps, a line an inner fold; write a PNG."""
+    """Plot the losses of each modality over the solver's steps, one line per inner fold; write a PNG."""
     figure, axes = _figure(2)
     for ax, kind in zip(axes, _COLOURS, strict=True):
         folds = sorted({one.fold for one in curve if one.kind == kind})
@@ -48,10 +48,10 @@ def plot_curves(curve: Sequence[LossCheck], file: Path) -> None:
 
 
 def plot_reliability(reliability_bins: NDArray[np.float64], file: Path) -> None:
-    """Draw what came true of what was said, and how often it was said; write a PNG.
+    """Draw a reliability diagram and the histogram of predicted probabilities; write a PNG.
 
     Args:
-        told: (3, bins) of `training.metrics.reliability`.
+        reliability_bins: (3, bins) of `attune.training.metrics.reliability`.
         file: The PNG.
     """
     figure, (ax, shares) = _figure(2)
@@ -61,13 +61,13 @@ def plot_reliability(reliability_bins: NDArray[np.float64], file: Path) -> None:
     ax.plot(
         probability[occupied] / mass[occupied], true[occupied] / mass[occupied], "o-", color=_COLOURS["image"]
     )
-    ax.set_xlabel("probability that was told")
+    ax.set_xlabel("predicted probability")
     ax.set_ylabel("share of true pairs")
     ax.set_title(f"Out of fold: calibration error {np.abs(probability - true).sum():.3f}")
     width = 1 / len(mass)
     shares.bar((np.arange(len(mass)) + 0.5) * width, mass, 0.9 * width, color=_COLOURS["image"])
     shares.set_xlim(0, 1)
-    shares.set_xlabel("probability that was told")
+    shares.set_xlabel("predicted probability")
     shares.set_ylabel("share of pairs")
     shares.set_title("How often")
     figure.savefig(file, dpi=_DPI)

@@ -15,12 +15,12 @@ _COLUMNS = ("date", "commit", "network", "images", "music", "accuracy", "low", "
 
 
 def keeps_log() -> bool:
-    """Return whether runs are logged: an installed Attune has no checkout and keeps no log."""
+    """Return whether runs are logged: an installed Attune has no checkout and therefore no log."""
     return (LOG.parent.parent / "pyproject.toml").is_file()
 
 
 def log_test_run(report: EvaluationReport, system: str) -> None:
-    """Append the figures of a run on the test split to the log, where one is kept.
+    """Append the figures of a run on the test split to the log, if one is kept.
 
     Args:
         report: The figures of the run.

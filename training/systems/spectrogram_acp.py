@@ -1,7 +1,7 @@
-"""Spectrogram-ACP: ACP-Net with convolutions on the spectrogram in place of the hand-made music vector.
+"""Spectrogram-ACP: ACP-Net with convolutions on the spectrogram instead of hand-crafted descriptors.
 
-Verma, Dhekane, Guha, ICASSP 2019. Spectrograms, random cuts and masks are torchaudio's; the size of the
-convolutions is reduced by `width`: see `training.systems.convolutions`.
+Verma, Dhekane, Guha, ICASSP 2019. Spectrograms and masks are computed by torchaudio; the size of the
+convolutions is reduced by `width`: see `attune.training.systems.convolutions`.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ RECIPE = PairRecipe(
 
 @dataclass(frozen=True, slots=True)
 class SpectrogramAcp:
-    """Spectrogram-ACP at a share of L3-Net's width.
+    """Spectrogram-ACP of reduced width.
 
     Attributes:
-        name: What tables call it.
-        width: Share of the channels of the convolutions.
-        recipe: How it is trained.
+        name: Name of the system in tables.
+        width: Number of channels of the convolutions, as a fraction of L3-Net's.
+        recipe: Training hyperparameters.
     """
 
     name: str = "Spectrogram-ACP"
@@ -46,11 +46,11 @@ class SpectrogramAcp:
 
     @property
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
-        """Inputs that it reads, by modality."""
+        """Inputs that the system reads, by modality."""
         return {"image": ("features",), "music": ("spectrogram",)}
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
-        """Learn from labelled images and music; see `train_pair_network`."""
+        """Train on labelled images and music; see `train_pair_network`."""
         torch.manual_seed(seed)
         image_features = images.inputs["features"][:, :POOLED_DIM]
         standardise_image = fit_standardiser(image_features)
