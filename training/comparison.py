@@ -49,12 +49,12 @@ class SystemResult:
     @property
     def fit_s(self) -> float:
         """Training time in seconds, mean over the folds."""
-        return float(np.mean([one.fit_s for results in self.results for one in results]))
+        return float(np.mean([predictions.fit_s for results in self.results for predictions in results]))
 
     @property
     def pair_ms(self) -> float:
         """Scoring time in milliseconds per pair, mean over the folds."""
-        return float(np.mean([one.pair_ms for results in self.results for one in results]))
+        return float(np.mean([predictions.pair_ms for results in self.results for predictions in results]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,8 @@ def estimate_accuracy_difference(
     seeds = []
     for seed in range(len(result.results)):
         result_accuracy, baseline_accuracy = (
-            _measure_accuracy(one, seed, images, music, focus) for one in (result, baseline)
+            _measure_accuracy(system_result, seed, images, music, focus)
+            for system_result in (result, baseline)
         )
         seeds.append((result_accuracy[0] - baseline_accuracy[0], result_accuracy[1] - baseline_accuracy[1]))
     return _estimate(seeds)

@@ -176,15 +176,12 @@ def calibrate_out_of_fold(
     """Return the probabilities of each fold's pairs, calibrated on the other folds of the same seed."""
     probabilities = []
     for results in by_seed:
-        curves = [
-            fit_platt_scaling(
-                *collect_labelled_pairs([other for other in results if other is not one], images, music)
-            )
-            for one in results
-        ]
-        probabilities.append(
-            [apply_platt_scaling(one.scores, *curve) for one, curve in zip(results, curves, strict=True)]
-        )
+        fold_probabilities = []
+        for held_out in results:
+            others = [predictions for predictions in results if predictions is not held_out]
+            curve = fit_platt_scaling(*collect_labelled_pairs(others, images, music))
+            fold_probabilities.append(apply_platt_scaling(held_out.scores, *curve))
+        probabilities.append(fold_probabilities)
     return probabilities
 
 
@@ -214,7 +211,7 @@ def _digest_inputs(system: System, images: LabelledFeatures, music: LabelledFeat
 
 
 def _save(result: OutOfFoldPredictions, file: Path) -> None:
-    arrays = {one.name: np.asarray(getattr(result, one.name)) for one in fields(OutOfFoldPredictions)}
+    arrays = {field.name: np.asarray(getattr(result, field.name)) for field in fields(OutOfFoldPredictions)}
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(file) as temporary, temporary.open("wb") as out:
         np.savez(out, allow_pickle=False, **arrays)
@@ -222,6 +219,6 @@ def _save(result: OutOfFoldPredictions, file: Path) -> None:
 
 def _load(file: Path) -> OutOfFoldPredictions:
     with np.load(file, allow_pickle=False) as stored:
-        arrays = {one.name: stored[one.name] for one in fields(OutOfFoldPredictions)}
+        arrays = {field.name: stored[field.name] for field in fields(OutOfFoldPredictions)}
     numbers = {name: arrays.pop(name).item() for name in ("parameters", "fit_s", "pair_ms")}
     return OutOfFoldPredictions(**arrays, **numbers)

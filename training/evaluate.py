@@ -116,7 +116,7 @@ def _embed(
     features = [extracted[row.path, kind].features for row in rows]
     if kind == "image":
         return network.embed("image", np.concatenate(features))
-    tracks = [embed_track(network, one) for one in features]
+    tracks = [embed_track(network, segments) for segments in features]
     return NetworkEmbeddings(
         np.concatenate([track.vectors for track in tracks]),
         np.concatenate([track.affect for track in tracks]),

@@ -37,15 +37,21 @@ def summarize_seed(
         music: All music rows.
     """
     per_fold = [
-        compute_fold_metrics(one, fold_probabilities, images, music)
-        for one, fold_probabilities in zip(results, probabilities, strict=True)
+        compute_fold_metrics(predictions, fold_probabilities, images, music)
+        for predictions, fold_probabilities in zip(results, probabilities, strict=True)
     ]
-    figures = {name: _average_finite([one[name] for one in per_fold]) for name in per_fold[0]}
+    figures = {
+        name: _average_finite([fold_figures[name] for fold_figures in per_fold]) for name in per_fold[0]
+    }
     if results[0].image_affect.size:
-        image_rows = [images[i] for one in results for i in one.images]
-        music_rows = [music[i] for one in results for i in one.music]
-        figures |= _measure_affect(image_rows, np.concatenate([one.image_affect for one in results]), "image")
-        figures |= _measure_affect(music_rows, np.concatenate([one.music_affect for one in results]), "music")
+        image_rows = [images[i] for predictions in results for i in predictions.images]
+        music_rows = [music[i] for predictions in results for i in predictions.music]
+        figures |= _measure_affect(
+            image_rows, np.concatenate([predictions.image_affect for predictions in results]), "image"
+        )
+        figures |= _measure_affect(
+            music_rows, np.concatenate([predictions.music_affect for predictions in results]), "music"
+        )
     return figures
 
 

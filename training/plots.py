@@ -22,20 +22,20 @@ def plot_curves(curve: Sequence[LossCheck], file: Path) -> None:
     """Plot the losses of each modality over the solver's steps, one line per inner fold; write a PNG."""
     figure, axes = _figure(2)
     for ax, kind in zip(axes, _COLOURS, strict=True):
-        folds = sorted({one.fold for one in curve if one.kind == kind})
+        folds = sorted({check.fold for check in curve if check.kind == kind})
         for fold in folds:
-            checks = [one for one in curve if one.kind == kind and one.fold == fold]
-            steps = [one.step for one in checks]
+            checks = [check for check in curve if check.kind == kind and check.fold == fold]
+            steps = [check.step for check in checks]
             first = fold == folds[0]
             ax.plot(
                 steps,
-                [one.held_out for one in checks],
+                [check.held_out for check in checks],
                 color=_COLOURS[kind],
                 label="held out" if first else None,
             )
             ax.plot(
                 steps,
-                [one.loss for one in checks],
+                [check.loss for check in checks],
                 color=_COLOURS[kind],
                 linestyle=":",
                 label="learnt, with penalty" if first else None,

@@ -44,7 +44,10 @@ def write_run(
     _write_csv(
         folder / "curves.csv",
         ("kind", "fold", "step", "loss", "held_out"),
-        ((one.kind, one.fold, one.step, f"{one.loss:.6f}", f"{one.held_out:.6f}") for one in curve),
+        (
+            (check.kind, check.fold, check.step, f"{check.loss:.6f}", f"{check.held_out:.6f}")
+            for check in curve
+        ),
     )
     plot_curves(curve, folder / "curves.png")
     edges = np.linspace(0, 1, reliability_bins.shape[1] + 1)

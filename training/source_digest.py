@@ -79,7 +79,7 @@ def _parse(name: str, path: Path) -> tuple[str, tuple[str, ...]]:
     """Return a module's syntax tree as text, and the names in `PACKAGE` that it may import."""
     tree = ast.parse(path.read_bytes())
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    imports = tuple(one for one in _iter_imports(tree, package) if one.startswith(PACKAGE))
+    imports = tuple(imported for imported in _iter_imports(tree, package) if imported.startswith(PACKAGE))
     return ast.dump(_DocstringRemover().visit(tree)), imports
 
 

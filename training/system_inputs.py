@@ -83,7 +83,7 @@ def load_labelled_features(
 
 
 def _average_features(cached: CachedFeatures, backbone: Backbone) -> NDArray[np.float32]:
-    means = np.stack([one.astype(np.float32).mean(axis=0) for one in cached.features])
+    means = np.stack([segments.astype(np.float32).mean(axis=0) for segments in cached.features])
     return expand_features(means, backbone)
 
 

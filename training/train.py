@@ -89,7 +89,7 @@ def train(
         check_enough_groups(images_from, images.rows)
         check_enough_groups(music_from, music.rows)
         by_seed = cross_validate(system, images, music, SEEDS, cache, listener)
-        all_results = [one for results in by_seed for one in results]
+        all_results = [predictions for results in by_seed for predictions in results]
         curve = fit_platt_scaling(*collect_labelled_pairs(all_results, images, music))
         listener.start("refit and export", None)
         fitted = system.fit(images, music, seed=0)
@@ -99,13 +99,16 @@ def train(
             _summarize_metrics(by_seed, probabilities_by_seed, images, music),
         )
         held_out_results = [
-            (one.images, one.music, probabilities)
+            (predictions.images, predictions.music, probabilities)
             for results, seed_probabilities in zip(by_seed, probabilities_by_seed, strict=True)
-            for one, probabilities in zip(results, seed_probabilities, strict=True)
+            for predictions, probabilities in zip(results, seed_probabilities, strict=True)
         ]
         write_network(
             out,
-            {kind: fitted.tower(kind, build_feature_expansion(one)) for kind, one in backbones.items()},
+            {
+                kind: fitted.tower(kind, build_feature_expansion(backbone))
+                for kind, backbone in backbones.items()
+            },
             {side.kind: _select_examples(side, backbones[side.kind]) for side in (images, music)},
             backbones,
             curve,

@@ -55,12 +55,12 @@ def read_weights(folder: Path, name: str) -> dict[str, Tensor]:
     (group,) = json.loads((folder / f"{name}_model-weights_manifest.json").read_text())
     raw = b"".join((folder / part).read_bytes() for part in group["paths"])
     weights, start = {}, 0
-    for one in group["weights"]:
-        packed = one.get("quantization", {"dtype": one["dtype"], "scale": 1.0, "min": 0.0})
-        stored = np.frombuffer(raw, packed["dtype"], int(np.prod(one["shape"])), start)
+    for entry in group["weights"]:
+        packed = entry.get("quantization", {"dtype": entry["dtype"], "scale": 1.0, "min": 0.0})
+        stored = np.frombuffer(raw, packed["dtype"], int(np.prod(entry["shape"])), start)
         start += stored.nbytes
         values = stored.astype(np.float64) * packed["scale"] + packed["min"]
-        weights[one["name"]] = torch.from_numpy(values.astype(np.float32).reshape(one["shape"]))
+        weights[entry["name"]] = torch.from_numpy(values.astype(np.float32).reshape(entry["shape"]))
     return weights
 
 
@@ -128,8 +128,8 @@ class TinyFaceDetector(nn.Module):
         predictions = self.last(x).unflatten(1, (len(_ANCHORS), 5))
         scores, best = torch.sigmoid(predictions[:, :, 4]).max(dim=1)
         shape = self.anchors[best].permute(0, 3, 1, 2)
-        of_best = best[:, None, None].expand(-1, 1, 4, -1, -1)
-        box = torch.gather(predictions[:, :, :4], 1, of_best)[:, 0]
+        best_index = best[:, None, None].expand(-1, 1, 4, -1, -1)
+        box = torch.gather(predictions[:, :, :4], 1, best_index)[:, 0]
         steps = torch.arange(cells, dtype=torch.float32)
         corner = torch.stack([steps[None, :].expand(cells, cells), steps[:, None].expand(cells, cells)])
         centre = corner + torch.sigmoid(box[:, :2])
@@ -200,31 +200,31 @@ class FaceFeatures(nn.Module):
         regions = torch.cat([picture[:, None].float(), found * pixels.shape[-1]], dim=1)
         shares, pooled = self.expressions(roi_align(pixels, regions, _CROP, aligned=True))
         area = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
-        of_picture = (torch.arange(pixels.shape[0])[:, None] == picture[None]).float()
-        return torch.cat(_aggregate_faces(of_picture, area, confidence, shares, pooled), dim=1)
+        membership = (torch.arange(pixels.shape[0])[:, None] == picture[None]).float()
+        return torch.cat(_aggregate_faces(membership, area, confidence, shares, pooled), dim=1)
 
 
 def _aggregate_faces(
-    of_picture: Tensor, area: Tensor, confidence: Tensor, shares: Tensor, pooled: Tensor
+    membership: Tensor, area: Tensor, confidence: Tensor, shares: Tensor, pooled: Tensor
 ) -> list[Tensor]:
     """Return the blocks of face features, each (N, ...).
 
     Args:
-        of_picture: (N, F) 1 where a face belongs to a picture, else 0.
+        membership: (N, F) 1 where a face belongs to a picture, else 0.
         area: (F,) area of each face as a share of the square.
         confidence: (F,) score of each face; 0 for the face that only fills the batch.
         shares: (F, 7) probabilities of the expressions.
         pooled: (F, 256) pooled features.
     """
     real = (confidence > 0).float()
-    weight = of_picture * (confidence * area)
+    weight = membership * (confidence * area)
     total = weight.sum(dim=1, keepdim=True)
     weight = weight / total.clamp(min=1e-9)
     mean = weight @ shares
-    maximum = (of_picture[:, :, None] * (real[:, None] * shares)[None]).amax(dim=1)
+    maximum = (membership[:, :, None] * (real[:, None] * shares)[None]).amax(dim=1)
     side = torch.sqrt(area) * real
-    largest = (of_picture * side).amax(dim=1, keepdim=True)
-    total_side = torch.sqrt(of_picture @ (area * real)[:, None])
+    largest = (membership * side).amax(dim=1, keepdim=True)
+    total_side = torch.sqrt(membership @ (area * real)[:, None])
     has_face = (total > 0).float()
     return [
         mean,

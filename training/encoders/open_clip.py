@@ -166,7 +166,7 @@ def _load(spec: str, source: OpenClipSource) -> Any:
         raise AttuneError(
             f"{spec}: the weights cannot be loaded ({type(error).__name__}: {reason[:160]})"
         ) from error
-    if any("QuickGELU" in str(one.message) for one in caught_warnings):
+    if any("QuickGELU" in str(warning.message) for warning in caught_warnings):
         other = name.removesuffix("-quickgelu") if name.endswith("-quickgelu") else f"{name}-quickgelu"
         raise UsageError(f"{spec}: these weights were made for the model {other}")
     return model

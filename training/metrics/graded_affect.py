@@ -85,11 +85,11 @@ def pearson(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
         Correlation in [-1, 1]; NaN if a column is constant or has fewer than two values.
     """
     known = ~(np.isnan(first) | np.isnan(second))
-    one, other = first[known].astype(np.float64), second[known].astype(np.float64)
-    if one.size < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
+    x, y = first[known].astype(np.float64), second[known].astype(np.float64)
+    if x.size < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
-    one, other = one - one.mean(), other - other.mean()
-    return float(np.clip((one @ other) / np.sqrt((one @ one) * (other @ other)), -1.0, 1.0))
+    x, y = x - x.mean(), y - y.mean()
+    return float(np.clip((x @ y) / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
 
 
 def r_squared(predicted: NDArray[np.floating], actual: NDArray[np.floating]) -> float:

@@ -63,7 +63,7 @@ def measure_probe(
     correct = predicted == classes
     return ProbeQuality(
         accuracy=float(correct.mean()),
-        balanced_accuracy=float(np.mean([correct[classes == one].mean() for one in np.unique(classes)])),
+        balanced_accuracy=float(np.mean([correct[classes == code].mean() for code in np.unique(classes)])),
         majority=majority_share(polarity),
     )
 

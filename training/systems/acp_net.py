@@ -64,11 +64,11 @@ class AcpNet:
             fit_standardiser(music_features),
         )
 
-        def image_input(material: LabelledFeatures, _augment: bool) -> Tensor:
-            return standardise_image(material.inputs["features"][:, : self.image_width])
+        def image_input(data: LabelledFeatures, _augment: bool) -> Tensor:
+            return standardise_image(data.inputs["features"][:, : self.image_width])
 
-        def music_input(material: LabelledFeatures, _augment: bool) -> Tensor:
-            return standardise_music(material.inputs[self.music_input])
+        def music_input(data: LabelledFeatures, _augment: bool) -> Tensor:
+            return standardise_music(data.inputs[self.music_input])
 
         dropout = self.recipe.dropout
         towers: dict[Kind, nn.Module] = {

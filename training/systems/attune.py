@@ -134,11 +134,11 @@ class FittedAttune:
         """Return the inner products of all pairs, (I, M)."""
         return self.embed(images).vectors @ self.embed(music).vectors.T
 
-    def embed(self, material: LabelledFeatures) -> Embeddings:
+    def embed(self, data: LabelledFeatures) -> Embeddings:
         """Return embeddings (N, 128), unit length, and affect."""
-        features = torch.from_numpy(np.asarray(material.inputs[self.reads], np.float32))
+        features = torch.from_numpy(np.asarray(data.inputs[self.reads], np.float32))
         with torch.no_grad():
-            vectors, affect = self.tower(material.kind, nn.Identity()).read(features)
+            vectors, affect = self.tower(data.kind, nn.Identity()).read(features)
         return Embeddings(vectors.numpy(), affect.numpy())
 
 
@@ -188,8 +188,8 @@ def create_attune(backbones: Mapping[Kind, Backbone]) -> Attune:
     """Return Attune's system with the hyperparameters for the features of these backbones."""
     return Attune(
         recipes={
-            kind: _SHIPPED_RECIPES[one.name] if is_shipped(one) else CUSTOM_RECIPES[kind]
-            for kind, one in backbones.items()
+            kind: _SHIPPED_RECIPES[backbone.name] if is_shipped(backbone) else CUSTOM_RECIPES[kind]
+            for kind, backbone in backbones.items()
         }
     )
 

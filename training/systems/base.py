@@ -73,7 +73,7 @@ class FittedSystem(Protocol):
         """Return uncalibrated scores (I, M) of all pairs; higher scores mean a likelier correspondence."""
         ...
 
-    def embed(self, material: LabelledFeatures) -> Embeddings | None:
+    def embed(self, data: LabelledFeatures) -> Embeddings | None:
         """Return embeddings of one modality's files; None if the system only scores pairs."""
         ...
 

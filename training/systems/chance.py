@@ -31,7 +31,7 @@ class FittedChance:
         random = np.random.default_rng([self.seed, zlib.crc32(names.encode(errors="surrogateescape"))])
         return random.random((len(images), len(music)), np.float32)
 
-    def embed(self, material: LabelledFeatures) -> None:
+    def embed(self, data: LabelledFeatures) -> None:
         """Return None: there are no embeddings."""
 
 

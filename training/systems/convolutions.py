@@ -42,9 +42,9 @@ def build_vgg(channels_in: int, width: float, out: int) -> nn.Module:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def prepare_pixels(material: LabelledFeatures, augment: bool) -> Tensor:
+def prepare_pixels(data: LabelledFeatures, augment: bool) -> Tensor:
     """Return pictures as float32 (N, 3, 64, 64) in [-1, 1]; with `augment`, mirrored at random."""
-    pixels = torch.from_numpy(np.asarray(material.inputs["pixels"], np.float32)) / 127.5 - 1.0
+    pixels = torch.from_numpy(np.asarray(data.inputs["pixels"], np.float32)) / 127.5 - 1.0
     images = pixels.permute(0, 3, 1, 2)
     if not augment:
         return images
@@ -52,13 +52,13 @@ def prepare_pixels(material: LabelledFeatures, augment: bool) -> Tensor:
     return torch.where(mirrored[:, None, None, None], images.flip(3), images)
 
 
-def prepare_spectrograms(material: LabelledFeatures, augment: bool) -> Tensor:
+def prepare_spectrograms(data: LabelledFeatures, augment: bool) -> Tensor:
     """Return spectrograms as float32 (N, 1, 64, T), about -1 to 1.
 
     With `augment`, each is cropped at random to `CROP_FRAMES`, and bands of time and frequency are masked
     (SpecAugment: Park et al., Interspeech 2019); without it, the whole excerpt is returned.
     """
-    decibels: NDArray[np.float32] = np.asarray(material.inputs["spectrogram"], np.float32)
+    decibels: NDArray[np.float32] = np.asarray(data.inputs["spectrogram"], np.float32)
     maps = (torch.from_numpy(decibels)[:, None] - _FLOOR_DB) / _SPAN_DB
     if not augment:
         return maps
@@ -66,6 +66,11 @@ def prepare_spectrograms(material: LabelledFeatures, augment: bool) -> Tensor:
 
     last = max(1, maps.shape[3] - CROP_FRAMES + 1)
     starts = torch.randint(last, (len(maps),)).tolist()
-    cut = torch.stack([one[:, :, at : at + CROP_FRAMES] for one, at in zip(maps, starts, strict=True)])
+    cut = torch.stack(
+        [
+            spectrogram[:, :, start : start + CROP_FRAMES]
+            for spectrogram, start in zip(maps, starts, strict=True)
+        ]
+    )
     masked: Tensor = TimeMasking(16, iid_masks=True)(FrequencyMasking(8, iid_masks=True)(cut))
     return masked

@@ -117,16 +117,14 @@ class FittedPairNetwork:
             ]
         return torch.cat(rows).numpy()
 
-    def embed(self, material: LabelledFeatures) -> Embeddings:
+    def embed(self, data: LabelledFeatures) -> Embeddings:
         """Return the tower's projections, (N, `width`)."""
-        return Embeddings(self._project(material).numpy())
+        return Embeddings(self._project(data).numpy())
 
-    def _project(self, material: LabelledFeatures) -> Tensor:
-        given = self.prepare[material.kind](material, False)
+    def _project(self, data: LabelledFeatures) -> Tensor:
+        given = self.prepare[data.kind](data, False)
         with torch.no_grad():
-            return torch.cat(
-                [self.network.project(material.kind, part) for part in torch.split(given, _CHUNK)]
-            )
+            return torch.cat([self.network.project(data.kind, part) for part in torch.split(given, _CHUNK)])
 
 
 def train_pair_network(

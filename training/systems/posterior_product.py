@@ -35,13 +35,13 @@ class FittedPosteriorProduct:
         """Return the probability that draws from both posteriors agree, (I, M)."""
         return self._posteriors(images) @ self._posteriors(music).T
 
-    def embed(self, material: LabelledFeatures) -> Embeddings:
+    def embed(self, data: LabelledFeatures) -> Embeddings:
         """Return the posteriors of polarity, (N, 3)."""
-        return Embeddings(self._posteriors(material))
+        return Embeddings(self._posteriors(data))
 
-    def _posteriors(self, material: LabelledFeatures) -> NDArray[np.float32]:
-        features = np.asarray(material.inputs["features"], np.float32)
-        logits = self.heads[material.kind].raw(features)[:, :3]
+    def _posteriors(self, data: LabelledFeatures) -> NDArray[np.float32]:
+        features = np.asarray(data.inputs["features"], np.float32)
+        logits = self.heads[data.kind].raw(features)[:, :3]
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 

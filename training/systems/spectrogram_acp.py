@@ -55,8 +55,8 @@ class SpectrogramAcp:
         image_features = images.inputs["features"][:, :POOLED_DIM]
         standardise_image = fit_standardiser(image_features)
 
-        def image_input(material: LabelledFeatures, _augment: bool) -> Tensor:
-            return standardise_image(material.inputs["features"][:, :POOLED_DIM])
+        def image_input(data: LabelledFeatures, _augment: bool) -> Tensor:
+            return standardise_image(data.inputs["features"][:, :POOLED_DIM])
 
         dropout = self.recipe.dropout
         towers: dict[Kind, nn.Module] = {
