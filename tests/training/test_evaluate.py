@@ -1,4 +1,4 @@
-"""Evaluation runs what ships: its ranking is that of `find-images` over the same files."""
+"""Evaluation of a network on labelled files; its ranking is that of `find-images` over the same files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REPORT = evaluate_scores([], [], np.zeros((0, 0)), "empty")
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder that passes for a checkout, where the log of test runs is kept."""
+    """Return a folder with the layout of a checkout, in which the log of test runs is kept."""
     folder = tmp_path / "checkout"
     (folder / "docs").mkdir(parents=True)
     (folder / "pyproject.toml").touch()
@@ -76,10 +76,10 @@ def test_ranking_equals_find_images(
     manifests: tuple[Path, Path], own_media: Path, tmp_path: Path, network: Network
 ) -> None:
     images, music = manifests
-    judgement = evaluate_network(
+    evaluation = evaluate_network(
         EvaluationRequest(images, music), network, "random", Settings(workers=2), SilentProgress()
     )
-    assert judgement.skipped == []
+    assert evaluation.skipped == []
 
     run_build(tmp_path / "library", network, own_media)
     image_rows, music_rows = read_manifest(images), read_manifest(music)
@@ -91,7 +91,7 @@ def test_ranking_equals_find_images(
             for result in find(library, network, seeds, [str(song.path)], Filters(limit=PHOTOS)).results:
                 scores[row, place[result.path]] = result.score
     found = precision_at(scores, polarity_codes(music_rows), polarity_codes(image_rows), k=5)
-    assert found == pytest.approx(judgement.report.to_json()["retrieval"]["music_to_image"]["p@5"], abs=1e-9)
+    assert found == pytest.approx(evaluation.report.to_json()["retrieval"]["music_to_image"]["p@5"], abs=1e-9)
 
 
 def test_the_command_prints_the_whole_contract(manifests: tuple[Path, Path], network_folder: Path) -> None:
@@ -126,19 +126,19 @@ def test_the_command_prints_the_whole_contract(manifests: tuple[Path, Path], net
     table = attune("evaluate", *options)
     assert table.returncode == 0
     assert "hub_lift@10" in table.stdout
-    of_retrieval = attune_json("benchmark", "retrieval", *options)
-    assert of_retrieval == {key: document[key] for key in ("system", "protocol", "retrieval")}
+    retrieval = attune_json("benchmark", "retrieval", *options)
+    assert retrieval == {key: document[key] for key in ("system", "protocol", "retrieval")}
 
 
 def test_unreadable_files_are_left_out_and_named(manifests: tuple[Path, Path], network: Network) -> None:
     images, music = manifests
-    victim = read_manifest(images)[0].path
-    damaged(victim, "text")
-    judgement = evaluate_network(
+    unreadable = read_manifest(images)[0].path
+    damaged(unreadable, "text")
+    evaluation = evaluate_network(
         EvaluationRequest(images, music), network, "random", Settings(workers=2), SilentProgress()
     )
-    assert [error.path for error in judgement.skipped] == [victim]
-    assert judgement.report.to_json()["protocol"]["images"] == PHOTOS - 1
+    assert [error.path for error in evaluation.skipped] == [unreadable]
+    assert evaluation.report.to_json()["protocol"]["images"] == PHOTOS - 1
 
 
 def test_a_file_of_the_wrong_kind_is_left_out(manifests: tuple[Path, Path], network: Network) -> None:
@@ -146,19 +146,19 @@ def test_a_file_of_the_wrong_kind_is_left_out(manifests: tuple[Path, Path], netw
     song = read_manifest(music)[0].path
     with images.open("a", encoding="utf-8") as file:
         file.write(f"{song.name},held out,made,another,positive,,,,\n")
-    judgement = evaluate_network(
+    evaluation = evaluate_network(
         EvaluationRequest(images, music), network, "random", Settings(workers=2), SilentProgress()
     )
-    assert [error.path for error in judgement.skipped] == [song]
-    assert judgement.report.to_json()["protocol"]["images"] == PHOTOS
-    assert judgement.report.to_json()["protocol"]["music"] == SONGS
+    assert [error.path for error in evaluation.skipped] == [song]
+    assert evaluation.report.to_json()["protocol"]["images"] == PHOTOS
+    assert evaluation.report.to_json()["protocol"]["music"] == SONGS
 
 
 def test_a_manifest_without_usable_files_is_refused(tmp_path: Path, network: Network) -> None:
     (tmp_path / "images.csv").write_text("path\nnowhere.jpg\n")
     with pytest.raises(UsageError, match="can be read"):
-        exam = EvaluationRequest(tmp_path / "images.csv", tmp_path / "images.csv")
-        evaluate_network(exam, network, "random", Settings(workers=1), SilentProgress())
+        request = EvaluationRequest(tmp_path / "images.csv", tmp_path / "images.csv")
+        evaluate_network(request, network, "random", Settings(workers=1), SilentProgress())
 
 
 def test_only_runs_on_the_test_split_are_logged(

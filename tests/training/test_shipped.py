@@ -1,4 +1,4 @@
-"""The shipped networks are what `attune train` writes today. Needs the labelled data (docs/data.md)."""
+"""Training again gives the shipped networks. The test needs the labelled data (docs/data.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key of stored results follows from the source that decides them, and from nothing else."""
+"""Digest of the source that decides a result, which is the key of stored fold results."""
 
 from __future__ import annotations
 
