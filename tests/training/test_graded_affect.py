@@ -74,7 +74,7 @@ def test_probe_reads_what_is_linear_and_nothing_from_noise() -> None:
 
 
 def test_probe_never_reads_a_group_that_it_has_seen() -> None:
-    # Each group has a direction and a polarity of its own, so that only a probe fitted on a group can know it.
+    # Each group has a direction and a polarity of its own, so that only a probe that saw a group can know it.
     rng = np.random.default_rng(1)
     member = np.repeat(np.arange(60), 5)
     polarity = rng.permutation(np.arange(60) % 3)[member].astype(np.int8)

@@ -16,7 +16,7 @@ SEEDS = st.integers(0, 10_000)
 
 
 def problem(seed: int, images: int = 13, music: int = 9, ties: bool = True):
-    """Return scores (images, music) and both polarities, in which all polarities and unlabelled items occur."""
+    """Return scores (images, music) and polarities of both sides, including unlabelled items."""
     rng = np.random.default_rng(seed)
     image_polarity = rng.permutation(np.r_[0, 1, 2, -1, rng.integers(-1, 3, images - 4)]).astype(np.int8)
     music_polarity = rng.permutation(np.r_[0, 1, 2, -1, rng.integers(-1, 3, music - 4)]).astype(np.int8)
