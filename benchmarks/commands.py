@@ -70,6 +70,7 @@ def systems_command(
     from attune.core.errors import AttuneError, escape_path
     from attune.core.settings import load_settings
     from attune.core.user_folders import default_cache
+    from attune.training.metric_tables import print_log_notice
 
     focus = (tuple(image_set or ()), tuple(music_set or ()))
     try:
@@ -87,6 +88,8 @@ def systems_command(
             progress=progress,
             test=test,
         )
+    if test:
+        print_log_notice()
     _write(document, output)
     if as_json:
         print_json(document)
@@ -120,7 +123,7 @@ def retrieval_command(
     from attune.core.settings import load_settings
     from attune.embedding.network import open_network
     from attune.training.evaluate import EvaluationRequest, evaluate_network
-    from attune.training.metric_tables import print_retrieval, print_skipped
+    from attune.training.metric_tables import print_log_notice, print_retrieval, print_skipped
     from attune.training.test_log import log_test_run
 
     network = open_network(system)
@@ -134,6 +137,7 @@ def retrieval_command(
         )
     if evaluation.saw_test:
         log_test_run(evaluation.report, network.id)
+        print_log_notice()
     document = evaluation.report.to_json()
     if as_json:
         print_json({key: document[key] for key in ("system", "protocol", "retrieval")})

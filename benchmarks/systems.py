@@ -214,6 +214,7 @@ def evaluate_on_test(
     from attune.training.cross_validation import apply_platt_scaling, collect_labelled_pairs, score
     from attune.training.evaluation_metrics import evaluate_scores
     from attune.training.metric_summary import summarize_seed
+    from attune.training.source_digest import digest_system
     from attune.training.test_log import log_test_run
 
     system_results = []
@@ -232,7 +233,7 @@ def evaluate_on_test(
         rows = test.images.rows, test.music.rows
         log_test_run(
             evaluate_scores(*rows, probabilities, system.name, ranked_by=result.scores),
-            f"{system.name} {system.version}",
+            f"{system.name} {digest_system(system)}",
         )
         system_results.append(
             SystemResult(
@@ -252,7 +253,7 @@ def probe_raw_inputs(labelled: ComparisonData) -> dict[str, dict[str, float]]:
     import numpy as np
 
     from attune.training.assign_folds import FOLDS, assign_folds
-    from attune.training.manifest import polarity_codes
+    from attune.training.manifest import group_names, polarity_codes
     from attune.training.metrics import measure_probe
 
     probe_results: dict[str, dict[str, float]] = {}
@@ -264,10 +265,11 @@ def probe_raw_inputs(labelled: ComparisonData) -> dict[str, dict[str, float]]:
             found = []
             for fold in range(FOLDS):
                 held_out = side.take(np.flatnonzero(folds == fold))
-                groups = [f"{row.set}/{row.group}" for row in held_out.rows]
                 vectors = np.asarray(held_out.inputs[name], np.float64)
                 vectors = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-6)
-                found.append(measure_probe(vectors, polarity_codes(held_out.rows), groups))
+                found.append(
+                    measure_probe(vectors, polarity_codes(held_out.rows), group_names(held_out.rows))
+                )
             probe_results[f"{side.kind} {name}"] = {
                 "accuracy": float(np.mean([probe.accuracy for probe in found])),
                 "balanced": float(np.mean([probe.balanced_accuracy for probe in found])),

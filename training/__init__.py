@@ -1,1 +1,1 @@
-"""Labelled media become a network, and the network is judged."""
+"""Training networks on labelled media, and evaluating them."""

@@ -1,7 +1,8 @@
-"""The hand-made music vector of ACP-Net.
+"""Hand-crafted music descriptors of ACP-Net.
 
-Verma, Dhekane, Guha: Learning Affective Correspondence between Music and Image, ICASSP 2019: mel cepstrum,
-chroma, mel spectrum, spectral contrast and tonal centroids, each averaged over time.
+Mel-frequency cepstral coefficients, chroma, mel spectrum, spectral contrast and tonal centroids, each
+averaged over time (Verma, Dhekane, Guha: Learning Affective Correspondence between Music and Image, ICASSP
+2019).
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ PARTS = {
     "contrast": slice(180, 187),
     "tonnetz": slice(187, 193),
 }
-"""Where each part of the vector lies."""
+"""Columns of each part of the vector."""
 
 
 def describe(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute the 193 numbers of a sound.
+    """Compute the 193 descriptors of a sound.
 
-    The mel spectrum is a power, not in decibels, as in the paper's source of these features; tonal centroids
-    come from the chroma of the spectrum (Harte, Sandler, Gasser 2006).
+    The mel spectrum is a power spectrum, not in decibels, as in the paper's source of these descriptors.
+    Tonal centroids are computed from the chroma of the spectrum (Harte, Sandler, Gasser 2006).
 
     Args:
         samples: float32 (n,), mono, 16 kHz, in [-1, 1].
 
     Returns:
-        float32 (193,), finite, laid out as `PARTS` says.
+        float32 (193,), finite, with the parts in the columns that `PARTS` names.
     """
     from librosa import feature, power_to_db, stft
 
@@ -43,7 +44,7 @@ def describe(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         feature.mfcc(S=power_to_db(mel), sr=RATE, n_mfcc=40),
         chroma,
         mel,
-        # Six octaves above 100 Hz: the highest edge lies below half the rate.
+        # The six octaves start at 100 Hz, so that the highest edge lies below half the sample rate.
         feature.spectral_contrast(S=magnitude, sr=RATE, fmin=100.0),
         feature.tonnetz(chroma=chroma),
     )

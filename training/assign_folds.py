@@ -1,4 +1,4 @@
-"""Grouped, stratified folds: what cross-validation inside train and val stands on."""
+"""Grouped, stratified folds for cross-validation within the splits train and val."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from attune.core.errors import UsageError
 from attune.embedding.media_files import Kind
-from attune.training.manifest import LabelledRow
+from attune.training.manifest import LabelledRow, group_names
 
 FOLDS = 5
 
-_SEED_OFFSET: dict[Kind, int] = {"image": 0, "music": 100}  # the modalities are dealt independently
+_SEED_OFFSET: dict[Kind, int] = {"image": 0, "music": 100}  # each modality is assigned on its own
 
 
 def assign_folds(rows: Sequence[LabelledRow], kind: Kind, seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
-    """Deal labelled files of one modality into folds by group, data sets and labels spread evenly.
+    """Assign labelled files of one modality to folds by group, with data sets and labels spread evenly.
 
     Returns:
         Fold of each row, int64 in [0, folds).
@@ -25,24 +25,24 @@ def assign_folds(rows: Sequence[LabelledRow], kind: Kind, seed: int, folds: int 
     Raises:
         UsageError: There are fewer groups than folds.
     """
-    groups = [f"{row.set}/{row.group}" for row in rows]
     strata = [f"{row.set}/{row.polarity}/{row.quadrant}" for row in rows]
-    return assign_grouped_folds(groups, strata, folds, seed + _SEED_OFFSET[kind])
+    return assign_grouped_folds(group_names(rows), strata, folds, seed + _SEED_OFFSET[kind])
 
 
 def assign_grouped_folds(
     groups: Sequence[str], strata: Sequence[str], folds: int = 5, seed: int = 0
 ) -> NDArray[np.int64]:
-    """Deal rows into folds so that a group stays whole and every stratum is spread evenly.
+    """Assign rows to folds so that each group stays in one fold and every stratum is spread evenly.
 
-    Groups are dealt largest first, equal sizes in an order drawn from `seed`; each goes where the
-    strata that it holds are rarest so far (the rule of scikit-learn's StratifiedGroupKFold, by squares).
+    Groups are assigned in order of size, the largest first, and equal sizes in an order drawn from `seed`.
+    Each goes to the fold where its strata are rarest so far. The rule is that of scikit-learn's
+    StratifiedGroupKFold, with squared counts.
 
     Args:
         groups: Group of each row; rows with an equal name stay together.
         strata: Stratum of each row, for instance data set and polarity.
         folds: Number of folds, at least 2.
-        seed: Seed of the order in which groups of one size are dealt.
+        seed: Seed of the order in which groups of equal size are assigned.
 
     Returns:
         Fold of each row, int64 in [0, folds).
@@ -63,7 +63,7 @@ def assign_grouped_folds(
     fold_of_group = np.zeros(len(group_names), dtype=np.int64)
     for group in order:
         cost = ((2.0 * fold_counts + stratum_counts[group]) * stratum_counts[group] * scale).sum(axis=1)
-        # Strata leave ties at the start: the emptiest fold takes the group.
+        # At the start several folds cost the same: the emptiest of them takes the group.
         candidates = np.flatnonzero(cost <= cost.min() + 1e-12)
         best_fold = candidates[np.argmin(fold_counts[candidates].sum(axis=1))]
         fold_of_group[group] = best_fold

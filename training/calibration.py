@@ -1,4 +1,4 @@
-"""From out-of-fold outputs to probabilities and scales that mean what they say."""
+"""Calibration of raw outputs and of pair scores, fitted on out-of-fold results."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from attune.training.systems.kernel_map import KNOTS, OutputCalibration
 
 
 def fit_output_calibration(raw: NDArray[np.float32], targets: Targets) -> OutputCalibration:
-    """Fit how raw outputs are read, on outputs of heads that have not seen the rows.
+    """Fit the calibration of raw outputs, on outputs of heads that have not seen the rows.
 
-    Least squares shrinks what is hard to predict; valence and arousal are stretched back, so that predictions
-    spread as widely as the labels and a library's brightest and darkest items differ visibly.
+    Least squares shrinks predictions towards the mean where they are uncertain. Valence and arousal are
+    stretched back, so that predictions spread as widely as the labels and a library's most pleasant and most
+    unpleasant items differ visibly.
 
     Args:
-        raw: float32 (N, 5), out of fold.
-        targets: Of the same rows.
+        raw: Raw outputs, float32 (N, 5), out of fold.
+        targets: Targets of the same N rows.
 
     Returns:
-        The reading.
+        The calibration.
     """
     temperature, bias = _fit_temperature(raw[:, :3], targets)
     slope, offset = np.ones(2, np.float32), np.zeros(2, np.float32)
@@ -39,7 +40,7 @@ def fit_output_calibration(raw: NDArray[np.float32], targets: Targets) -> Output
     shares = np.exp(raw[:, :3] * temperature + bias)
     centred = shares / shares.sum(axis=1, keepdims=True) - 1.0 / 3.0
     lengths = np.quantile(np.linalg.norm(centred, axis=1), np.linspace(0, 1, KNOTS))
-    # Posteriors that say nothing at all have no length to divide by.
+    # A uniform posterior has length 0, which cannot be divided by.
     lengths = np.maximum(lengths, 1e-3)
     return OutputCalibration(
         temperature, bias, slope, offset, knots.astype(np.float32), lengths.astype(np.float32)
@@ -53,8 +54,8 @@ def fit_platt_scaling(
 
     Args:
         inner: (P,) inner products of pairs, out of fold.
-        truth: (P,) whether the pair is true.
-        weights: (P,) weights of the protocol.
+        truth: (P,) whether the pair is true: both sides have the same polarity.
+        weights: (P,) balanced weights of the pairs.
 
     Returns:
         Slope, above 0, and intercept.
@@ -67,13 +68,14 @@ def fit_platt_scaling(
         gradient = design @ (weights * (probability - truth))
         curvature = (design * (weights * probability * (1.0 - probability))) @ design.T
         solution = solution - np.linalg.solve(curvature + 1e-9 * np.eye(2), gradient)
-    # A space that learnt nothing may slope downwards by chance; the order of answers is never turned round.
+    # Without any signal the slope may be negative by chance. It stays positive, so that calibration never
+    # reverses a ranking.
     slope = max(float(solution[0]) / spread, 1e-3)
     return slope, float(solution[1]) - slope * centre
 
 
 def _fit_temperature(logits: NDArray[np.float32], targets: Targets) -> tuple[float, NDArray[np.float32]]:
-    """Return the factor and shift of the logits that fit the polarities best, priors taken out."""
+    """Return the factor and shift of the logits that fit the polarities best, classes weighted equally."""
     weights = torch.from_numpy(balanced_weights(targets.sets, targets.polarity))
     known = torch.from_numpy(targets.polarity.clip(min=0))
     logits_tensor = torch.from_numpy(logits)

@@ -135,7 +135,7 @@ def evaluate_command(
     from attune.embedding.network import open_network
     from attune.training.evaluate import EvaluationRequest, evaluate_network
     from attune.training.manifest import TRAINING_SPLITS
-    from attune.training.metric_tables import print_device, print_report, print_skipped
+    from attune.training.metric_tables import print_device, print_log_notice, print_report, print_skipped
     from attune.training.test_log import log_test_run
 
     if store and (split != "test" or image_set or music_set):
@@ -148,6 +148,7 @@ def evaluate_command(
     document = evaluation.report.to_json()
     if evaluation.saw_test:
         log_test_run(evaluation.report, network.id)
+        print_log_notice()
     if store and document["correspondence"]["ci95"] is not None:
         network.store_figures(document)
     if as_json:

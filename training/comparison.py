@@ -1,7 +1,7 @@
-"""Systems side by side: intervals of each, and paired differences between two.
+"""Comparison of systems: intervals of each, and paired differences between two.
 
-Intervals and differences come from draws of whole groups of both modalities, fold by fold; a replicate of a
-fold seed is the mean over its folds. Two systems get the same draws.
+Intervals and differences are bootstrapped by drawing whole groups of both modalities, fold by fold. A
+replicate of a fold seed is the mean over its folds. Two systems are given the same draws.
 """
 
 from __future__ import annotations
@@ -13,26 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.training.cross_validation import OutOfFoldPredictions, calibrate_out_of_fold
-from attune.training.manifest import LabelledRow
+from attune.training.manifest import group_names
 from attune.training.metric_summary import mask_other_sets, summarize_seed, summarize_seeds
 from attune.training.metrics import CORRESPONDS, accuracy_replicates, pair_accuracy
 from attune.training.systems.base import LabelledFeatures
 
 SetFilter = tuple[Collection[str], Collection[str]]
-"""Image sets and music sets of the pairs that count; none: all."""
+"""Image sets and music sets of the pairs that count; an empty collection means all sets."""
 
 ALL_SETS: SetFilter = ((), ())
 
 
 @dataclass(frozen=True, slots=True)
 class SystemResult:
-    """How a system did.
+    """Out-of-fold results of a system and the figures computed from them.
 
     Attributes:
-        system: Its name.
-        results: For each seed a result a fold.
-        told: (I, M) probabilities of each.
-        figures: From `attune.training.metric_summary`: means over the seeds and, as `… spread`, deviations.
+        system: The system's name.
+        results: For each fold seed, the predictions of each fold.
+        probabilities: For each fold seed, the calibrated pair probabilities (I, M) of each fold.
+        figures: Figures of `attune.training.metric_summary`: means over the seeds and, under names that end
+            in `spread`, standard deviations.
     """
 
     system: str
@@ -42,18 +43,18 @@ class SystemResult:
 
     @property
     def parameters(self) -> int:
-        """Numbers that were learnt."""
+        """Number of learnt parameters."""
         return self.results[0][0].parameters
 
     @property
     def fit_s(self) -> float:
-        """Seconds that learning took, mean over the folds."""
-        return float(np.mean([one.fit_s for results in self.results for one in results]))
+        """Training time in seconds, mean over the folds."""
+        return float(np.mean([predictions.fit_s for results in self.results for predictions in results]))
 
     @property
     def pair_ms(self) -> float:
-        """Milliseconds a pair, mean over the folds."""
-        return float(np.mean([one.pair_ms for results in self.results for one in results]))
+        """Scoring time in milliseconds per pair, mean over the folds."""
+        return float(np.mean([predictions.pair_ms for results in self.results for predictions in results]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,9 @@ class Estimate:
 
     Attributes:
         value: The figure.
-        low: Low end.
-        high: High end.
-        p: Share of replicates at or below zero: of a difference, one-sided.
+        low: Low end of the interval.
+        high: High end of the interval.
+        p: Share of replicates at or below zero: the one-sided p-value of a difference.
     """
 
     value: float
@@ -79,7 +80,7 @@ def evaluate_system(
     images: LabelledFeatures,
     music: LabelledFeatures,
 ) -> SystemResult:
-    """Judge out-of-fold results; each fold's probabilities are calibrated on the other folds."""
+    """Evaluate out-of-fold results; each fold's probabilities are calibrated on the other folds."""
     probabilities = calibrate_out_of_fold(by_seed, images, music)
     seeds = [
         summarize_seed(results, seed_probabilities, images.rows, music.rows)
@@ -91,7 +92,7 @@ def evaluate_system(
 def estimate_accuracy(
     result: SystemResult, images: LabelledFeatures, music: LabelledFeatures, focus: SetFilter = ALL_SETS
 ) -> Estimate:
-    """Return the correspondence accuracy over the pairs of a focus."""
+    """Return the correspondence accuracy over the pairs of the sets in `focus`."""
     return _estimate(
         [_measure_accuracy(result, seed, images, music, focus) for seed in range(len(result.results))]
     )
@@ -104,11 +105,12 @@ def estimate_accuracy_difference(
     music: LabelledFeatures,
     focus: SetFilter = ALL_SETS,
 ) -> Estimate:
-    """Return by how much one system's accuracy is above another's, on the same pairs and the same draws."""
+    """Return the difference in accuracy between two systems, on the same pairs and the same draws."""
     seeds = []
     for seed in range(len(result.results)):
         result_accuracy, baseline_accuracy = (
-            _measure_accuracy(one, seed, images, music, focus) for one in (result, baseline)
+            _measure_accuracy(system_result, seed, images, music, focus)
+            for system_result in (result, baseline)
         )
         seeds.append((result_accuracy[0] - baseline_accuracy[0], result_accuracy[1] - baseline_accuracy[1]))
     return _estimate(seeds)
@@ -117,32 +119,33 @@ def estimate_accuracy_difference(
 def _measure_accuracy(
     result: SystemResult, seed: int, images: LabelledFeatures, music: LabelledFeatures, focus: SetFilter
 ) -> tuple[float, NDArray[np.float64]]:
-    """Return the accuracy of one fold seed, and its replicates."""
+    """Return the accuracy of one fold seed, and its bootstrap replicates (R,)."""
     values, replicates = [], []
-    for fold, (one, probabilities) in enumerate(
+    for fold, (predictions, probabilities) in enumerate(
         zip(result.results[seed], result.probabilities[seed], strict=True)
     ):
-        image_rows, music_rows = [images.rows[i] for i in one.images], [music.rows[i] for i in one.music]
+        image_rows = [images.rows[i] for i in predictions.images]
+        music_rows = [music.rows[i] for i in predictions.music]
         polarities = mask_other_sets(image_rows, focus[0]), mask_other_sets(music_rows, focus[1])
         values.append(pair_accuracy(probabilities, *polarities))
         replicates.append(
             accuracy_replicates(
                 probabilities >= CORRESPONDS,
                 *polarities,
-                _group_names(image_rows),
-                _group_names(music_rows),
+                group_names(image_rows),
+                group_names(music_rows),
                 seed=100 * seed + fold,
             )
         )
     return float(np.nanmean(values)), np.nanmean(replicates, axis=0)
 
 
-def _group_names(rows: Sequence[LabelledRow]) -> list[str]:
-    return [f"{row.set}/{row.group}" for row in rows]
-
-
 def _estimate(seeds: Sequence[tuple[float, NDArray[np.float64]]]) -> Estimate:
-    """Average over fold seeds, whose draws are of the same files: intervals do not shrink with more seeds."""
+    """Average over the fold seeds.
+
+    Ends of intervals are averaged, not replicates: all seeds use the same files, so that more seeds must not
+    make an interval narrower.
+    """
     ends = [np.nanquantile(replicates, [0.025, 0.975]) for _, replicates in seeds]
     low, high = np.mean(ends, axis=0)
     below = [np.mean(replicates <= 0) for _, replicates in seeds]

@@ -1,11 +1,12 @@
-"""What a picture shows, as meaning: the backbone's guesses among 1000 classes, averaged over their names.
+"""Semantic features of pictures: sentence embeddings of ImageNet class names, weighted by the classifier.
 
-    features ─ classifier ─ softened softmax ─ shares of 1000 classes ─ names' sentence embeddings ─ (N, 384)
+    features ─ classifier ─ softmax at temperature 2 ─ shares of 1000 classes ─ name embeddings ─ (N, 384)
 
-Two thousand pictures cannot teach which of a thousand things feel good; names that mean alike lie close
-together, so that what is learnt of a puppy holds for a kitten. The idea is ConSE's (Norouzi et al., Zero-Shot
-Learning by Convex Combination of Semantic Embeddings, ICLR 2014). The backbone's pooled features decide
-everything, so a library's kept features serve.
+A few thousand labelled pictures are too few to learn the affect of a thousand classes separately. Class names
+with similar meanings have similar embeddings, so that what is learnt about puppies also holds for kittens.
+The method is ConSE (Norouzi et al., Zero-Shot Learning by Convex Combination of Semantic Embeddings, ICLR
+2014). The semantic features are computed from the backbone's pooled features alone, so they can be computed
+from the features that a library stores.
 
 `semantics.npz` is written by `python -m attune.training.convert.class_semantics`.
 """
@@ -25,14 +26,17 @@ from attune.embedding.backbones import EFFICIENTNET_LITE0, Backbone
 SEMANTICS_FILE = Path(__file__).parent / "semantics.npz"
 SEMANTIC_DIM = 384
 POOLED_DIM = 1280
-"""The pooled features, which the classifier reads, come first in the backbone's."""
+"""Number of pooled features, which the classifier reads; they are the backbone's first columns."""
 
 TEMPERATURE = 2.0
-"""Above 1, less sure guesses count too; chosen by cross-validation (docs/experiments.md)."""
+"""Softmax temperature; above 1, less likely classes count more.
+
+Chosen by cross-validation (docs/experiments.md).
+"""
 
 
 class ClassSemantics(nn.Module):
-    """Append what a picture shows to the backbone's features."""
+    """Module that appends the semantic features to the backbone's features."""
 
     weights: Tensor
     bias: Tensor
@@ -53,22 +57,25 @@ class ClassSemantics(nn.Module):
 
 
 def build_feature_expansion(backbone: Backbone) -> nn.Module:
-    """Return what the heads of a network read of a backbone's features (N, D), as a module.
+    """Return the module that turns a backbone's features (N, D) into the input of the heads.
 
-    The meaning of what a picture shows is known for the shipped image backbone, whose classifier this needs;
-    any other backbone's features are read as they are.
+    Semantic features need the classifier of EfficientNet-Lite0, and are appended for that backbone alone.
+    Features of any other backbone are passed through unchanged.
     """
     return _load_semantics() if backbone == EFFICIENTNET_LITE0 else nn.Identity()
 
 
 def expand_features(features: NDArray[np.float32], backbone: Backbone) -> NDArray[np.float32]:
-    """Return float32 (N, H) of a backbone's features (N, D); the shipped pictures' 2528 become 2912."""
+    """Return the input of the heads, float32 (N, H), for a backbone's features (N, D).
+
+    H is 2912 for the 2528 features of EfficientNet-Lite0, and D for every other backbone.
+    """
     with torch.no_grad():
         return np.asarray(build_feature_expansion(backbone)(torch.from_numpy(features)).numpy())
 
 
 def load_class_embeddings() -> Tensor:
-    """Return what the names of the 1000 classes mean, float32 (1000, 384)."""
+    """Return the sentence embeddings of the names of the 1000 classes, float32 (1000, 384)."""
     return torch.from_numpy(_load_arrays()["names"].astype(np.float32))
 
 

@@ -1,7 +1,8 @@
-"""Out-of-fold results inside train and val: what every choice, every calibration and every table stand on.
+"""Cross-validation within train and val: out-of-fold predictions, stored fold by fold.
 
-A fold's result is a file, and the file is the checkpoint: what is there is not computed again, so that an
-interrupted run goes on, and a new figure needs no new training.
+Model selection, calibration and tables all use these predictions. Each fold's predictions are stored in a
+file and are not computed again: an interrupted run continues, and a new figure needs no new training. The key
+of a file is the source and parameters of the system (`attune.training.source_digest`) and the labelled data.
 """
 
 from __future__ import annotations
@@ -20,27 +21,28 @@ from attune.core.progress import Progress
 from attune.training.assign_folds import FOLDS, assign_folds
 from attune.training.calibration import fit_platt_scaling
 from attune.training.metrics.pairs import pair_truth, pair_weights
+from attune.training.source_digest import digest_system
 from attune.training.systems.base import Embeddings, FittedSystem, LabelledFeatures, System
 
 SEEDS = (0, 1, 2)
-"""Seeds of the folds: every out-of-fold figure is a mean over these."""
+"""Seeds of the fold assignment; every out-of-fold figure is a mean over these."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutOfFoldPredictions:
-    """What a system that had not seen them said of some images and music.
+    """Predictions of a system for images and music that it was not trained on.
 
     Attributes:
         images: int64 (I,) positions of the image rows.
         music: int64 (M,) positions of the music rows.
         scores: float32 (I, M), not calibrated.
-        image_vectors: float32 (I, D); D is 0 where the system sees pairs alone.
+        image_vectors: float32 (I, D); D is 0 where the system only scores pairs.
         music_vectors: float32 (M, D).
-        image_affect: float32 (I, 5); (I, 0) where the system has no notion of affect.
-        music_affect: float32 (M, 5).
-        parameters: Numbers that were learnt.
-        fit_s: Seconds that learning took.
-        pair_ms: Milliseconds that a pair took, features given.
+        image_affect: float32 (I, 5); (I, 0) where the system does not predict affect.
+        music_affect: float32 (M, 5), or (M, 0).
+        parameters: Number of learnt parameters.
+        fit_s: Training time in seconds.
+        pair_ms: Scoring time in milliseconds per pair, without feature extraction.
     """
 
     images: NDArray[np.int64]
@@ -63,28 +65,28 @@ def cross_validate(
     cache: Path,
     progress: Progress,
 ) -> list[list[OutOfFoldPredictions]]:
-    """Fit a system without each fold, and score that fold.
+    """Train a system on all folds but one and score the remaining fold, for each fold and seed.
 
     Args:
         system: The system.
         images: Labelled pictures.
         music: Labelled music.
         seeds: Fold seeds.
-        kept: Folder where results are kept between runs.
-        progress: Told of each fold.
+        cache: Folder where results are stored between runs.
+        progress: Notified after each fold.
 
     Returns:
-        For each seed a result a fold.
+        For each seed, the predictions of each fold.
 
     Raises:
-        UsageError: There are too few groups.
+        UsageError: There are fewer groups than folds.
     """
     fold_assignments = {
         (side.kind, seed): assign_folds(side.rows, side.kind, seed)
         for side in (images, music)
         for seed in seeds
     }
-    folder = cache / "systems" / f"{system.version}-{_digest(system, images, music)}"
+    folder = cache / "systems" / f"{digest_system(system, __name__)}-{_digest_inputs(system, images, music)}"
     progress.start(f"cross-validation: {system.name}", len(seeds) * FOLDS)
     results = []
     for seed in seeds:
@@ -93,11 +95,11 @@ def cross_validate(
             file = folder / f"{seed}-{fold}.npz"
             if not file.is_file():
                 train_masks = [fold_assignments[side.kind, seed] != fold for side in (images, music)]
-                train_images, train_music = (np.flatnonzero(one) for one in train_masks)
+                train_images, train_music = (np.flatnonzero(mask) for mask in train_masks)
                 started = time.perf_counter()
                 fitted = system.fit(images.take(train_images), music.take(train_music), seed)
                 seconds = time.perf_counter() - started
-                held_out_images, held_out_music = (np.flatnonzero(~one) for one in train_masks)
+                held_out_images, held_out_music = (np.flatnonzero(~mask) for mask in train_masks)
                 _save(score(fitted, images, music, held_out_images, held_out_music, seconds), file)
             seed_results.append(_load(file))
             progress.advance()
@@ -114,7 +116,16 @@ def score(
     music_positions: NDArray[np.int64],
     fit_s: float,
 ) -> OutOfFoldPredictions:
-    """Let a fitted system say what it has to say of some rows."""
+    """Return a fitted system's predictions for some rows.
+
+    Args:
+        fitted: The system.
+        images: All labelled pictures.
+        music: All labelled music.
+        image_positions: Positions of the pictures to score, int64 (I,).
+        music_positions: Positions of the music to score, int64 (M,).
+        fit_s: Training time in seconds, which is stored with the predictions.
+    """
     scored_images, scored_music = images.take(image_positions), music.take(music_positions)
     started = time.perf_counter()
     scores = fitted.scores(scored_images, scored_music)
@@ -139,23 +150,22 @@ def score(
 def collect_labelled_pairs(
     results: Sequence[OutOfFoldPredictions], images: LabelledFeatures, music: LabelledFeatures
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
-    """Gather the labelled pairs of results.
+    """Return the labelled pairs of all predictions.
 
     Returns:
-        Scores, truth and weights, each (P,); the weights sum to 1 or, without true or without false pairs,
-        there are no pairs.
+        Scores, truth and weights, each (P,). The weights sum to 1. Predictions without true or without false
+        pairs add no pairs.
     """
     pair_arrays = []
-    for one in results:
+    for predictions in results:
         polarities = (
-            images.targets.polarity[one.images].astype(np.int8),
-            music.targets.polarity[one.music].astype(np.int8),
+            images.targets.polarity[predictions.images].astype(np.int8),
+            music.targets.polarity[predictions.music].astype(np.int8),
         )
         weights = pair_weights(*polarities)
         counted = np.nan_to_num(weights) > 0
-        pair_arrays.append(
-            (one.scores[counted].astype(np.float64), pair_truth(*polarities)[counted], weights[counted])
-        )
+        scores = predictions.scores[counted].astype(np.float64)
+        pair_arrays.append((scores, pair_truth(*polarities)[counted], weights[counted]))
     scores, truth, weights = (np.concatenate(parts) for parts in zip(*pair_arrays, strict=True))
     return scores, truth, weights / max(float(weights.sum()), 1e-12)
 
@@ -163,18 +173,15 @@ def collect_labelled_pairs(
 def calibrate_out_of_fold(
     by_seed: Sequence[Sequence[OutOfFoldPredictions]], images: LabelledFeatures, music: LabelledFeatures
 ) -> list[list[NDArray[np.float64]]]:
-    """Return the probabilities of each result's pairs, by a curve fitted on the other folds of its seed."""
+    """Return the probabilities of each fold's pairs, calibrated on the other folds of the same seed."""
     probabilities = []
     for results in by_seed:
-        curves = [
-            fit_platt_scaling(
-                *collect_labelled_pairs([other for other in results if other is not one], images, music)
-            )
-            for one in results
-        ]
-        probabilities.append(
-            [apply_platt_scaling(one.scores, *curve) for one, curve in zip(results, curves, strict=True)]
-        )
+        fold_probabilities = []
+        for held_out in results:
+            others = [predictions for predictions in results if predictions is not held_out]
+            curve = fit_platt_scaling(*collect_labelled_pairs(others, images, music))
+            fold_probabilities.append(apply_platt_scaling(held_out.scores, *curve))
+        probabilities.append(fold_probabilities)
     return probabilities
 
 
@@ -191,8 +198,8 @@ def _fill_missing_affect(side: Embeddings) -> NDArray[np.float32]:
     return np.zeros((len(side.vectors), 0), np.float32) if side.affect is None else side.affect
 
 
-def _digest(system: System, images: LabelledFeatures, music: LabelledFeatures) -> str:
-    """Digest the material: rows in another order, or other labels or features, are another result."""
+def _digest_inputs(system: System, images: LabelledFeatures, music: LabelledFeatures) -> str:
+    """Return a digest of the labelled data: the order of rows, their labels and the inputs that are read."""
     digest = hashlib.sha256()
     for side in (images, music):
         for row in side.rows:
@@ -204,7 +211,7 @@ def _digest(system: System, images: LabelledFeatures, music: LabelledFeatures) -
 
 
 def _save(result: OutOfFoldPredictions, file: Path) -> None:
-    arrays = {one.name: np.asarray(getattr(result, one.name)) for one in fields(OutOfFoldPredictions)}
+    arrays = {field.name: np.asarray(getattr(result, field.name)) for field in fields(OutOfFoldPredictions)}
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(file) as temporary, temporary.open("wb") as out:
         np.savez(out, allow_pickle=False, **arrays)
@@ -212,6 +219,6 @@ def _save(result: OutOfFoldPredictions, file: Path) -> None:
 
 def _load(file: Path) -> OutOfFoldPredictions:
     with np.load(file, allow_pickle=False) as stored:
-        arrays = {one.name: stored[one.name] for one in fields(OutOfFoldPredictions)}
+        arrays = {field.name: stored[field.name] for field in fields(OutOfFoldPredictions)}
     numbers = {name: arrays.pop(name).item() for name in ("parameters", "fit_s", "pair_ms")}
     return OutOfFoldPredictions(**arrays, **numbers)

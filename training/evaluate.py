@@ -1,4 +1,4 @@
-"""A network judged on labelled files, through the path that a library takes: decode, backbone, network."""
+"""Evaluation of a network on labelled files, computed as in a library: decoding, backbone, network."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _FeaturesByFile = dict[tuple[Path, Kind], FileFeatures]
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
-    """What to judge on.
+    """Labelled files to evaluate on.
 
     Attributes:
         images: Labelled images: a manifest, or a data set's folder.
-        music: Labelled music, alike.
-        split: Rows of this split; None: all.
-        image_sets: Only these data sets of images; none: all.
-        music_sets: Only these data sets of music; none: all.
+        music: Labelled music: a manifest, or a data set's folder.
+        split: Only rows of this split; None selects all rows.
+        image_sets: Only these data sets of images; an empty tuple selects all.
+        music_sets: Only these data sets of music; an empty tuple selects all.
     """
 
     images: Path
@@ -49,7 +49,13 @@ class EvaluationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A report, whether any row was of the test split, and the files that had to be left out."""
+    """Result of an evaluation.
+
+    Attributes:
+        report: The figures.
+        saw_test: Whether any row belongs to the split `test`.
+        skipped: Errors of the files that could not be read, in path order.
+    """
 
     report: EvaluationReport
     saw_test: bool
@@ -59,10 +65,17 @@ class Evaluation:
 def evaluate_network(
     request: EvaluationRequest, network: Network, system: str, settings: Settings, progress: Progress
 ) -> Evaluation:
-    """Judge a network on labelled files of both modalities.
+    """Evaluate a network on labelled files of both modalities.
+
+    Args:
+        request: The labelled files.
+        network: The network.
+        system: Name of the network in the report.
+        settings: Number of workers and device.
+        progress: Notified after each file.
 
     Raises:
-        UsageError: Labels cannot be used, or none of their files can.
+        UsageError: The labels cannot be used, or none of the files can be read.
     """
     images = read_labelled(request.images, "image", request.split, request.image_sets or None)
     music = read_labelled(request.music, "music", request.split, request.music_sets or None)
@@ -103,7 +116,7 @@ def _embed(
     features = [extracted[row.path, kind].features for row in rows]
     if kind == "image":
         return network.embed("image", np.concatenate(features))
-    tracks = [embed_track(network, one) for one in features]
+    tracks = [embed_track(network, segments) for segments in features]
     return NetworkEmbeddings(
         np.concatenate([track.vectors for track in tracks]),
         np.concatenate([track.affect for track in tracks]),

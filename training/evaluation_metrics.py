@@ -1,4 +1,4 @@
-"""From scores or embeddings of labelled files to a report: arrays in, figures out, no files."""
+"""Evaluation report of scores or embeddings of labelled files; reads and writes no files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from attune.training.evaluation_report import (
     ImageMetrics,
     MusicMetrics,
 )
-from attune.training.manifest import LabelledRow, polarity_codes, ratings, reference_points
+from attune.training.manifest import LabelledRow, group_names, polarity_codes, ratings, reference_points
 from attune.training.metrics import (
     calibration_error,
     majority_share,
@@ -35,7 +35,7 @@ from attune.training.metrics import (
 )
 
 ProbabilityFunction = Callable[[NDArray[np.float32]], NDArray[np.floating]]
-"""From inner products to correspondence probabilities, rising."""
+"""Monotonically increasing function from inner products to correspondence probabilities."""
 
 _NAN = float("nan")
 
@@ -48,9 +48,9 @@ def evaluate(
     probability: ProbabilityFunction,
     system: str,
 ) -> EvaluationReport:
-    """Judge a network by what it says of labelled images and music.
+    """Evaluate a network by its outputs for labelled images and music.
 
-    Galleries are ranked by inner product, as a library ranks them; the probability decides matches.
+    Galleries are ranked by inner product, as in a library; the probability decides what is called a match.
 
     Args:
         images: N rows.
@@ -58,10 +58,10 @@ def evaluate(
         image_side: Embeddings and affect of the N images, in order.
         music_side: Embeddings and affect of the M pieces of music, in order.
         probability: The calibration, from inner products (N, M) to probabilities in [0, 1].
-        system: Name for the report.
+        system: Name of the system in the report.
 
     Returns:
-        The report, every section filled as far as the labels go.
+        The report; figures for which labels are missing are NaN.
     """
     inner = image_side.vectors @ music_side.vectors.T
     report = evaluate_scores(images, music, probability(inner), system, ranked_by=inner)
@@ -75,24 +75,25 @@ def evaluate_scores(
     system: str,
     ranked_by: NDArray[np.floating] | None = None,
 ) -> EvaluationReport:
-    """Judge a system that scores pairs and has no embedding of one file alone.
+    """Evaluate a system that only scores pairs and has no embedding of single files.
 
-    Retrieval by polarity leaves unlabelled files out; distinctness needs no labels and takes every file.
+    Retrieval by polarity leaves unlabelled files out; distinctness needs no labels and uses every file.
 
     Args:
         images: N rows.
         music: M rows.
         scores: (N, M) correspondence probabilities in [0, 1].
-        system: Name for the report.
-        ranked_by: (N, M) what galleries are ranked by, where it is finer than the probability.
+        system: Name of the system in the report.
+        ranked_by: (N, M) scores that galleries are ranked by; the probabilities if not given, which may have
+            more ties.
 
     Returns:
-        The report; of each modality alone it holds the majority share and nothing else.
+        The report; of the figures of a single modality it holds the majority share only.
     """
     order = scores if ranked_by is None else ranked_by
     image_polarity, music_polarity = polarity_codes(images), polarity_codes(music)
     intervals = pair_intervals(
-        scores, image_polarity, music_polarity, [row.group for row in images], [row.group for row in music]
+        scores, image_polarity, music_polarity, group_names(images), group_names(music)
     )
     return EvaluationReport(
         system=system,
@@ -137,7 +138,7 @@ def _measure_direction(
 
 
 def _measure_images(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> ImageMetrics:
-    probe = measure_probe(side.vectors, polarity_codes(rows), [row.group for row in rows])
+    probe = measure_probe(side.vectors, polarity_codes(rows), group_names(rows))
     (valence, arousal), (predicted_valence, predicted_arousal) = ratings(rows).T, side.affect[:, :2].T
     return ImageMetrics(
         accuracy=probe.accuracy,
@@ -151,7 +152,7 @@ def _measure_images(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> Ima
 
 
 def _measure_music(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> MusicMetrics:
-    probe = measure_probe(side.vectors, polarity_codes(rows), [row.group for row in rows])
+    probe = measure_probe(side.vectors, polarity_codes(rows), group_names(rows))
     (valence, arousal), (predicted_valence, predicted_arousal) = (
         reference_points(rows).T,
         side.affect[:, :2].T,

@@ -1,4 +1,4 @@
-"""The result of an evaluation, and its JSON: the keys of the contract, null where a figure is not defined."""
+"""The report of an evaluation and its JSON document, with null for figures that are not defined."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from attune.training.metrics import Distinctness, GradedAffect, PairIntervals, R
 
 @dataclass(frozen=True, slots=True)
 class EvaluationProtocol:
-    """What was evaluated.
+    """Description of the evaluated data.
 
     Attributes:
-        split: Name of the split; several are joined by a comma, None where rows name none.
+        split: Names of the splits, joined by commas; None where no row names a split.
         images: Number of images, labelled or not.
         music: Number of pieces of music, labelled or not.
         image_sets: Data sets of the images, sorted.
@@ -34,14 +34,14 @@ class EvaluationProtocol:
 
 @dataclass(frozen=True, slots=True)
 class Correspondence:
-    """How well true pairs are told from false ones.
+    """Figures of telling true pairs from false ones.
 
     Attributes:
-        accuracy: Balanced share of pairs judged rightly at score 0.5.
+        accuracy: Balanced accuracy over pairs, at the threshold 0.5.
         auc: Balanced area under the ROC curve.
         ece: Expected calibration error of the score.
         intervals: 95 % intervals of accuracy and AUC.
-        per_class: (3, 3) share called a match, image polarity by music polarity.
+        per_class: (3, 3) share of pairs called a match, image polarity by music polarity.
     """
 
     accuracy: float
@@ -61,7 +61,7 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class ImageMetrics:
-    """Polarity read from image embeddings, and the network's affect against the ratings."""
+    """Linear probe of polarity on image embeddings, and predicted affect compared with ratings."""
 
     accuracy: float
     balanced_accuracy: float
@@ -74,7 +74,7 @@ class ImageMetrics:
 
 @dataclass(frozen=True, slots=True)
 class MusicMetrics:
-    """Polarity read from music embeddings, and the sign of the network's affect against the quadrants."""
+    """Linear probe of polarity on music embeddings, and signs of predicted affect compared with quadrants."""
 
     accuracy: float
     balanced_accuracy: float
@@ -85,7 +85,7 @@ class MusicMetrics:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """Every figure of one evaluation; NaN where it is not defined."""
+    """All figures of one evaluation; NaN where a figure is not defined."""
 
     system: str
     protocol: EvaluationProtocol
@@ -97,7 +97,7 @@ class EvaluationReport:
     music: MusicMetrics
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values under the names of the contract; what is not defined is None."""
+        """Return the JSON document; figures that are not defined are None."""
         document: dict[str, Any] = _replace_nan(
             {
                 "system": self.system,

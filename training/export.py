@@ -1,4 +1,4 @@
-"""Towers become a network folder: two ONNX files, backbones of the network's own, and their description."""
+"""Export of a network folder: two ONNX towers, backbones that are not shipped, and network.json."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from attune.embedding.onnx_session import OnnxSession
 from attune.training.systems.kernel_map import Tower
 
 TOLERANCE = 1e-4
-"""Largest difference between a tower and its ONNX file that is taken for rounding."""
+"""Largest accepted difference between outputs of a tower and of its ONNX file."""
 
 RUN = "run"
-"""Folder beside the network that tells of its training; nothing else reads it."""
+"""Folder inside the network's folder that documents its training; no code reads it."""
 
 _OPSET = 17
 
 
 def export_tower(tower: Tower, example: NDArray[np.float32], path: Path) -> None:
-    """Write a tower as ONNX and check that ONNX Runtime says what it says.
+    """Write a tower as ONNX and check that ONNX Runtime gives the tower's outputs.
 
     Args:
         tower: The tower.
-        example: float32 (N, D) features to check on.
+        example: float32 (N, D) features to trace and check with.
         path: The file to write.
 
     Raises:
@@ -71,23 +71,23 @@ def write_network(
     facts: Mapping[str, Any],
     describe: Callable[[Path], None],
 ) -> Path:
-    """Write a network folder aside, then put it in place of what was there.
+    """Write a network to a temporary folder, then move its files to the output folder.
 
     Args:
-        out: The folder: new, empty, or a network folder.
-        towers: Of both modalities.
-        examples: Backbone features of each to check the export on, (N, D).
-        backbones: What makes these features; those that are not shipped are copied into the folder.
+        out: The output folder: new, empty, or a network's folder, which is replaced.
+        towers: The tower of each modality.
+        examples: Backbone features (N, D) of each modality, to check the export with.
+        backbones: The backbone of each modality; those that are not shipped are copied into the folder.
         calibration: Slope and intercept from inner product to the logit of correspondence.
         facts: Further entries of network.json: `training` and `out_of_fold`.
-        describe: Writes the run folder that it is given.
+        describe: Function that writes the run folder, given its path.
 
     Returns:
         `out`.
 
     Raises:
         UsageError: `out` holds something that is not a network.
-        ArtefactError: The export is not faithful.
+        ArtefactError: An exported tower differs from the trained one.
     """
     check_output_folder(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +114,7 @@ def write_network(
 
 
 def check_output_folder(out: Path) -> None:
-    """Raise UsageError where `out` is a file, or a folder that holds something else than a network."""
+    """Raise UsageError if `out` is a file, or a folder that holds something other than a network."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{escape_path(out)}: is a file; name a folder for the network")
     if out.is_dir() and any(out.iterdir()) and not (out / CONFIG_FILE).is_file():
@@ -122,7 +122,7 @@ def check_output_folder(out: Path) -> None:
 
 
 def _put_in_place(staging_dir: Path, out: Path) -> None:
-    """Move the files over; the description goes last, so that a torn folder never passes its checksums."""
+    """Move the files over, network.json last: an incomplete folder then never passes its checksums."""
     out.mkdir(exist_ok=True)
     shutil.rmtree(out / RUN, ignore_errors=True)
     (staging_dir / RUN).replace(out / RUN)
@@ -134,5 +134,5 @@ def _put_in_place(staging_dir: Path, out: Path) -> None:
         (staging_dir / file).replace(out / file)
     for graph in out.glob("*.onnx"):
         if graph.name not in files:
-            graph.unlink()  # the backbone of the network that was here
+            graph.unlink()  # a backbone of the network that was replaced
     fsync(out)

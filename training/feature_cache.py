@@ -1,4 +1,4 @@
-"""The features of labelled media, computed once and kept."""
+"""Cache of backbone features of labelled media."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from attune.training.spectrograms import create_spectrogram
 
 @dataclass(frozen=True, slots=True)
 class CachedFeatures:
-    """The rows whose files could be read, their features, and what was left out.
+    """Features of the rows whose files could be read, and the errors of the others.
 
     Attributes:
         rows: N rows.
-        features: For each row float16 (moments, width of the backbone); one moment for a picture.
+        features: For each row float16 (segments, width of the backbone); a picture has one segment.
         skipped: Files that could not be read, in path order.
     """
 
@@ -44,18 +44,22 @@ def extract_cached_features(
     progress: Progress | None = None,
     device: Device = "cpu",
 ) -> CachedFeatures:
-    """Return a backbone's features of each row's file, from the cache where they are there.
+    """Return a backbone's features of each row's file, computing those that are not in the cache.
 
-    A file's features are kept as soon as they are known, so an interrupted run goes on where it stopped.
-    The key is backbone, path, size and time of change: new weights or a changed file are computed anew.
+    Each file's features are stored as soon as they are computed, so that an interrupted run continues where
+    it stopped. The key is backbone, path, size and modification time: features are computed again for new
+    weights or a changed file.
 
     Args:
-        rows: The labelled files, all of one kind.
-        backbone: Of that kind.
+        rows: The labelled files, all of one modality.
+        backbone: A backbone of that modality.
         cache: Folder of the cache, made if missing.
-        workers: Processes that decode and run the backbone.
-        progress: Told how far it is; nobody by default.
-        device: Where the backbone runs.
+        workers: Number of processes that decode and run the backbone.
+        progress: Notified after each file; silent by default.
+        device: Device that the backbone runs on.
+
+    Returns:
+        The readable rows with their features, and the errors of the other files.
     """
     listener = progress or SilentProgress()
     folder = cache / backbone.id
@@ -81,10 +85,10 @@ def extract_cached_features(
 
 
 def cache_key(path: Path) -> str:
-    """Return a name for what is computed from a file: another one as soon as the file changes."""
+    """Return the cache key of a file: a digest of its path, size and modification time."""
     try:
         status = path.stat()
         stamp = f"{status.st_size}\n{status.st_mtime_ns}"
     except OSError:
-        stamp = "missing"  # reading it says so
+        stamp = "missing"  # reading the file reports the error
     return hashlib.sha256(f"{path}\n{stamp}".encode(errors="surrogateescape")).hexdigest()[:32]

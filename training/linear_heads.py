@@ -1,4 +1,4 @@
-"""The heads of a tower: one convex problem."""
+"""Linear heads of a tower, fitted by convex optimisation."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from numpy.typing import NDArray
 from attune.training.losses import Targets, head_loss, merge_quadrant_logits, quadrant_loss
 
 CLIP = 6.0
-"""Standard deviations beyond which a feature is cut: a picture unlike all others must not run away."""
+"""Standard deviations at which a feature is clipped, to limit the outputs for unusual pictures."""
 
 CHECK_EVERY = 10
-"""Steps between two looks at the held-out loss."""
+"""Steps between two evaluations of the held-out loss."""
 
 _SET_SHIFT_L2 = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How the heads of one modality are learnt; chosen by cross-validation (docs/experiments.md).
+    """Hyperparameters of the heads of one modality; chosen by cross-validation (docs/experiments.md).
 
     Attributes:
         l2: Weight of the squared norm of the heads.
-        point_share: Weight of the squared error of valence and arousal beside polarity's cross-entropy;
-            the smaller it is, the smoother are these two heads.
-        quadrant_share: Weight of the cross-entropy of quadrants beside that of polarity. Above 0, the heads
-            have a logit for each quadrant, from which polarity follows.
-        gains: Blocks of features as (first, last, gain): a gain below 1 makes a block dearer to use.
+        point_share: Weight of the squared error of valence and arousal, relative to the cross-entropy of
+            polarity. The smaller it is, the stronger these two heads are regularised.
+        quadrant_share: Weight of the cross-entropy of quadrants, relative to that of polarity. Above 0, the
+            heads have a logit for each quadrant, from which polarity is computed.
+        gains: Blocks of features as (first column, last column + 1, gain). A gain below 1 penalises the
+            weights of a block more strongly.
     """
 
     l2: float
@@ -41,12 +42,13 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Standardisation and linear heads: clip((features - mean) / scale) @ weights + bias, then folded.
+    """Standardisation and linear heads: clip((features - mean) / scale) @ weights + bias.
 
     Attributes:
         mean: float32 (D,).
         scale: float32 (D,), above 0.
-        weights: float32 (D, 5): three logits of polarity, valence, arousal; or (D, 6): of quadrants.
+        weights: float32 (D, 5) for three logits of polarity, valence and arousal; or (D, 6) for four logits
+            of quadrants, valence and arousal.
         bias: float32 (5,) or (6,).
     """
 
@@ -56,14 +58,14 @@ class Heads:
     bias: NDArray[np.float32]
 
     def raw(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the raw outputs (N, 5) of features (N, D)."""
+        """Return the raw outputs (N, 5) of features (N, D): logits of polarity, valence, arousal."""
         standard = np.clip((features - self.mean) / self.scale, -CLIP, CLIP)
         outputs = torch.from_numpy(standard @ self.weights + self.bias)
         return (merge_quadrant_logits(outputs) if self.uses_quadrants else outputs).numpy()
 
     @property
     def uses_quadrants(self) -> bool:
-        """Whether there is a logit for each quadrant: polarity's are folded from them."""
+        """Whether there is a logit for each quadrant, from which the logits of polarity are computed."""
         return len(self.bias) == 6
 
 
@@ -74,18 +76,19 @@ def fit_heads(
     steps: int,
     watch: Callable[[int, float, Heads], bool] | None = None,
 ) -> Heads:
-    """Fit the heads of one modality by L-BFGS, from zero.
+    """Fit the heads of one modality by L-BFGS, starting from zero.
 
-    What one data set calls positive or pleasant may be another's neutral: while learning, every set has a
-    shift of its own on each output; the heads keep the mean shift. Stopping before the minimum smooths.
+    Data sets differ in what they label positive or pleasant, so each set has a shift of its own on each
+    output during training; the heads keep the mean shift as their bias. Stopping before the minimum
+    regularises.
 
     Args:
         features: float32 (N, D).
-        targets: Of the N items.
-        recipe: How to learn.
-        steps: Steps at most, a multiple of `CHECK_EVERY`.
-        watch: Told the step, the loss and the heads every `CHECK_EVERY` steps; where it says True, learning
-            stops.
+        targets: Targets of the N items.
+        recipe: The hyperparameters.
+        steps: Largest number of steps, a multiple of `CHECK_EVERY`.
+        watch: Called with the step, the loss and the heads every `CHECK_EVERY` steps; training stops when it
+            returns True.
 
     Returns:
         The heads.

@@ -1,4 +1,4 @@
-"""What a tower's heads are taught: targets with balanced weights, and the loss over them."""
+"""Training targets of a tower's heads, and the balanced losses over them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from torch.nn import functional
 from attune.training.manifest import QUADRANT_POLARITY, LabelledRow, polarity_codes, reference_points
 
 POLARITY_VALENCE = (0.5, 0.0, -0.5)
-"""Valence that stands for a polarity (positive, neutral, negative) where no rating or quadrant is known."""
+"""Valence assumed for each polarity (positive, neutral, negative) where no rating or quadrant is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What N rows teach.
+    """Training targets of N rows.
 
     Attributes:
-        sets: int64 (N,), number of each row's data set.
+        sets: int64 (N,), index of each row's data set.
         polarity: int64 (N,), 0 positive, 1 neutral, 2 negative, -1 unknown.
         points: float32 (N, 2), valence and arousal in [-1, 1], NaN where unknown.
         quadrants: int64 (N,), 0 to 3 for Q1 to Q4, -1 unknown.
@@ -34,12 +34,16 @@ class Targets:
     quadrants: NDArray[np.int64]
 
     def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Targets:
-        """Return the targets of some rows."""
+        """Return the targets of the selected rows."""
         return Targets(self.sets[rows], self.polarity[rows], self.points[rows], self.quadrants[rows])
 
 
 def build_targets(rows: Sequence[LabelledRow]) -> Targets:
-    """Read what rows teach: the rating; without it the quadrant's corner; without that polarity's valence."""
+    """Return the targets of rows.
+
+    Valence and arousal are the rating; without one, the corner of the quadrant; without a quadrant, valence
+    is that of the polarity and arousal is unknown.
+    """
     _, sets = np.unique(np.array([row.set for row in rows]), return_inverse=True)
     polarity = polarity_codes(rows).astype(np.int64)
     points = reference_points(rows)
@@ -51,16 +55,17 @@ def build_targets(rows: Sequence[LabelledRow]) -> Targets:
 
 
 def balanced_weights(sets: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Weigh rows so that sets count by their size and classes within a set count alike.
+    """Return weights by which each set counts by its size, and the classes within a set count equally.
 
-    Balanced in the whole only, a class that is rare in one set would be learnt as that set's look.
+    Classes are balanced within each set, not overall: a class that is frequent in one set only would
+    otherwise be recognised by features that are typical of that set.
 
     Args:
-        sets: (N,), number of the set of each row.
-        classes: (N,), class of each row, -1 for rows of no weight.
+        sets: (N,), index of the set of each row.
+        classes: (N,), class of each row, -1 for rows of weight 0.
 
     Returns:
-        float32 (N,), sums to 1; all 0 where no row has a class.
+        float32 (N,), sums to 1; all 0 if no row has a class.
     """
     weights = np.zeros(len(sets))
     for one_set in np.unique(sets):
@@ -73,12 +78,12 @@ def balanced_weights(sets: NDArray[np.int64], classes: NDArray[np.int64]) -> NDA
 
 
 def head_loss(raw: Tensor, targets: Targets, point_share: float) -> Tensor:
-    """Return the loss of a tower's raw outputs: cross-entropy of polarity and squared error of the point.
+    """Return the loss of raw outputs: cross-entropy of polarity, squared error of valence and arousal.
 
     Args:
         raw: float32 (N, 5): three logits of polarity, valence, arousal.
-        targets: Of N rows.
-        point_share: Weight of the squared error beside the cross-entropy.
+        targets: Targets of the N rows.
+        point_share: Weight of the squared error, relative to the cross-entropy.
 
     Returns:
         A scalar; a task without labels adds nothing.
@@ -96,21 +101,22 @@ def head_loss(raw: Tensor, targets: Targets, point_share: float) -> Tensor:
 
 
 def merge_quadrant_logits(raw: Tensor) -> Tensor:
-    """Return outputs with a logit for each polarity (N, 5) of those with one for each quadrant (N, 6).
+    """Convert outputs with a logit for each quadrant (N, 6) to outputs with one for each polarity (N, 5).
 
-    Anger and sorrow are both negative and sound unlike: the chance of either is the sum of theirs.
+    The quadrants Q2 (anger) and Q3 (sadness) are both negative but sound different; the probability of
+    negative is the sum of theirs.
     """
     negative = torch.logsumexp(raw[:, 1:3], dim=1, keepdim=True)
     return torch.cat([raw[:, :1], raw[:, 3:4], negative, raw[:, 4:]], dim=1)
 
 
 def quadrant_loss(raw: Tensor, targets: Targets) -> Tensor:
-    """Return the cross-entropy of quadrants, a scalar, of outputs (N, 6): their logits first."""
+    """Return the cross-entropy of quadrants, a scalar, for outputs (N, 6): four logits of quadrants first."""
     weights = torch.from_numpy(balanced_weights(targets.sets, targets.quadrants))
     known = torch.from_numpy(targets.quadrants.clip(min=0))
     return (weights * functional.cross_entropy(raw[:, :4], known, reduction="none")).sum()
 
 
 def held_out_loss(raw: NDArray[np.float32], targets: Targets, point_share: float) -> float:
-    """Return `head_loss` of raw outputs (N, 5) that are not learnt from."""
+    """Return `head_loss` of raw outputs (N, 5) of rows that are not trained on."""
     return float(head_loss(torch.from_numpy(raw), targets, point_share))

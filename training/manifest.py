@@ -1,4 +1,4 @@
-"""The manifest: a CSV of labelled media becomes rows, and rows become arrays of labels."""
+"""Manifest of labelled media: a CSV file read into rows, and arrays of the rows' labels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from attune.core.errors import UsageError, escape_path
 from attune.embedding.network import POLARITIES
 
 QUADRANT_POLARITY = {"Q1": "positive", "Q2": "negative", "Q3": "negative", "Q4": "neutral"}
-"""Polarity of a quadrant of Russell's plane, after IMAC's tags (arXiv 1904.00150)."""
+"""Polarity of each quadrant of Russell's plane, following IMAC's tags (arXiv 1904.00150)."""
 
 QUADRANT_CORNER = {"Q1": (0.5, 0.5), "Q2": (-0.5, 0.5), "Q3": (-0.5, -0.5), "Q4": (0.5, -0.5)}
-"""Valence and arousal that stand for a quadrant where no rating is known."""
+"""Valence and arousal assumed for each quadrant where no rating is known."""
 
 
 TRAINING_SPLITS = ("train", "val")
-"""Splits that a network is trained on; the others are for judging."""
+"""Splits that a network is trained on; the others are for evaluation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class LabelledRow:
 
     Attributes:
         path: Absolute path of the file.
-        split: train, val, test or any name; empty where not given.
-        set: Data set that the row comes from; empty where not given.
-        group: Artist, theme or song; the path where not given.
-        polarity: positive, neutral, negative or None; follows from the quadrant where only that is given.
+        split: train, val, test or any name; empty if not given.
+        set: Data set that the row comes from; empty if not given.
+        group: Artist, theme or song; the path if not given.
+        polarity: positive, neutral, negative or None; derived from the quadrant if only that is given.
         quadrant: Q1 to Q4 or None.
         valence: In [-1, 1] or None.
         arousal: In [-1, 1] or None.
@@ -55,19 +55,19 @@ class LabelledRow:
 def read_manifest(
     csv_path: Path, split: str | None = None, sets: Sequence[str] | None = None
 ) -> list[LabelledRow]:
-    """Read a manifest, all of it or one split and some sets; whether the media exist is not looked at.
+    """Read a manifest, or one split and some sets of it; does not check that the media exist.
 
     Args:
         csv_path: The CSV, UTF-8 with a header; only its column `path` is required.
         split: The split to keep; None keeps all.
-        sets: The sets to keep; None or none given keeps all.
+        sets: The sets to keep; None or an empty sequence keeps all.
 
     Returns:
         At least one row, in file order.
 
     Raises:
-        UsageError: If the file is missing, is not such a CSV or holds a value that is out of range, if a
-            group is in two splits (of the whole file, kept or not), or if nothing is left to keep.
+        UsageError: The file is missing, is no such CSV or holds a value that is out of range; a group is in
+            two splits (of the whole file, kept or not); or no row is left.
     """
     return select(csv_path, list(_iter_rows(csv_path)), split, sets)
 
@@ -75,16 +75,16 @@ def read_manifest(
 def select(
     source: Path, rows: list[LabelledRow], split: str | None = None, sets: Sequence[str] | None = None
 ) -> list[LabelledRow]:
-    """Keep one split and some sets of rows that were read; see `read_manifest`.
+    """Select the rows of one split and some sets.
 
     Args:
-        source: Where they were read, for what is said of them.
+        source: File or folder that the rows come from, for error messages.
         rows: The rows.
         split: The split to keep; None keeps all.
-        sets: The sets to keep; None or none given keeps all.
+        sets: The sets to keep; None or an empty sequence keeps all.
 
     Raises:
-        UsageError: If a group is in two splits (of all rows, kept or not), or if nothing is left to keep.
+        UsageError: A group is in two splits (of all rows, kept or not), or no row is left.
     """
     if not rows:
         raise UsageError(f"{escape_path(source)}: no rows")
@@ -97,20 +97,21 @@ def select(
 
 
 def polarity_codes(rows: Sequence[LabelledRow]) -> NDArray[np.int8]:
-    """Return the polarity of each row as int8: its place in POLARITIES, or -1."""
+    """Return the polarity of each row as int8 (N,): its index in POLARITIES, or -1 if unknown."""
     return np.array([-1 if row.polarity is None else POLARITIES.index(row.polarity) for row in rows], np.int8)
 
 
 def ratings(rows: Sequence[LabelledRow]) -> NDArray[np.float64]:
-    """Return valence and arousal as rated, (N, 2), NaN where there is no rating."""
+    """Return the ratings of valence and arousal, float64 (N, 2), NaN where there is no rating."""
     values = [[np.nan if v is None else v for v in (row.valence, row.arousal)] for row in rows]
     return np.array(values, np.float64).reshape(-1, 2)
 
 
 def reference_points(rows: Sequence[LabelledRow]) -> NDArray[np.float64]:
-    """Return where each row lies on the plane, (N, 2): its ratings, else its quadrant's corner, else NaN.
+    """Return valence and arousal of each row, float64 (N, 2): the rating, else the quadrant's corner.
 
-    A corner is (±0.5, ±0.5): a quadrant tells the signs and nothing more.
+    The corners are (±0.5, ±0.5), since a quadrant gives the signs only. Without rating and quadrant, values
+    are NaN.
     """
     rated = ratings(rows)
     unknown = (np.nan, np.nan)
@@ -118,8 +119,16 @@ def reference_points(rows: Sequence[LabelledRow]) -> NDArray[np.float64]:
     return np.where(np.isnan(rated), np.array(corners, np.float64).reshape(-1, 2), rated)
 
 
+def group_names(rows: Sequence[LabelledRow]) -> list[str]:
+    """Return the name `set/group` of each row's group, for folds, probes and the bootstrap.
+
+    Each data set names its groups independently, so a name is unique within its set only.
+    """
+    return [f"{row.set}/{row.group}" for row in rows]
+
+
 def _iter_rows(csv_path: Path) -> Iterator[LabelledRow]:
-    """Yield the rows of a manifest, one by one, each checked on its own."""
+    """Yield the rows of a manifest, checking each."""
     folder = csv_path.parent.resolve()
     try:
         with csv_path.open(encoding="utf-8-sig", newline="") as stream:
@@ -177,7 +186,7 @@ def _parse_number(csv_path: Path, line: int, cells: dict[str, str], column: str)
         value = float(text)
     except ValueError:
         _refuse(csv_path, line, f"{column} {text!r} is not a number")
-    # Written so that NaN, too, is refused.
+    # The comparison is written so that NaN is refused, too.
     if not -1.0 <= value <= 1.0:
         _refuse(csv_path, line, f"{column} {text} is outside [-1, 1]")
     return value
@@ -188,7 +197,7 @@ def _refuse(csv_path: Path, line: int, reason: str) -> NoReturn:
 
 
 def _refuse_leaks(source: Path, rows: Sequence[LabelledRow]) -> None:
-    """Refuse a group that is in two splits: what was trained on would be tested."""
+    """Refuse a group that is in two splits: the network would be tested on material it was trained on."""
     split_of: dict[str, str] = {}
     for row in rows:
         if row.split and split_of.setdefault(row.group, row.split) != row.split:
@@ -201,7 +210,7 @@ def _refuse_leaks(source: Path, rows: Sequence[LabelledRow]) -> None:
 def _filter_rows(
     source: Path, column: str, rows: list[LabelledRow], present: set[str], wanted: Sequence[str]
 ) -> list[LabelledRow]:
-    """Keep the rows whose split or set is wanted; each wanted name must be there."""
+    """Return the rows whose split or set is among the wanted names; each of these must occur."""
     names = ", ".join(sorted(present - {""}))
     for name in wanted:
         if name not in present:

@@ -1,4 +1,4 @@
-"""Figures of out-of-fold results: mean over the folds, then mean and spread over the fold seeds."""
+"""Summary of out-of-fold figures: mean over the folds, then mean and deviation over the fold seeds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.training.cross_validation import OutOfFoldPredictions
-from attune.training.manifest import LabelledRow, polarity_codes, ratings, reference_points
+from attune.training.manifest import LabelledRow, group_names, polarity_codes, ratings, reference_points
 from attune.training.metrics import (
     calibration_error,
     measure_distinctness,
@@ -28,24 +28,30 @@ def summarize_seed(
     images: Sequence[LabelledRow],
     music: Sequence[LabelledRow],
 ) -> dict[str, float]:
-    """Return the figures of one fold seed, each the mean over the folds that have it.
+    """Return the figures of one fold seed, each the mean over the folds where it is defined.
 
     Args:
-        results: What was said of each fold.
-        probabilities: (I, M) of each fold, calibrated.
+        results: The predictions of each fold.
+        probabilities: The calibrated pair probabilities (I, M) of each fold.
         images: All image rows.
         music: All music rows.
     """
     per_fold = [
-        compute_fold_metrics(one, fold_probabilities, images, music)
-        for one, fold_probabilities in zip(results, probabilities, strict=True)
+        compute_fold_metrics(predictions, fold_probabilities, images, music)
+        for predictions, fold_probabilities in zip(results, probabilities, strict=True)
     ]
-    figures = {name: _average_finite([one[name] for one in per_fold]) for name in per_fold[0]}
+    figures = {
+        name: _average_finite([fold_figures[name] for fold_figures in per_fold]) for name in per_fold[0]
+    }
     if results[0].image_affect.size:
-        image_rows = [images[i] for one in results for i in one.images]
-        music_rows = [music[i] for one in results for i in one.music]
-        figures |= _measure_affect(image_rows, np.concatenate([one.image_affect for one in results]), "image")
-        figures |= _measure_affect(music_rows, np.concatenate([one.music_affect for one in results]), "music")
+        image_rows = [images[i] for predictions in results for i in predictions.images]
+        music_rows = [music[i] for predictions in results for i in predictions.music]
+        figures |= _measure_affect(
+            image_rows, np.concatenate([predictions.image_affect for predictions in results]), "image"
+        )
+        figures |= _measure_affect(
+            music_rows, np.concatenate([predictions.music_affect for predictions in results]), "music"
+        )
     return figures
 
 
@@ -66,13 +72,13 @@ def compute_fold_metrics(
     all_images: Sequence[LabelledRow],
     all_music: Sequence[LabelledRow],
 ) -> dict[str, float]:
-    """Return what one result is worth: pairs, retrieval both ways, distinctness, graded affect, probes.
+    """Return the figures of one fold: pairs, retrieval both ways, distinctness, graded affect, probes.
 
     Args:
-        one: The result.
-        told: (I, M) its probabilities, calibrated.
-        all_images: The rows that its positions count in.
-        all_music: The same of music.
+        result: The predictions of the fold.
+        probabilities: Its calibrated pair probabilities, (I, M).
+        all_images: All image rows, which the positions in `result` refer to.
+        all_music: All music rows.
     """
     images, music = [all_images[i] for i in result.images], [all_music[i] for i in result.music]
     image_polarity, music_polarity = polarity_codes(images), polarity_codes(music)
@@ -93,7 +99,7 @@ def compute_fold_metrics(
         ("music", result.music_vectors, music),
     ):
         if vectors.size:
-            probe = measure_probe(vectors, polarity_codes(rows), [f"{row.set}/{row.group}" for row in rows])
+            probe = measure_probe(vectors, polarity_codes(rows), group_names(rows))
             figures[f"{kind} probe"] = probe.accuracy
             figures[f"{kind} probe, balanced"] = probe.balanced_accuracy
     for image_set in sorted({row.set for row in images}):
@@ -104,7 +110,7 @@ def compute_fold_metrics(
 
 
 def mask_other_sets(rows: Sequence[LabelledRow], sets: Collection[str]) -> NDArray[np.int8]:
-    """Return polarity codes (N,), -1 for rows of other sets; no sets: of every row's."""
+    """Return polarity codes (N,), -1 for rows of other sets; an empty `sets` keeps every row's code."""
     in_sets = np.array([not sets or row.set in sets for row in rows], bool)
     return np.where(in_sets, polarity_codes(rows), -1).astype(np.int8)
 
@@ -131,7 +137,7 @@ def _measure_direction(
 
 
 def _measure_affect(rows: Sequence[LabelledRow], affect: NDArray[np.float32], kind: str) -> dict[str, float]:
-    """Return how well affect is told of one modality, set by set."""
+    """Return how well affect is predicted for one modality, for each data set."""
     figures = {}
     predicted_polarity = np.argmax(affect[:, 2:], axis=1)
     for one_set in sorted({row.set for row in rows}):
@@ -141,9 +147,9 @@ def _measure_affect(rows: Sequence[LabelledRow], affect: NDArray[np.float32], ki
         correct = (predicted_polarity[in_set] == codes)[codes >= 0]
         figures[f"{kind} {one_set} polarity"] = float(correct.mean()) if correct.size else float("nan")
         recalls = [
-            np.mean(predicted_polarity[in_set][codes == one] == one)
-            for one in range(3)
-            if (codes == one).any()
+            np.mean(predicted_polarity[in_set][codes == code] == code)
+            for code in range(3)
+            if (codes == code).any()
         ]
         figures[f"{kind} {one_set} balanced polarity"] = float(np.mean(recalls)) if recalls else float("nan")
         for axis, name in enumerate(("valence", "arousal")):

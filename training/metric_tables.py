@@ -1,4 +1,4 @@
-"""Figures as tables for people."""
+"""Text tables of figures, and notices, for the command line."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 from attune.core.console import stderr_console, stdout_console
 from attune.core.errors import MediaError
+from attune.training.test_log import keeps_log
 
 
 def print_report(document: dict[str, Any]) -> None:
-    """Print an evaluation's JSON document as tables; what has no labels is a dash."""
+    """Print an evaluation's JSON document as tables; figures that are not defined are dashes."""
     console = stdout_console()
     protocol, pairs = document["protocol"], document["correspondence"]
     console.print(
@@ -29,7 +30,7 @@ def print_report(document: dict[str, Any]) -> None:
 
 
 def print_retrieval(ways: dict[str, Any]) -> None:
-    """Print how well either modality is found by the other, and how distinct answers are."""
+    """Print the figures of retrieval and distinctness in both directions."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -43,7 +44,7 @@ def print_retrieval(ways: dict[str, Any]) -> None:
 
 
 def print_out_of_fold(config: dict[str, Any]) -> None:
-    """Print what a network's cross-validation said."""
+    """Print the out-of-fold figures of a network."""
     console = stdout_console()
     console.print(f"{config['name']}: out-of-fold figures, mean ± spread over fold seeds", style="bold")
     figures = config.get("out_of_fold", {})
@@ -55,12 +56,20 @@ def print_out_of_fold(config: dict[str, Any]) -> None:
 
 
 def print_device(device: str, reason: str) -> None:
-    """Say on stderr where backbones ran."""
+    """Print on stderr which device the backbones ran on."""
     stderr_console().print(f"Backbones ran on {device}: {reason}")
 
 
+def print_log_notice() -> None:
+    """Print on stderr that a run on the test split was not logged, if no log is kept."""
+    if not keeps_log():
+        stderr_console().print(
+            "This run on the test split was not logged: only a checkout of Attune keeps docs/test-log.csv."
+        )
+
+
 def print_skipped(skipped: list[MediaError]) -> None:
-    """Name on stderr the labelled files that could not be read, each with its reason."""
+    """List on stderr the labelled files that could not be read, each with its reason."""
     if not skipped:
         return
     console = stderr_console()

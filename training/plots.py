@@ -1,4 +1,4 @@
-"""A training as pictures. Colours and sizes in one place; no state of pyplot."""
+"""Plots of a training run. Uses Matplotlib's Figure directly, without the global state of pyplot."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _DPI = 120
 
 
 def plot_curves(curve: Sequence[LossCheck], file: Path) -> None:
-    """Draw the losses of either modality over the solver's steps, a line an inner fold; write a PNG."""
+    """Plot the losses of each modality over the solver's steps, one line per inner fold; write a PNG."""
     figure, axes = _figure(2)
     for ax, kind in zip(axes, _COLOURS, strict=True):
-        folds = sorted({one.fold for one in curve if one.kind == kind})
+        folds = sorted({check.fold for check in curve if check.kind == kind})
         for fold in folds:
-            checks = [one for one in curve if one.kind == kind and one.fold == fold]
-            steps = [one.step for one in checks]
+            checks = [check for check in curve if check.kind == kind and check.fold == fold]
+            steps = [check.step for check in checks]
             first = fold == folds[0]
             ax.plot(
                 steps,
-                [one.held_out for one in checks],
+                [check.held_out for check in checks],
                 color=_COLOURS[kind],
                 label="held out" if first else None,
             )
             ax.plot(
                 steps,
-                [one.loss for one in checks],
+                [check.loss for check in checks],
                 color=_COLOURS[kind],
                 linestyle=":",
                 label="learnt, with penalty" if first else None,
@@ -48,10 +48,10 @@ def plot_curves(curve: Sequence[LossCheck], file: Path) -> None:
 
 
 def plot_reliability(reliability_bins: NDArray[np.float64], file: Path) -> None:
-    """Draw what came true of what was said, and how often it was said; write a PNG.
+    """Draw a reliability diagram and the histogram of predicted probabilities; write a PNG.
 
     Args:
-        told: (3, bins) of `training.metrics.reliability`.
+        reliability_bins: (3, bins) of `attune.training.metrics.reliability`.
         file: The PNG.
     """
     figure, (ax, shares) = _figure(2)
@@ -61,13 +61,13 @@ def plot_reliability(reliability_bins: NDArray[np.float64], file: Path) -> None:
     ax.plot(
         probability[occupied] / mass[occupied], true[occupied] / mass[occupied], "o-", color=_COLOURS["image"]
     )
-    ax.set_xlabel("probability that was told")
+    ax.set_xlabel("predicted probability")
     ax.set_ylabel("share of true pairs")
     ax.set_title(f"Out of fold: calibration error {np.abs(probability - true).sum():.3f}")
     width = 1 / len(mass)
     shares.bar((np.arange(len(mass)) + 0.5) * width, mass, 0.9 * width, color=_COLOURS["image"])
     shares.set_xlim(0, 1)
-    shares.set_xlabel("probability that was told")
+    shares.set_xlabel("predicted probability")
     shares.set_ylabel("share of pairs")
     shares.set_title("How often")
     figure.savefig(file, dpi=_DPI)

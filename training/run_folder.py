@@ -1,4 +1,4 @@
-"""What a training leaves beside its network: `run/` with config, curves, reliability and figures."""
+"""Documentation of a training run: the folder `run/` with config, loss curves, reliability and figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from attune.training.metrics import reliability
 from attune.training.systems.attune import LossCheck
 from attune.training.systems.base import LabelledFeatures
 
-_LIBRARIES = ("attune", "numpy", "torch", "onnxruntime", "pillow", "av", "soundfile", "soxr")
+_LIBRARIES = ("numpy", "torch", "onnxruntime", "pillow", "av", "soundfile", "soxr")
+_DISTRIBUTIONS = {"attune": "attune-affect"} | {name: name for name in _LIBRARIES}
 
 
 def write_run(
@@ -29,11 +30,11 @@ def write_run(
     """Write the run folder.
 
     Args:
-        folder: It is made.
-        config: What was learnt from, and how.
-        figures: Out of fold, with their spread over the fold seeds.
-        curve: How learning went on the inner folds.
-        told: (3, bins) of `average_reliability`.
+        folder: The folder, which must not exist yet.
+        config: The training record: data, hyperparameters and backbones.
+        figures: Out-of-fold figures with their standard deviations over the fold seeds.
+        curve: Losses on the inner folds.
+        reliability_bins: (3, bins) of `average_reliability`.
     """
     from attune.training.plots import plot_curves, plot_reliability
 
@@ -43,7 +44,10 @@ def write_run(
     _write_csv(
         folder / "curves.csv",
         ("kind", "fold", "step", "loss", "held_out"),
-        ((one.kind, one.fold, one.step, f"{one.loss:.6f}", f"{one.held_out:.6f}") for one in curve),
+        (
+            (check.kind, check.fold, check.step, f"{check.loss:.6f}", f"{check.held_out:.6f}")
+            for check in curve
+        ),
     )
     plot_curves(curve, folder / "curves.png")
     edges = np.linspace(0, 1, reliability_bins.shape[1] + 1)
@@ -65,11 +69,11 @@ def average_reliability(
     images: LabelledFeatures,
     music: LabelledFeatures,
 ) -> NDArray[np.float64]:
-    """Average `reliability` over held-out blocks.
+    """Return the mean of `reliability` over the folds of all seeds.
 
     Args:
-        results: Of each fold of each seed, the positions of its images and of its music, and the
-            probabilities of their pairs.
+        results: For each fold of each seed, the positions of its images (I,) and of its music (M,), and the
+            probabilities of their pairs (I, M).
         images: Labelled pictures.
         music: Labelled music.
 
@@ -87,9 +91,9 @@ def average_reliability(
 
 def _library_versions() -> dict[str, str]:
     versions = {}
-    for name in _LIBRARIES:
+    for name, distribution in _DISTRIBUTIONS.items():
         try:
-            versions[name] = version(name)
+            versions[name] = version(distribution)
         except PackageNotFoundError:
             continue
     return versions

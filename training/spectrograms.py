@@ -1,6 +1,7 @@
-"""The log-mel spectrogram by torchaudio, on any device of torch: on a GPU it costs next to nothing.
+"""Log-mel spectrograms by torchaudio, on any device of torch; on a GPU they take almost no time.
 
-Equal to `embedding.logmel` but for the order of sums: less than `TOLERANCE` apart (a test holds it).
+Values differ from those of `attune.embedding.logmel` by less than `TOLERANCE`, since sums are taken in
+another order; a test checks this.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from numpy.typing import NDArray
 from attune.embedding.logmel import BANDS, HOP, SAMPLE_RATE, WINDOW, split_patches
 
 TOLERANCE = 2e-3
-"""Largest difference of a value; values lie in 0 … 6."""
+"""Largest difference of a value; values lie between 0 and 6."""
 
 
 class TorchSpectrogram:
-    """Makes moments of samples.
+    """Function from samples to log-mel patches.
 
     Args:
-        device: Where, as torch names it.
+        device: Torch's name of the device.
     """
 
     def __init__(self, device: str) -> None:
@@ -41,7 +42,7 @@ class TorchSpectrogram:
         ).to(device)
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return moments, float32 (n, 187, 96), of samples: mono, 16 kHz, at least half a second."""
+        """Return log-mel patches, float32 (n, 187, 96), of samples: mono, 16 kHz, at least half a second."""
         with torch.no_grad():
             power = self._power(torch.from_numpy(samples).to(self._device))
             spectrogram = torch.log10(10_000 * power + 1).T.cpu().numpy()
@@ -49,9 +50,9 @@ class TorchSpectrogram:
 
 
 def create_spectrogram(device: str) -> TorchSpectrogram | None:
-    """Return what makes moments on a GPU; None where that is not asked for, or torch has none."""
+    """Return the function that computes patches on a GPU; None if `device` is another or torch has no GPU."""
     if device != "cuda" or not torch.cuda.is_available():
         return None
-    # A training holds torch to deterministic algorithms; cuBLAS, which applies the filters, then wants this.
+    # Training sets torch to deterministic algorithms; cuBLAS, which applies the filters, then requires this.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return TorchSpectrogram(device)

@@ -1,12 +1,13 @@
-"""Labelled files as the systems of the comparison read them: features, pixels, descriptors, spectrograms.
+"""Inputs of the compared systems, computed from labelled files and cached.
 
-    features      float32 (N, D)            the backbone's, expanded by `training.conse`; means over a song
-    accurate features  float32 (N, D)       the same of the network `accurate`
-    pixels        uint8   (N, 64, 64, 3)    the squashed picture that the backbone sees, at a smaller size
-    descriptors   float32 (N, 193)          `training.acp_descriptors`
-    spectrogram   float16 (N, 64, 469)      log-mel of the first 30 s, in decibels
+    features           float32 (N, D)          features of the backbone, the mean over a song's segments,
+                                               expanded by `attune.training.conse`
+    accurate features  float32 (N, D)          the same for the backbones of the network `accurate`
+    pixels             uint8 (N, 64, 64, 3)    the backbone's squashed picture, at a smaller size
+    descriptors        float32 (N, 193)        `attune.training.acp_descriptors`
+    spectrogram        float16 (N, 64, 469)    log-mel spectrogram of the first 30 s, in decibels
 
-Each is computed once a file and kept; an interrupted run goes on where it stopped.
+Each input is computed once per file and stored; an interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -51,19 +52,19 @@ def load_labelled_features(
     progress: Progress | None = None,
     device: Device = "cpu",
 ) -> tuple[LabelledFeatures, list[MediaError]]:
-    """Gather what systems read of labelled files, from the cache where it is there.
+    """Load the inputs of labelled files, computing those that are not in the cache.
 
     Args:
-        rows: The labelled files, all of one kind.
-        backbone: Of that kind: what `features` are of.
+        rows: The labelled files, all of one modality.
+        backbone: The backbone of that modality, which computes `features`.
         names: The inputs that are needed.
         cache: Folder of the cache, made if missing.
-        workers: Processes that decode and compute.
-        progress: Told how far it is; nobody by default.
-        device: Where the backbone runs.
+        workers: Number of processes that decode and compute.
+        progress: Notified after each file; silent by default.
+        device: Device that the backbone runs on.
 
     Returns:
-        The files that could be read, and those that could not.
+        The readable files with their inputs, and the errors of the other files.
     """
     listener = progress or SilentProgress()
     cached = extract_cached_features(rows, backbone, cache, workers, listener, device)
@@ -82,7 +83,7 @@ def load_labelled_features(
 
 
 def _average_features(cached: CachedFeatures, backbone: Backbone) -> NDArray[np.float32]:
-    means = np.stack([one.astype(np.float32).mean(axis=0) for one in cached.features])
+    means = np.stack([segments.astype(np.float32).mean(axis=0) for segments in cached.features])
     return expand_features(means, backbone)
 
 
@@ -105,7 +106,7 @@ def compute_descriptors(path: Path) -> NDArray[np.float32]:
 
 
 def compute_spectrogram(path: Path) -> NDArray[np.float16]:
-    """Return the log-mel spectrogram of a file's first 30 s, float16 (64, 469), dB; silence where it ends."""
+    """Return a file's log-mel spectrogram, float16 (64, 469), in dB: the first 30 s, padded with silence."""
     import torch
     from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
 
@@ -129,14 +130,14 @@ _COMPUTE: dict[InputName, Callable[[Path], NDArray[np.generic]]] = {
 def _load_or_compute(
     rows: Sequence[LabelledRow], name: InputName, cache: Path, workers: int, progress: Progress
 ) -> NDArray[np.generic]:
-    """Return one input of files that are known to be readable, stacked."""
+    """Return one input, (N, ...), of files that are known to be readable."""
     folder = cache / f"{name}-1"
     folder.mkdir(parents=True, exist_ok=True)
     cache_files = [folder / f"{cache_key(row.path)}.npy" for row in rows]
     missing = [(row.path, file) for row, file in zip(rows, cache_files, strict=True) if not file.is_file()]
     progress.start(name, len(missing))
     if missing:
-        # Torch and librosa do not survive a fork with their threads.
+        # Threads of torch and librosa do not survive a fork.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
             for _ in pool.map(partial(_compute_and_save, name), missing, chunksize=4):

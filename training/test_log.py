@@ -1,4 +1,4 @@
-"""Every look at the test split is written down: `docs/test-log.csv` of the checkout."""
+"""Log of every run on the test split: `docs/test-log.csv` of the checkout."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ LOG = Path(__file__).parent.parent / "docs" / "test-log.csv"
 _COLUMNS = ("date", "commit", "network", "images", "music", "accuracy", "low", "high", "auc", "ece")
 
 
+def keeps_log() -> bool:
+    """Return whether runs are logged: an installed Attune has no checkout and therefore no log."""
+    return (LOG.parent.parent / "pyproject.toml").is_file()
+
+
 def log_test_run(report: EvaluationReport, system: str) -> None:
-    """Append a run's figures; an installed Attune, outside a checkout, keeps no log.
+    """Append the figures of a run on the test split to the log, if one is kept.
 
     Args:
-        report: What was found.
-        system: The network's id, or name and version of a system that is not shipped.
+        report: The figures of the run.
+        system: The network's id, or name and digest of a system that is not shipped.
     """
-    if not (LOG.parent.parent / "pyproject.toml").is_file():
+    if not keeps_log():
         return
     document = report.to_json()
     correspondence, protocol = document["correspondence"], document["protocol"]
@@ -39,11 +44,21 @@ def log_test_run(report: EvaluationReport, system: str) -> None:
 
 
 def _describe_commit() -> str:
-    command = ["git", "describe", "--always", "--dirty"]
+    """Return the checkout's commit, with `-dirty` where tracked files differ from it; empty without Git.
+
+    The log itself does not count: the first run of a series would otherwise make the tree of the next dirty.
+    """
     try:
-        completed = subprocess.run(
-            command, cwd=LOG.parent, capture_output=True, text=True, timeout=10, check=True
-        )
+        commit = _run_git("describe", "--always")
+        others = f":(exclude){LOG.name}"
+        changes = _run_git("status", "--porcelain", "--untracked-files=no", "--", ":/", others)
     except (OSError, subprocess.SubprocessError):
         return ""
+    return f"{commit}-dirty" if changes else commit
+
+
+def _run_git(*arguments: str) -> str:
+    completed = subprocess.run(
+        ["git", *arguments], cwd=LOG.parent, capture_output=True, text=True, timeout=10, check=True
+    )
     return completed.stdout.strip()

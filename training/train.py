@@ -1,4 +1,4 @@
-"""Labelled images and music become a network folder: cross-validate, calibrate, refit, export."""
+"""Training of a network on labelled images and music: cross-validate, calibrate, refit, export."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ from attune.training.cross_validation import (
     cross_validate,
 )
 from attune.training.export import check_output_folder, write_network
-from attune.training.manifest import TRAINING_SPLITS, LabelledRow
+from attune.training.manifest import TRAINING_SPLITS, LabelledRow, group_names
 from attune.training.metric_summary import summarize_seed, summarize_seeds
 from attune.training.readers import read_labelled
 from attune.training.run_folder import average_reliability, write_run
+from attune.training.source_digest import digest_system
 from attune.training.system_inputs import load_labelled_features
 from attune.training.systems.attune import Attune, create_attune
 from attune.training.systems.base import InputName, LabelledFeatures
@@ -51,21 +52,21 @@ def train(
     backbones: Mapping[Kind, Backbone] = DEFAULT_BACKBONES,
     device: Device = "cpu",
 ) -> list[MediaError]:
-    """Train a network on the splits train and val of labelled media; no other row is read.
+    """Train a network on the splits train and val of labelled media; other rows are not used.
 
-    Figures are out of fold, and so are the probabilities that they rest on. The towers that are written have
-    seen all of train and val. The same rows and versions give the same files, bit by bit. Features and folds
-    are kept in the cache as they come: an interrupted run goes on where it stopped.
+    All figures are out of fold, and so are the probabilities that they are computed from. The exported towers
+    are trained on all of train and val. The same rows and software versions give the same files, bit by bit.
+    Features and fold results are cached, so that an interrupted run continues where it stopped.
 
     Args:
         images_from: Labelled images: a manifest, or a data set's folder.
-        music_from: Labelled music, alike.
-        out: Folder of the network: new, empty, or a network's that is to be replaced.
-        cache: Folder where features and results are kept between runs.
-        workers: Processes that extract features.
-        progress: Told how far it is; nobody by default.
-        backbones: What makes the features; one that is not shipped is copied into the network's folder.
-        device: Where the backbones run.
+        music_from: Labelled music: a manifest, or a data set's folder.
+        out: Folder of the network: new, empty, or a network's folder, which is replaced.
+        cache: Folder where features and fold results are stored between runs.
+        workers: Number of processes that extract features.
+        progress: Notified of progress; silent by default.
+        backbones: The backbone of each modality; one that is not shipped is copied into the network's folder.
+        device: Device that the backbones run on.
 
     Returns:
         The labelled files that could not be read and were left out.
@@ -84,11 +85,11 @@ def train(
         music, skipped_music = load_labelled_features(
             music_rows, backbones["music"], _INPUT_NAMES, cache, workers, listener, device
         )
-        # Once more: some of the files may have turned out unreadable.
+        # The rows are checked again, since some of the files may be unreadable.
         check_enough_groups(images_from, images.rows)
         check_enough_groups(music_from, music.rows)
         by_seed = cross_validate(system, images, music, SEEDS, cache, listener)
-        all_results = [one for results in by_seed for one in results]
+        all_results = [predictions for results in by_seed for predictions in results]
         curve = fit_platt_scaling(*collect_labelled_pairs(all_results, images, music))
         listener.start("refit and export", None)
         fitted = system.fit(images, music, seed=0)
@@ -98,13 +99,16 @@ def train(
             _summarize_metrics(by_seed, probabilities_by_seed, images, music),
         )
         held_out_results = [
-            (one.images, one.music, probabilities)
+            (predictions.images, predictions.music, probabilities)
             for results, seed_probabilities in zip(by_seed, probabilities_by_seed, strict=True)
-            for one, probabilities in zip(results, seed_probabilities, strict=True)
+            for predictions, probabilities in zip(results, seed_probabilities, strict=True)
         ]
         write_network(
             out,
-            {kind: fitted.tower(kind, build_feature_expansion(one)) for kind, one in backbones.items()},
+            {
+                kind: fitted.tower(kind, build_feature_expansion(backbone))
+                for kind, backbone in backbones.items()
+            },
             {side.kind: _select_examples(side, backbones[side.kind]) for side in (images, music)},
             backbones,
             curve,
@@ -118,10 +122,10 @@ def train(
 
 
 def read_training_rows(source: Path, kind: Kind) -> list[LabelledRow]:
-    """Read the rows to learn from: train and val, or all where no splits are named.
+    """Read the rows to train on: train and val, or all rows if no row names a split.
 
     Raises:
-        UsageError: The source cannot be used, or holds too little.
+        UsageError: The source cannot be used, or has too few groups.
     """
     rows = read_labelled(source, kind)
     if any(row.split for row in rows):
@@ -133,21 +137,21 @@ def read_training_rows(source: Path, kind: Kind) -> list[LabelledRow]:
 
 
 def check_enough_groups(source: Path, rows: Sequence[LabelledRow]) -> None:
-    """Raise UsageError where cross-validation could not hold two polarities in every fold."""
+    """Raise UsageError unless two polarities have a group for every fold of the cross-validation."""
     groups: dict[str, set[str]] = {}
-    for row in rows:
+    for row, group in zip(rows, group_names(rows), strict=True):
         if row.polarity is not None:
-            groups.setdefault(row.polarity, set()).add(f"{row.set}/{row.group}")
-    enough = sorted(polarity for polarity, of_it in groups.items() if len(of_it) >= FOLDS)
+            groups.setdefault(row.polarity, set()).add(group)
+    enough = sorted(polarity for polarity, names in groups.items() if len(names) >= FOLDS)
     if len(enough) < 2:
         raise UsageError(
-            f"{escape_path(source)}: too little to learn from: at least two polarities are needed, each with "
+            f"{escape_path(source)}: not enough labelled data: at least two polarities are needed, each with "
             f"{FOLDS} groups in train and val (found: {', '.join(enough) or 'none'})"
         )
 
 
 def _select_examples(side: LabelledFeatures, backbone: Backbone) -> Any:
-    """Return some backbone features to check the export on: they come first in what they are widened to."""
+    """Return backbone features to check the export with; they are the first columns of the expanded ones."""
     return side.inputs["features"][:_EXAMPLE_COUNT, : backbone.width]
 
 
@@ -171,7 +175,7 @@ def _build_training_record(
     return {
         "folds": FOLDS,
         "seeds": list(SEEDS),
-        "version": system.version,
+        "version": digest_system(system),
         "shape": asdict(system.shape),
         "recipes": {kind: asdict(recipe) for kind, recipe in system.recipes.items()},
         "backbones": {kind: backbone.id for kind, backbone in backbones.items()},
@@ -190,7 +194,7 @@ def _count_rows(side: LabelledFeatures) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _force_determinism() -> Iterator[None]:
-    """Hold torch to one thread and to deterministic algorithms; sums in another order give other bits."""
+    """Limit torch to one thread and to deterministic algorithms, so that sums are taken in the same order."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)

@@ -1,4 +1,4 @@
-"""Small labelled data made at test time: features that carry polarity, valence and arousal, with noise."""
+"""Synthetic labelled data: features that depend on polarity and valence, with noise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUADRANTS = ("Q1", "Q4", "Q2")
 def rows_and_features(
     count: int, width: int, seed: int, *, quadrants: bool = False, moments: int = 1
 ) -> tuple[list[LabelledRow], list[NDArray[np.float16]]]:
-    """Make `count` rows of two sets, and features whose first half carries the label."""
+    """Return `count` rows of two sets, and features whose first half depends on the label."""
     random = np.random.default_rng(seed)
     rows, features = [], []
     for number in range(count):
@@ -46,7 +46,7 @@ def rows_and_features(
 
 
 def material_of(kind: Kind, seed: int, count: int = 120) -> LabelledFeatures:
-    """Make material of one modality whose every input carries the label, each in its own way."""
+    """Return labelled files of one modality; every input depends on the label in a way of its own."""
     rows, made = rows_and_features(count, 40, seed, quadrants=kind == "music", moments=3)
     random = np.random.default_rng(seed + 1000)
     targets = build_targets(rows)
@@ -61,6 +61,6 @@ def material_of(kind: Kind, seed: int, count: int = 120) -> LabelledFeatures:
         inputs["descriptors"] = np.concatenate([features] * 5, axis=1)[:, :193]
         spectrogram = random.normal(-40, 5, (count, 64, 160))
         for row, polarity in enumerate(targets.polarity):
-            spectrogram[row, 20 * polarity : 20 * polarity + 20] += 25  # a band of its own
+            spectrogram[row, 20 * polarity : 20 * polarity + 20] += 25  # each polarity has a band of its own
         inputs["spectrogram"] = spectrogram.astype(np.float16)
     return LabelledFeatures(kind, rows, targets, inputs)

@@ -1,4 +1,4 @@
-"""The shipped backbones give what the originals gave, and are the files that NOTICE.md names."""
+"""The shipped backbones give the features of the originals, and are the files that NOTICE.md lists."""
 
 import hashlib
 import json
@@ -91,6 +91,6 @@ def test_there_is_a_name_for_every_tag(music_features):
 @pytest.mark.parametrize("path", [IMAGE_FILE, MUSIC_FILE, TAGS_FILE], ids=lambda path: path.name)
 def test_the_notice_names_the_file_that_is_shipped(path):
     row = rf"`embedding/weights/{re.escape(path.name)}`.*?`([0-9a-f]{{64}})`"
-    named = re.search(row, NOTICE.read_text("utf-8"))
-    assert named is not None
-    assert named[1] == hashlib.sha256(path.read_bytes()).hexdigest()
+    match = re.search(row, NOTICE.read_text("utf-8"))
+    assert match is not None
+    assert match[1] == hashlib.sha256(path.read_bytes()).hexdigest()

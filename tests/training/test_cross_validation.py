@@ -26,12 +26,11 @@ IMAGES, MUSIC = material_of("image", 7), material_of("music", 8)
 
 @dataclass
 class Counted:
-    """The polarity sum, counting how often it learns; it may be stopped."""
+    """The system `PosteriorProduct`, which counts its fits and raises KeyboardInterrupt after some."""
 
-    stop_after: int = 10_000
-    fits: list[tuple[int, int]] = field(default_factory=list)
+    stop_after: int = field(default=10_000, repr=False)  # the repr is part of the key of results
+    fits: list[tuple[int, int]] = field(default_factory=list, repr=False)
     name: str = "counted"
-    version: str = "1"
     needs = PosteriorProduct().needs
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedSystem:
@@ -43,16 +42,12 @@ class Counted:
 
 @dataclass
 class Oracle:
-    """Knows the labels as far as `sure` goes; what is left is noise."""
+    """System whose scores mix the truth, with the weight `truth_share`, and noise."""
 
-    sure: float
+    truth_share: float
     name: str = "oracle"
     needs = PosteriorProduct().needs
     parameters = 0
-
-    @property
-    def version(self) -> str:
-        return f"oracle {self.sure}"
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedSystem:
         return self
@@ -60,23 +55,23 @@ class Oracle:
     def scores(self, images: LabelledFeatures, music: LabelledFeatures) -> np.ndarray:
         true = images.targets.polarity[:, None] == music.targets.polarity[None]
         noise = np.random.default_rng(1).normal(size=true.shape)
-        return (self.sure * true + (1 - self.sure) * noise).astype(np.float32)
+        return (self.truth_share * true + (1 - self.truth_share) * noise).astype(np.float32)
 
     def embed(self, material: LabelledFeatures) -> Embeddings | None:
         return None
 
 
-def _run(system, kept: Path, seeds: tuple[int, ...] = (0,)) -> list[list[OutOfFoldPredictions]]:  # type: ignore[no-untyped-def]
-    return cross_validate(system, IMAGES, MUSIC, seeds, kept, SilentProgress())
+def _run(system, cache: Path, seeds: tuple[int, ...] = (0,)) -> list[list[OutOfFoldPredictions]]:  # type: ignore[no-untyped-def]
+    return cross_validate(system, IMAGES, MUSIC, seeds, cache, SilentProgress())
 
 
 def test_no_fold_is_scored_by_what_has_seen_its_groups(tmp_path: Path) -> None:
     results = _run(Counted(), tmp_path)[0]
     for side, positions in ((IMAGES, "images"), (MUSIC, "music")):
         folds = assign_folds(side.rows, side.kind, 0)
-        held = [getattr(one, positions) for one in results]
-        assert sorted(np.concatenate(held)) == list(range(len(side)))
-        for fold, rows in enumerate(held):
+        held_out = [getattr(predictions, positions) for predictions in results]
+        assert sorted(np.concatenate(held_out)) == list(range(len(side)))
+        for fold, rows in enumerate(held_out):
             inside = {(side.rows[i].set, side.rows[i].group) for i in rows}
             outside = {(side.rows[i].set, side.rows[i].group) for i in np.flatnonzero(folds != fold)}
             assert not inside & outside
@@ -86,8 +81,8 @@ def test_an_interrupted_cross_validation_goes_on_where_it_stopped(tmp_path: Path
     whole = _run(Counted(), tmp_path / "whole")
     stopped, again = Counted(stop_after=3), Counted()
     with pytest.raises(KeyboardInterrupt):
-        _run(stopped, tmp_path / "kept")
-    continued = _run(again, tmp_path / "kept")
+        _run(stopped, tmp_path / "cache")
+    continued = _run(again, tmp_path / "cache")
     assert len(stopped.fits) == 3
     assert len(again.fits) == FOLDS - 3
     for one, other in zip(whole[0], continued[0], strict=True):
@@ -105,18 +100,18 @@ def test_another_label_is_another_result(tmp_path: Path) -> None:
 
 def test_a_fold_is_calibrated_by_the_other_folds(tmp_path: Path) -> None:
     results = _run(Counted(), tmp_path)[0]
-    told = calibrate_out_of_fold([results], IMAGES, MUSIC)[0]
-    spoilt = [
+    probabilities = calibrate_out_of_fold([results], IMAGES, MUSIC)[0]
+    negated = [
         *results[:-1],
         OutOfFoldPredictions(
             **{name: getattr(results[-1], name) for name in OutOfFoldPredictions.__slots__}
             | {"scores": -results[-1].scores}
         ),
     ]
-    assert (calibrate_out_of_fold([spoilt], IMAGES, MUSIC)[0][0] != told[0]).any()
-    turned = calibrate_out_of_fold([spoilt], IMAGES, MUSIC)[0][-1]
-    # Its own curve is of the other folds: turned scores give turned probabilities, not mended ones.
-    assert spearman(turned.ravel(), told[-1].ravel()) < -0.99
+    assert (calibrate_out_of_fold([negated], IMAGES, MUSIC)[0][0] != probabilities[0]).any()
+    reversed_probabilities = calibrate_out_of_fold([negated], IMAGES, MUSIC)[0][-1]
+    # The last fold's curve is fitted on the other folds: negated scores give probabilities in reverse order.
+    assert spearman(reversed_probabilities.ravel(), probabilities[-1].ravel()) < -0.99
 
 
 def test_labelled_pairs_are_balanced(tmp_path: Path) -> None:
@@ -127,31 +122,31 @@ def test_labelled_pairs_are_balanced(tmp_path: Path) -> None:
 
 
 def test_what_knows_is_ahead_of_what_guesses_and_not_of_itself(tmp_path: Path) -> None:
-    knows, guesses = (
-        evaluate_system(name, _run(Oracle(sure), tmp_path, (0, 1)), IMAGES, MUSIC)
-        for name, sure in (("knows", 0.9), ("guesses", 0.0))
+    oracle, random = (
+        evaluate_system(name, _run(Oracle(truth_share), tmp_path, (0, 1)), IMAGES, MUSIC)
+        for name, truth_share in (("oracle", 0.9), ("random", 0.0))
     )
-    assert estimate_accuracy(knows, IMAGES, MUSIC).value > 0.95
-    assert abs(estimate_accuracy(guesses, IMAGES, MUSIC).value - 0.5) < 0.05
-    ahead = estimate_accuracy_difference(knows, guesses, IMAGES, MUSIC)
+    assert estimate_accuracy(oracle, IMAGES, MUSIC).value > 0.95
+    assert abs(estimate_accuracy(random, IMAGES, MUSIC).value - 0.5) < 0.05
+    ahead = estimate_accuracy_difference(oracle, random, IMAGES, MUSIC)
     assert ahead.p == 0
     assert ahead.low > 0.3
-    level = estimate_accuracy_difference(guesses, guesses, IMAGES, MUSIC)
+    level = estimate_accuracy_difference(random, random, IMAGES, MUSIC)
     assert level.value == level.low == level.high == 0
-    behind = estimate_accuracy_difference(guesses, knows, IMAGES, MUSIC)
+    behind = estimate_accuracy_difference(random, oracle, IMAGES, MUSIC)
     assert behind.p == 1
     assert behind.value == pytest.approx(-ahead.value)
 
 
 def test_a_focus_counts_the_pairs_of_its_sets_alone(tmp_path: Path) -> None:
-    judged = evaluate_system("knows", _run(Oracle(0.5), tmp_path), IMAGES, MUSIC)
-    whole = estimate_accuracy(judged, IMAGES, MUSIC)
-    part = estimate_accuracy(judged, IMAGES, MUSIC, (("set0",), ("set1",)))
+    result = evaluate_system("oracle", _run(Oracle(0.5), tmp_path), IMAGES, MUSIC)
+    whole = estimate_accuracy(result, IMAGES, MUSIC)
+    part = estimate_accuracy(result, IMAGES, MUSIC, (("set0",), ("set1",)))
     assert part.value != whole.value
     assert part.low < part.value < part.high
-    assert judged.figures["accuracy set0 x set1"] == pytest.approx(part.value, abs=1e-4)
+    assert result.figures["accuracy set0 x set1"] == pytest.approx(part.value, abs=1e-4)
 
 
 def test_figures_are_means_over_seeds_with_their_spread() -> None:
-    told = summarize_seeds([{"accuracy": 0.6, "auc": float("nan")}, {"accuracy": 0.62, "auc": 0.7}])
-    assert told == {"accuracy": pytest.approx(0.61), "accuracy spread": pytest.approx(0.01)}
+    summary = summarize_seeds([{"accuracy": 0.6, "auc": float("nan")}, {"accuracy": 0.62, "auc": 0.7}])
+    assert summary == {"accuracy": pytest.approx(0.61), "accuracy spread": pytest.approx(0.01)}

@@ -1,8 +1,9 @@
-"""Evaluation runs what ships: its ranking is that of `find-images` over the same files."""
+"""Evaluation of a network on labelled files; its ranking is that of `find-images` over the same files."""
 
 from __future__ import annotations
 
 import csv
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,23 @@ from attune.tests.e2e.command import attune, attune_json
 from attune.tests.media_factory import damaged
 from attune.training import test_log
 from attune.training.evaluate import EvaluationRequest, evaluate_network
+from attune.training.evaluation_metrics import evaluate_scores
 from attune.training.manifest import polarity_codes, read_manifest
+from attune.training.metric_tables import print_log_notice
 from attune.training.metrics import precision_at
 
 POLARITIES = ("positive", "neutral", "negative")
+REPORT = evaluate_scores([], [], np.zeros((0, 0)), "empty")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with the layout of a checkout, in which the log of test runs is kept."""
+    folder = tmp_path / "checkout"
+    (folder / "docs").mkdir(parents=True)
+    (folder / "pyproject.toml").touch()
+    monkeypatch.setattr(test_log, "LOG", folder / "docs" / "test-log.csv")
+    return folder
 
 
 @pytest.fixture
@@ -62,10 +76,10 @@ def test_ranking_equals_find_images(
     manifests: tuple[Path, Path], own_media: Path, tmp_path: Path, network: Network
 ) -> None:
     images, music = manifests
-    judgement = evaluate_network(
+    evaluation = evaluate_network(
         EvaluationRequest(images, music), network, "random", Settings(workers=2), SilentProgress()
     )
-    assert judgement.skipped == []
+    assert evaluation.skipped == []
 
     run_build(tmp_path / "library", network, own_media)
     image_rows, music_rows = read_manifest(images), read_manifest(music)
@@ -77,7 +91,7 @@ def test_ranking_equals_find_images(
             for result in find(library, network, seeds, [str(song.path)], Filters(limit=PHOTOS)).results:
                 scores[row, place[result.path]] = result.score
     found = precision_at(scores, polarity_codes(music_rows), polarity_codes(image_rows), k=5)
-    assert found == pytest.approx(judgement.report.to_json()["retrieval"]["music_to_image"]["p@5"], abs=1e-9)
+    assert found == pytest.approx(evaluation.report.to_json()["retrieval"]["music_to_image"]["p@5"], abs=1e-9)
 
 
 def test_the_command_prints_the_whole_contract(manifests: tuple[Path, Path], network_folder: Path) -> None:
@@ -112,19 +126,19 @@ def test_the_command_prints_the_whole_contract(manifests: tuple[Path, Path], net
     table = attune("evaluate", *options)
     assert table.returncode == 0
     assert "hub_lift@10" in table.stdout
-    of_retrieval = attune_json("benchmark", "retrieval", *options)
-    assert of_retrieval == {key: document[key] for key in ("system", "protocol", "retrieval")}
+    retrieval = attune_json("benchmark", "retrieval", *options)
+    assert retrieval == {key: document[key] for key in ("system", "protocol", "retrieval")}
 
 
 def test_unreadable_files_are_left_out_and_named(manifests: tuple[Path, Path], network: Network) -> None:
     images, music = manifests
-    victim = read_manifest(images)[0].path
-    damaged(victim, "text")
-    judgement = evaluate_network(
+    unreadable = read_manifest(images)[0].path
+    damaged(unreadable, "text")
+    evaluation = evaluate_network(
         EvaluationRequest(images, music), network, "random", Settings(workers=2), SilentProgress()
     )
-    assert [error.path for error in judgement.skipped] == [victim]
-    assert judgement.report.to_json()["protocol"]["images"] == PHOTOS - 1
+    assert [error.path for error in evaluation.skipped] == [unreadable]
+    assert evaluation.report.to_json()["protocol"]["images"] == PHOTOS - 1
 
 
 def test_a_file_of_the_wrong_kind_is_left_out(manifests: tuple[Path, Path], network: Network) -> None:
@@ -132,39 +146,71 @@ def test_a_file_of_the_wrong_kind_is_left_out(manifests: tuple[Path, Path], netw
     song = read_manifest(music)[0].path
     with images.open("a", encoding="utf-8") as file:
         file.write(f"{song.name},held out,made,another,positive,,,,\n")
-    judgement = evaluate_network(
+    evaluation = evaluate_network(
         EvaluationRequest(images, music), network, "random", Settings(workers=2), SilentProgress()
     )
-    assert [error.path for error in judgement.skipped] == [song]
-    assert judgement.report.to_json()["protocol"]["images"] == PHOTOS
-    assert judgement.report.to_json()["protocol"]["music"] == SONGS
+    assert [error.path for error in evaluation.skipped] == [song]
+    assert evaluation.report.to_json()["protocol"]["images"] == PHOTOS
+    assert evaluation.report.to_json()["protocol"]["music"] == SONGS
 
 
 def test_a_manifest_without_usable_files_is_refused(tmp_path: Path, network: Network) -> None:
     (tmp_path / "images.csv").write_text("path\nnowhere.jpg\n")
     with pytest.raises(UsageError, match="can be read"):
-        exam = EvaluationRequest(tmp_path / "images.csv", tmp_path / "images.csv")
-        evaluate_network(exam, network, "random", Settings(workers=1), SilentProgress())
+        request = EvaluationRequest(tmp_path / "images.csv", tmp_path / "images.csv")
+        evaluate_network(request, network, "random", Settings(workers=1), SilentProgress())
 
 
-def test_only_looks_at_the_test_split_are_logged(
-    manifests: tuple[Path, Path], network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_only_runs_on_the_test_split_are_logged(
+    manifests: tuple[Path, Path], network: Network, checkout: Path
 ) -> None:
     images, music = manifests
-    exam = EvaluationRequest(images, music)
-    judgement = evaluate_network(exam, network, "random", Settings(workers=2), SilentProgress())
-    assert not judgement.saw_test
+    request = EvaluationRequest(images, music)
+    evaluation = evaluate_network(request, network, "random", Settings(workers=2), SilentProgress())
+    assert not evaluation.saw_test
     for path in manifests:
         path.write_text(path.read_text().replace("held out", "test"))
-    judgement = evaluate_network(exam, network, "random", Settings(workers=2), SilentProgress())
-    assert judgement.saw_test
+    evaluation = evaluate_network(request, network, "random", Settings(workers=2), SilentProgress())
+    assert evaluation.saw_test
 
-    (tmp_path / "pyproject.toml").touch()
-    (tmp_path / "docs").mkdir()
-    monkeypatch.setattr(test_log, "LOG", tmp_path / "docs" / "test-log.csv")
     for _ in range(2):
-        test_log.log_test_run(judgement.report, network.id)
-    lines = (tmp_path / "docs" / "test-log.csv").read_text().splitlines()
+        test_log.log_test_run(evaluation.report, network.id)
+    lines = (checkout / "docs" / "test-log.csv").read_text().splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("date,commit,network")
     assert lines[1].split(",")[2] == network.id
+
+
+def test_the_log_itself_does_not_make_the_tree_dirty(checkout: Path) -> None:
+    git = ("git", "-C", str(checkout), "-c", "user.name=a", "-c", "user.email=a@b.example")
+    subprocess.run([*git, "init", "-q"], check=True)
+    test_log.log_test_run(REPORT, "before the first commit")
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "first"], check=True)
+    for system in ("first", "second"):
+        test_log.log_test_run(REPORT, system)
+    (checkout / "pyproject.toml").write_text("changed")
+    test_log.log_test_run(REPORT, "third")
+    with (checkout / "docs" / "test-log.csv").open() as stream:
+        commits = {row["network"]: row["commit"] for row in csv.DictReader(stream)}
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+    assert commits["before the first commit"] == ""
+    assert commits["first"] == commits["second"] == head[: len(commits["first"])] != ""
+    assert commits["third"] == f"{commits['first']}-dirty"
+
+
+def test_an_installed_program_keeps_no_log_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(test_log, "LOG", tmp_path / "docs" / "test-log.csv")
+    test_log.log_test_run(REPORT, "any")
+    assert not list(tmp_path.iterdir())
+    print_log_notice()
+    assert "was not logged" in capsys.readouterr().err
+
+
+def test_a_checkout_keeps_its_log_without_a_notice(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_log_notice()
+    assert capsys.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""A report from a manifest so small that every figure is worked out by hand below."""
+"""Evaluation report of a manifest so small that every figure is computed by hand below."""
 
 import json
 from dataclasses import replace
@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from attune.embedding.network import NetworkEmbeddings
+from attune.tests.training.affect_data import material_of
+from attune.training.comparison import SystemResult, estimate_accuracy
+from attune.training.cross_validation import OutOfFoldPredictions
 from attune.training.evaluation_metrics import evaluate, evaluate_scores
 from attune.training.manifest import LabelledRow, read_manifest
 
@@ -50,7 +53,7 @@ def music(tmp_path: Path) -> list[LabelledRow]:
 
 
 def sides() -> tuple[NetworkEmbeddings, NetworkEmbeddings]:
-    """Embeddings whose inner products are SCORES, and affect for the figures of one modality alone."""
+    """Return embeddings whose inner products are SCORES, and affect for the figures of a single modality."""
     image_vectors = np.eye(2, 128, dtype=np.float32)
     music_vectors = np.zeros((3, 128), np.float32)
     music_vectors[:, :2] = SCORES.T
@@ -101,7 +104,7 @@ def test_correspondence_by_hand(images: list[LabelledRow], music: list[LabelledR
 
 def test_retrieval_by_hand(images: list[LabelledRow], music: list[LabelledRow]) -> None:
     figures = evaluate_scores(images, music, SCORES, "hand").to_json()["retrieval"]
-    # Polka finds sun and dirge finds rain, both first of two; nothing neutral is there for the lullaby (0).
+    # Polka finds sun and dirge finds rain, both first of two; the lullaby (0) has no neutral picture to find.
     assert figures["music_to_image"] == pytest.approx(
         {"p@1": 2 / 3, "p@5": 1 / 3, "p@10": 1 / 3, "mrr": 2 / 3, "ndcg@10": 2 / 3, "chance_p": 1 / 3}
         | {"coverage@10": 1.0, "chance_coverage@10": 1.0, "hub_lift@10": 1.0}
@@ -118,20 +121,20 @@ def test_graded_affect_by_hand(images: list[LabelledRow], music: list[LabelledRo
     # Ranks less their mean, row by row: of the scores 2.5 1.5 -2.5 / -.5 .5 -1.5 (squares 17.5); of
     # closeness, from distances 0 1 √2 / √2 1 0, 2 0 -2 / -2 0 2 (squares 16). Products: 5 + 5 + 1 - 3 = 8.
     assert figures["spearman"] == pytest.approx(8 / np.sqrt(17.5 * 16))
-    # One pair in each polarity: nothing to correlate.
+    # Each polarity has one pair only, so that a correlation is not defined.
     assert figures["spearman_within"] is None
 
 
 def test_each_modality_alone_by_hand(images: list[LabelledRow], music: list[LabelledRow]) -> None:
     document = evaluate(images, music, *sides(), lambda inner: inner, "hand").to_json()
-    # A probe that saw only the other polarity reads that one: never right.
+    # A probe that was fitted on the other polarity only always predicts that one, wrongly.
     assert document["image"]["accuracy"] == document["image"]["balanced_accuracy"] == 0.0
     assert document["image"]["majority"] == pytest.approx(1 / 2)
-    # Two points of rising order. Squares left: .1² + .3² = .1 and .4² + .2² = .2, of .5² + .5² = .5.
+    # Two points in the right order. Residual squares: .1² + .3² = .1 and .4² + .2² = .2, of .5² + .5² = .5.
     assert document["image"]["valence_r"] == pytest.approx(1.0)
     assert document["image"]["valence_r2"] == pytest.approx(0.8)
     assert document["image"]["arousal_r2"] == pytest.approx(0.6)
-    # Q4 is pleasant (felt -0.1), Q3 is calm (felt 0.2); the others are on their side.
+    # Q4 is pleasant (predicted -0.1) and Q3 is calm (predicted 0.2); the other signs are right.
     assert document["music"]["majority"] == pytest.approx(1 / 3)
     assert document["music"]["valence_sign"] == pytest.approx(2 / 3)
     assert document["music"]["arousal_sign"] == pytest.approx(2 / 3)
@@ -173,3 +176,29 @@ def test_figures_without_labels_are_null_and_distinctness_stays(
         assert {key for key, value in direction.items() if value is not None} == {
             *("coverage@10", "chance_coverage@10", "hub_lift@10")
         }
+
+
+def test_both_ways_to_an_interval_give_the_same_one() -> None:
+    """`attune evaluate` and the comparison of systems must resample the same groups.
+
+    The names of groups in the two synthetic sets overlap, since a name is unique within its set only.
+    """
+    images, music = material_of("image", 7), material_of("music", 8)
+    scores = np.random.default_rng(0).random((len(images), len(music)))
+    rows = images.rows, music.rows
+    report = evaluate_scores(*rows, scores, "made up").to_json()["correspondence"]
+    predictions = OutOfFoldPredictions(
+        images=np.arange(len(images)),
+        music=np.arange(len(music)),
+        scores=scores.astype(np.float32),
+        image_vectors=np.zeros((len(images), 0), np.float32),
+        music_vectors=np.zeros((len(music), 0), np.float32),
+        image_affect=np.zeros((len(images), 0), np.float32),
+        music_affect=np.zeros((len(music), 0), np.float32),
+        parameters=0,
+        fit_s=0.0,
+        pair_ms=0.0,
+    )
+    estimate = estimate_accuracy(SystemResult("made up", [[predictions]], [[scores]], {}), images, music)
+    assert report["accuracy"] == pytest.approx(estimate.value, abs=1e-12)
+    assert report["ci95"] == pytest.approx([estimate.low, estimate.high], abs=1e-12)

@@ -28,7 +28,7 @@ FILES = ["image.onnx", "music.onnx", "network.json"]
 
 @pytest.fixture
 def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """Two manifests whose features are made up: extraction has tests of its own."""
+    """Return two manifests whose features are synthetic; extraction is tested elsewhere."""
     features: dict[Path, NDArray[np.float16]] = {}
     paths = []
     for kind, quadrants, moments in (("image", False, 1), ("music", True, 4)):
@@ -62,15 +62,15 @@ def test_a_trained_network_opens_and_repeats_bit_by_bit(manifests: tuple[Path, P
     network = open_network(str(written[0]))
     random = np.random.default_rng(0)
     for kind, backbone in DEFAULT_BACKBONES.items():
-        said = network.embed(kind, random.normal(size=(7, backbone.width)))
-        assert said.vectors.shape == (7, 128)
-        assert np.allclose(np.linalg.norm(said.vectors, axis=1), 1, atol=1e-5)
-        assert np.allclose(said.affect[:, 2:].sum(axis=1), 1, atol=1e-5)
-        assert np.abs(said.affect[:, :2]).max() <= 1
-    card = json.loads((written[0] / "network.json").read_text())
-    assert card["training"]["rows"]["image"]["all"] == 84
-    assert 0.5 < card["out_of_fold"]["accuracy"] <= 1
-    assert 0 <= card["out_of_fold"]["accuracy spread"] < 0.3
+        embeddings = network.embed(kind, random.normal(size=(7, backbone.width)))
+        assert embeddings.vectors.shape == (7, 128)
+        assert np.allclose(np.linalg.norm(embeddings.vectors, axis=1), 1, atol=1e-5)
+        assert np.allclose(embeddings.affect[:, 2:].sum(axis=1), 1, atol=1e-5)
+        assert np.abs(embeddings.affect[:, :2]).max() <= 1
+    config = json.loads((written[0] / "network.json").read_text())
+    assert config["training"]["rows"]["image"]["all"] == 84
+    assert 0.5 < config["out_of_fold"]["accuracy"] <= 1
+    assert 0 <= config["out_of_fold"]["accuracy spread"] < 0.3
     assert sorted(path.name for path in written[0].iterdir()) == [*FILES, "run"]
 
 
@@ -78,10 +78,10 @@ def test_a_run_folder_tells_of_the_training(manifests: tuple[Path, Path], tmp_pa
     out = tmp_path / "net"
     training.train(*manifests, out, cache=tmp_path / "cache", workers=1)
     run = out / "run"
-    config, card = (json.loads(file.read_text()) for file in (run / "config.json", out / "network.json"))
-    assert config.items() >= card["training"].items()
+    config, network = (json.loads(file.read_text()) for file in (run / "config.json", out / "network.json"))
+    assert config.items() >= network["training"].items()
     assert config["libraries"]["torch"] == torch.__version__.split("+")[0]
-    assert json.loads((run / "metrics.json").read_text()) == card["out_of_fold"]
+    assert json.loads((run / "metrics.json").read_text()) == network["out_of_fold"]
     curves = list(csv.DictReader((run / "curves.csv").open()))
     assert {row["kind"] for row in curves} == {"image", "music"}
     first, last = (float(curves[place]["loss"]) for place in (0, 1))
@@ -94,7 +94,7 @@ def test_a_run_folder_tells_of_the_training(manifests: tuple[Path, Path], tmp_pa
         with Image.open(run / name) as drawn:
             assert drawn.size[0] > 800
             assert len(drawn.convert("RGB").getcolors(1 << 20) or []) > 20
-    (run / "old.txt").write_text("of the training before")
+    (run / "old.txt").write_text("file of the previous training")
     training.train(*manifests, out, cache=tmp_path / "cache", workers=1)
     assert not (run / "old.txt").exists()
 
@@ -103,14 +103,14 @@ def test_a_training_learns_nothing_twice(
     manifests: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fits = []
-    learn = Attune.fit
+    fit = Attune.fit
 
     def counted(self, *given, **named):  # type: ignore[no-untyped-def]
         if len(fits) == 4:
             fits.append("stopped")
             raise KeyboardInterrupt
         fits.append("fitted")
-        return learn(self, *given, **named)
+        return fit(self, *given, **named)
 
     monkeypatch.setattr(Attune, "fit", counted)
     with pytest.raises(KeyboardInterrupt):
@@ -126,9 +126,9 @@ def test_quadrants_and_ratings_may_be_missing(manifests: tuple[Path, Path], tmp_
         path.write_text("\n".join(["path,split,set,group,polarity,quadrant,valence,arousal", *bare]) + "\n")
     out = tmp_path / "bare"
     training.train(*manifests, out, cache=tmp_path, workers=1)
-    said = open_network(str(out)).embed("image", np.zeros((2, DEFAULT_BACKBONES["image"].width)))
-    assert np.isfinite(said.vectors).all()
-    assert np.isfinite(said.affect).all()
+    embeddings = open_network(str(out)).embed("image", np.zeros((2, DEFAULT_BACKBONES["image"].width)))
+    assert np.isfinite(embeddings.vectors).all()
+    assert np.isfinite(embeddings.affect).all()
 
 
 def test_one_polarity_is_too_little(manifests: tuple[Path, Path], tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_folder_of_other_files_is_left_alone(manifests: tuple[Path, Path], tmp
 
 def test_an_unfaithful_export_is_refused(tmp_path: Path) -> None:
     class Unlike(torch.nn.Module):
-        """Says something else each time."""
+        """Gives another output at each call."""
 
         calls = 0
 

@@ -1,4 +1,4 @@
-"""What a picture's faces sum up to, and how a picture is taken off its black square."""
+"""Aggregation of a picture's faces, and cropping of a picture from its black square."""
 
 from __future__ import annotations
 
@@ -14,59 +14,59 @@ from attune.training.convert.efficientnet_lite2_faces import BLOCKS, LITE2_SIDE,
 from attune.training.convert.face_networks import EXPRESSIONS, FACE_WIDTH, _aggregate_faces
 
 PICTURES = 3
-READ_FROM = 256
+POOLED = 256
 
 
 def faces(owners: list[int]) -> list[Tensor]:
-    """Return area, sureness, expressions and what these were read from, of faces of these pictures.
+    """Return area, confidence, expressions and pooled features of random faces of these pictures.
 
-    The first is the one of no weight that every run begins with: all of the first picture.
+    The first face has weight 0 and covers the whole first picture, like the one that every batch starts with.
     """
-    dice = torch.Generator().manual_seed(len(owners))
-    area = torch.rand(len(owners), generator=dice) * 0.3 + 0.01
-    sure = torch.rand(len(owners), generator=dice) * 0.7 + 0.3
-    area[0], sure[0] = 1.0, 0.0
-    shares = torch.softmax(torch.randn(len(owners), EXPRESSIONS, generator=dice), dim=1)
-    return [area, sure, shares, torch.rand(len(owners), READ_FROM, generator=dice)]
+    generator = torch.Generator().manual_seed(len(owners))
+    area = torch.rand(len(owners), generator=generator) * 0.3 + 0.01
+    confidence = torch.rand(len(owners), generator=generator) * 0.7 + 0.3
+    area[0], confidence[0] = 1.0, 0.0
+    shares = torch.softmax(torch.randn(len(owners), EXPRESSIONS, generator=generator), dim=1)
+    return [area, confidence, shares, torch.rand(len(owners), POOLED, generator=generator)]
 
 
-def summed_one_by_one(own: list[tuple[float, float, list[float], list[float]]]) -> list[float]:
-    """Sum up one picture's faces: area, sureness, expressions and the rest of each."""
+def aggregate_in_a_loop(own: list[tuple[float, float, list[float], list[float]]]) -> list[float]:
+    """Return the features of one picture's faces, given area, confidence, expressions and pooled features."""
     if not own:
-        return [0.0] * (FACE_WIDTH + READ_FROM)
-    total = sum(area * sure for area, sure, _, _ in own)
-    mean, pooled = [0.0] * EXPRESSIONS, [0.0] * READ_FROM
-    most = [0.0] * EXPRESSIONS
-    for area, sure, shares, read_from in own:
-        weight = area * sure / total
+        return [0.0] * (FACE_WIDTH + POOLED)
+    total = sum(area * confidence for area, confidence, _, _ in own)
+    mean, pooled = [0.0] * EXPRESSIONS, [0.0] * POOLED
+    maximum = [0.0] * EXPRESSIONS
+    for area, confidence, shares, face_pooled in own:
+        weight = area * confidence / total
         mean = [so_far + weight * one for so_far, one in zip(mean, shares, strict=True)]
-        most = [max(so_far, one) for so_far, one in zip(most, shares, strict=True)]
-        pooled = [so_far + weight * one for so_far, one in zip(pooled, read_from, strict=True)]
+        maximum = [max(so_far, one) for so_far, one in zip(maximum, shares, strict=True)]
+        pooled = [so_far + weight * one for so_far, one in zip(pooled, face_pooled, strict=True)]
     largest = max(math.sqrt(area) for area, _, _, _ in own)
-    together = math.sqrt(sum(area for area, _, _, _ in own))
+    total_side = math.sqrt(sum(area for area, _, _, _ in own))
     shrunk = [one * math.sqrt(largest) for one in mean]
-    return [*mean, *most, *shrunk, 1.0, largest, together, largest**2, *pooled]
+    return [*mean, *maximum, *shrunk, 1.0, largest, total_side, largest**2, *pooled]
 
 
 @pytest.mark.parametrize("owners", [[0], [0, 0, 0, 2], [0, 1, 2, 2, 2], [0, 0, 1, 2]], ids=str)
 def test_faces_sum_up_as_a_plain_loop_says(owners: list[int]) -> None:
     parts = faces(owners)
-    whose = (torch.arange(PICTURES)[:, None] == torch.tensor(owners)[None]).float()
-    summed = torch.cat(_aggregate_faces(whose, *parts), dim=1)
+    membership = (torch.arange(PICTURES)[:, None] == torch.tensor(owners)[None]).float()
+    summed = torch.cat(_aggregate_faces(membership, *parts), dim=1)
     each = [*zip(*(part.tolist() for part in parts), strict=True)]
     expected = [
-        summed_one_by_one([each[face] for face in range(1, len(owners)) if owners[face] == picture])
+        aggregate_in_a_loop([each[face] for face in range(1, len(owners)) if owners[face] == picture])
         for picture in range(PICTURES)
     ]
-    assert summed.shape == (PICTURES, FACE_WIDTH + READ_FROM)
+    assert summed.shape == (PICTURES, FACE_WIDTH + POOLED)
     torch.testing.assert_close(summed, torch.tensor(expected), atol=1e-5, rtol=1e-5)
 
 
 def test_parts_of_the_features_lie_one_after_the_other() -> None:
     columns = np.concatenate([np.arange(3305)[part] for part in BLOCKS.values()])
     assert columns.tolist() == list(range(3305))
-    faces_and_rest = BLOCKS["faces"], BLOCKS["expressions"]
-    assert [part.stop - part.start for part in faces_and_rest] == [FACE_WIDTH, READ_FROM]
+    face_blocks = BLOCKS["faces"], BLOCKS["expressions"]
+    assert [part.stop - part.start for part in face_blocks] == [FACE_WIDTH, POOLED]
 
 
 def on_black(picture: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def on_black(picture: Tensor) -> Tensor:
 
 
 def smooth(rows: int, columns: int) -> Tensor:
-    """Return (2, 3, rows, columns), 20 to 255: patches of colour that flow into each other."""
+    """Return two pictures (2, 3, rows, columns), 20 to 255, of patches of colour with smooth transitions."""
     patches = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(rows)) * 235 + 20
     return functional.interpolate(patches, (rows, columns), mode="bilinear")
 
@@ -86,9 +86,9 @@ def smooth(rows: int, columns: int) -> Tensor:
     [(120, 260, 1e-3), (260, 120, 1e-3), (200, 200, 1e-3), (416, 277, 1.0), (300, 416, 1.0)],
 )
 def test_a_picture_on_black_is_squashed_as_if_alone(rows: int, columns: int, tolerance: float) -> None:
-    """But for the last two pixels to the right and below, into which some of the black flows.
+    """Except for the last two pixels at the right and bottom, which are interpolated with the black.
 
-    What shrinks is averaged over more pixels than a plain interpolation looks at.
+    Where a picture shrinks, `roi_align` averages over more pixels than bilinear interpolation does.
     """
     picture = smooth(rows, columns)
     small = squash_pictures(on_black(picture))

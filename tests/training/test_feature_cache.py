@@ -28,21 +28,21 @@ def test_features_are_kept_and_made_anew_for_a_changed_file(
     assert [one.shape for one in first] == [(1, 2528)] * 2
     assert first[0].dtype == np.float16
 
-    asked: list[Path] = []
+    extracted: list[Path] = []
     extract_all = feature_cache.extract_all
 
     def counted(jobs, *rest):  # type: ignore[no-untyped-def]
         for outcome in extract_all(jobs, *rest):
-            asked.append(outcome.path)
+            extracted.append(outcome.path)
             yield outcome
 
     monkeypatch.setattr(feature_cache, "extract_all", counted)
     again = extract_cached_features(rows, DEFAULT_BACKBONES["image"], cache, workers=1).features
-    assert not asked
+    assert not extracted
     assert all((one == other).all() for one, other in zip(first, again, strict=True))
     Image.new("RGB", (65, 48), (200, 90, 120)).save(paths[1])
     changed = extract_cached_features(rows, DEFAULT_BACKBONES["image"], cache, workers=1).features
-    assert asked == [paths[1]]
+    assert extracted == [paths[1]]
     assert (changed[1] != first[1]).any()
 
 

@@ -1,4 +1,4 @@
-"""The graph of music with its harmony is made anew from what is shipped, byte for byte."""
+"""The conversion of musicnn with harmonic features reproduces the shipped file, byte for byte."""
 
 from __future__ import annotations
 

@@ -54,11 +54,11 @@ def test_heads_of_quadrants_tell_polarities_and_more() -> None:
 
 
 def test_folding_adds_the_chances_of_both_negative_quadrants() -> None:
-    given = torch.randn(7, 6)
-    shares = torch.softmax(given[:, :4], dim=1)
+    raw = torch.randn(7, 6)
+    shares = torch.softmax(raw[:, :4], dim=1)
     expected = torch.stack([shares[:, 0], shares[:, 3], shares[:, 1] + shares[:, 2]], dim=1)
-    assert torch.allclose(torch.softmax(merge_quadrant_logits(given)[:, :3], dim=1), expected, atol=1e-6)
-    assert torch.equal(merge_quadrant_logits(given)[:, 3:], given[:, 4:])
+    assert torch.allclose(torch.softmax(merge_quadrant_logits(raw)[:, :3], dim=1), expected, atol=1e-6)
+    assert torch.equal(merge_quadrant_logits(raw)[:, 3:], raw[:, 4:])
 
 
 def test_whoever_watches_may_stop_the_learning() -> None:
@@ -78,9 +78,9 @@ def test_held_out_rows_are_predicted_by_heads_that_never_saw_their_group() -> No
     side = material_of("image", seed=6)
     folds, curve = assign_folds(side.rows, "image", 0, 3), list[LossCheck]()
     steps, raw = predict_out_of_fold(_features(side), side, folds, RECIPE, curve)
-    held = folds == 2
-    heads = fit_heads(_features(side)[~held], side.targets[~held], RECIPE, steps)
-    assert np.allclose(raw[held], heads.raw(_features(side)[held]), atol=1e-4)
+    held_out = folds == 2
+    heads = fit_heads(_features(side)[~held_out], side.targets[~held_out], RECIPE, steps)
+    assert np.allclose(raw[held_out], heads.raw(_features(side)[held_out]), atol=1e-4)
     assert {one.fold for one in curve} == {0, 1, 2}
     total = {s: sum(one.held_out for one in curve if one.step == s) for s in (CHECK_EVERY, steps)}
     assert total[steps] <= total[CHECK_EVERY]
@@ -101,7 +101,7 @@ def test_a_reading_stretches_to_the_labels_and_is_a_probability() -> None:
 
 def test_the_inner_product_is_the_sum_of_its_kernels() -> None:
     shape = KernelConfig(share=0.6, image_full=0.5, music_full=1.0, width=0.1)
-    vectors, lengths, places = [], [], []
+    vectors, directions, quantiles = [], [], []
     for side in (material_of("image", seed=4), material_of("music", seed=5)):
         raw = _held_out(side)
         calibration = fit_output_calibration(raw, side.targets)
@@ -112,15 +112,15 @@ def test_the_inner_product_is_the_sum_of_its_kernels() -> None:
         full = np.interp(
             shape.full(side.kind), np.linspace(0, 1, len(calibration.lengths)), calibration.lengths
         )
-        lengths.append(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), full))
-        spots = np.linspace(-1, 1, calibration.knots.shape[1])
-        places.append(
-            np.stack([np.interp(raw[:, 3 + a], calibration.knots[a], spots) for a in (0, 1)], axis=1)
+        directions.append(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), full))
+        levels = np.linspace(-1, 1, calibration.knots.shape[1])
+        quantiles.append(
+            np.stack([np.interp(raw[:, 3 + a], calibration.knots[a], levels) for a in (0, 1)], axis=1)
         )
-    apart = places[0][:, None] - places[1][None]
+    difference = quantiles[0][:, None] - quantiles[1][None]
     mean = np.sqrt(2 * np.pi) * shape.width / 2.5
-    kernels = ((np.exp(-(apart**2) / (2 * shape.width**2)) - mean) / (1 - mean)).mean(axis=2)
-    exact = shape.share * lengths[0] @ lengths[1].T + (1 - shape.share) * kernels
+    kernels = ((np.exp(-(difference**2) / (2 * shape.width**2)) - mean) / (1 - mean)).mean(axis=2)
+    exact = shape.share * directions[0] @ directions[1].T + (1 - shape.share) * kernels
     inner = vectors[0] @ vectors[1].T
     assert np.abs(inner - 0.98 * exact).max() < 1e-3
 

@@ -41,8 +41,8 @@ def test_the_loss_is_what_a_slow_loop_says() -> None:
             present = {
                 int(p) for s, p in zip(targets.sets, targets.polarity, strict=True) if s == one_set and p >= 0
             }
-            alike = sum((targets.sets == one_set) & (targets.polarity == polarity))
-            weight = shares[int(one_set)] / len(present) / alike / sum(shares.values())
+            count = sum((targets.sets == one_set) & (targets.polarity == polarity))
+            weight = shares[int(one_set)] / len(present) / count / sum(shares.values())
             expected -= weight * math.log(np.exp(raw[row, polarity]) / np.exp(raw[row, :3]).sum())
     for axis in (0, 1):
         known = ~np.isnan(targets.points[:, axis])

@@ -1,4 +1,4 @@
-"""The manifest: what is read, and each way to refuse one."""
+"""Reading of manifests, and the error for each kind of bad manifest."""
 
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def test_ratings_come_before_the_corner_of_the_quadrant(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("a,train,s,g,,,x,,", "line 2: valence 'x' is not a number"),
         ("a,train,s,g,,,,1.5,", "line 2: arousal 1.5 is outside [-1, 1]"),
@@ -86,8 +86,8 @@ def test_ratings_come_before_the_corner_of_the_quadrant(tmp_path: Path) -> None:
         ("a,train,s,g,,,,,l,more", "line 2: more cells than the header has columns"),
     ],
 )
-def test_bad_cells_are_named_by_line(tmp_path: Path, line: str, said: str) -> None:
-    assert said in refusal(write(tmp_path, HEADER + line + "\n"))
+def test_bad_cells_are_named_by_line(tmp_path: Path, line: str, message: str) -> None:
+    assert message in refusal(write(tmp_path, HEADER + line + "\n"))
 
 
 def test_files_that_are_no_manifest(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pair and retrieval figures against slow loops and scikit-learn, and the rules that hold for any input."""
+"""Pair and retrieval metrics, compared with slow loops and scikit-learn, and properties for any input."""
 
 import itertools
 import math
@@ -16,7 +16,7 @@ SEEDS = st.integers(0, 10_000)
 
 
 def problem(seed: int, images: int = 13, music: int = 9, ties: bool = True):
-    """Scores (images, music) and both polarities; all three and unlabelled ones are there."""
+    """Return scores (images, music) and polarities of both sides, including unlabelled items."""
     rng = np.random.default_rng(seed)
     image_polarity = rng.permutation(np.r_[0, 1, 2, -1, rng.integers(-1, 3, images - 4)]).astype(np.int8)
     music_polarity = rng.permutation(np.r_[0, 1, 2, -1, rng.integers(-1, 3, music - 4)]).astype(np.int8)
@@ -74,12 +74,12 @@ def test_pair_figures_are_undefined_without_both_kinds_of_pair(image: list[int],
 def test_accuracy_and_calibration_are_those_of_the_loop(seed: int) -> None:
     scores, image_polarity, music_polarity = problem(seed)
     weights = slow_weights(image_polarity, music_polarity)
-    right, gaps = 0.0, [0.0] * 15
+    accuracy, gaps = 0.0, [0.0] * 15
     for i, m in itertools.product(range(scores.shape[0]), range(scores.shape[1])):
         same = image_polarity[i] == music_polarity[m]
-        right += weights[i, m] * ((scores[i, m] >= 0.5) == same)
+        accuracy += weights[i, m] * ((scores[i, m] >= 0.5) == same)
         gaps[min(int(scores[i, m] * 15), 14)] += weights[i, m] * (scores[i, m] - same)
-    assert metrics.pair_accuracy(scores, image_polarity, music_polarity) == pytest.approx(right)
+    assert metrics.pair_accuracy(scores, image_polarity, music_polarity) == pytest.approx(accuracy)
     error = metrics.calibration_error(scores, image_polarity, music_polarity)
     assert error == pytest.approx(sum(abs(gap) for gap in gaps))
 
@@ -146,7 +146,7 @@ def test_intervals_are_those_of_a_plain_loop_over_the_same_draws() -> None:
     labelled = scores[np.ix_(image_polarity >= 0, music_polarity >= 0)]
     accuracies, aucs = [], []
     for replicate in range(replicates):
-        # A group that is drawn twice is simply there twice.
+        # The items of a group that is drawn twice occur twice.
         rows = np.repeat(np.arange(len(labelled)), drawn_images.times[replicate].astype(int))
         columns = np.repeat(np.arange(labelled.shape[1]), drawn_music.times[replicate].astype(int))
         drawn = (labelled[np.ix_(rows, columns)], drawn_images.polarity[rows], drawn_music.polarity[columns])
@@ -179,7 +179,7 @@ def test_interval_of_large_continuous_scores_holds_the_figure() -> None:
 
 
 def slow_retrieval(scores, query_polarity, gallery_polarity) -> dict[str, float]:
-    """Figures of each query in plain Python, averaged by polarity and then over polarities."""
+    """Return the figures in plain Python: per query, averaged by polarity and then over the polarities."""
     per_polarity: dict[int, list[list[float]]] = {}
     gallery = [g for g in range(len(gallery_polarity)) if gallery_polarity[g] >= 0]
     for query in range(len(query_polarity)):
@@ -218,8 +218,8 @@ def test_ndcg_is_that_of_scikit_learn() -> None:
 
 
 def test_retrieval_is_undefined_where_a_side_has_no_labels() -> None:
-    none, some = np.array([-1, -1], np.int8), np.array([0, 1], np.int8)
-    for query, gallery in ((none, some), (some, none)):
+    unlabelled, labelled = np.array([-1, -1], np.int8), np.array([0, 1], np.int8)
+    for query, gallery in ((unlabelled, labelled), (labelled, unlabelled)):
         assert math.isnan(metrics.measure_retrieval(np.ones((2, 2)), query, gallery).mrr)
         assert math.isnan(metrics.precision_at(np.ones((2, 2)), query, gallery))
 
@@ -234,10 +234,10 @@ def test_distinctness_is_that_of_the_loop(seed: int, queries: int, gallery: int)
     scores = np.round(np.random.default_rng(seed).uniform(size=(queries, gallery)), 1)
     k = min(10, gallery)
     tops = [sorted(range(gallery), key=lambda g: (-scores[q, g], g))[:k] for q in range(queries)]
-    often = [sum(item in top for top in tops) for item in range(gallery)]
+    counts = [sum(item in top for top in tops) for item in range(gallery)]
     figures = metrics.measure_distinctness(scores)
-    assert figures.coverage == pytest.approx(sum(count > 0 for count in often) / gallery)
-    assert figures.hub_lift == pytest.approx(max(often) / queries / (k / gallery))
+    assert figures.coverage == pytest.approx(sum(count > 0 for count in counts) / gallery)
+    assert figures.hub_lift == pytest.approx(max(counts) / queries / (k / gallery))
     assert figures.chance_coverage == pytest.approx(1 - (1 - k / gallery) ** queries)
 
 

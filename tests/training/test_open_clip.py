@@ -1,4 +1,4 @@
-"""The image tower of a model of open_clip becomes a backbone that says what the model says."""
+"""Export of an open_clip model's image tower as a backbone with the outputs of the model."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ def backbone(folder: Path) -> Backbone:
 
 def test_features_are_those_of_the_model(backbone: Backbone, folder: Path, tmp_path: Path) -> None:
     model = open_clip.create_model("tiny", str(folder / "tiny.pt")).eval()
-    own = open_clip.image_transform(32, is_train=False)
+    transform = open_clip.image_transform(32, is_train=False)
     path = photo(tmp_path / "wide.png", 3, (300, 200))
     assert backbone.width == 24
     pixels = read_image(path, backbone.view).pixels[None]
-    given = normalize_pixels(pixels, backbone.colours)
+    normalized = normalize_pixels(pixels, backbone.colours)
     with Image.open(path) as image:
-        theirs = own(image)
-    assert np.abs(given[0] - theirs.numpy()).mean() < 0.05  # a step of 1/255 is 0.015
+        transformed = transform(image)
+    assert np.abs(normalized[0] - transformed.numpy()).mean() < 0.05  # a step of 1/255 is 0.015
     with torch.no_grad():
-        expected = model.encode_image(torch.from_numpy(given)).numpy()
+        expected = model.encode_image(torch.from_numpy(normalized)).numpy()
     found = Backbones(DEFAULT_BACKBONES | {"image": backbone}).features("image", np.repeat(pixels, 5, axis=0))
     assert found.shape == (5, 24)
-    assert np.abs(found - expected).max() / np.abs(expected).max() < TOLERANCE + 2**-10  # kept as float16
+    assert np.abs(found - expected).max() / np.abs(expected).max() < TOLERANCE + 2**-10  # stored as float16
 
 
 def test_the_same_weights_give_the_same_file(backbone: Backbone, folder: Path, tmp_path: Path) -> None:
-    """Features that are kept between runs are found again: their key is the file's checksum."""
+    """Cached features are keyed by the checksum of the file, so the file must be reproducible."""
     again = export_image_backbone(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.pt'}", tmp_path)
     assert again.sha256 == backbone.sha256
-    card = {"image_backbone": describe_backbone(again), "music_backbone": "musicnn_msd"}
-    assert read_backbones(tmp_path, json.loads(json.dumps(card)))["image"] == again
+    config = {"image_backbone": describe_backbone(again), "music_backbone": "musicnn_msd"}
+    assert read_backbones(tmp_path, json.loads(json.dumps(config)))["image"] == again
 
 
 def test_an_unfaithful_export_is_refused(
@@ -93,21 +93,21 @@ def test_what_cannot_be_loaded_is_one_clear_line(folder: Path, tmp_path: Path) -
     (tmp_path / "wider.json").write_text(json.dumps(CONFIG | {"embed_dim": 48}))
     (tmp_path / "empty.json").write_text("{}")
     tiny, weights = folder / "tiny.json", folder / "tiny.pt"
-    for spelled, kind, said in (
+    for spec, error, message in (
         (f"open_clip:{tiny},{tmp_path / 'noise.pt'}", AttuneError, "cannot be loaded"),
         (f"open_clip:{tmp_path / 'wider.json'},{weights}", AttuneError, "cannot be loaded"),
         (f"open_clip:{tmp_path / 'empty.json'},{weights}", UsageError, "embed_dim, vision_cfg and text_cfg"),
         (f"open_clip:NoSuchModel,{weights}", UsageError, "no model NoSuchModel"),
         ("open_clip:ViT-B-32/no_such_tag", AttuneError, "no_such_tag"),
     ):
-        with pytest.raises(kind, match=said) as caught:
-            export_image_backbone(spelled, tmp_path)
+        with pytest.raises(error, match=message) as caught:
+            export_image_backbone(spec, tmp_path)
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 400
 
 
 class _Trap:
-    """Would make a file if a checkpoint could run code."""
+    """Object that creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

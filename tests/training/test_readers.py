@@ -1,4 +1,4 @@
-"""Data sets as people have them, in small: the same rows come out, and what is odd is named."""
+"""Readers of data sets, on small folders with the layout of each."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_emid(tmp_path: Path) -> None:
             writer.writerow(cells)
             _touch(tmp_path / "audio" / name)
     music = _by_name(read_labelled(tmp_path, "music"))
-    # Clips that were cut from the same tracks are left out: no column says which.
+    # Clips that are not original are left out, since no column names the track that they are cut from.
     assert {name: (row.polarity, row.quadrant) for name, row in music.items()} == {
         "A_1.mp3": ("positive", "Q1"),
         "K_1.mp3": ("negative", "Q3"),

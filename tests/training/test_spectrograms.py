@@ -1,4 +1,4 @@
-"""torchaudio's log-mel equals the runtime's."""
+"""The log-mel spectrogram by torchaudio equals that of the runtime."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_gpu_is_used_only_where_it_is_wanted_and_there() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_a_gpu_too() -> None:
     samples = np.random.default_rng(0).normal(0, 0.2, 5 * SECOND).astype(np.float32)
-    torch.use_deterministic_algorithms(True)  # as in a training
+    torch.use_deterministic_algorithms(True)  # as during training
     try:
         spectrogram = create_spectrogram("cuda")
         assert spectrogram is not None

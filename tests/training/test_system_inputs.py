@@ -24,8 +24,8 @@ def test_a_tone_is_the_peak_of_its_chroma_and_of_its_mel_band() -> None:
     )
     assert low.shape == (193,)
     assert low.dtype == np.float32
-    for said in (low, high):
-        assert said[PARTS["chroma"]].argmax() == 9  # A, counted from C
+    for descriptors in (low, high):
+        assert descriptors[PARTS["chroma"]].argmax() == 9  # A, counted from C
     assert low[PARTS["mel"]].argmax() < high[PARTS["mel"]].argmax()
     assert sum(part.stop - part.start for part in PARTS.values()) == 193
 
@@ -46,13 +46,13 @@ def test_inputs_are_gathered_in_order_and_kept(tmp_path: Path) -> None:
     assert [error.path for error in skipped] == [gone]
     assert side.inputs["features"].shape == (2, 2528 + SEMANTIC_DIM)
     assert side.inputs["pixels"].shape == (2, 64, 64, 3)
-    kept = sorted((tmp_path / "cache").rglob("*.np?"))
-    written = {file: file.stat().st_mtime_ns for file in kept}
+    cached = sorted((tmp_path / "cache").rglob("*.np?"))
+    written = {file: file.stat().st_mtime_ns for file in cached}
     again, _ = load_labelled_features(
         rows, DEFAULT_BACKBONES["image"], ("features", "pixels"), tmp_path / "cache", 1
     )
     assert (again.inputs["pixels"] == side.inputs["pixels"]).all()
-    assert {file: file.stat().st_mtime_ns for file in kept} == written
+    assert {file: file.stat().st_mtime_ns for file in cached} == written
 
 
 def test_a_spectrogram_is_silent_after_the_end(tmp_path: Path) -> None:
@@ -63,9 +63,9 @@ def test_a_spectrogram_is_silent_after_the_end(tmp_path: Path) -> None:
     spectrogram = side.inputs["spectrogram"][0].astype(np.float32)
     assert spectrogram.shape == (64, 469)
     seconds = soundfile.info(short).duration
-    ends = int(seconds / 30 * 469) + 2
-    assert (spectrogram[:, ends:] == -100).all()
-    assert spectrogram[:, : ends - 4].max() > -60
+    end = int(seconds / 30 * 469) + 2
+    assert (spectrogram[:, end:] == -100).all()
+    assert spectrogram[:, : end - 4].max() > -60
     assert side.inputs["descriptors"].shape == (1, 193)
 
 
@@ -78,7 +78,7 @@ def test_meaning_is_what_the_tower_computes_and_ignores_scale_free_noise() -> No
     assert (wide[:, :2528] == features).all()
     with torch.no_grad():
         np.testing.assert_allclose(wide, ClassSemantics()(torch.from_numpy(features)).numpy(), atol=1e-5)
-    # The pooled features alone decide: what comes after them may change.
+    # Semantic features are computed from the pooled features alone; the others may change.
     changed = features.copy()
     changed[:, 1280:] += 1
     np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""Every system of the comparison learns what was planted, repeats, and is what it is named after."""
+"""Every compared system learns synthetic labels, reproducibly, and has the layers of its paper."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 
 from attune.tests.training.affect_data import material_of
 from attune.training.metrics import pair_auc
+from attune.training.source_digest import digest_system
 from attune.training.systems import acp_net, l3_net, spectrogram_acp
 from attune.training.systems.acp_net import ACP_NET_ON_ATTUNE_FEATURES, AcpNet
 from attune.training.systems.attune import Attune
@@ -33,24 +34,24 @@ SYSTEMS: list[System] = [
 
 
 def _auc(fitted: FittedSystem, images: LabelledFeatures, music: LabelledFeatures) -> float:
-    felt = (side.targets.polarity.astype(np.int8) for side in (images, music))
-    return pair_auc(fitted.scores(images, music), *felt)
+    polarities = (side.targets.polarity.astype(np.int8) for side in (images, music))
+    return pair_auc(fitted.scores(images, music), *polarities)
 
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
 def test_a_system_learns_what_was_planted_and_repeats(system: System) -> None:
-    learnt = material_of("image", 1), material_of("music", 2)
+    training = material_of("image", 1), material_of("music", 2)
     unseen = material_of("image", 3, 60), material_of("music", 4, 45)
-    fitted = system.fit(*learnt, seed=0)
+    fitted = system.fit(*training, seed=0)
     assert _auc(fitted, *unseen) > 0.8
     scores = fitted.scores(*unseen)
     assert scores.shape == (60, 45)
-    assert (system.fit(*learnt, seed=0).scores(*unseen) == scores).all()
+    assert (system.fit(*training, seed=0).scores(*unseen) == scores).all()
     for side in unseen:
-        said = fitted.embed(side)
-        assert said is not None
-        assert len(said.vectors) == len(side)
-        assert np.isfinite(said.vectors).all()
+        embeddings = fitted.embed(side)
+        assert embeddings is not None
+        assert len(embeddings.vectors) == len(side)
+        assert np.isfinite(embeddings.vectors).all()
 
 
 def test_labels_that_were_shuffled_teach_nothing() -> None:
@@ -71,7 +72,7 @@ def test_chance_knows_nothing() -> None:
 
 
 def test_acp_net_has_the_layers_of_the_paper() -> None:
-    """1280 → 2048 → 1024, 193 → 512 → 2048 → 1024, (1024 + 1024) → 512 → 32 → 2, with their biases."""
+    """Layers 1280 → 2048 → 1024, 193 → 512 → 2048 → 1024, (1024 + 1024) → 512 → 32 → 2, with biases."""
     images, music = material_of("image", 1), material_of("music", 2)
     wide = replace(images, inputs={"features": np.tile(images.inputs["features"], (1, 32))})
     fitted = AcpNet(recipe=replace(acp_net.RECIPE, steps=1)).fit(wide, music, 0)
@@ -119,7 +120,7 @@ def test_draws_give_each_polarity_its_share() -> None:
     assert np.bincount(drawn).tolist() == [16, 16, 16]
 
 
-def test_a_version_changes_with_the_recipe() -> None:
-    assert AcpNet().version == AcpNet().version
-    assert AcpNet().version != AcpNet(recipe=replace(acp_net.RECIPE, dropout=0.1)).version
-    assert AcpNet().version != ACP_NET_ON_ATTUNE_FEATURES.version
+def test_a_digest_changes_with_the_recipe() -> None:
+    assert digest_system(AcpNet()) == digest_system(AcpNet())
+    assert digest_system(AcpNet()) != digest_system(AcpNet(recipe=replace(acp_net.RECIPE, dropout=0.1)))
+    assert digest_system(AcpNet()) != digest_system(ACP_NET_ON_ATTUNE_FEATURES)

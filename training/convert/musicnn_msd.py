@@ -1,23 +1,23 @@
-"""musicnn, trained on the Million Song Dataset, becomes `musicnn_msd.onnx` and `musicnn_msd_tags.json`.
+"""Conversion of musicnn (Million Song Dataset) to `musicnn_msd.onnx` and `musicnn_msd_tags.json`.
 
     python -m attune.training.convert.musicnn_msd
 
-Input `logmel`: float32 `(N, 187, 96)`, made by `embedding.logmel`. Output `features`: float32 `(N, 1756)`:
+Input `logmel`: float32 `(N, 187, 96)`, computed by `attune.embedding.logmel`. Output `features`: float32
+`(N, 1756)`:
 
     0     200   penultimate: the dense layer before the tags
     200   953   mean over time of the front end's and the middle layers' 753 channels
     953   1706  maximum over time of the same
     1706  1756  taggram: probability of each of the 50 tags, in the order of `musicnn_msd_tags.json`
 
-Most filters of the front end died in training: weight decay left their kernels below 1e-10, so that what
-they answer is their bias and nothing of the music. `LiveConv` computes the living ones and fills in the
-others' constants: the same output for an eighth of the multiplications. The columns stay in the features,
-so that positions are those of musicnn: 541 of each 753 are constants. The maxima reach some 130; everything
-else stays below 10.
+Most filters of the front end are dead: weight decay left their kernels below 1e-10, so that their output is
+constant. `LiveConv` computes the other filters and inserts the constants, which gives the same output with an
+eighth of the multiplications. The constant columns are kept in the features, so that positions are those of
+musicnn: 541 of each 753 are constant. The maxima reach about 130; all other values are below 10.
 
-What to install: `requirements.txt`. The architecture follows Pons et al., "End-to-end learning for music
-audio tagging at scale" (ISMIR 2018), and is written anew in PyTorch; the weights come from the checkpoint
-inside the package.
+The required packages are listed in `requirements.txt`. The architecture follows Pons et al., "End-to-end
+learning for music audio tagging at scale" (ISMIR 2018), reimplemented in PyTorch; the weights come from the
+checkpoint in the package.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ BLOCKS = {
     "max_pool": slice(953, 1706),
     "taggram": slice(1706, 1756),
 }
-"""Where each part of the features lies."""
+"""Columns of each part of the features."""
 
 
 def checkpoint_prefix() -> str:
-    """Return the prefix of musicnn's installed MSD checkpoint; the slash at its end belongs to it."""
+    """Return the path prefix of musicnn's installed MSD checkpoint; it ends with a slash."""
     import musicnn
 
     return str(Path(next(iter(musicnn.__path__))) / "MSD_musicnn") + "/"
 
 
 def read_variables() -> dict[str, NDArray[np.float32]]:
-    """Read the network's variables, by their TensorFlow names, without those of the optimiser."""
+    """Return the network's variables by their TensorFlow names, without those of the optimiser."""
     import tensorflow as tf
 
     reader = tf.compat.v1.train.NewCheckpointReader(checkpoint_prefix())

@@ -1,10 +1,10 @@
-"""`musicnn_msd.onnx` with a place for the harmony becomes `musicnn_msd_harmony.onnx`.
+"""Conversion of `musicnn_msd.onnx` to `musicnn_msd_harmony.onnx`, which passes harmonic features through.
 
     python -m attune.training.convert.musicnn_msd_harmony
 
-Input `moments`: float32 `(N, 188, 96)`: 187 frames of log-mel, and a frame with 59 descriptors
-(`attune.embedding.harmonic_features`). Output `features`: float32 `(N, 1815)`: musicnn's 1756, then the
-descriptors.
+Input `moments`: float32 `(N, 188, 96)`: 187 frames of log-mel, and one frame with the 59 harmonic features of
+`attune.embedding.harmonic_features`. Output `features`: float32 `(N, 1815)`: musicnn's 1756 features, then
+the harmonic features.
 """
 
 from __future__ import annotations

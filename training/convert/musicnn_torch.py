@@ -1,4 +1,4 @@
-"""musicnn's network in PyTorch, built from the variables of its TensorFlow checkpoint, numbered as there."""
+"""musicnn in PyTorch, built from the variables of its TensorFlow checkpoint and numbered as there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _layer_name(kind: str, number: int) -> str:
 
 
 class BatchNorm(nn.Module):
-    """A trained batch norm as what it is: a scale and a shift for each channel, over the last axis."""
+    """A trained batch norm as a scale and a shift for each channel, over the last axis."""
 
     scale: Tensor
     shift: Tensor
@@ -38,12 +38,12 @@ class BatchNorm(nn.Module):
         self.register_buffer("shift", torch.tensor(beta - mean * scale, dtype=torch.float32))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply it to `(..., C)`."""
+        """Apply scale and shift to `(..., C)`."""
         return x * self.scale + self.shift
 
 
 class LiveConv(nn.Module):
-    """Convolution, ReLU, batch norm and, over the mel axis, maximum; filters whose kernel died cost nothing.
+    """Convolution, ReLU, batch norm and maximum over the mel axis; outputs of dead filters are constants.
 
     Args:
         variables: The checkpoint.
@@ -70,12 +70,12 @@ class LiveConv(nn.Module):
         self.register_buffer("shift", norm.shift[live].reshape(1, -1, 1, 1))
         self.register_buffer("constants", norm(functional.relu(bias))[dead].reshape(1, -1, 1))
         self.register_buffer("order", torch.tensor(np.argsort(np.concatenate([live, dead]))))
-        # Time keeps its length; of an odd padding the larger half comes last, as in TensorFlow.
+        # The padding keeps the number of frames; if it is odd, the larger half comes last, as in TensorFlow.
         reach = kernel.shape[0] - 1
         self.padding = (0, 0, reach // 2, reach - reach // 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Take `(N, 1, T, M)` to `(N, C, T)`, the channels in the checkpoint's order."""
+        """Map `(N, 1, T, M)` to `(N, C, T)`, with the channels in the checkpoint's order."""
         maps = functional.relu(functional.conv2d(functional.pad(x, self.padding), self.weight, self.bias))
         peaks = (maps * self.scale + self.shift).amax(3)
         constants = self.constants.expand(peaks.shape[0], -1, peaks.shape[2])
@@ -83,7 +83,7 @@ class LiveConv(nn.Module):
 
 
 class Musicnn(nn.Module):
-    """The whole network: log-mel patches in, the features of `attune.training.convert.musicnn_msd` out.
+    """The whole network, from log-mel patches to the features of `attune.training.convert.musicnn_msd`.
 
     Args:
         variables: The checkpoint's variables by name; kernels `(height, width, in, out)`, float32.
@@ -100,7 +100,7 @@ class Musicnn(nn.Module):
         self.tags = _build_linear(variables, 1)
 
     def forward(self, logmel: Tensor) -> Tensor:
-        """Take float32 `(N, 187, 96)` to float32 `(N, 1756)`."""
+        """Map float32 `(N, 187, 96)` to float32 `(N, 1756)`."""
         x = self.input_norm(logmel[..., None])[..., 0].unsqueeze(1)
         front = torch.cat([conv(x) for conv in self.front], dim=1)
         levels, last = [front], None

@@ -1,12 +1,13 @@
-"""Compare the converted backbones with the original implementations, on real files.
+"""Comparison of the converted backbones with the original implementations, on real files.
 
     python -m attune.training.convert.parity_check --images PHOTO… --music SONG…
 
-For each part of the features: the largest absolute difference, the largest absolute value, and one over the
-other. Ends with code 1 unless every part differs by less than 1e-4, or by less than 1e-5 of its largest
-value. The second bound is there for musicnn's `max_pool`, which reaches 130: musicnn's own graph, in
-float32, is 2e-4 away from the same network in float64 there, so nothing can be closer to it than that. For
-music it also compares `embedding.logmel` with librosa. What to install: `requirements.txt`.
+For each part of the features, it logs the largest absolute difference, the largest absolute value, and their
+ratio. It exits with code 1 unless every part differs by less than 1e-4, or by less than 1e-5 of its largest
+value. The second bound is needed for musicnn's `max_pool`, which reaches 130: there musicnn's own graph, in
+float32, differs from the same network in float64 by 2e-4, so no implementation can agree more closely. For
+music, `attune.embedding.logmel` is also compared with librosa. The required packages are listed in
+`requirements.txt`.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ def run_onnx(path: Path, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
 
     Args:
         path: The ONNX file; one input, one output.
-        inputs: What it takes, `(N, …)`.
+        inputs: The backbone's input, `(N, …)`.
 
     Returns:
-        Its features, float32 `(N, D)`.
+        The features, float32 `(N, D)`.
     """
     import onnxruntime
 
@@ -46,7 +47,7 @@ def run_onnx(path: Path, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def load_pixels(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as uint8 `(224, 224, 3)`; squeezed, which matters to no comparison."""
+    """Read a picture as uint8 `(224, 224, 3)`; its aspect ratio does not matter for the comparison."""
     from PIL import Image
 
     with Image.open(path) as picture:
@@ -54,11 +55,11 @@ def load_pixels(path: Path) -> NDArray[np.uint8]:
 
 
 def is_close(converted: NDArray[np.float32], original: NDArray[np.float32]) -> bool:
-    """Tell whether one part of the features keeps one of the two bounds.
+    """Return whether one part of the features is within one of the two bounds.
 
     Args:
-        converted: What the ONNX file gives.
-        original: What the original implementation gives, in the same shape.
+        converted: Features of the ONNX file.
+        original: Features of the original implementation, of the same shape.
     """
     largest = float(np.abs(original).max())
     return float(np.abs(converted - original).max()) < max(ABSOLUTE, RELATIVE * largest)
@@ -67,16 +68,16 @@ def is_close(converted: NDArray[np.float32], original: NDArray[np.float32]) -> b
 def compare_features(
     name: str, converted: NDArray[np.float32], original: NDArray[np.float32], blocks: Mapping[str, slice]
 ) -> bool:
-    """Log how far two sets of features lie apart, part by part, and say whether each part is near enough.
+    """Log the differences of two sets of features, part by part.
 
     Args:
-        name: What is compared.
+        name: Name of the backbone in the log.
         converted: Features of the ONNX file, `(N, D)`.
         original: Features of the original implementation, `(N, D)`.
         blocks: Name and columns of each part.
 
     Returns:
-        Whether every part keeps one of the two bounds.
+        Whether every part is within one of the two bounds.
     """
     passed = True
     for block, columns in blocks.items():
@@ -127,7 +128,7 @@ def check_music(files: list[Path]) -> bool:
 
 
 def main() -> int:
-    """Compare what the command line names; return the exit code."""
+    """Compare the files named on the command line; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -1,7 +1,7 @@
-"""The same features computed by the original implementations, for comparison.
+"""Features computed by the original implementations, for comparison with the converted backbones.
 
-EfficientNet-Lite0 runs in its package's own PyTorch network, musicnn in its package's own TensorFlow graph;
-neither goes through the modules that were exported. What to install: `requirements.txt`.
+EfficientNet-Lite0 runs in its package's PyTorch network, musicnn in its package's TensorFlow graph; neither
+uses the modules that are exported. The required packages are listed in `requirements.txt`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def compute_image_features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         pixels: uint8 `(N, 224, 224, 3)`, RGB.
 
     Returns:
-        Float32 `(N, 2528)`, laid out as `attune.training.convert.efficientnet_lite0` says.
+        Float32 `(N, 2528)`, with the columns of `attune.training.convert.efficientnet_lite0`.
     """
     import torch
 
@@ -47,9 +47,9 @@ def compute_music_features(logmel: NDArray[np.float32]) -> NDArray[np.float32]:
         logmel: Float32 `(N, 187, 96)`.
 
     Returns:
-        Float32 `(N, 1756)`, laid out as `attune.training.convert.musicnn_msd` says.
+        Float32 `(N, 1756)`, with the columns of `attune.training.convert.musicnn_msd`.
     """
-    # musicnn builds its graph with tf.layers, which TensorFlow has kept only behind the older Keras.
+    # musicnn builds its graph with tf.layers, which TensorFlow provides only with the older Keras.
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     import tensorflow as tf
 
@@ -76,7 +76,7 @@ def compute_music_logmel(path: Path) -> NDArray[np.float32]:
     """Decode a song and compute its log-mel with librosa, as musicnn's own script does, in float32.
 
     Args:
-        path: Any format that librosa reads.
+        path: An audio file in any format that librosa reads.
 
     Returns:
         Float32 `(frames, 96)`.

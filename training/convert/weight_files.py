@@ -1,4 +1,4 @@
-"""Where the converted backbones go, and how one of them is written."""
+"""Paths of the converted backbones, and functions to write them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ OPSET = 17
 
 
 def export(module: torch.nn.Module, example: torch.Tensor, *, input_name: str, path: Path) -> str:
-    """Write a frozen network as one ONNX file with a free batch size.
+    """Write a network in evaluation mode as one ONNX file with a variable batch size.
 
-    The same weights give the same bytes: the exporter puts neither times nor paths into the file.
+    The same weights give the same bytes: the exporter writes neither times nor paths into the file.
 
     Args:
-        module: The network, with one tensor in and one `(N, D)` tensor out.
-        example: An input of the shape and type that the file will take; the first axis is the batch.
-        input_name: What the input is called in the file; the output is called `features`.
+        module: The network, with one input tensor and one output tensor `(N, D)`.
+        example: An input of the shape and type that the file will accept; the first axis is the batch.
+        input_name: Name of the input in the file; the output is called `features`.
         path: The file to write.
 
     Returns:
@@ -47,14 +47,14 @@ def export(module: torch.nn.Module, example: torch.Tensor, *, input_name: str, p
         output_names=["features"],
         dynamic_axes={input_name: {0: "batch"}, "features": {0: "batch"}},
         opset_version=OPSET,
-        # The older exporter folds batch norms into convolutions and numbers its nodes alike every time.
+        # The older exporter folds batch norms into convolutions and numbers its nodes reproducibly.
         dynamo=False,
     )
     return _log_hash(path)
 
 
 def write(model: onnx.ModelProto, path: Path) -> str:
-    """Write a graph that was put together by hand; return the file's SHA-256."""
+    """Write an ONNX graph as a file; return the file's SHA-256."""
     path.write_bytes(model.SerializeToString(deterministic=True))
     return _log_hash(path)
 

@@ -1,1 +1,1 @@
-"""Encoders that people bring: each becomes a backbone, an ONNX graph that libraries read by without torch."""
+"""Import of other encoders: each becomes a backbone, an ONNX graph that runs without torch."""

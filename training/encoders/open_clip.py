@@ -1,10 +1,10 @@
-"""The image tower of any model of open_clip becomes a backbone.
+"""Export of the image tower of an open_clip model as a backbone.
 
     open_clip:MODEL/TAG                 weights from the hub, by the names of `open_clip.list_pretrained()`
-    open_clip:MODEL,CHECKPOINT          weights from a file, a model that open_clip knows
-    open_clip:CONFIG.json,CHECKPOINT    weights from a file, a model of one's own
+    open_clip:MODEL,CHECKPOINT          weights from a file, for a model that open_clip knows
+    open_clip:CONFIG.json,CHECKPOINT    weights from a file, for a model described by a config file
 
-Weights are read as safetensors or by torch's loader for weights alone: a checkpoint cannot run code.
+Weights are read as safetensors or with torch's `weights_only` loader, so that a checkpoint cannot run code.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from attune.embedding.onnx_session import OnnxSession
 
 SCHEME = "open_clip:"
 TOLERANCE = 1e-3
-"""Largest difference between the tower and its ONNX file, as a share of the largest feature."""
+"""Largest accepted difference between the tower and its ONNX file, as a share of the largest feature."""
 
 _OPSET = 17
-_MAX_ONNX_BYTES = 2**31 - 2**26  # bytes that an ONNX file can hold, with room for what is not weights
-_EXPORT_BATCH, _CHECK_BATCH = 2, 3  # pictures: another number proves that the graph takes any
+_MAX_ONNX_BYTES = 2**31 - 2**26  # size limit of an ONNX file, with room for the graph itself
+_EXPORT_BATCH, _CHECK_BATCH = 2, 3  # two batch sizes, to check that the graph accepts any
 
 
 @dataclass(frozen=True, slots=True)
 class OpenClipSource:
-    """What names a model and its weights.
+    """Source of a model and its weights.
 
     Attributes:
-        model: A name that open_clip knows, or a config of one's own.
-        weights: A tag that open_clip knows, or a checkpoint.
+        model: Name of a model of open_clip, or path of a config file.
+        weights: Tag of open_clip, or path of a checkpoint.
     """
 
     model: str | Path
@@ -58,10 +58,10 @@ class OpenClipSource:
 
 
 def parse_source(spec: str) -> OpenClipSource:
-    """Read `open_clip:MODEL/TAG` and its kin.
+    """Parse `open_clip:MODEL/TAG` and the other forms that this module's docstring lists.
 
     Raises:
-        UsageError: It is spelled otherwise, or names a file that is not there.
+        UsageError: The text has none of these forms, or names a file that does not exist.
     """
     rest = spec.removeprefix(SCHEME)
     model, comma, checkpoint = rest.rpartition(",")
@@ -82,15 +82,15 @@ def parse_source(spec: str) -> OpenClipSource:
 
 
 def export_image_backbone(spec: str, folder: Path) -> Backbone:
-    """Export the image tower of a model of open_clip, and check that ONNX Runtime says what torch says.
+    """Export the image tower of an open_clip model, and check that ONNX Runtime gives torch's outputs.
 
     Args:
-        spelled: As at the top of this module.
-        folder: Where the ONNX file goes.
+        spec: Model and weights, in one of the forms that this module's docstring lists.
+        folder: Folder of the ONNX file.
 
     Raises:
-        UsageError: No such model, tag or file.
-        AttuneError: The weights cannot be had, do not fit, or their model cannot be a backbone.
+        UsageError: The model, tag or file does not exist.
+        AttuneError: The weights cannot be loaded or do not fit, or the model cannot be used as a backbone.
         ArtefactError: The exported graph differs from the tower by `TOLERANCE` or more.
     """
     source = parse_source(spec)
@@ -133,7 +133,7 @@ def export_image_backbone(spec: str, folder: Path) -> Backbone:
 
 
 class _Tower(nn.Module):
-    """From standardised pixels to features, before they are brought to unit length."""
+    """Module from standardised pixels to features, which are not scaled to unit length."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ def _load(spec: str, source: OpenClipSource) -> Any:
         raise AttuneError(
             f"{spec}: the weights cannot be loaded ({type(error).__name__}: {reason[:160]})"
         ) from error
-    if any("QuickGELU" in str(one.message) for one in caught_warnings):
+    if any("QuickGELU" in str(warning.message) for warning in caught_warnings):
         other = name.removesuffix("-quickgelu") if name.endswith("-quickgelu") else f"{name}-quickgelu"
         raise UsageError(f"{spec}: these weights were made for the model {other}")
     return model
@@ -203,7 +203,7 @@ def _read_preprocessing(spec: str, model: Any) -> tuple[View, ColorNormalization
 
 @contextlib.contextmanager
 def _enable_export() -> Iterator[None]:
-    """Keep attention to operators that ONNX has, and the tracer to itself what it thinks of them."""
+    """Restrict attention to operators that ONNX has, and silence the tracer's warnings."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -215,7 +215,7 @@ def _enable_export() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silence_logs() -> Iterator[None]:
-    """Silence what open_clip and torch log and warn: what matters is raised."""
+    """Silence logs and warnings of open_clip and torch; errors are raised as exceptions."""
     disabled = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:

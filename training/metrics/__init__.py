@@ -1,6 +1,6 @@
-"""Figures that say how good scores and embeddings are: plain numpy, arrays in, numbers out.
+"""Metrics of scores and embeddings, computed with numpy alone.
 
-A figure that is not defined (no labels, a constant column) is NaN, never an error.
+A metric that is not defined (no labels, a constant column) is NaN, never an error.
 """
 
 from attune.training.metrics.bootstrap import PairIntervals, accuracy_replicates, pair_intervals

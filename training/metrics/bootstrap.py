@@ -1,8 +1,8 @@
-"""How far the pair figures could lie from these by the luck of which groups were drawn.
+"""Bootstrap intervals of pair accuracy and AUC over groups of both modalities.
 
-Pairs of one song or one theme are not independent, so whole groups are drawn, with replacement and of both
-modalities independently; the balance of `training.metrics.pairs` is restored in each replicate (Owen 2007,
-the pigeonhole bootstrap).
+Pairs of one song or one theme are not independent. Therefore whole groups are drawn with replacement, for
+each modality independently (the pigeonhole bootstrap, Owen 2007); the balance of
+`attune.training.metrics.pairs` is restored in each replicate.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from attune.training.metrics.pairs import CORRESPONDS, auc_of_ranked_mass, cell_mass, pair_truth
 
 _CLASSES = 3
-# Scores are ranked in at most so many steps: moves an AUC by some 0.00001 and halves the time.
+# Largest number of distinct ranks of scores: changes an AUC by about 0.00001 and halves the time.
 _STEPS = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class PairIntervals:
-    """Low and high end of the 95 % interval of each figure; NaN where undefined."""
+    """Low and high ends of the 95 % intervals; NaN where a figure is not defined."""
 
     accuracy: tuple[float, float]
     auc: tuple[float, float]
@@ -30,13 +30,13 @@ class PairIntervals:
 
 @dataclass(frozen=True, slots=True)
 class _Draws:
-    """How often each item of one modality is drawn, (replicates, N), and its polarity, (N,)."""
+    """Bootstrap draws of one modality: counts of each item, (replicates, N), and polarities, (N,)."""
 
     times: NDArray[np.float64]
     polarity: NDArray[np.int8]
 
     def counts(self) -> NDArray[np.float64]:
-        """Return the number of drawn items of each polarity, (replicates, 3)."""
+        """Return the number of items of each polarity in each replicate, (replicates, 3)."""
         counts: NDArray[np.float64] = self.times @ np.eye(_CLASSES)[self.polarity]
         return counts
 
@@ -53,13 +53,13 @@ def pair_intervals(
     """Return 95 % percentile intervals of pair accuracy and AUC.
 
     Args:
-        scores: (N, M) probabilities, a match where at least 0.5.
+        scores: (N, M) probabilities; a pair is called a match at 0.5 or above.
         image_polarity: (N,) codes, -1 unlabelled (left out).
         music_polarity: (M,) codes, -1 unlabelled (left out).
-        image_groups: N names.
-        music_groups: M names.
-        replicates: How many times groups are drawn.
-        seed: Of the drawing.
+        image_groups: N group names, unique across data sets.
+        music_groups: M group names.
+        replicates: Number of replicates.
+        seed: Seed of the draws.
 
     Returns:
         Both intervals. Replicates without true or without false pairs do not count.
@@ -93,16 +93,16 @@ def accuracy_replicates(
 ) -> NDArray[np.float64]:
     """Return the pair accuracy of each replicate, (replicates,), NaN without true or without false pairs.
 
-    Two systems asked with the same groups and seed are given the same draws: their differences are paired.
+    The same groups and seed give the same draws, so that differences between two systems are paired.
 
     Args:
         called: (N, M) whether a pair is called a match.
         image_polarity: (N,) codes, -1 unlabelled (left out).
         music_polarity: (M,) codes, -1 unlabelled (left out).
-        image_groups: N names.
-        music_groups: M names.
-        replicates: How many times groups are drawn.
-        seed: Of the drawing.
+        image_groups: N group names, unique across data sets.
+        music_groups: M group names.
+        replicates: Number of replicates.
+        seed: Seed of the draws.
     """
     labelled_images, labelled_music = image_polarity >= 0, music_polarity >= 0
     if not labelled_images.any() or not labelled_music.any():
@@ -134,7 +134,7 @@ def _accuracies(
     pairs: NDArray[np.float64],
     mass: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the accuracy of each replicate: two small matrix products a cell, no pair is looked at again."""
+    """Return the accuracy of each replicate, by two small matrix products per cell, not pair by pair."""
     accuracy = np.zeros(len(pairs))
     for row in range(_CLASSES):
         for column in range(_CLASSES):
@@ -148,10 +148,10 @@ def _accuracies(
 def _aucs(
     scores: NDArray[np.floating], images: _Draws, music: _Draws, weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the AUC of each replicate; the scores are ranked once, only the weights change."""
+    """Return the AUC of each replicate; scores are ranked once, since only the weights differ."""
     distinct, rank = np.unique(scores.ravel(), return_inverse=True)
     steps = min(_STEPS, distinct.size)
-    # True pairs in slots 0 to steps - 1, false ones behind them: one count a replicate serves both.
+    # True pairs use slots 0 to steps - 1, false pairs the following: one count per replicate serves both.
     slot = rank * steps // distinct.size
     slot += np.where(pair_truth(images.polarity, music.polarity).ravel(), 0, steps)
     aucs = np.empty(len(weights))

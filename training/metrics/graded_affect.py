@@ -1,4 +1,4 @@
-"""Graded affect: does a score rise as two items come closer on the valence-arousal plane?"""
+"""Graded affect: rank correlation of scores with closeness on the valence-arousal plane."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class GradedAffect:
     """Rank correlation of score with closeness, each in [-1, 1].
 
     Attributes:
-        spearman: Over all pairs whose both sides have a point on the plane.
-        spearman_within: Over the pairs of one polarity, averaged over the polarities: what lies beyond
-            three classes.
+        spearman: Over all pairs of which both sides have valence and arousal.
+        spearman_within: Over the pairs of one polarity, averaged over the polarities. It measures what a
+            score adds to the three classes.
     """
 
     spearman: float
@@ -39,7 +39,7 @@ def measure_graded_affect(
         music_polarity: (M,) codes.
 
     Returns:
-        Both correlations; NaN where there is nothing to correlate.
+        Both correlations; NaN where there are too few pairs or all values are equal.
     """
     rated_images = ~np.isnan(image_points).any(axis=1)
     rated_music = ~np.isnan(music_points).any(axis=1)
@@ -62,45 +62,45 @@ def measure_graded_affect(
 
 
 def spearman(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
-    """Return the rank correlation of two columns; ties share their average rank.
+    """Return the Spearman rank correlation of two columns; ties share their average rank.
 
     Args:
         first: (N,) values.
         second: (N,) values.
 
     Returns:
-        Correlation in [-1, 1]; NaN where a column is constant or has fewer than two values.
+        Correlation in [-1, 1]; NaN if a column is constant or has fewer than two values.
     """
     return pearson(_average_ranks(first), _average_ranks(second))
 
 
 def pearson(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
-    """Return the linear correlation of two columns, over the rows where both are known.
+    """Return the Pearson correlation of two columns, over the rows where both are known.
 
     Args:
         first: (N,) values, NaN where unknown.
         second: (N,) values, NaN where unknown.
 
     Returns:
-        Correlation in [-1, 1]; NaN where a column is constant or has fewer than two values.
+        Correlation in [-1, 1]; NaN if a column is constant or has fewer than two values.
     """
     known = ~(np.isnan(first) | np.isnan(second))
-    one, other = first[known].astype(np.float64), second[known].astype(np.float64)
-    if one.size < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
+    x, y = first[known].astype(np.float64), second[known].astype(np.float64)
+    if x.size < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
-    one, other = one - one.mean(), other - other.mean()
-    return float(np.clip((one @ other) / np.sqrt((one @ one) * (other @ other)), -1.0, 1.0))
+    x, y = x - x.mean(), y - y.mean()
+    return float(np.clip((x @ y) / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
 
 
 def r_squared(predicted: NDArray[np.floating], actual: NDArray[np.floating]) -> float:
-    """Return the share of variance that predictions explain, over the rows where both are known.
+    """Return the share of variance explained by predictions, over the rows where both are known.
 
     Args:
         predicted: (N,) values.
         actual: (N,) values, NaN where unknown.
 
     Returns:
-        R², at most 1 and negative where the mean would predict better; NaN where the labels are constant.
+        R², at most 1, and negative if the mean would predict better; NaN if the labels are constant.
     """
     known = ~(np.isnan(predicted) | np.isnan(actual))
     guess, truth = predicted[known].astype(np.float64), actual[known].astype(np.float64)
@@ -110,14 +110,14 @@ def r_squared(predicted: NDArray[np.floating], actual: NDArray[np.floating]) -> 
 
 
 def sign_accuracy(predicted: NDArray[np.floating], actual: NDArray[np.floating]) -> float:
-    """Return how often a prediction lies on the labelled side of zero.
+    """Return the share of predictions that have the sign of the label.
 
     Args:
         predicted: (N,) values.
-        actual: (N,) values; NaN and 0 have no side and are left out.
+        actual: (N,) values; NaN and 0 have no sign and are left out.
 
     Returns:
-        Share in [0, 1]; NaN where no label has a side.
+        Share in [0, 1]; NaN if no label has a sign.
     """
     sided = np.nan_to_num(actual) != 0
     if not sided.any():

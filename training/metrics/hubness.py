@@ -1,6 +1,6 @@
-"""Distinctness: do different queries get different answers, or do a few items answer everything?
+"""Distinctness of retrieval: whether different queries get different answers.
 
-Items that sit in very many top lists are known as hubs (Radovanovic, Nanopoulos, Ivanovic 2010).
+Items that appear in very many top lists are known as hubs (Radovanovic, Nanopoulos, Ivanovic 2010).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from attune.training.metrics.retrieval_quality import rank_gallery
 
 @dataclass(frozen=True, slots=True)
 class Distinctness:
-    """How widely the top lists of all queries spread over the gallery.
+    """Spread of the top lists of all queries over the gallery.
 
     Attributes:
         coverage: Share of the gallery that appears in any top list.
-        chance_coverage: What random top lists would cover.
-        hub_lift: Largest share of top lists that hold one and the same item, over its expectation k/n.
+        chance_coverage: Expected coverage of random top lists.
+        hub_lift: Share of top lists that contain the most frequent item, divided by the expected share k/n.
     """
 
     coverage: float
@@ -29,11 +29,11 @@ class Distinctness:
 
 
 def measure_distinctness(scores: NDArray[np.floating], k: int = 10) -> Distinctness:
-    """Measure how widely the top k of all queries spread; no labels are needed.
+    """Measure how widely the top k of all queries spread over the gallery; no labels are needed.
 
     Args:
-        scores: (queries, gallery), higher is better; ties fall to the earlier item.
-        k: Length of the top lists; the whole gallery where it has fewer items.
+        scores: (queries, gallery), higher is better; of equal scores the earlier item ranks first.
+        k: Length of the top lists; the whole gallery if it has fewer items.
 
     Returns:
         The three figures; NaN without queries or gallery.

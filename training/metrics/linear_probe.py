@@ -1,8 +1,8 @@
-"""One modality alone: how well can a linear reader tell polarity from the embedding?
+"""Linear probe of the polarity in the embeddings of one modality.
 
-The reader is ridge regression onto one-hot targets, class-balanced, in closed form. It is fitted and tested
-inside the evaluated items by grouped cross-fitting, so nothing but those items is needed and no group is on
-both sides.
+The probe is class-balanced ridge regression onto one-hot targets, in closed form. It is cross-validated by
+groups within the evaluated items, so that no other items are needed and no group is in both training and test
+data.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from attune.training.assign_folds import assign_grouped_folds
 
 _CLASSES = 3
 _FOLDS = 5
-# Times the mean variance of a dimension: damps directions that vary far less than the average one.
+# Ridge penalty as a multiple of the mean variance of a dimension.
 _RIDGE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeQuality:
-    """Polarity read from an embedding, each in [0, 1].
+    """Figures of a linear probe, each in [0, 1].
 
     Attributes:
-        accuracy: Share of items read rightly.
-        balanced_accuracy: Mean of the shares of each polarity.
-        majority: Share of the most frequent polarity: what a blind guess reaches.
+        accuracy: Share of items whose polarity is predicted correctly.
+        balanced_accuracy: Mean over the polarities of the share predicted correctly.
+        majority: Share of the most frequent polarity, the accuracy of always predicting it.
     """
 
     accuracy: float
@@ -39,15 +39,15 @@ class ProbeQuality:
 def measure_probe(
     vectors: NDArray[np.floating], polarity: NDArray[np.int8], groups: Sequence[str]
 ) -> ProbeQuality:
-    """Cross-fit a linear probe of polarity over groups.
+    """Cross-validate a linear probe of polarity over groups.
 
     Args:
         vectors: (N, D) embeddings.
         polarity: (N,) codes, -1 unlabelled (left out).
-        groups: N names; items of one group are read by a probe that saw none of them.
+        groups: N group names; items are predicted by a probe that was fitted without their group.
 
     Returns:
-        The three figures; NaN where fewer than two polarities or two groups are labelled.
+        The three figures; NaN if fewer than two polarities or two groups are labelled.
     """
     labelled = polarity >= 0
     features, classes = vectors[labelled].astype(np.float64), polarity[labelled]
@@ -63,13 +63,13 @@ def measure_probe(
     correct = predicted == classes
     return ProbeQuality(
         accuracy=float(correct.mean()),
-        balanced_accuracy=float(np.mean([correct[classes == one].mean() for one in np.unique(classes)])),
+        balanced_accuracy=float(np.mean([correct[classes == code].mean() for code in np.unique(classes)])),
         majority=majority_share(polarity),
     )
 
 
 def majority_share(polarity: NDArray[np.int8]) -> float:
-    """Return the share of the most frequent polarity among the labelled items, NaN without any.
+    """Return the share of the most frequent polarity among the labelled items; NaN if there are none.
 
     Args:
         polarity: (N,) codes, -1 unlabelled.
@@ -92,7 +92,7 @@ def _fit(
     slopes = np.linalg.solve(
         covariance + ridge * np.eye(len(covariance)), spread.T @ (weights[:, None] * (targets - intercepts))
     )
-    # A polarity that the fold does not hold must never be read.
+    # A polarity that does not occur in the training folds must never be predicted.
     return centre, slopes, np.where(counts > 0, intercepts, -np.inf)
 
 

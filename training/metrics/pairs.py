@@ -1,11 +1,11 @@
-"""Image-music pairs: is the picture of the same polarity as the music?
+"""Metrics of image-music pairs, which are true where both sides have the same polarity.
 
-All pairs of labelled items count, with exact weights in place of sampling: half of the mass lies on true
-pairs (equal polarity) and half on false ones; the three polarities share the true half equally, the six
-ordered pairs of polarities the false half. Where a polarity has no items, its share is spread over the cells
-that do have pairs.
+All pairs of labelled items are used, with exact weights instead of sampling. Half of the weight lies on true
+pairs and half on false ones; the three polarities share the true half equally, and the six ordered pairs of
+different polarities share the false half. If a polarity has no items, its share is spread over the cells that
+have pairs.
 
-Polarities come as int8: 0 positive, 1 neutral, 2 negative (the order of POLARITIES), -1 unlabelled.
+Polarity codes are int8: 0 positive, 1 neutral, 2 negative (the order of POLARITIES), -1 unlabelled.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CORRESPONDS = 0.5
-"""A pair whose score is at least this is called a match."""
+"""Threshold of the score: a pair at or above it is called a match."""
 
 _CLASSES = 3
 _SAME = np.eye(_CLASSES, dtype=bool)
@@ -27,19 +27,19 @@ def polarity_counts(polarity: NDArray[np.int8]) -> NDArray[np.float64]:
         polarity: (N,) codes.
 
     Returns:
-        (3,) counts; unlabelled items are in none.
+        (3,) counts, without unlabelled items.
     """
     return np.bincount(polarity[polarity >= 0], minlength=_CLASSES).astype(np.float64)
 
 
 def cell_mass(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share the mass of 1 among the nine cells (image polarity, music polarity).
+    """Distribute a total weight of 1 over the nine cells (image polarity, music polarity).
 
     Args:
         pairs: (..., 3, 3) number of pairs in each cell.
 
     Returns:
-        (..., 3, 3) masses that sum to 1; all NaN where there are no true pairs or no false ones.
+        (..., 3, 3) weights that sum to 1; all NaN where there are no true pairs or no false ones.
     """
     mass = np.zeros(pairs.shape)
     for kind in (_SAME, ~_SAME):
@@ -51,7 +51,7 @@ def cell_mass(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def pair_weights(image_polarity: NDArray[np.int8], music_polarity: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Weigh every pair so that truth and polarities are balanced exactly.
+    """Return weights of all pairs by which truth and polarities are balanced exactly.
 
     Args:
         image_polarity: (N,) codes.
@@ -65,14 +65,14 @@ def pair_weights(image_polarity: NDArray[np.int8], music_polarity: NDArray[np.in
     mass = cell_mass(pairs)
     if np.isnan(mass).any():
         return np.full((image_polarity.size, music_polarity.size), np.nan)
-    # Code -1 reads the last row or column: the unlabelled, of no weight.
+    # Code -1 indexes the last row or column, whose weight is 0.
     weights = np.zeros((_CLASSES + 1, _CLASSES + 1))
     weights[:_CLASSES, :_CLASSES] = mass / np.maximum(pairs, 1)
     return weights[np.ix_(image_polarity, music_polarity)]
 
 
 def pair_truth(image_polarity: NDArray[np.int8], music_polarity: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Say which pairs are true.
+    """Return which pairs are true.
 
     Args:
         image_polarity: (N,) codes.
@@ -91,13 +91,13 @@ def pair_accuracy(
     music_polarity: NDArray[np.int8],
     threshold: float = CORRESPONDS,
 ) -> float:
-    """Return the balanced share of pairs that are judged rightly.
+    """Return the balanced accuracy over pairs.
 
     Args:
-        scores: (N, M), a match where at least `threshold`.
+        scores: (N, M) scores.
         image_polarity: (N,) codes.
         music_polarity: (M,) codes.
-        threshold: The least score of a match.
+        threshold: Smallest score of a match.
 
     Returns:
         Accuracy in [0, 1]; 0.5 for any constant score; NaN without true or without false pairs.
@@ -109,15 +109,15 @@ def pair_accuracy(
 def weighted_auc(
     scores: NDArray[np.floating], truth: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> float:
-    """Return the chance that a true case outscores a false one; a tie counts one half.
+    """Return the probability that a true case has a higher score than a false one; a tie counts one half.
 
     Args:
-        scores: Any shape.
-        truth: The same shape.
-        weights: The same shape, not negative.
+        scores: Scores, of any shape.
+        truth: Whether each case is true, of the same shape.
+        weights: Weights, of the same shape, not negative.
 
     Returns:
-        AUC in [0, 1]; NaN where one kind has no weight.
+        AUC in [0, 1]; NaN if the true or the false cases have no weight.
     """
     _, rank = np.unique(scores.ravel(), return_inverse=True)
     true_mass = np.bincount(rank, np.where(truth, weights, 0.0).ravel())
@@ -126,14 +126,14 @@ def weighted_auc(
 
 
 def auc_of_ranked_mass(true_mass: NDArray[np.number], false_mass: NDArray[np.number]) -> float:
-    """Return the AUC of mass that is already gathered by rank of score.
+    """Return the AUC of weights that are summed by rank of score.
 
     Args:
-        true_mass: (R,) mass of the true cases at each distinct score, ascending.
-        false_mass: (R,) the same for the false ones.
+        true_mass: (R,) total weight of the true cases at each distinct score, ascending.
+        false_mass: (R,) the same for the false cases.
 
     Returns:
-        AUC in [0, 1]; NaN where one of the two sums to 0.
+        AUC in [0, 1]; NaN if one of the two sums to 0.
     """
     beaten = np.cumsum(false_mass) - false_mass / 2
     total = float(true_mass.sum() * false_mass.sum())
@@ -146,7 +146,7 @@ def pair_auc(
     """Return the balanced AUC of true against false pairs.
 
     Args:
-        scores: (N, M), of any scale.
+        scores: (N, M) scores, on any scale.
         image_polarity: (N,) codes.
         music_polarity: (M,) codes.
 
@@ -169,10 +169,10 @@ def calibration_error(
         scores: (N, M) probabilities in [0, 1].
         image_polarity: (N,) codes.
         music_polarity: (M,) codes.
-        bins: How many bins of equal width [0, 1] is cut into.
+        bins: Number of bins of equal width in [0, 1].
 
     Returns:
-        Mean gap between score and share of true pairs, in [0, 1]; NaN without true or without false pairs.
+        Mean difference of score and share of true pairs, in [0, 1]; NaN without true or without false pairs.
     """
     mass, score_mass, true_mass = reliability(scores, image_polarity, music_polarity, bins)
     return float(np.abs(score_mass - true_mass).sum()) if np.isfinite(mass).all() else float("nan")
@@ -184,17 +184,17 @@ def reliability(
     music_polarity: NDArray[np.int8],
     bins: int = 15,
 ) -> NDArray[np.float64]:
-    """Gather pairs by what was said of them: what a reliability diagram shows.
+    """Return the data of a reliability diagram: pairs binned by their score.
 
     Args:
         scores: (N, M) probabilities in [0, 1].
         image_polarity: (N,) codes.
         music_polarity: (M,) codes.
-        bins: How many bins of equal width [0, 1] is cut into.
+        bins: Number of bins of equal width in [0, 1].
 
     Returns:
-        (3, bins): the balanced mass of the pairs in each bin, that mass times their mean score, and the mass
-        of the true ones; all NaN without true or without false pairs.
+        (3, bins): the balanced weight of the pairs in each bin, that weight times their mean score, and the
+        weight of the true pairs; all NaN without true or without false pairs.
     """
     weights = pair_weights(image_polarity, music_polarity)
     bin_of = np.clip((scores * bins).astype(np.int64), 0, bins - 1).ravel()
@@ -208,13 +208,13 @@ def match_rates(
     music_polarity: NDArray[np.int8],
     threshold: float = CORRESPONDS,
 ) -> NDArray[np.float64]:
-    """Return which share of the pairs of each cell is called a match: the per-class table.
+    """Return the share of pairs that are called a match, by image polarity and music polarity.
 
     Args:
-        scores: (N, M), a match where at least `threshold`.
+        scores: (N, M) scores.
         image_polarity: (N,) codes.
         music_polarity: (M,) codes.
-        threshold: The least score of a match.
+        threshold: Smallest score of a match.
 
     Returns:
         (3, 3), image polarity by music polarity; NaN in cells without pairs.

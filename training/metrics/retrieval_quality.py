@@ -1,8 +1,8 @@
-"""Retrieval by polarity: does the top of a ranked gallery share the polarity of the query?
+"""Retrieval metrics by polarity: whether the top of a ranked gallery has the polarity of the query.
 
-Every figure is the mean over the queries of each polarity first and over the polarities then, so that a
-frequent polarity weighs no more than a rare one. An item is relevant where its polarity equals that of the
-query; queries and gallery items without a polarity are left out.
+An item is relevant if its polarity equals that of the query; queries and gallery items without a polarity are
+left out. Every figure is averaged over the queries of each polarity, then over the polarities, so that a
+frequent polarity has no more weight than a rare one.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class RetrievalQuality:
-    """Figures of one direction, each in [0, 1].
+    """Figures of retrieval in one direction, each in [0, 1].
 
     Attributes:
         p_at_1: Precision of the first answer.
-        p_at_5: Precision of the first five.
-        p_at_10: Precision of the first ten.
+        p_at_5: Precision of the first five answers.
+        p_at_10: Precision of the first ten answers.
         mrr: Mean reciprocal rank of the first relevant answer.
-        ndcg_at_10: Normalised discounted gain of the first ten, relevance 0 or 1.
-        chance_p: The precision to expect of random answers, averaged in the same way.
+        ndcg_at_10: Normalised discounted cumulative gain of the first ten answers, with relevance 0 or 1.
+        chance_p: Expected precision of random answers, averaged in the same way.
     """
 
     p_at_1: float
@@ -35,7 +35,7 @@ class RetrievalQuality:
 
 
 def rank_gallery(scores: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Order the gallery for each query, best first, ties in gallery order.
+    """Rank the gallery for each query, best first, with ties in gallery order.
 
     Args:
         scores: (queries, gallery), higher is better.
@@ -49,7 +49,7 @@ def rank_gallery(scores: NDArray[np.floating]) -> NDArray[np.intp]:
 def measure_retrieval(
     scores: NDArray[np.floating], query_polarity: NDArray[np.int8], gallery_polarity: NDArray[np.int8]
 ) -> RetrievalQuality:
-    """Measure one direction of retrieval.
+    """Measure retrieval in one direction.
 
     Args:
         scores: (queries, gallery), higher is better.
@@ -57,7 +57,7 @@ def measure_retrieval(
         gallery_polarity: (gallery,) codes, -1 unlabelled.
 
     Returns:
-        The figures; NaN where no query or no gallery item is labelled.
+        The figures; NaN if no query or no gallery item is labelled.
     """
     query_labels = query_polarity[query_polarity >= 0]
     gallery_labels = gallery_polarity[gallery_polarity >= 0]
@@ -80,16 +80,16 @@ def precision_at(
     gallery_polarity: NDArray[np.int8],
     k: int = 10,
 ) -> float:
-    """Return the share of relevant items among the first k.
+    """Return the share of relevant items among the first k answers.
 
     Args:
         scores: (queries, gallery), higher is better.
         query_polarity: (queries,) codes, -1 unlabelled.
         gallery_polarity: (gallery,) codes, -1 unlabelled.
-        k: How many answers count; all where the gallery has fewer.
+        k: Number of answers; the whole gallery if it has fewer items.
 
     Returns:
-        Precision in [0, 1]; NaN where no query or no gallery item is labelled.
+        Precision in [0, 1]; NaN if no query or no gallery item is labelled.
     """
     query_labels = query_polarity[query_polarity >= 0]
     if not query_labels.size or not np.any(gallery_polarity >= 0):
@@ -100,7 +100,7 @@ def precision_at(
 def _relevance(
     scores: NDArray[np.floating], query_polarity: NDArray[np.int8], gallery_polarity: NDArray[np.int8]
 ) -> NDArray[np.bool_]:
-    """Say for each labelled query, rank by rank, which labelled gallery items are relevant."""
+    """Return, for each labelled query and rank, whether the labelled gallery item there is relevant."""
     labelled_queries, labelled_gallery = query_polarity >= 0, gallery_polarity >= 0
     ranked = rank_gallery(scores[np.ix_(labelled_queries, labelled_gallery)])
     return np.equal(gallery_polarity[labelled_gallery][ranked], query_polarity[labelled_queries][:, None])
@@ -108,7 +108,7 @@ def _relevance(
 
 def _balanced_mean(figures: NDArray[np.float64], polarity: NDArray[np.int8]) -> float:
     """Average over the queries of each polarity, then over the polarities."""
-    return float(np.mean([figures[polarity == one].mean() for one in np.unique(polarity)]))
+    return float(np.mean([figures[polarity == code].mean() for code in np.unique(polarity)]))
 
 
 def _precisions(relevant: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
@@ -120,7 +120,7 @@ def _reciprocal_ranks(relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def _normalised_gains(relevant: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
-    """nDCG (Järvelin, Kekäläinen 2002); 0 for a query to which nothing is relevant."""
+    """Return the nDCG of each query (Järvelin, Kekäläinen 2002); 0 if no item is relevant."""
     discounts = 1.0 / np.log2(np.arange(min(k, relevant.shape[1])) + 2)
     best = np.concatenate([[0.0], np.cumsum(discounts)])
     ideal = best[np.minimum(relevant.sum(axis=1), discounts.size)]

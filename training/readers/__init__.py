@@ -1,4 +1,4 @@
-"""Labelled media as people have them: a manifest, or the folder of a known data set, become the same rows."""
+"""Readers of labelled media: a manifest, or a folder in the layout of a known data set."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from attune.training.readers.imac_lists import has_lists, read_lists
 def read_labelled(
     source: Path, kind: Kind, split: str | None = None, sets: Sequence[str] | None = None
 ) -> list[LabelledRow]:
-    """Read labelled files of one modality; whether the media can be decoded is not looked at.
+    """Read labelled files of one modality; does not check that the media can be decoded.
 
     Args:
-        source: A manifest, or a folder that is laid out as EmoSet, EMID, IMAC's lists, or one folder a class.
+        source: A manifest, or a folder with the layout of EmoSet, EMID, IMAC's lists, or one folder per
+            class.
         kind: The modality.
         split: The split to keep; None keeps all.
-        sets: The sets to keep; None or none given keeps all.
+        sets: The sets to keep; None or an empty sequence keeps all.
 
     Returns:
         At least one row.
 
     Raises:
-        UsageError: The source is of no known layout, holds a label that is not known, or nothing is left.
+        UsageError: The layout of the source or one of its labels is not known, or no row is left.
     """
     if not source.is_dir():
         return read_manifest(source, split, sets)
@@ -46,6 +47,6 @@ def _read_folder(folder: Path, kind: Kind) -> list[LabelledRow]:
     if has_class_folders(folder):
         return read_class_folders(folder, kind)
     raise UsageError(
-        f"{escape_path(folder)}: no known layout; a manifest (CSV), EmoSet, EMID, positive.txt, neutral.txt "
-        "and negative.txt, or one folder a class (positive, negative, Q1, sadness …) was expected"
+        f"{escape_path(folder)}: no known layout; give a manifest (CSV), EmoSet, EMID, positive.txt, "
+        "neutral.txt and negative.txt, or one folder per class (positive, negative, Q1, sadness …)"
     )

@@ -1,7 +1,7 @@
-"""One folder a class, as image classifiers are fed and as IMAC is built: `positive/`, `neutral/` and so on.
+"""Reader of one folder per class: `positive/`, `neutral/` and so on, as in IMAC.
 
-The classes may lie inside the splits: `train/positive/`. A folder inside a class is a theme or an artist, and
-stays in one fold; a song without one belongs to the artist that its tags name.
+The classes may lie inside folders of splits: `train/positive/`. A folder inside a class is a group, such as a
+theme or an artist; songs outside such folders are grouped by the artist in their tags.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _SPLITS = ("train", "val", "test")
 
 
 def has_class_folders(folder: Path) -> bool:
-    """Say whether a folder, or the split folders in it, hold folders of classes."""
+    """Return whether a folder, or one of its split folders, holds folders of classes."""
     return any(
-        _is_class(one) for _, split_folder in _iter_split_folders(folder) for one in split_folder.iterdir()
+        _is_class(path) for _, split_folder in _iter_split_folders(folder) for path in split_folder.iterdir()
     )
 
 
 def read_class_folders(folder: Path, kind: Kind) -> list[LabelledRow]:
-    """Read the files of one modality; files that lie in no class are passed over.
+    """Read the files of one modality; files outside the folders of classes are ignored.
 
     Raises:
-        UsageError: A folder beside the classes holds files of the modality, and its name is no known label.
+        UsageError: A folder beside the classes holds files of the modality, but its name is no known label.
     """
     rows = []
     for split, split_folder in _iter_split_folders(folder):

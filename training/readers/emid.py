@@ -1,7 +1,8 @@
-"""EMID: Zou et al., EMID: An Emotional Aligned Dataset in Audio-Visual Modality, 2023 (arXiv 2308.07622).
+"""Reader of EMID: Zou et al., EMID: An Emotional Aligned Dataset in Audio-Visual Modality, 2023.
 
-A CSV names each clip (`Audio_Filename`), its feeling (`genre`, A to M: the thirteen of Cowen et al., PNAS
-2020) and three pictures with one of Mikels' emotions each. Clips and pictures lie anywhere below the CSV.
+arXiv 2308.07622. A CSV names each clip (`Audio_Filename`), its feeling (`genre`, A to M, the thirteen
+feelings of Cowen et al., PNAS 2020) and three pictures, each with one of Mikels' emotions. Clips and pictures
+may lie anywhere below the CSV's folder.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ _QUADRANT = {
     "L": "Q2",  # scary, fearful
     "M": "Q1",  # triumphant, heroic
 }
-"""Our reading of each feeling's place on Russell's plane."""
+"""Quadrant of Russell's plane for each feeling, assigned by us."""
 
 _PICTURES = (1, 2, 3)
 
 
 def find_emid_table(folder: Path) -> Path | None:
-    """Return EMID's CSV inside a folder, if there is one."""
+    """Return the path of EMID's CSV in a folder; None if there is none."""
     for file in sorted(folder.glob("*.csv")):
         try:
             with file.open(encoding="utf-8-sig", newline="") as stream:
@@ -51,8 +52,8 @@ def find_emid_table(folder: Path) -> Path | None:
 def read_emid(table: Path, kind: Kind) -> list[LabelledRow]:
     """Read EMID's clips or its pictures.
 
-    Of the clips, only the original ones: the others are cut from the same tracks, the table does not say from
-    which, and a track in two folds would be learnt and tested.
+    Only original clips are read. The others are cut from the same tracks, but the table does not say from
+    which, so that parts of one track could be in training and test data.
 
     Raises:
         UsageError: A label is not known, or the table is damaged.
@@ -97,5 +98,5 @@ def _iter_pictures(lines: Iterable[dict[str, str]]) -> Iterable[tuple[str, str]]
 
 
 def _index_files(folder: Path, kind: Kind) -> dict[str, Path]:
-    """Return where each file of a modality lies, by its name."""
+    """Return the path of each file of a modality, by its name."""
     return {path.name: path for path in sorted(folder.rglob("*")) if kind_of(path) == kind}

@@ -1,7 +1,8 @@
-"""EmoSet-118K: Yang et al., EmoSet: A Large-scale Visual Emotion Dataset with Rich Attributes, ICCV 2023.
+"""Reader of EmoSet.
 
-`train.json`, `val.json` and `test.json` hold entries [emotion, image, annotation], with paths inside the
-folder. The same layout is used of its larger part.
+Yang et al., EmoSet: A Large-scale Visual Emotion Dataset with Rich Attributes, ICCV 2023.
+`train.json`, `val.json` and `test.json` hold entries [emotion, image, annotation], with paths relative to the
+folder. EmoSet-118K and the larger EmoSet have the same layout.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ _SPLITS = ("train", "val", "test")
 
 
 def is_emoset(folder: Path) -> bool:
-    """Say whether a folder is laid out as EmoSet."""
+    """Return whether a folder has the layout of EmoSet."""
     return (folder / "image").is_dir() and any(_find_lists(folder))
 
 
 def read_emoset(folder: Path, kind: Kind) -> list[LabelledRow]:
-    """Read EmoSet's pictures, in its own splits.
+    """Read EmoSet's pictures, with EmoSet's splits.
 
     Raises:
-        UsageError: Music is asked for, or a list is not as EmoSet's are.
+        UsageError: `kind` is music, or a list does not have EmoSet's format.
     """
     if kind != "image":
         raise UsageError(f"{escape_path(folder)}: EmoSet holds pictures, no music")

@@ -1,4 +1,4 @@
-"""Words that data sets label with, and what they say of polarity and quadrant."""
+"""Emotion words used as labels by data sets, and their polarities and quadrants."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from attune.training.manifest import QUADRANT_POLARITY, LabelledRow
 _POLARITY = {"positive": None, "neutral": None, "negative": None}
 
 _QUADRANT = {
-    # The eight emotions of Mikels et al. 2005, which EmoSet and EMID's pictures carry. Awe is pleasant, and
-    # calm to some and stirring to others: it has a polarity and no quadrant.
+    # The eight emotions of Mikels et al. 2005, which label EmoSet and EMID's pictures. Awe is pleasant, but
+    # may be calm or exciting: it has a polarity and no quadrant.
     "amusement": "Q1",
     "excitement": "Q1",
     "contentment": "Q4",
@@ -32,19 +32,19 @@ _QUADRANT = {
 }
 
 EMOTION_WORDS = frozenset((*_POLARITY, *_QUADRANT, "awe"))
-"""Words that `create_row` takes, in lower case."""
+"""Words that `create_row` accepts, in lower case."""
 
 
 def create_row(word: str, path: Path, *, source: Path, split: str, set_name: str, group: str) -> LabelledRow:
-    """Return the row of a file that carries a label.
+    """Return the row of a labelled file.
 
     Args:
-        word: The label, in any case.
+        word: The label, in upper or lower case.
         path: The file.
-        source: What to name where the label is not known.
-        split: The file's split, or nothing.
+        source: File or folder of the label, for error messages.
+        split: The file's split, or an empty string.
         set_name: The data set.
-        group: Artist, theme or song; nothing: the file is a group of its own.
+        group: Artist, theme or song; if empty, the file is a group of its own.
 
     Raises:
         UsageError: The word is not known.

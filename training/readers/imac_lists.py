@@ -1,6 +1,7 @@
-"""IMAC's classes as lists: `positive.txt`, `neutral.txt`, `negative.txt`, a file's path on each line.
+"""Reader of IMAC's lists: `positive.txt`, `neutral.txt` and `negative.txt` with one path per line.
 
-Verma, Dhekane, Guha, ICASSP 2019. IMAC is published as addresses; who has fetched them has files and lists.
+Verma, Dhekane, Guha, ICASSP 2019. IMAC is published as lists of web addresses; the readers expect the lists
+of the downloaded files.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from attune.training.readers.emotion_words import create_row
 
 
 def has_lists(folder: Path) -> bool:
-    """Say whether a folder holds a list of any class."""
+    """Return whether a folder holds the list of any class."""
     return any((folder / f"{polarity}.txt").is_file() for polarity in POLARITIES)
 
 
 def read_lists(folder: Path) -> list[LabelledRow]:
-    """Read the lists; paths are relative to the folder, and the folder of a file is no group.
+    """Read the lists; paths are relative to the folder, and each file is a group of its own.
 
     Raises:
         UsageError: A list is not UTF-8, or a file is in two of them.

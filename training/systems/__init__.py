@@ -1,1 +1,1 @@
-"""The systems that are trained and compared, one file each."""
+"""Systems that learn correspondence, one module each."""

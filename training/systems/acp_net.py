@@ -1,8 +1,9 @@
 """ACP-Net: Verma, Dhekane, Guha, Learning Affective Correspondence between Music and Image, ICASSP 2019.
 
-Image features through 2048 to 1024, a music vector through 512 and 2048 to 1024, both concatenated through
-512 and 32 to a decision; learnt from true and false pairs alone. The paper leaves the image features and the
-optimiser open: here the backbone's pooled features, or all of Attune's, and AdamW.
+The image tower has layers of 2048 and 1024 units, the music tower of 512, 2048 and 1024; their outputs are
+concatenated and passed through 512 and 32 units to a decision. It is trained on true and false pairs only.
+The paper does not specify the image features and the optimiser: here they are the backbone's pooled features,
+or all of Attune's features, and AdamW.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from attune.training.systems.pair_trainer import (
     InputTransform,
     PairNetwork,
     PairRecipe,
-    digest,
     fit_standardiser,
     train_pair_network,
 )
@@ -28,7 +28,7 @@ from attune.training.systems.pair_trainer import (
 WIDTH = 1024
 JOINT = (512, 32)
 POOLED_DIM = 1280
-"""The image backbone's pooled features come first."""
+"""Number of the image backbone's pooled features, which are its first columns."""
 
 RECIPE = PairRecipe(learning_rate=1e-4, weight_decay=1.0, dropout=0.5)
 
@@ -38,10 +38,10 @@ class AcpNet:
     """ACP-Net, on its own inputs or on Attune's.
 
     Attributes:
-        name: What tables call it.
-        image_width: How many of the backbone's image features it reads.
-        music_input: `descriptors` for the paper's 193-d vector, `features` for Attune's.
-        recipe: How it is trained.
+        name: Name of the system in tables.
+        image_width: Number of image features that it reads, counted from the first column.
+        music_input: `descriptors` for the paper's 193 descriptors, `features` for Attune's features.
+        recipe: Training hyperparameters.
     """
 
     name: str = "ACP-Net"
@@ -51,16 +51,11 @@ class AcpNet:
 
     @property
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
-        """Inputs that it reads, by modality."""
+        """Inputs that the system reads, by modality."""
         return {"image": ("features",), "music": (self.music_input,)}
 
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt."""
-        return digest(self, 1)
-
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
-        """Learn from labelled images and music; see `train_pair_network`."""
+        """Train on labelled images and music; see `train_pair_network`."""
         torch.manual_seed(seed)
         image_features = images.inputs["features"][:, : self.image_width]
         music_features = music.inputs[self.music_input]
@@ -69,11 +64,11 @@ class AcpNet:
             fit_standardiser(music_features),
         )
 
-        def image_input(material: LabelledFeatures, _augment: bool) -> Tensor:
-            return standardise_image(material.inputs["features"][:, : self.image_width])
+        def image_input(data: LabelledFeatures, _augment: bool) -> Tensor:
+            return standardise_image(data.inputs["features"][:, : self.image_width])
 
-        def music_input(material: LabelledFeatures, _augment: bool) -> Tensor:
-            return standardise_music(material.inputs[self.music_input])
+        def music_input(data: LabelledFeatures, _augment: bool) -> Tensor:
+            return standardise_music(data.inputs[self.music_input])
 
         dropout = self.recipe.dropout
         towers: dict[Kind, nn.Module] = {
@@ -95,11 +90,11 @@ ACP_NET_ON_ATTUNE_FEATURES = AcpNet(
     music_input="features",
     recipe=PairRecipe(learning_rate=1e-4, weight_decay=0.01, dropout=0.2),
 )
-"""Separates what the features give from what the method gives."""
+"""ACP-Net on Attune's features, to separate the effect of the features from that of the method."""
 
 
 def build_image_tower(features: int, dropout: float) -> nn.Module:
-    """Return ACP-Net's image side, from (N, features) to (N, 1024)."""
+    """Return ACP-Net's image tower, from (N, `features`) to (N, 1024)."""
     return nn.Sequential(*_build_layer(features, 2048, dropout), nn.Linear(2048, WIDTH))
 
 

@@ -1,4 +1,4 @@
-"""Attune's own system: linear heads on rich features, read out of fold, in a space of two kernels.
+"""Attune's own system: linear heads on backbone features, calibrated out of fold, and a kernel map.
 
 Heads for polarity, valence and arousal are trained per modality on file labels; no image–music pairs are
 sampled. `attune.training.systems.kernel_map` maps the outputs of both modalities into one space.
@@ -30,12 +30,11 @@ from attune.training.systems.kernel_map import (
     OutputCalibration,
     Tower,
 )
-from attune.training.systems.pair_trainer import digest
 
 INNER_FOLDS = 3
 MAX_STEPS = 80
 PATIENCE = 2
-"""Looks at the held-out loss without a gain before learning stops."""
+"""Evaluations of the held-out loss without an improvement before training stops."""
 
 _IMAGE_WIDTH = 2528
 
@@ -45,20 +44,21 @@ RECIPES: Mapping[Kind, Recipe] = {
     ),
     "music": Recipe(l2=0.3, point_share=0.3, quadrant_share=1.0),
 }
-"""How heads learn from the features of the network `attune`; chosen by cross-validation."""
+"""Hyperparameters of the heads for the features of the network `attune`; chosen by cross-validation."""
 
 ACCURATE_RECIPES: Mapping[Kind, Recipe] = {
-    # Pooled; meaning; what the faces express; what that was read from (`convert.efficientnet_lite2_faces`).
+    # Blocks of `convert.efficientnet_lite2_faces`: pooled, semantic, facial expressions. The features before
+    # the expression layer keep the gain 1.
     "image": Recipe(l2=1.0, point_share=0.15, gains=((0, 1280, 0.5), (2640, 3024, 2.0), (3024, 3049, 3.2))),
     "music": RECIPES["music"],
 }
-"""The same from those of `accurate`."""
+"""Hyperparameters of the heads for the features of the network `accurate`."""
 
 CUSTOM_RECIPES: Mapping[Kind, Recipe] = {
     "image": Recipe(l2=1.0, point_share=0.15),
     "music": RECIPES["music"],
 }
-"""The same from those of any other backbone: of its features nothing is known beforehand."""
+"""Hyperparameters of the heads for any other backbone: no gains, since its feature blocks are unknown."""
 
 _SHIPPED_RECIPES: Mapping[str, Recipe] = {
     backbones[kind].name: recipes[kind]
@@ -69,14 +69,14 @@ _SHIPPED_RECIPES: Mapping[str, Recipe] = {
 
 @dataclass(frozen=True, slots=True)
 class LossCheck:
-    """One look at how the heads of one modality come on.
+    """Losses of the heads of one modality at one step of the solver.
 
     Attributes:
         kind: The modality.
-        fold: Inner fold that was held out.
+        fold: Inner fold that is held out.
         step: Step of the solver.
-        loss: Of the rows that are learnt, with the penalty of the weights.
-        held_out: Of the rows that are held out.
+        loss: Loss on the training rows, with the penalty on the weights.
+        held_out: Loss on the held-out rows.
     """
 
     kind: Kind
@@ -88,11 +88,11 @@ class LossCheck:
 
 @dataclass(frozen=True, slots=True)
 class ModalityModel:
-    """What is learnt of one modality.
+    """Fitted model of one modality.
 
     Attributes:
-        heads: From features to raw outputs.
-        calibration: How these are read.
+        heads: Linear heads from features to raw outputs.
+        calibration: Calibration of the raw outputs.
     """
 
     heads: Heads
@@ -101,13 +101,13 @@ class ModalityModel:
 
 @dataclass(frozen=True, slots=True)
 class FittedAttune:
-    """Both modalities, in one space.
+    """Fitted models of both modalities, which share one embedding space.
 
     Attributes:
-        modalities: What was learnt of each.
-        shape: Shape of the space.
-        reads: Which features.
-        curve: How learning went on the inner folds.
+        modalities: The model of each modality.
+        shape: Configuration of the kernel map.
+        reads: Name of the input that is read.
+        curve: Losses on the inner folds.
     """
 
     modalities: Mapping[Kind, ModalityModel]
@@ -117,15 +117,15 @@ class FittedAttune:
 
     @property
     def parameters(self) -> int:
-        """Numbers that were learnt."""
+        """Number of learnt parameters."""
         return sum(side.heads.weights.size + side.heads.bias.size for side in self.modalities.values())
 
     def tower(self, kind: Kind, widen: nn.Module) -> Tower:
-        """Return one modality's tower, in evaluation mode: what is exported.
+        """Return one modality's tower for export, in evaluation mode.
 
         Args:
             kind: The modality.
-            widen: What makes of a backbone's features those that were learnt from (`attune.training.conse`).
+            widen: Module from a backbone's features to the input of the heads (`attune.training.conse`).
         """
         side = self.modalities[kind]
         return Tower(widen, side.heads, KernelMap(side.calibration, kind, self.shape)).eval()
@@ -134,11 +134,11 @@ class FittedAttune:
         """Return the inner products of all pairs, (I, M)."""
         return self.embed(images).vectors @ self.embed(music).vectors.T
 
-    def embed(self, material: LabelledFeatures) -> Embeddings:
+    def embed(self, data: LabelledFeatures) -> Embeddings:
         """Return embeddings (N, 128), unit length, and affect."""
-        features = torch.from_numpy(np.asarray(material.inputs[self.reads], np.float32))
+        features = torch.from_numpy(np.asarray(data.inputs[self.reads], np.float32))
         with torch.no_grad():
-            vectors, affect = self.tower(material.kind, nn.Identity()).read(features)
+            vectors, affect = self.tower(data.kind, nn.Identity()).read(features)
         return Embeddings(vectors.numpy(), affect.numpy())
 
 
@@ -147,10 +147,10 @@ class Attune:
     """Attune's system.
 
     Attributes:
-        name: What tables call it.
-        recipes: How the heads of each modality are learnt.
-        shape: Shape of the space.
-        reads: Which features.
+        name: Name of the system in tables.
+        recipes: Hyperparameters of the heads of each modality.
+        shape: Configuration of the kernel map.
+        reads: Name of the input that is read.
     """
 
     name: str = "Attune"
@@ -160,22 +160,17 @@ class Attune:
 
     @property
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
-        """Inputs that it reads, by modality."""
+        """Inputs that the system reads, by modality."""
         return {"image": (self.reads,), "music": (self.reads,)}
 
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt."""
-        return digest(self, INNER_FOLDS, MAX_STEPS, PATIENCE, 1)
-
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedAttune:
-        """Learn from labelled images and music.
+        """Train on labelled images and music.
 
-        How long to learn, and how the heads' outputs are read, is found on inner folds that the heads did not
-        see; then heads are learnt on everything.
+        The number of steps and the calibration of the heads' outputs are determined by cross-validation on
+        inner folds; then the heads are trained on all rows.
 
         Raises:
-            UsageError: There are too few groups.
+            UsageError: There are fewer groups than inner folds.
         """
         curve: list[LossCheck] = []
         modalities = {side.kind: self._fit_modality(side, seed, curve) for side in (images, music)}
@@ -190,17 +185,17 @@ class Attune:
 
 
 def create_attune(backbones: Mapping[Kind, Backbone]) -> Attune:
-    """Return Attune's system for the features of these backbones."""
+    """Return Attune's system with the hyperparameters for the features of these backbones."""
     return Attune(
         recipes={
-            kind: _SHIPPED_RECIPES[one.name] if is_shipped(one) else CUSTOM_RECIPES[kind]
-            for kind, one in backbones.items()
+            kind: _SHIPPED_RECIPES[backbone.name] if is_shipped(backbone) else CUSTOM_RECIPES[kind]
+            for kind, backbone in backbones.items()
         }
     )
 
 
 ATTUNE_ACCURATE = Attune("Attune, accurate", ACCURATE_RECIPES, reads="accurate features")
-"""The network `accurate` in the comparison of systems."""
+"""System of the network `accurate`, for the comparison of systems."""
 
 
 def predict_out_of_fold(
@@ -210,17 +205,18 @@ def predict_out_of_fold(
     recipe: Recipe,
     curve: list[LossCheck],
 ) -> tuple[int, NDArray[np.float32]]:
-    """Predict every row by heads that were learnt on the other folds, stopped early.
+    """Predict every row with heads that are trained on the other folds, with early stopping.
 
     Args:
         features: float32 (N, D).
         side: The N labelled files.
         folds: int64 (N,), fold of each row.
-        recipe: How heads are learnt.
-        curve: Extended by every look at the held-out loss.
+        recipe: Hyperparameters of the heads.
+        curve: List that every evaluation of the held-out loss is appended to.
 
     Returns:
-        The number of steps whose held-out loss, over all folds, is least; raw outputs (N, 5) after them.
+        The number of steps with the smallest held-out loss summed over the folds, and the raw outputs (N, 5)
+        after that many steps.
     """
     checks_by_fold = [
         _fit_without_fold(features, side, folds, fold, recipe, curve) for fold in range(int(folds.max()) + 1)
@@ -241,7 +237,7 @@ def _fit_without_fold(
     recipe: Recipe,
     curve: list[LossCheck],
 ) -> dict[int, tuple[NDArray[np.float32], float]]:
-    """Learn without one fold; return, by step, what is said of that fold (K, 5) and the loss there."""
+    """Train without one fold; return, by step, the raw outputs (K, 5) for that fold and the loss on it."""
     learn, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
     checks: dict[int, tuple[NDArray[np.float32], float]] = {}
 
@@ -250,7 +246,7 @@ def _fit_without_fold(
         validation_loss = held_out_loss(predicted, side.targets[held_out], recipe.point_share)
         checks[step] = predicted, validation_loss
         curve.append(LossCheck(side.kind, fold, step, loss, validation_loss))
-        best = min(checks, key=lambda one: checks[one][1])
+        best = min(checks, key=lambda checked_step: checks[checked_step][1])
         return step - best >= PATIENCE * CHECK_EVERY
 
     fit_heads(features[learn], side.targets[learn], recipe, MAX_STEPS, check_held_out)

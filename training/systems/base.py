@@ -1,4 +1,4 @@
-"""What every system of the comparison does: learn from labelled media, then score pairs."""
+"""Interface of the systems that learn correspondence from labelled media."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from attune.training.losses import Targets
 from attune.training.manifest import LabelledRow
 
 InputName = Literal["features", "accurate features", "pixels", "descriptors", "spectrogram"]
-"""How a file may be given to a system: see `attune.training.system_inputs`."""
+"""Name of an input of a system; `attune.training.system_inputs` describes each."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledFeatures:
-    """One modality's labelled files, as systems see them.
+    """Labelled files of one modality, with targets and inputs.
 
     Attributes:
         kind: The modality.
         rows: N rows.
-        targets: What they teach; a system that learns from pairs alone reads `targets.polarity` and nothing
-            else.
-        inputs: Arrays with N entries along the first axis; those that the systems at hand need.
+        targets: Training targets of the rows; a system that is trained on pairs reads only
+            `targets.polarity`.
+        inputs: Arrays with N entries along the first axis, for the systems that are used.
     """
 
     kind: Kind
@@ -49,12 +49,12 @@ class LabelledFeatures:
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """What a system says of one modality's files alone.
+    """Embeddings of one modality's files, and predicted affect.
 
     Attributes:
         vectors: float32 (N, D).
-        affect: float32 (N, 5), valence and arousal in [-1, 1] and the posterior of polarity; None where a
-            system has no notion of affect.
+        affect: float32 (N, 5), valence and arousal in [-1, 1] and the posterior of polarity; None if the
+            system does not predict affect.
     """
 
     vectors: NDArray[np.float32]
@@ -62,40 +62,39 @@ class Embeddings:
 
 
 class FittedSystem(Protocol):
-    """A system that has learnt."""
+    """A trained system."""
 
     @property
     def parameters(self) -> int:
-        """Numbers that were learnt."""
+        """Number of learnt parameters."""
         ...
 
     def scores(self, images: LabelledFeatures, music: LabelledFeatures) -> NDArray[np.float32]:
-        """Return (I, M) scores of all pairs; the higher, the likelier they correspond. Not yet calibrated."""
+        """Return uncalibrated scores (I, M) of all pairs; higher scores mean a likelier correspondence."""
         ...
 
-    def embed(self, material: LabelledFeatures) -> Embeddings | None:
-        """Return what is said of one modality's files alone; None where a system sees pairs alone."""
+    def embed(self, data: LabelledFeatures) -> Embeddings | None:
+        """Return embeddings of one modality's files; None if the system only scores pairs."""
         ...
 
 
 class System(Protocol):
-    """A way to learn correspondence."""
+    """A method of learning correspondence, with its hyperparameters.
+
+    An implementation is a dataclass whose `repr` names every hyperparameter: the key of stored fold results
+    is computed from it and from the source (`attune.training.source_digest`).
+    """
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Name of the system in tables."""
         ...
 
     @property
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
-        """Inputs that it reads, by modality."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt; results are kept under it."""
+        """Inputs that the system reads, by modality."""
         ...
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedSystem:
-        """Learn from labelled images and music; the same seed and material give the same system."""
+        """Train on labelled images and music; the same seed and data give the same system."""
         ...

@@ -1,4 +1,4 @@
-"""A system that knows nothing: what every other one is to be compared with."""
+"""Random scores, as the baseline of the comparison."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from attune.embedding.media_files import Kind
 from attune.training.systems.base import InputName, LabelledFeatures
-from attune.training.systems.pair_trainer import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,42 +18,38 @@ class FittedChance:
     """Random scores.
 
     Attributes:
-        seed: Of the scores.
+        seed: Seed of the scores.
+        parameters: Number of learnt parameters.
     """
 
     seed: int
     parameters: int = 0
 
     def scores(self, images: LabelledFeatures, music: LabelledFeatures) -> NDArray[np.float32]:
-        """Return (I, M) draws from the unit interval; the same files get the same ones."""
+        """Return random scores in [0, 1), float32 (I, M); the same files are given the same scores."""
         names = ",".join(str(row.path.name) for row in [*images.rows, *music.rows])
         random = np.random.default_rng([self.seed, zlib.crc32(names.encode(errors="surrogateescape"))])
         return random.random((len(images), len(music)), np.float32)
 
-    def embed(self, material: LabelledFeatures) -> None:
-        """Return nothing: there is no space."""
+    def embed(self, data: LabelledFeatures) -> None:
+        """Return None: there are no embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """Random scores.
+    """System of random scores.
 
     Attributes:
-        name: What tables call it.
+        name: Name of the system in tables.
     """
 
     name: str = "Chance"
 
     @property
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
-        """Inputs that it reads: none."""
+        """Inputs that the system reads: none."""
         return {"image": (), "music": ()}
 
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt."""
-        return digest(self, 1)
-
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedChance:  # noqa: ARG002
-        """Learn nothing."""
+        """Return random scores; nothing is learnt."""
         return FittedChance(seed)

@@ -1,16 +1,17 @@
-"""The affective space: what five learnt outputs of either modality become.
+"""Map from the five raw outputs of a modality to the embedding space that both modalities share.
 
-The space is the sum of two kernels: closeness of polarity posteriors, and closeness on the valence-arousal
-plane. An inner product of two embeddings is
+The inner product in this space is a weighted sum of two kernels: similarity of polarity posteriors, and
+closeness on the valence-arousal plane. For two embeddings it is
 
     share * <g(p), g(q)> + (1 - share) * (k(v - v') + k(a - a')) / 2
 
-with p, q the posteriors, and v, a the places of an item's valence and arousal among all items of its
-modality. k(x) is the Gaussian exp(-x^2 / (2 width^2)), repeated with a period that places never reach, less
-its mean and scaled to k(0) = 1: inner products of sines and cosines, exactly. g centres a posterior and gives
-it the length min(1, its length / full length): what is surer than that gains nothing, or the surest few
-pictures would be the first answer to every song. The second part decides among items that are equally sure,
-and keeps items of one polarity apart when their affect differs.
+where p and q are the posteriors, and v and a the quantiles of an item's valence and arousal within its
+modality, scaled to [-1, 1]. k(x) is the Gaussian exp(-x^2 / (2 width^2)), repeated with a period longer than
+any difference of quantiles, minus its mean and scaled to k(0) = 1; it is represented by its Fourier series,
+as inner products of sines and cosines. g centres a posterior and scales it to the length min(1, its length /
+full length): beyond the full length, confidence gains nothing, since otherwise the few most confident
+pictures would be the first answer to every song. The second kernel ranks items of equal confidence, and
+separates items of one polarity whose affect differs.
 """
 
 from __future__ import annotations
@@ -28,25 +29,25 @@ from attune.training.linear_heads import CLIP, Heads
 from attune.training.losses import merge_quadrant_logits
 
 KNOTS = 33
-"""Points of the distribution of valence and arousal that a tower remembers."""
+"""Number of quantiles of valence and arousal that a tower stores."""
 
 _FREQUENCIES = (
     EMBEDDING_DIM - 4
-) // 4  # of either axis: a cosine and a sine each; 2 for the posterior, 2 for padding
-_HEADROOM = 0.98  # the padding is a root: near zero it would magnify what is only rounding
-_PERIOD = 2.5  # places span 2: beyond half of this, the kernel would rise again
+) // 4  # per axis, each with a cosine and a sine; 2 dimensions are for the posterior, 2 for padding
+_HEADROOM = 0.98  # the padding is a square root, which near zero would amplify rounding errors
+_PERIOD = 2.5  # quantiles span 2: beyond half of this period, the kernel rises again
 _PLANE = ((0.5**0.5, 0.0, -(0.5**0.5)), (-(6**-0.5), 2 * 6**-0.5, -(6**-0.5)))
 
 
 @dataclass(frozen=True, slots=True)
 class KernelConfig:
-    """The shape of the space; chosen by cross-validation (docs/experiments.md).
+    """Hyperparameters of the embedding space; chosen by cross-validation (docs/experiments.md).
 
     Attributes:
-        share: Part of the polarity kernel in the inner product, in [0, 1].
+        share: Weight of the polarity kernel in the inner product, in [0, 1].
         image_full: Quantile of the pictures' posterior lengths that counts as full length, in [0, 1].
-        music_full: The same of music.
-        width: Width of the affect kernel; places lie in [-1, 1].
+        music_full: The same quantile for music.
+        width: Standard deviation of the affect kernel, on the scale of quantiles in [-1, 1].
     """
 
     share: float
@@ -55,7 +56,7 @@ class KernelConfig:
     width: float
 
     def full(self, kind: Kind) -> float:
-        """Return the quantile of one modality."""
+        """Return the full-length quantile of one modality."""
         return self.image_full if kind == "image" else self.music_full
 
 
@@ -64,15 +65,15 @@ DEFAULT_KERNEL_CONFIG = KernelConfig(share=0.9, image_full=0.25, music_full=0.5,
 
 @dataclass(frozen=True, slots=True)
 class OutputCalibration:
-    """How the raw outputs of one modality are read; fitted on out-of-fold outputs.
+    """Calibration of the raw outputs of one modality, fitted on out-of-fold outputs.
 
     Attributes:
         temperature: Factor of the logits, above 0.
-        bias: (3,) added to the logits.
-        slope: (2,) factor from raw valence and arousal to the scale of the labels.
-        offset: (2,) added to it.
-        knots: (2, KNOTS) rising quantiles of raw valence and arousal.
-        lengths: (KNOTS,) rising quantiles of the centred posterior's length.
+        bias: float32 (3,), added to the scaled logits.
+        slope: float32 (2,), factor from raw valence and arousal to the scale of the labels.
+        offset: float32 (2,), added to the scaled valence and arousal.
+        knots: float32 (2, KNOTS), increasing quantiles of raw valence and arousal.
+        lengths: float32 (KNOTS,), increasing quantiles of the centred posterior's length.
     """
 
     temperature: float
@@ -84,12 +85,12 @@ class OutputCalibration:
 
 
 class KernelMap(nn.Module):
-    """From raw outputs to embedding and affect.
+    """Module from raw outputs to embedding and affect.
 
     Args:
-        calibration: How the outputs are read.
-        kind: The modality: which of the two padding coordinates is its own.
-        shape: Shape of the space, the same for both modalities.
+        calibration: Calibration of the raw outputs.
+        kind: The modality, which decides which of the two padding dimensions is used.
+        shape: Hyperparameters of the space, the same for both modalities.
     """
 
     bias: Tensor
@@ -115,7 +116,7 @@ class KernelMap(nn.Module):
         self.register_buffer("low", torch.from_numpy(calibration.knots[:, :-1].copy()))
         self.register_buffer("gap", torch.from_numpy(np.diff(calibration.knots, axis=1)))
         self.register_buffer("plane", torch.tensor(_PLANE).T.contiguous())
-        # The Fourier series of a Gaussian, without its constant: as inner products, all of it but a shift.
+        # Fourier series of the Gaussian without its constant term, which would only shift all inner products.
         waves = 2.0 * np.pi / _PERIOD * np.arange(1, _FREQUENCIES + 1)
         power = np.exp(-0.5 * (waves * shape.width) ** 2)
         amplitudes = np.sqrt(_HEADROOM * (1.0 - shape.share) * 0.5 * power / power.sum())
@@ -138,21 +139,21 @@ class KernelMap(nn.Module):
         return vectors, torch.cat([points, posterior], dim=1)
 
     def _map_to_quantiles(self, points: Tensor) -> Tensor:
-        """Return where valence and arousal lie among all items, (N, 2): twice the quantile, less 1.
+        """Return the quantiles of raw valence and arousal, scaled to [-1, 1], (N, 2).
 
-        Raw values of pictures and of music differ in spread; their places are evenly spread in both.
+        Raw values of pictures and of music differ in spread; their quantiles are uniform in both.
         """
         passed = torch.clamp((points[:, :, None] - self.low) / self.gap, 0.0, 1.0)
         return passed.sum(dim=2) * (2.0 / (KNOTS - 1)) - 1.0
 
 
 class Tower(nn.Module):
-    """From backbone features to embedding and affect: what is exported.
+    """Module from backbone features to embedding and affect, which is exported to ONNX.
 
     Args:
-        widen: From backbone features (N, D) to what the heads read (N, H).
+        widen: Module from backbone features (N, D) to the input of the heads (N, H).
         heads: Standardisation and linear heads.
-        space: The space over them.
+        space: Map from the heads' outputs to embedding and affect.
     """
 
     mean: Tensor
@@ -175,7 +176,7 @@ class Tower(nn.Module):
         return self.read(self.widen(features))
 
     def read(self, widened: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the same of features that are widened already, (N, H)."""
+        """Return embeddings and affect of features (N, H) that are expanded already."""
         standard = torch.clamp((widened - self.mean) / self.scale, -CLIP, CLIP)
         raw = standard @ self.weights + self.raw_bias
         vectors, affect = self.space(merge_quadrant_logits(raw) if self._uses_quadrants else raw)

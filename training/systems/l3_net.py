@@ -1,8 +1,8 @@
-"""L3-Net: Arandjelović, Zisserman, Look, Listen and Learn, ICCV 2017, taught with affective pairs.
+"""L3-Net: Arandjelović, Zisserman, Look, Listen and Learn, ICCV 2017, trained on affective pairs.
 
-Convolutions on pixels and on the log-spectrogram, each to 512 numbers, concatenated through 128 to a
-decision; learnt from true and false pairs alone. The size is reduced by `width` and by the inputs: see
-`training.systems.convolutions`.
+Convolutions on pixels and on the log-spectrogram give 512 numbers each, which are concatenated and passed
+through 128 units to a decision. It is trained on true and false pairs only. Its size is reduced by `width`
+and by smaller inputs: see `attune.training.systems.convolutions`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from attune.training.systems.pair_trainer import (
     InputTransform,
     PairNetwork,
     PairRecipe,
-    digest,
     train_pair_network,
 )
 
@@ -34,12 +33,12 @@ RECIPE = PairRecipe(
 
 @dataclass(frozen=True, slots=True)
 class L3Net:
-    """L3-Net at a share of its width.
+    """L3-Net of reduced width.
 
     Attributes:
-        name: What tables call it.
-        width: Share of the channels and of the outputs of the original.
-        recipe: How it is trained.
+        name: Name of the system in tables.
+        width: Number of channels and outputs, as a fraction of the original's.
+        recipe: Training hyperparameters.
     """
 
     name: str = "L3-Net"
@@ -48,16 +47,11 @@ class L3Net:
 
     @property
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
-        """Inputs that it reads, by modality."""
+        """Inputs that the system reads, by modality."""
         return {"image": ("pixels",), "music": ("spectrogram",)}
 
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt."""
-        return digest(self, 1)
-
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
-        """Learn from labelled images and music; see `train_pair_network`."""
+        """Train on labelled images and music; see `train_pair_network`."""
         torch.manual_seed(seed)
         out = int(OUT * self.width)
         towers: dict[Kind, nn.Module] = {

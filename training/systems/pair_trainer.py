@@ -1,14 +1,13 @@
-"""What the networks that learn from true and false pairs alone have in common.
+"""Training of networks on true and false pairs.
 
-Each step draws a few pictures and as many pieces of music, polarities in equal shares, and scores every
-pair of them once: the mean over all pairs of the draw is that over random balanced pairs with less noise, for
-the price of embedding each file once.
+Each step draws some pictures and as many pieces of music, with equal shares of the polarities, and scores
+each of their pairs once. The mean over all pairs of the draw estimates that over random balanced pairs with
+less noise, and each file is embedded only once.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,15 +29,15 @@ _CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class PairRecipe:
-    """How a pair network is trained; chosen by cross-validation (docs/experiments.md).
+    """Hyperparameters of a pair network; chosen by cross-validation (docs/experiments.md).
 
     Attributes:
-        learning_rate: Of AdamW.
-        weight_decay: Of AdamW.
+        learning_rate: Learning rate of AdamW.
+        weight_decay: Weight decay of AdamW.
         dropout: Share of hidden units that are dropped in training.
-        batch: Pictures, and pieces of music, of one step.
+        batch: Number of pictures, and of pieces of music, in one step.
         steps: Largest number of steps.
-        patience: Checks without a better held-out AUC before training stops.
+        patience: Number of checks without a better held-out AUC before training stops.
         check_every: Steps between two checks.
     """
 
@@ -52,14 +51,14 @@ class PairRecipe:
 
 
 InputTransform = Callable[[LabelledFeatures, bool], Tensor]
-"""From material and whether it is for training (augmented) to what a tower takes, (N, ...)."""
+"""Function from labelled features, and whether to augment them, to the input of a tower, (N, ...)."""
 
 
 class PairNetwork(nn.Module):
-    """Two towers and a joint network over the concatenation of what they say.
+    """Two towers and a joint network over the concatenation of their outputs.
 
     Args:
-        towers: Of images and of music, each from its input (N, ...) to (N, `width`).
+        towers: Towers of images and of music, each from its input (N, ...) to (N, `width`).
         width: Length of a tower's output.
         hidden: Widths of the joint network's hidden layers.
         dropout: Share of hidden units that are dropped in training.
@@ -70,7 +69,7 @@ class PairNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.towers = nn.ModuleDict({str(kind): tower for kind, tower in towers.items()})
-        # The first layer over a concatenation is a sum of two: each file passes it once, not once a pair.
+        # A layer over a concatenation is a sum of two layers, each computed once per file, not once per pair.
         self.from_image = nn.Linear(width, hidden[0])
         self.from_music = nn.Linear(width, hidden[0], bias=False)
         layers: list[nn.Module] = [nn.ReLU(), nn.Dropout(dropout)]
@@ -79,12 +78,12 @@ class PairNetwork(nn.Module):
         self.joint = nn.Sequential(*layers, nn.Linear(hidden[-1], 2))
 
     def project(self, kind: Kind, given: Tensor) -> Tensor:
-        """Return a tower's output (N, width)."""
+        """Return a tower's output (N, `width`)."""
         projected: Tensor = self.towers[kind](given)
         return projected
 
     def decide(self, images: Tensor, music: Tensor) -> Tensor:
-        """Return log-odds (I, M) that pairs of projections (I, width), (M, width) are true."""
+        """Return the log-odds (I, M) that pairs of projections (I, `width`) and (M, `width`) are true."""
         together = self.from_image(images)[:, None] + self.from_music(music)[None]
         logits = self.joint(together)
         odds: Tensor = logits[..., 1] - logits[..., 0]
@@ -93,11 +92,11 @@ class PairNetwork(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class FittedPairNetwork:
-    """A pair network that has learnt.
+    """A trained pair network.
 
     Attributes:
         network: The network, in evaluation mode.
-        prepare: How each modality's material becomes its input.
+        prepare: For each modality, the function that prepares the tower's input.
     """
 
     network: PairNetwork
@@ -105,11 +104,11 @@ class FittedPairNetwork:
 
     @property
     def parameters(self) -> int:
-        """Numbers that were learnt."""
-        return sum(one.numel() for one in self.network.parameters())
+        """Number of learnt parameters."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
 
     def scores(self, images: LabelledFeatures, music: LabelledFeatures) -> NDArray[np.float32]:
-        """Return log-odds (I, M) of all pairs."""
+        """Return the log-odds (I, M) of all pairs."""
         image_projections, music_projections = self._project(images), self._project(music)
         with torch.no_grad():
             rows = [
@@ -118,16 +117,14 @@ class FittedPairNetwork:
             ]
         return torch.cat(rows).numpy()
 
-    def embed(self, material: LabelledFeatures) -> Embeddings:
-        """Return the tower's projections, (N, width)."""
-        return Embeddings(self._project(material).numpy())
+    def embed(self, data: LabelledFeatures) -> Embeddings:
+        """Return the tower's projections, (N, `width`)."""
+        return Embeddings(self._project(data).numpy())
 
-    def _project(self, material: LabelledFeatures) -> Tensor:
-        given = self.prepare[material.kind](material, False)
+    def _project(self, data: LabelledFeatures) -> Tensor:
+        given = self.prepare[data.kind](data, False)
         with torch.no_grad():
-            return torch.cat(
-                [self.network.project(material.kind, part) for part in torch.split(given, _CHUNK)]
-            )
+            return torch.cat([self.network.project(data.kind, part) for part in torch.split(given, _CHUNK)])
 
 
 def train_pair_network(
@@ -138,24 +135,24 @@ def train_pair_network(
     recipe: PairRecipe,
     seed: int,
 ) -> FittedPairNetwork:
-    """Train a pair network; stop when the AUC on held-out groups no longer rises, and keep the best state.
+    """Train a pair network with early stopping on the AUC of held-out groups, keeping the best state.
 
-    A fifth of the groups of either modality is held out. Polarity decides which pairs are true and balances
-    the draws; no loss reads it otherwise.
+    A fifth of the groups of each modality is held out. Polarity decides which pairs are true and balances the
+    draws; it is used for nothing else.
 
     Args:
-        network: Freshly initialised; it is changed.
-        prepare: How each modality's material becomes its input.
+        network: The newly initialised network, which is modified.
+        prepare: For each modality, the function that prepares the tower's input.
         images: Labelled pictures.
         music: Labelled music.
-        recipe: How to train.
-        seed: Of the hold-out, the draws and the dropout.
+        recipe: The hyperparameters.
+        seed: Seed of the held-out groups, the draws and the dropout.
 
     Returns:
         The trained network.
 
     Raises:
-        UsageError: There are too few groups.
+        UsageError: There are fewer groups than folds.
     """
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
@@ -190,20 +187,15 @@ def train_pair_network(
 
 
 def draw_balanced(side: LabelledFeatures, count: int, random: np.random.Generator) -> LabelledFeatures:
-    """Draw `count` labelled files, each polarity with the same chance, with replacement."""
+    """Draw `count` labelled files with replacement, equally many of each polarity."""
     polarity = side.targets.polarity
     present = np.unique(polarity[polarity >= 0])
     classes = random.permutation(np.resize(present, count))
-    return side.take(np.array([random.choice(np.flatnonzero(polarity == one)) for one in classes]))
-
-
-def digest(*parts: object) -> str:
-    """Return a short digest of what decides a result."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:10]
+    return side.take(np.array([random.choice(np.flatnonzero(polarity == code)) for code in classes]))
 
 
 def fit_standardiser(values: NDArray[np.generic]) -> Callable[[NDArray[np.generic]], Tensor]:
-    """Return the standardisation that gives (N, D) values mean 0 and deviation 1, cut at 6 deviations."""
+    """Return the function that standardises columns as those of `values`, (N, D), clipped at 6 deviations."""
     known = np.asarray(values, np.float32)
     mean, scale = known.mean(axis=0), known.std(axis=0)
     scale = scale + 1e-3 * scale.mean() + 1e-6

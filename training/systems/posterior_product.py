@@ -1,6 +1,6 @@
-"""The two-stage way that people use today: classify each modality's polarity, multiply.
+"""The common two-stage baseline: classify the polarity of each modality, then multiply the posteriors.
 
-The score of a pair is the chance that two independent draws from both posteriors agree, Σ p_image · p_music.
+The score of a pair is the probability that independent draws from both posteriors agree, Σ p_image · p_music.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from attune.embedding.media_files import Kind
 from attune.training.linear_heads import Heads, Recipe, fit_heads
 from attune.training.systems.base import Embeddings, InputName, LabelledFeatures
-from attune.training.systems.pair_trainer import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,40 +21,40 @@ class FittedPosteriorProduct:
     """Two polarity classifiers.
 
     Attributes:
-        heads: Of each modality; their points of valence and arousal are not used.
+        heads: The heads of each modality; their outputs of valence and arousal are not used.
     """
 
     heads: Mapping[Kind, Heads]
 
     @property
     def parameters(self) -> int:
-        """Numbers that were learnt."""
+        """Number of learnt parameters."""
         return sum(heads.weights[:, :3].size + 3 for heads in self.heads.values())
 
     def scores(self, images: LabelledFeatures, music: LabelledFeatures) -> NDArray[np.float32]:
-        """Return the chance that both posteriors agree, (I, M)."""
+        """Return the probability that draws from both posteriors agree, (I, M)."""
         return self._posteriors(images) @ self._posteriors(music).T
 
-    def embed(self, material: LabelledFeatures) -> Embeddings:
+    def embed(self, data: LabelledFeatures) -> Embeddings:
         """Return the posteriors of polarity, (N, 3)."""
-        return Embeddings(self._posteriors(material))
+        return Embeddings(self._posteriors(data))
 
-    def _posteriors(self, material: LabelledFeatures) -> NDArray[np.float32]:
-        features = np.asarray(material.inputs["features"], np.float32)
-        logits = self.heads[material.kind].raw(features)[:, :3]
+    def _posteriors(self, data: LabelledFeatures) -> NDArray[np.float32]:
+        features = np.asarray(data.inputs["features"], np.float32)
+        logits = self.heads[data.kind].raw(features)[:, :3]
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class PosteriorProduct:
-    """A regularised multinomial logistic regression a modality, on Attune's features.
+    """Regularised multinomial logistic regression for each modality, on Attune's features.
 
     Attributes:
-        name: What tables call it.
+        name: Name of the system in tables.
         image_l2: Weight of the squared norm of the image classifier.
-        music_l2: The same of the music classifier.
-        steps: Of the solver.
+        music_l2: Weight of the squared norm of the music classifier.
+        steps: Number of steps of the solver.
     """
 
     name: str = "Polarity, Σ p·p"
@@ -65,16 +64,11 @@ class PosteriorProduct:
 
     @property
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
-        """Inputs that it reads, by modality."""
+        """Inputs that the system reads, by modality."""
         return {"image": ("features",), "music": ("features",)}
 
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt."""
-        return digest(self, 1)
-
-    def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPosteriorProduct:  # noqa: ARG002 - it is convex
-        """Learn both classifiers; valence and arousal have no share in the loss."""
+    def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPosteriorProduct:  # noqa: ARG002 - convex, so no seed is needed
+        """Train both classifiers; valence and arousal are not part of the loss."""
         recipes = {"image": Recipe(self.image_l2, 0.0), "music": Recipe(self.music_l2, 0.0)}
         return FittedPosteriorProduct(
             {

@@ -1,7 +1,7 @@
-"""Spectrogram-ACP: ACP-Net with convolutions on the spectrogram in place of the hand-made music vector.
+"""Spectrogram-ACP: ACP-Net with convolutions on the spectrogram instead of hand-crafted descriptors.
 
-Verma, Dhekane, Guha, ICASSP 2019. Spectrograms, random cuts and masks are torchaudio's; the size of the
-convolutions is reduced by `width`: see `training.systems.convolutions`.
+Verma, Dhekane, Guha, ICASSP 2019. Spectrograms and masks are computed by torchaudio; the size of the
+convolutions is reduced by `width`: see `attune.training.systems.convolutions`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from attune.training.systems.pair_trainer import (
     InputTransform,
     PairNetwork,
     PairRecipe,
-    digest,
     fit_standardiser,
     train_pair_network,
 )
@@ -33,12 +32,12 @@ RECIPE = PairRecipe(
 
 @dataclass(frozen=True, slots=True)
 class SpectrogramAcp:
-    """Spectrogram-ACP at a share of L3-Net's width.
+    """Spectrogram-ACP of reduced width.
 
     Attributes:
-        name: What tables call it.
-        width: Share of the channels of the convolutions.
-        recipe: How it is trained.
+        name: Name of the system in tables.
+        width: Number of channels of the convolutions, as a fraction of L3-Net's.
+        recipe: Training hyperparameters.
     """
 
     name: str = "Spectrogram-ACP"
@@ -47,22 +46,17 @@ class SpectrogramAcp:
 
     @property
     def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
-        """Inputs that it reads, by modality."""
+        """Inputs that the system reads, by modality."""
         return {"image": ("features",), "music": ("spectrogram",)}
 
-    @property
-    def version(self) -> str:
-        """Short digest of everything that decides what is learnt."""
-        return digest(self, 1)
-
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
-        """Learn from labelled images and music; see `train_pair_network`."""
+        """Train on labelled images and music; see `train_pair_network`."""
         torch.manual_seed(seed)
         image_features = images.inputs["features"][:, :POOLED_DIM]
         standardise_image = fit_standardiser(image_features)
 
-        def image_input(material: LabelledFeatures, _augment: bool) -> Tensor:
-            return standardise_image(material.inputs["features"][:, :POOLED_DIM])
+        def image_input(data: LabelledFeatures, _augment: bool) -> Tensor:
+            return standardise_image(data.inputs["features"][:, :POOLED_DIM])
 
         dropout = self.recipe.dropout
         towers: dict[Kind, nn.Module] = {
