@@ -138,7 +138,7 @@ def _measure_direction(
 
 
 def _measure_images(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> ImageMetrics:
-    probe = measure_probe(side.vectors, polarity_codes(rows), group_names(rows))
+    probe = measure_probe(side.vectors, polarity_codes(rows), _probe_groups(rows))
     (valence, arousal), (predicted_valence, predicted_arousal) = ratings(rows).T, side.affect[:, :2].T
     return ImageMetrics(
         accuracy=probe.accuracy,
@@ -151,8 +151,16 @@ def _measure_images(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> Ima
     )
 
 
+def _probe_groups(rows: Sequence[LabelledRow]) -> list[str]:
+    """Return the group of each row, without its data set.
+
+    Two sets may name the same theme or artist; the probe must not learn it from one and be tested on the other.
+    """
+    return [row.group for row in rows]
+
+
 def _measure_music(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> MusicMetrics:
-    probe = measure_probe(side.vectors, polarity_codes(rows), group_names(rows))
+    probe = measure_probe(side.vectors, polarity_codes(rows), _probe_groups(rows))
     (valence, arousal), (predicted_valence, predicted_arousal) = (
         reference_points(rows).T,
         side.affect[:, :2].T,
