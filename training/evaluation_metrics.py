@@ -154,7 +154,7 @@ def _measure_images(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> Ima
 def _probe_groups(rows: Sequence[LabelledRow]) -> list[str]:
     """Return the group of each row, without its data set.
 
-    Two sets may name the same theme or artist; the probe must not learn it from one and be tested on the other.
+    Two sets may share a theme or an artist; the probe must not learn it from one and be tested on the other.
     """
     return [row.group for row in rows]
 
