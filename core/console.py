@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from attune.core.progress import Progress, SilentProgress
 if TYPE_CHECKING:
     from rich.console import Console
 
-_PIPE_WIDTH: Final = 200  # columns where no terminal is there: paths are not cut short
+_PIPE_WIDTH: Final = 200  # columns where neither a terminal nor COLUMNS says how wide
 _LINE_INTERVAL_S: Final = 30.0
 
 
@@ -46,7 +47,8 @@ def _make_console(*, stderr: bool) -> Console:
             raise BrokenPipeError  # Rich would leave with exit code 1, but `| head` is no failure
 
     console = PlainConsole()
-    return console if console.is_terminal else PlainConsole(_PIPE_WIDTH)
+    knows_width = console.is_terminal or "COLUMNS" in os.environ
+    return console if knows_width else PlainConsole(_PIPE_WIDTH)
 
 
 def print_json(document: dict[str, Any]) -> None:

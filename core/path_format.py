@@ -1,4 +1,4 @@
-"""How paths are shown to people: as they were given, relative or absolute."""
+"""Display of paths: relative or absolute, as they were given."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _OTHER_VARIABLES = {"ATTUNE_TOKEN"}  # of `attune serve`: a secret, never printe
 
 
 class Settings(BaseSettings):
-    """What environment variables and `config.toml` may set.
+    """Values that environment variables and `config.toml` may set.
 
     Attributes:
         library: Folder of the library.

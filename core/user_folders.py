@@ -1,4 +1,4 @@
-"""Where each operating system keeps a user's data, caches and configuration."""
+"""Folders for a user's data, caches and configuration on each operating system."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def _describe_network(generation: Generation | None, asked: str | None) -> tuple
 
 
 def _print_backbones(network: Network, lacking: int, settings: Settings, device_reason: str | None) -> None:
-    """Say where the backbones run, if there is something to tell, and how many files must be read again."""
+    """Print the device if somebody asked for one, and how many files another backbone must read again."""
     from attune.core.console import stderr_console
 
     console = stderr_console()
