@@ -9,6 +9,8 @@ from attune.benchmarks.diversity import LabelledGallery, measure
 from attune.embedding.network import Network
 from attune.retrieval.near_duplicates import SimilarityScale
 
+pytestmark = pytest.mark.torch
+
 
 def test_precision_and_likeness(network: Network) -> None:
     rng = np.random.default_rng(0)

@@ -23,6 +23,8 @@ from attune.training.systems.base import LabelledFeatures
 from attune.training.systems.chance import Chance
 from attune.training.systems.posterior_product import PosteriorProduct
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.fixture
 def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -12,6 +12,8 @@ from attune.tests.e2e.command import attune, attune_json
 from attune.tests.media_factory import photo, song
 from attune.tests.open_clip_factory import write_model
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:

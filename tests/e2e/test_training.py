@@ -10,6 +10,8 @@ import pytest
 from attune.tests.e2e.command import attune, attune_json
 from attune.tests.media_factory import photo, song
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:

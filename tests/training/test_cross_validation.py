@@ -21,6 +21,8 @@ from attune.training.metrics import spearman
 from attune.training.systems.base import Embeddings, FittedSystem, LabelledFeatures
 from attune.training.systems.posterior_product import PosteriorProduct
 
+pytestmark = pytest.mark.torch
+
 IMAGES, MUSIC = material_of("image", 7), material_of("music", 8)
 
 

@@ -14,6 +14,8 @@ from attune.training.cross_validation import OutOfFoldPredictions
 from attune.training.evaluation_metrics import evaluate, evaluate_scores
 from attune.training.manifest import LabelledRow, read_manifest
 
+pytestmark = pytest.mark.torch
+
 IMAGES = """path,split,set,group,polarity,quadrant,valence,arousal,label
 sun.jpg,test,holiday,sun,positive,,0.5,0.5,
 rain.jpg,test,holiday,rain,negative,,-0.5,-0.5,

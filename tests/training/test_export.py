@@ -23,6 +23,8 @@ from attune.training.feature_cache import CachedFeatures
 from attune.training.manifest import LabelledRow
 from attune.training.systems.attune import Attune
 
+pytestmark = pytest.mark.torch
+
 FILES = ["image.onnx", "music.onnx", "network.json"]
 
 

@@ -13,6 +13,8 @@ from torch.nn import functional
 from attune.training.convert.efficientnet_lite2_faces import BLOCKS, LITE2_SIDE, SIDE, squash_pictures
 from attune.training.convert.face_networks import EXPRESSIONS, FACE_WIDTH, _aggregate_faces
 
+pytestmark = pytest.mark.torch
+
 PICTURES = 3
 POOLED = 256
 

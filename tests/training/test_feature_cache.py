@@ -10,6 +10,8 @@ from attune.training import feature_cache
 from attune.training.feature_cache import extract_cached_features
 from attune.training.manifest import LabelledRow
 
+pytestmark = pytest.mark.torch
+
 
 def _row(path: Path) -> LabelledRow:
     return LabelledRow(path, "train", "s", path.name, "positive", None, None, None, "")

@@ -15,6 +15,8 @@ from attune.training.systems.attune import LossCheck, predict_out_of_fold
 from attune.training.systems.base import LabelledFeatures
 from attune.training.systems.kernel_map import KernelConfig, KernelMap
 
+pytestmark = pytest.mark.torch
+
 RECIPE = Recipe(l2=0.05)
 STEPS = 40
 

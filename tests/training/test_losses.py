@@ -9,6 +9,8 @@ import torch
 from attune.tests.training.affect_data import rows_and_features
 from attune.training.losses import Targets, balanced_weights, build_targets, head_loss
 
+pytestmark = pytest.mark.torch
+
 
 def test_classes_of_a_set_weigh_alike_and_sets_by_their_size() -> None:
     sets = np.array([0] * 9 + [1] * 4)

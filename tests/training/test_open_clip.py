@@ -20,6 +20,8 @@ from attune.tests.open_clip_factory import CONFIG, write_model
 from attune.training.encoders import open_clip as encoder
 from attune.training.encoders.open_clip import TOLERANCE, OpenClipSource, export_image_backbone, parse_source
 
+pytestmark = pytest.mark.torch
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

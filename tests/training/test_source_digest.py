@@ -20,6 +20,8 @@ from attune.training.systems.attune import Attune
 from attune.training.systems.base import LabelledFeatures
 from attune.training.systems.posterior_product import FittedPosteriorProduct, PosteriorProduct
 
+pytestmark = pytest.mark.torch
+
 MODULE = "attune.training.systems.attune"
 HEAD_LOSS = ("losses.py", "loss = loss + point_share * (weights", "loss = loss + 2 * point_share * (weights")
 

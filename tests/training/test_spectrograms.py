@@ -16,6 +16,8 @@ from attune.embedding.image_geometry import DEFAULT_VIEW
 from attune.tests.media_factory import song
 from attune.training.spectrograms import TOLERANCE, TorchSpectrogram, create_spectrogram
 
+pytestmark = pytest.mark.torch
+
 SECOND = 16_000
 
 

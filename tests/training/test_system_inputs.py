@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from attune.embedding.backbones import DEFAULT_BACKBONES
@@ -11,6 +12,8 @@ from attune.training.acp_descriptors import PARTS, RATE, describe
 from attune.training.conse import SEMANTIC_DIM, ClassSemantics, expand_features
 from attune.training.manifest import LabelledRow
 from attune.training.system_inputs import load_labelled_features
+
+pytestmark = pytest.mark.torch
 
 
 def _row(path: Path) -> LabelledRow:

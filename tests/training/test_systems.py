@@ -22,6 +22,8 @@ from attune.training.systems.pair_trainer import PairNetwork, draw_balanced
 from attune.training.systems.posterior_product import PosteriorProduct
 from attune.training.systems.spectrogram_acp import SpectrogramAcp
 
+pytestmark = pytest.mark.torch
+
 QUICK = {"learning_rate": 3e-4, "steps": 60, "check_every": 20}
 SYSTEMS: list[System] = [
     AcpNet(recipe=replace(acp_net.RECIPE, **QUICK)),
