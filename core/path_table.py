@@ -54,7 +54,12 @@ class PathTable:
         needed = console.measure(
             self._build(with_details=False), options=console.options.update(max_width=_UNLIMITED)
         ).maximum
-        console.print(self._build(with_details=True), width=max(needed, console.width), crop=False)
+        width = console.width
+        console.width = max(needed, width)  # Rich never prints wider than the console says it is
+        try:
+            console.print(self._build(with_details=True), crop=False)
+        finally:
+            console.width = width
 
     def _build(self, *, with_details: bool) -> Table:
         from rich.table import Table

@@ -34,6 +34,7 @@ def test_a_model_of_open_clip_becomes_a_network(
     given = ("--images", folders / "photos", "--music", folders / "songs")
     spelled = write_model(tmp_path / "model")
     options = ("--image-backbone", spelled, "--cache", tmp_path / "cache", "-o", network, "--workers", 2)
+    options += ("--device", "auto")
     trained = attune("train", *given, *options)
     assert trained.returncode == 0, trained.stderr
     assert "accuracy" in trained.stdout
