@@ -31,9 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark the tests that drive a browser: those that ask for its fixture."""
-    if "browser" in getattr(item, "fixturenames", ()):
+    """Mark the tests whose fixtures drive a browser or take long."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if "browser" in fixtures:
         item.add_marker(pytest.mark.browser)
+    if fixtures & {"checkout", "sample_libraries", "samples_library"}:
+        item.add_marker(pytest.mark.slow)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -40,6 +40,7 @@ def test_the_distance_of_two_readings() -> None:
     assert _compute_largest_difference({a: ones}, {a: ones}) == 0
 
 
+@pytest.mark.slow
 def test_an_encoder_is_timed_beside_the_shipped_one(media: Path, tmp_path: Path) -> None:
     encoder = write_model(tmp_path)
     document = attune_json("benchmark", "encoder", encoder, "--images", media, "--limit", 4)

@@ -22,6 +22,7 @@ def command(tmp_path: Path) -> list[str]:
     return ["benchmark", "peers", *folders, "--sample", "3", "--workers", "1", "-q"]
 
 
+@pytest.mark.slow
 def test_every_way_embeds_the_same_files(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run([*command, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -35,6 +36,7 @@ def test_every_way_embeds_the_same_files(command: list[str], capsys: pytest.Capt
         assert row["times"] == pytest.approx(attune_rates[row["kind"]] / row["files_per_s"])
 
 
+@pytest.mark.slow
 def test_the_table_names_the_peers(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(command) == 0
     table = capsys.readouterr().out

@@ -24,6 +24,7 @@ def command(tmp_path: Path) -> list[str]:
     return ["benchmark", "pipeline", *folders, "--workers", "1", "-q"]
 
 
+@pytest.mark.slow
 def test_a_build_is_timed_beside_its_floor(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_library_that_exists_is_left_alone(
     assert "exists" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_table_names_the_phases(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(command) == 0
     table = capsys.readouterr().out

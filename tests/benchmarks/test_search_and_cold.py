@@ -52,6 +52,7 @@ def test_a_library_that_is_too_small_is_said(built: Path, capsys: pytest.Capture
     assert "fewer than" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_questions_are_timed(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["benchmark", "cold", "--library", str(built), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)

@@ -17,7 +17,7 @@ def sample_libraries(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, P
     """By the name of the network; treat them as read-only."""
     folder = tmp_path_factory.mktemp("sample-libraries")
     for name in shipped_names():
-        run_build(folder / name, open_network(name), SAMPLES)
+        run_build(folder / name, open_network(name), SAMPLES.resolve())
     return {name: folder / name for name in shipped_names()}
 
 

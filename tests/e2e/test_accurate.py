@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from attune.retrieval.demo import SAMPLES
 from attune.tests.e2e.command import attune, attune_json
 
 
+@pytest.mark.slow
 def test_a_library_is_built_by_the_accurate_network_and_goes_back(tmp_path: Path) -> None:
     media, library = tmp_path / "media", tmp_path / "library"
     media.mkdir()

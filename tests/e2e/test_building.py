@@ -44,6 +44,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_five_hundred_files_fifty_of_them_damaged(mixed: Path, tmp_path: Path, network_folder: Path) -> None:
     library = tmp_path / "library"
     result = attune("build-index", mixed, "--network", network_folder, library=library)
@@ -69,6 +70,7 @@ def wait_for_features(library: Path) -> None:
     pytest.fail("the build wrote nothing")
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_politely_and_the_next_build_continues(
     mixed: Path, tmp_path: Path, network_folder: Path
 ) -> None:
@@ -87,6 +89,7 @@ def test_ctrl_c_ends_politely_and_the_next_build_continues(
     assert (status["images"], status["music"]) == (GOOD_IMAGES, GOOD_MUSIC)
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_the_library_searchable_and_no_orphans(
     media: Path, mixed: Path, tmp_path: Path, network_folder: Path
 ) -> None:

@@ -61,6 +61,7 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wheel
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_tracked_file_of_the_package_and_nothing_else(
     checkout: Path, wheel: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_the_wheel_holds_every_tracked_file_of_the_package_and_nothing_else(
     assert held == belongs
 
 
+@pytest.mark.slow
 def test_make_demo_then_the_wheel_alone(checkout: Path, wheel: Path, tmp_path: Path) -> None:
     output = run("make", "demo", f"PYTHON={sys.executable}", cwd=checkout)
     check_demo(output, checkout / "demo.html")

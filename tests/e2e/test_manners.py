@@ -49,6 +49,7 @@ def test_the_shell_completes_commands(shell: str) -> None:
     assert "find-music" in result.stdout
 
 
+@pytest.mark.slow
 def test_the_reference_is_what_help_says() -> None:
     """`python -m attune.tests.cli_reference` writes it anew."""
     assert REFERENCE.read_text(encoding="utf-8") == render_reference()

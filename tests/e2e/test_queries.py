@@ -177,6 +177,7 @@ WRONG_USE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "message"), WRONG_USE, ids=[" ".join(case[0]) for case in WRONG_USE])
 def test_wrong_use_is_one_line_and_exit_code_2(
     built: Path, media: Path, tmp_path: Path, arguments: list[str], message: str

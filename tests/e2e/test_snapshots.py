@@ -20,6 +20,7 @@ import pytest
 from attune.retrieval.demo import SAMPLES
 from attune.tests.e2e.command import ATTUNE
 
+FOLDER = SAMPLES.resolve()  # paths are shown relative to the real current folder
 SNAPSHOTS = Path(__file__).resolve().parents[1] / "snapshots"
 NUMBER = re.compile(r"[+−-]?\d+\.\d+|\d+(?=%)")  # measured values; not parts of names and times
 COMMANDS = {
@@ -45,10 +46,10 @@ COMMANDS = {
 def run_command(line: str, library: Path, columns: int = 100) -> str:
     """Return stdout, then stderr, of a command run in the folder of the samples, without what varies."""
     environment = os.environ | {"ATTUNE_LIBRARY": str(library), "COLUMNS": str(columns)}
-    command = [str(ATTUNE), *line.format(samples=SAMPLES).split()]
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=SAMPLES)
+    command = [str(ATTUNE), *line.format(samples=FOLDER).split()]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=FOLDER)
     text = result.stdout + result.stderr
-    for path, name in ((library, "LIBRARY"), (SAMPLES, "SAMPLES")):
+    for path, name in ((library, "LIBRARY"), (FOLDER, "SAMPLES")):
         text = text.replace(str(path), name)
     text = re.sub(r"\d+ ms\b", "N ms", text)
     text = re.sub(r"(?m)^size( +)[\d.]+ MB", r"size\1N MB", text)

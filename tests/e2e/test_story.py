@@ -29,6 +29,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "library"
 
 
+@pytest.mark.slow
 def test_a_plan_a_page_and_an_edited_film(library: Path, tmp_path: Path) -> None:
     song = next((library.parent / "music").iterdir())
     plan, page, film = (tmp_path / name for name in ("plan.json", "show.html", "show.mp4"))
@@ -68,6 +69,7 @@ def test_what_cannot_be_is_said_at_once(library: Path, tmp_path: Path) -> None:
         assert refused.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_half_film(library: Path, tmp_path: Path) -> None:
     song = next((library.parent / "music").iterdir())
     assert attune("storyboard", song, "-o", tmp_path / "plan.json", library=library).returncode == 0

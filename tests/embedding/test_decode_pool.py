@@ -50,6 +50,7 @@ def test_every_worker_killed_again_and_again(tmp_path: Path) -> None:
     assert sum(isinstance(outcome, FileFeatures) for outcome in outcomes) >= 20
 
 
+@pytest.mark.slow
 def test_a_hanging_file_is_given_up(tmp_path: Path) -> None:
     warm_up = photo(tmp_path / "warm-up.jpg", 0)
     huge = photo(tmp_path / "huge.png", 1, (9000, 9000))

@@ -61,6 +61,7 @@ def test_inputs_of_backbones_do_not_depend_on_blas_threads(core_type: str | None
     assert len(found.pop()) == 1
 
 
+@pytest.mark.slow
 def test_features_do_not_depend_on_threads() -> None:
     found = {
         run(_PRINT_FEATURES, str(ort_threads), blas_threads=blas_threads, core_type=None)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from attune.indexer.library import Library
 from attune.tests.faults.concurrent_readers import read_during_builds
 
 
+@pytest.mark.slow
 def test_ten_readers_during_builds_never_see_two_generations_in_one(tmp_path: Path) -> None:
     report = read_during_builds(6.0, 10, tmp_path)
     assert report.mixed == []

@@ -272,5 +272,5 @@ def test_values_that_are_no_numbers_do_not_enter_a_library(network: Network) -> 
     from attune.core.errors import ArtefactError
 
     features = np.full((1, 2528), np.nan, np.float32)
-    with pytest.raises(ArtefactError, match="not a number"):
+    with pytest.raises(ArtefactError, match="not finite"):
         open_network(str(network.folder)).embed("image", features)

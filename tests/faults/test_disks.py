@@ -134,6 +134,7 @@ def _state(folder: Path) -> dict[str, tuple[int, int, str]]:
     }
 
 
+@pytest.mark.slow
 def test_media_are_read_and_nothing_else(own_media: Path, tmp_path: Path, network_folder: Path) -> None:
     """Run whole commands with real workers on a disk that even root cannot write."""
     before = _state(own_media)

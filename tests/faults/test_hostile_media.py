@@ -39,6 +39,7 @@ def valid() -> dict[str, bytes]:
     return make_valid_files()
 
 
+@pytest.mark.slow
 def test_a_thousand_mutated_files(tmp_path: Path) -> None:
     soak: HostileMediaReport = read_hostile(1_000, tmp_path, 7, 2, SilentProgress(), corpus=False)
     assert soak.failures == []
@@ -116,6 +117,7 @@ def buggy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_decoder_with_bugs_costs_its_files_and_no_others(buggy: Path) -> None:
     jobs: Iterable[ExtractionJob] = [ExtractionJob(path, "image") for path in sorted(buggy.iterdir())]
     settings = Settings(workers=2, image_timeout_s=8)

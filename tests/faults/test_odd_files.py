@@ -69,6 +69,7 @@ def odd(tmp_path: Path, network_folder: Path) -> tuple[Path, Path]:
     return library, folder
 
 
+@pytest.mark.slow
 def test_odd_names_reach_neither_terminal_nor_page_unescaped(odd: tuple[Path, Path], tmp_path: Path) -> None:
     library, folder = odd
     document = attune_json("find-images", folder / "song.flac", "-n", 100, library=library)

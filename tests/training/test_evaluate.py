@@ -94,6 +94,7 @@ def test_ranking_equals_find_images(
     assert found == pytest.approx(evaluation.report.to_json()["retrieval"]["music_to_image"]["p@5"], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_whole_contract(manifests: tuple[Path, Path], network_folder: Path) -> None:
     images, music = manifests
     options = ("--images", images, "--music", music, "--system", network_folder)
@@ -161,6 +162,7 @@ def test_a_manifest_without_usable_files_is_refused(tmp_path: Path, network: Net
         evaluate_network(request, network, "random", Settings(workers=1), SilentProgress())
 
 
+@pytest.mark.slow
 def test_only_runs_on_the_test_split_are_logged(
     manifests: tuple[Path, Path], network: Network, checkout: Path
 ) -> None:
