@@ -16,7 +16,7 @@ check: .venv-dev/ready .layout/attune
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	MYPYPATH=.layout $(DEV)/mypy
-	$(DEV)/python -m pytest -m "not (slow or browser or torch or gpu or affect)"
+	$(DEV)/python -m pytest -q -n auto -m "not (slow or browser or torch or gpu or affect)"
 
 lint: .venv-dev/ready .layout/attune
 	$(DEV)/ruff check .

@@ -24,10 +24,11 @@ MAY_BE_SKIPPED = {"gpu", "affect"}  # what these tests need is not everywhere
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the config.toml of whoever runs the tests out of them."""
+    """Keep the settings and the terminal of whoever runs the tests out of them."""
     folder = tempfile.mkdtemp(prefix="attune-test-config-")
     config.add_cleanup(lambda: shutil.rmtree(folder))
     os.environ["XDG_CONFIG_HOME"] = folder
+    os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and tables follow it
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

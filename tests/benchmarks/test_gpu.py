@@ -16,6 +16,7 @@ from attune.tests.open_clip_factory import write_model
 HAS_GPU = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 
+@pytest.mark.slow
 def test_the_cpu_stands_alone_where_there_is_no_gpu(media: Path, tmp_path: Path) -> None:
     output = tmp_path / "gpu.json"
     options = ("--images", media, "--music", media, "--limit", 3, "--workers", 2)

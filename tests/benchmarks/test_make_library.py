@@ -30,6 +30,7 @@ def sources(tmp_path: Path) -> tuple[Path, Path]:
     return photos, songs
 
 
+@pytest.mark.slow
 def test_pictures_and_clips_are_distinct_and_readable_and_made_once(
     sources: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -109,6 +109,7 @@ def test_a_kill_leaves_the_library_searchable_and_no_orphans(
     assert attune_json("status", library=library)["images"] > len(before["results"])
 
 
+@pytest.mark.slow
 def test_a_second_build_says_who_writes(mixed: Path, tmp_path: Path, network_folder: Path) -> None:
     library = tmp_path / "library"
     first = start_attune("build-index", mixed, "--network", network_folder, library=library)

@@ -12,6 +12,7 @@ import pytest
 from attune.tests.e2e.command import ATTUNE, attune, attune_json
 
 
+@pytest.mark.slow
 def test_everything_at_once_is_still_one_document(built: Path, media: Path, tmp_path: Path) -> None:
     page = tmp_path / "a.html"
     song = media / "song 3.mp3"
@@ -24,6 +25,7 @@ def test_everything_at_once_is_still_one_document(built: Path, media: Path, tmp_
     assert len({result["why"] for result in found["results"]}) == 5
 
 
+@pytest.mark.slow
 def test_a_playlist_beside_the_table(built: Path, media: Path, tmp_path: Path) -> None:
     result = attune("find-music", media / "photo 00.jpg", "--m3u", tmp_path / "a.m3u", "--why", library=built)
     assert result.returncode == 0, result.stderr
@@ -48,6 +50,7 @@ def test_open_hands_the_page_to_the_browser(built: Path, media: Path, tmp_path: 
     assert "song 1.ogg" in Path(seen.removeprefix("file://")).read_text()
 
 
+@pytest.mark.slow
 def test_a_map_is_written_where_it_is_wanted(built: Path, tmp_path: Path) -> None:
     for name in ("map.html", "map.png"):
         result = attune("map", "-o", tmp_path / name, library=built)
@@ -55,6 +58,7 @@ def test_a_map_is_written_where_it_is_wanted(built: Path, tmp_path: Path) -> Non
         assert (tmp_path / name).stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_previews_show_where_there_is_colour(built: Path, media: Path) -> None:
     command = [str(ATTUNE), "find-images", str(media / "song 1.ogg"), "-n", "2"]
     environment = os.environ | {"ATTUNE_LIBRARY": str(built), "COLUMNS": "120"}

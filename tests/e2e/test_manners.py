@@ -55,6 +55,7 @@ def test_the_reference_is_what_help_says() -> None:
     assert REFERENCE.read_text(encoding="utf-8") == render_reference()
 
 
+@pytest.mark.slow
 def test_config_toml_names_the_library(built: Path, tmp_path: Path) -> None:
     (tmp_path / "attune").mkdir()
     (tmp_path / "attune" / "config.toml").write_text(f'library = "{built}"\n')
@@ -76,6 +77,7 @@ def test_a_misspelt_setting_stops_the_command(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_device_of_the_environment_has_an_effect(media: Path, tmp_path: Path) -> None:
     """`cuda` cannot be had on a machine without a GPU, and is refused; it used to be ignored."""
     result = run_with({"ATTUNE_DEVICE": "cuda"}, "build-index", media, "--library", tmp_path / "library")
@@ -88,11 +90,13 @@ def test_the_device_of_the_environment_has_an_effect(media: Path, tmp_path: Path
     assert refused.stderr.startswith("attune: ATTUNE_DEVICE=tpu: input should be")
 
 
+@pytest.mark.slow
 def test_whoever_asks_for_nothing_is_told_nothing_about_devices(media: Path, tmp_path: Path) -> None:
     result = attune("build-index", media, library=tmp_path / "library")
     assert "Backbones run on cpu" not in result.stderr
 
 
+@pytest.mark.slow
 def test_a_traceback_is_shown_on_request_only(built: Path) -> None:
     plain, shown = (
         attune("mood", built / "nowhere.mp3", *more, library=built) for more in ((), ("--debug",))
@@ -103,6 +107,7 @@ def test_a_traceback_is_shown_on_request_only(built: Path) -> None:
     assert shown.stderr.splitlines()[-1] == plain.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_log_file_tells_what_a_build_did(media: Path, tmp_path: Path) -> None:
     log = tmp_path / "attune.log"
     result = attune("build-index", media, "-q", "--log-file", log, library=tmp_path / "library")
@@ -110,6 +115,7 @@ def test_a_log_file_tells_what_a_build_did(media: Path, tmp_path: Path) -> None:
     assert "attune.indexer.build: " in log.read_text()
 
 
+@pytest.mark.slow
 def test_json_names_the_mood(built: Path, media: Path) -> None:
     found = attune_json("find-images", media / "song 0.flac", "-n", "1", library=built)
     assert found["results"][0]["mood"]

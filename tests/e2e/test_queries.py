@@ -67,6 +67,7 @@ def test_find_music(built: Path, media: Path) -> None:
         assert set(result["moment"]) == {"start_s", "end_s", "score"}
 
 
+@pytest.mark.slow
 def test_browse(built: Path) -> None:
     document = attune_json(
         "browse", "--valence", "-0.2", "--arousal", "0.3", "--kind", "music", library=built
@@ -77,6 +78,7 @@ def test_browse(built: Path) -> None:
     check_query_json(named, built)
 
 
+@pytest.mark.slow
 def test_match(built: Path, media: Path) -> None:
     document = attune_json("match", media / "photo 00.jpg", media / "song 1.ogg", library=built)
     assert {"score", "corresponds", "why", "image", "music"} <= set(document)
@@ -95,6 +97,7 @@ def test_mood(built: Path, media: Path) -> None:
     assert set(song["curve"][0]) == {"start_s", "end_s", "valence", "arousal"}
 
 
+@pytest.mark.slow
 def test_status(built: Path, media: Path, tmp_path: Path) -> None:
     document = attune_json("status", library=built)
     assert {"path", "generation", "network", "images", "music", "skipped", "roots", "bytes"} <= set(document)
@@ -114,6 +117,7 @@ def test_people_get_a_table(built: Path, media: Path) -> None:
     assert "{" not in result.stdout
 
 
+@pytest.mark.slow
 def test_paths_and_nul(built: Path, media: Path) -> None:
     expected = [
         r["path"] for r in attune_json("find-images", media / "song 1.ogg", "-n", 4, library=built)["results"]
@@ -124,6 +128,7 @@ def test_paths_and_nul(built: Path, media: Path) -> None:
     assert nul.split("\0") == [*expected, ""]
 
 
+@pytest.mark.slow
 def test_a_part_of_a_song(built: Path, media: Path) -> None:
     song = media / "song 3.mp3"
     part = attune_json("find-images", song, "--from", "0:06", "--to", "12", library=built)
@@ -131,6 +136,7 @@ def test_a_part_of_a_song(built: Path, media: Path) -> None:
     assert [r["score"] for r in part["results"]] != [r["score"] for r in whole["results"]]
 
 
+@pytest.mark.slow
 def test_without_a_library_files_can_still_be_judged(
     network_folder: Path, media: Path, tmp_path: Path
 ) -> None:
@@ -213,6 +219,7 @@ def test_a_link_to_nowhere_is_no_file(built: Path, tmp_path: Path) -> None:
     assert "no such file" in result.stderr
 
 
+@pytest.mark.slow
 def test_names_that_look_like_markup_are_printed_as_they_are(
     tmp_path: Path, media: Path, network_folder: Path
 ) -> None:
@@ -266,6 +273,7 @@ def test_no_command_shows_the_help() -> None:
     assert "find-images" in result.stdout
 
 
+@pytest.mark.slow
 def test_failures_are_one_line_and_exit_code_1(
     built: Path, media: Path, tmp_path: Path, network_folder: Path
 ) -> None:
@@ -291,6 +299,7 @@ def test_another_network_is_not_mixed_in(built: Path, media: Path, other_network
     assert "another network" in result.stderr
 
 
+@pytest.mark.slow
 def test_control_characters_never_reach_the_terminal(
     tmp_path: Path, media: Path, network_folder: Path
 ) -> None:

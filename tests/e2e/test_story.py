@@ -54,6 +54,7 @@ def test_a_plan_a_page_and_an_edited_film(library: Path, tmp_path: Path) -> None
         assert (opened.duration or 0) / 1e6 == pytest.approx(document["spans"][1]["end_s"], abs=0.05)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_said_at_once(library: Path, tmp_path: Path) -> None:
     song = next((library.parent / "music").iterdir())
     for arguments, message in (
@@ -85,6 +86,7 @@ def test_ctrl_c_leaves_no_half_film(library: Path, tmp_path: Path) -> None:
     assert (tmp_path / "show.mp4").read_bytes() == b"the film of yesterday"
 
 
+@pytest.mark.slow
 def test_a_soundtrack(library: Path, tmp_path: Path) -> None:
     list_file = tmp_path / "list.m3u"
     photos = library.parent / "photos"

@@ -154,6 +154,7 @@ def test_a_picture_of_nothing_has_finite_features_and_no_face(
     assert not features[:, FACES].any()
 
 
+@pytest.mark.slow
 def test_workers_give_what_one_file_at_a_time_gives() -> None:
     kinds: dict[Path, Kind] = {FURY: "image", SONGS[0]: "music"}
     jobs = [ExtractionJob(path, kind) for path, kind in kinds.items()]

@@ -27,6 +27,7 @@ def pictures(folder: Path, count: int) -> list[ExtractionJob]:
     return [ExtractionJob(photo(folder / f"{seed}.jpg", seed, (900, 700)), "image") for seed in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [1, 2, 7, 20])
 def test_a_killed_worker_costs_no_file(tmp_path: Path, moment: int) -> None:
     """The worker that replaces it reads its file again."""
@@ -39,6 +40,7 @@ def test_a_killed_worker_costs_no_file(tmp_path: Path, moment: int) -> None:
     assert [outcome.reason for outcome in outcomes if isinstance(outcome, MediaError)] == []
 
 
+@pytest.mark.slow
 def test_every_worker_killed_again_and_again(tmp_path: Path) -> None:
     outcomes = []
     for outcome in extract_all(pictures(tmp_path, 30), Settings(workers=2), DEFAULT_BACKBONES):
@@ -65,6 +67,7 @@ def test_a_hanging_file_is_given_up(tmp_path: Path) -> None:
     assert isinstance(outcomes[small], FileFeatures)
 
 
+@pytest.mark.slow
 def test_a_file_that_needs_too_much_memory_is_given_up(tmp_path: Path) -> None:
     huge = tmp_path / "huge.png"
     Image.new("RGB", (15_500, 15_500)).save(huge, compress_level=1)

@@ -36,6 +36,7 @@ def test_the_cpu_is_always_there() -> None:
     assert choose_device("cpu") == ("cpu", "as requested")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not NO_GPU, reason="ONNX Runtime has CUDA here")
 def test_without_a_gpu_auto_works_and_cuda_explains_itself(media: Path, tmp_path: Path) -> None:
     device, why = choose_device("auto")

@@ -20,6 +20,7 @@ def noise(length, scale=0.3):
     return (np.random.default_rng(7).standard_normal(length) * scale).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "samples",
     [

@@ -54,6 +54,7 @@ def run(program: str, *arguments: str, blas_threads: int, core_type: str | None)
     return tuple(result.stdout.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("core_type", [None, "Haswell", "Zen"])
 def test_inputs_of_backbones_do_not_depend_on_blas_threads(core_type: str | None) -> None:
     found = {run(_PRINT_INPUTS, blas_threads=threads, core_type=core_type) for threads in (1, 2, 4)}

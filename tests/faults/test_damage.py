@@ -122,6 +122,7 @@ def test_every_flipped_bit_of_the_rows_is_noticed(library: Path) -> None:
         assert verify(library, SilentProgress()).damage, at
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_a_catalogue_damaged_anywhere_never_gives_a_wrong_answer_after_repair(
@@ -242,6 +243,7 @@ def test_damaged_features_are_neither_embedded_again_nor_copied(
     assert verify(library, progress).damage == []
 
 
+@pytest.mark.slow
 def test_the_commands_say_what_is_wrong(library: Path) -> None:
     sound = attune("verify", library=library)
     assert (sound.returncode, f"{PHOTOS} images and {SONGS} songs" in sound.stdout) == (0, True)
@@ -258,6 +260,7 @@ def test_the_commands_say_what_is_wrong(library: Path) -> None:
     assert "no library here" in nothing.stderr
 
 
+@pytest.mark.slow
 def test_a_broken_catalogue_names_the_way_out(library: Path, network: Network) -> None:
     (library / "catalogue.db").write_bytes(b"not a database at all" * 1000)
     for command in (["find-images", "x.flac"], ["status"], ["build-index"]):

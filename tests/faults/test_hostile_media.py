@@ -67,6 +67,7 @@ def test_every_format_can_be_read_whole(tmp_path: Path, valid: dict[str, bytes])
         assert read(path) is None, suffix
 
 
+@pytest.mark.slow
 def test_files_cut_at_every_hundredth(tmp_path: Path, valid: dict[str, bytes]) -> None:
     reasons = []
     for name, data in iter_truncated_files(valid):
@@ -86,6 +87,7 @@ READABLE = {
 }
 
 
+@pytest.mark.slow
 def test_files_that_are_hostile_each_in_its_own_way(tmp_path: Path, valid: dict[str, bytes]) -> None:
     reasons = {}
     for name, data in make_special_files(valid).items():
@@ -100,6 +102,7 @@ def test_files_that_are_hostile_each_in_its_own_way(tmp_path: Path, valid: dict[
     assert reasons["one-pixel.png"] is None
 
 
+@pytest.mark.slow
 def test_twelve_hours_of_silence_and_five_thousand_frames(tmp_path: Path) -> None:
     sound = read_audio(write_silence(tmp_path / "silence.wav", hours=12))
     assert sound.duration_s == pytest.approx(12 * 3600)
@@ -132,6 +135,7 @@ def test_a_decoder_with_bugs_costs_its_files_and_no_others(buggy: Path) -> None:
     assert "ATTUNE_MEMORY_MB" in reasons["hog"]
 
 
+@pytest.mark.slow
 def test_what_killed_its_reader_is_not_read_again_until_something_changes(
     buggy: Path, network: Network
 ) -> None:

@@ -206,6 +206,7 @@ def test_a_clock_that_was_moved_back(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert read_contents(library)[str(folder / "0.jpg")].content == hash_content(folder / "0.jpg")
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_files_in_one_folder(tmp_path: Path) -> None:
     folder = os.open(tmp_path, os.O_RDONLY)
     for number in range(100_000):
@@ -292,6 +293,7 @@ def run_unprivileged(code: str, *arguments: Path) -> subprocess.CompletedProcess
     return subprocess.run([*before, *python, code, *map(str, arguments)], **options)
 
 
+@pytest.mark.slow
 def test_what_a_user_may_not_read_or_write(for_all: Path) -> None:
     """Run as an unprivileged user, since root may read and write everything."""
     import json

@@ -92,6 +92,7 @@ def test_nothing_to_do_publishes_nothing(library: Path, network: Network) -> Non
     assert report.generation.id == 1
 
 
+@pytest.mark.slow
 def test_added_changed_deleted(tmp_path: Path, own_media: Path, network: Network) -> None:
     library = tmp_path / "library"
     run_build(library, network, own_media)
@@ -109,6 +110,7 @@ def test_added_changed_deleted(tmp_path: Path, own_media: Path, network: Network
         assert len(opened.index("image")) == PHOTOS + 1
 
 
+@pytest.mark.slow
 def test_a_moved_folder_and_a_copy_keep_their_embeddings(
     tmp_path: Path, own_media: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +146,7 @@ def _nothing_is_read(jobs: Iterator[decode_pool.ExtractionJob], *_: object) -> I
     yield from ()
 
 
+@pytest.mark.slow
 def test_damaged_files_are_skipped_remembered_and_tried_again_when_they_change(
     tmp_path: Path, own_media: Path, network: Network
 ) -> None:
@@ -167,6 +170,7 @@ def test_damaged_files_are_skipped_remembered_and_tried_again_when_they_change(
     assert {Path(skip.path).name for skip in report.skipped} == {"clip.mp4"}
 
 
+@pytest.mark.slow
 def test_a_file_that_becomes_damaged_leaves_the_library(
     tmp_path: Path, own_media: Path, network: Network
 ) -> None:
@@ -178,6 +182,7 @@ def test_a_file_that_becomes_damaged_leaves_the_library(
     assert [Path(skip.path).name for skip in report.skipped] == ["photo 00.jpg"]
 
 
+@pytest.mark.slow
 def test_a_missing_root_is_kept(tmp_path: Path, own_media: Path, network: Network) -> None:
     library = tmp_path / "library"
     run_build(library, network, own_media)
@@ -187,6 +192,7 @@ def test_a_missing_root_is_kept(tmp_path: Path, own_media: Path, network: Networ
     assert len(paths_in(library)) == PHOTOS + SONGS
 
 
+@pytest.mark.slow
 def test_exclude_is_kept_for_later_builds(tmp_path: Path, own_media: Path, network: Network) -> None:
     library = tmp_path / "library"
     run_build(library, network, own_media, exclude=("below",))
@@ -218,6 +224,7 @@ def test_another_network_embeds_again_without_reading_media(
         np.testing.assert_allclose(opened.vectors([item])[0], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_interrupted_build_shows_the_old_generation_and_continues(
     tmp_path: Path, own_media: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +253,7 @@ def test_an_interrupted_build_shows_the_old_generation_and_continues(
     assert len(paths_in(library)) == PHOTOS + SONGS + 5
 
 
+@pytest.mark.slow
 def test_a_reader_keeps_its_generation_while_others_are_published(
     tmp_path: Path, own_media: Path, network: Network
 ) -> None:
@@ -279,6 +287,7 @@ def test_lost_index_files_are_made_again(library: Path, damage: str) -> None:
     assert (folder / "images.faiss").exists()
 
 
+@pytest.mark.slow
 def test_lost_features_are_computed_again(library: Path, network: Network) -> None:
     for file in (library / "features").iterdir():
         file.unlink()
@@ -291,6 +300,7 @@ def test_lost_features_are_computed_again(library: Path, network: Network) -> No
         assert features.any()
 
 
+@pytest.mark.slow
 def test_lost_features_below_an_unplugged_root_are_never_zeros(
     tmp_path: Path, own_media: Path, network: Network, other_network: Network
 ) -> None:
@@ -388,6 +398,7 @@ def test_odd_names_come_through(tmp_path: Path, network: Network) -> None:
     assert paths_in(tmp_path / "library") == {str(folder / os.fsdecode(name)) for name in names}
 
 
+@pytest.mark.slow
 def test_links_are_followed_only_when_asked(tmp_path: Path, own_media: Path, network: Network) -> None:
     (own_media / "loop").symlink_to(own_media)
     outside = tmp_path / "outside"
@@ -400,6 +411,7 @@ def test_links_are_followed_only_when_asked(tmp_path: Path, own_media: Path, net
     assert run_build(tmp_path / "library", network).removed == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a?q", "a#h", "a%41b", "sp ace", "x\udcff"])
 def test_a_library_may_have_any_name(tmp_path: Path, own_media: Path, network: Network, name: str) -> None:
     library = tmp_path / name
@@ -408,6 +420,7 @@ def test_a_library_may_have_any_name(tmp_path: Path, own_media: Path, network: N
     assert {path.name for path in tmp_path.iterdir()} == {name, "media"}
 
 
+@pytest.mark.slow
 def test_a_picture_named_as_music_is_not_taken_for_its_twin(
     tmp_path: Path, own_media: Path, network: Network
 ) -> None:
@@ -419,6 +432,7 @@ def test_a_picture_named_as_music_is_not_taken_for_its_twin(
     assert report.generation.id == 1
 
 
+@pytest.mark.slow
 def test_what_could_not_be_reached_is_tried_again_and_its_old_row_stays(
     tmp_path: Path, own_media: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -440,6 +454,7 @@ def test_what_could_not_be_reached_is_tried_again_and_its_old_row_stays(
     assert (report.changed, report.skipped) == (1, [])
 
 
+@pytest.mark.slow
 def test_a_lease_outlives_an_index_that_is_made_again(
     tmp_path: Path, own_media: Path, network: Network
 ) -> None:
@@ -454,6 +469,7 @@ def test_a_lease_outlives_an_index_that_is_made_again(
         assert len(reader.items(ids)) == len(ids) == PHOTOS
 
 
+@pytest.mark.slow
 def test_a_network_that_moved_is_followed(tmp_path: Path, own_media: Path, network_folder: Path) -> None:
     library, first, second = tmp_path / "library", tmp_path / "first", tmp_path / "second"
     shutil.copytree(network_folder, first)

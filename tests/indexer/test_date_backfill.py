@@ -6,6 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from attune.embedding.network import Network
 from attune.indexer.library import Library
 from attune.tests.conftest import run_build
@@ -75,6 +77,7 @@ def test_the_next_build_dates_an_older_library(tmp_path: Path, network: Network)
     assert dates(library) == {("moved.jpg" if k == "old.jpg" else k): v for k, v in TAKEN.items()}
 
 
+@pytest.mark.slow
 def test_the_command_takes_an_older_library(tmp_path: Path, network: Network) -> None:
     library, album = tmp_path / "library", make_album(tmp_path / "album")
     run_build(library, network, album)

@@ -98,6 +98,7 @@ def test_another_backbone_reads_again_and_going_back_does_not(
         np.testing.assert_allclose(vector, by_slower[path], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_features_of_both_go_with_the_file(
     tmp_path: Path, own_media: Path, network: Network, slower_network: Network
 ) -> None:
@@ -158,6 +159,7 @@ def test_questions_are_read_by_the_library_s_backbone(
         assert np.linalg.norm(stranger.vector) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_reads_again(
     library: Path, network: Network, slower_network: Network
 ) -> None:

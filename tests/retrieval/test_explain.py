@@ -94,6 +94,7 @@ def test_each_line_about_pictures_is_measured(
         assert (f"musicnn hears {tag} {share:.0%}" in line) == (share >= 0.1)
 
 
+@pytest.mark.slow
 def test_what_moves_a_picture_is_found_by_trying(library: Library, network: Network, media: Path) -> None:
     seeds = QueryResolver(library, network)
     answer = find(library, network, seeds, [str(media / "song 0.flac")], Filters(limit=14))

@@ -40,6 +40,7 @@ def test_too_few_groups_are_refused() -> None:
         assign_grouped_folds(["a", "b", "b"], ["x", "x", "y"], folds=5)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), min_size=60, max_size=120))
 def test_no_group_is_ever_split(labels: list[tuple[int, int]]) -> None:
     groups = [f"{group}" for group, _ in labels] + [f"own{i}" for i in range(5)]

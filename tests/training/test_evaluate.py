@@ -72,6 +72,7 @@ def _write(path: Path, files: list[Path]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_ranking_equals_find_images(
     manifests: tuple[Path, Path], own_media: Path, tmp_path: Path, network: Network
 ) -> None:
@@ -131,6 +132,7 @@ def test_the_command_prints_the_whole_contract(manifests: tuple[Path, Path], net
     assert retrieval == {key: document[key] for key in ("system", "protocol", "retrieval")}
 
 
+@pytest.mark.slow
 def test_unreadable_files_are_left_out_and_named(manifests: tuple[Path, Path], network: Network) -> None:
     images, music = manifests
     unreadable = read_manifest(images)[0].path
@@ -142,6 +144,7 @@ def test_unreadable_files_are_left_out_and_named(manifests: tuple[Path, Path], n
     assert evaluation.report.to_json()["protocol"]["images"] == PHOTOS - 1
 
 
+@pytest.mark.slow
 def test_a_file_of_the_wrong_kind_is_left_out(manifests: tuple[Path, Path], network: Network) -> None:
     images, music = manifests
     song = read_manifest(music)[0].path

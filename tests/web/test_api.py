@@ -149,6 +149,7 @@ def test_thumbnails_are_made_once_and_known_again(client: TestClient, tmp_path: 
     assert large.status_code == 200
 
 
+@pytest.mark.slow
 def test_outlines_show_where_a_song_is_loud(client: TestClient) -> None:
     outline = get(client, f"/items/{items(client, 'music')[0]['id']}/outline")
     response_models.OutlineShape.model_validate(outline)

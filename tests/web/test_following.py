@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from starlette.testclient import TestClient
 
 from attune.embedding.network import Network
@@ -23,6 +24,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_new_generation_is_served_without_a_restart_and_without_an_error(
     serve: Callable[..., TestClient], own_media: Path, tmp_path: Path, network: Network
 ) -> None:
@@ -58,6 +60,7 @@ def test_a_new_generation_is_served_without_a_restart_and_without_an_error(
     assert get(client, "/status")["images"] == PHOTOS + 3
 
 
+@pytest.mark.slow
 def test_what_is_in_use_stays_open_until_it_is_given_back(
     own_media: Path, tmp_path: Path, network: Network
 ) -> None:
@@ -77,6 +80,7 @@ def test_what_is_in_use_stays_open_until_it_is_given_back(
     holder.close()
 
 
+@pytest.mark.slow
 def test_a_library_that_cannot_be_opened_leaves_the_old_one(
     own_media: Path, tmp_path: Path, network: Network, other_network: Network
 ) -> None:

@@ -149,6 +149,7 @@ def test_an_unexpected_failure_of_the_refresh_is_logged_and_the_next_one_is_trie
     assert "disk unplugged" in text([record])
 
 
+@pytest.mark.slow
 def test_a_library_that_cannot_be_opened_is_logged_once_and_its_problem_ends(
     own_media: Path,
     tmp_path: Path,
@@ -179,6 +180,7 @@ def test_a_library_that_cannot_be_opened_is_logged_once_and_its_problem_ends(
     holder.close()
 
 
+@pytest.mark.slow
 def test_a_generation_that_cannot_be_read_is_closed_again(
     own_media: Path, tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,6 +156,7 @@ def test_static_files_stay_in_their_folder(client: TestClient) -> None:
         assert client.get(path).status_code == 404
 
 
+@pytest.mark.slow
 def test_an_item_that_was_excluded_is_served_no_longer(
     serve: Callable[..., TestClient], own_media: Path, tmp_path: Path, network: object
 ) -> None:
@@ -172,6 +173,7 @@ def test_an_item_that_was_excluded_is_served_no_longer(
     refused(second.get(f"{API}/images?like={hidden['id']}"), 404, "unknown_item")
 
 
+@pytest.mark.slow
 def test_a_file_that_has_gone_is_told_in_words(
     serve: Callable[..., TestClient], own_media: Path, tmp_path: Path, network: object
 ) -> None:
@@ -235,6 +237,7 @@ def test_hostile_files_cost_only_themselves(client: TestClient, tmp_path: Path) 
     assert get(client, "/images", like=items(client, "music")[0]["id"])["results"]
 
 
+@pytest.mark.slow
 def test_a_file_that_takes_too_long_or_too_much_memory_ends_its_worker_not_the_server(
     serve: Callable[..., TestClient], built: Path, tmp_path: Path
 ) -> None:
@@ -251,6 +254,7 @@ def test_a_file_that_takes_too_long_or_too_much_memory_ends_its_worker_not_the_s
     assert not left_on_disk()
 
 
+@pytest.mark.slow
 def test_uploads_are_forgotten_by_number_and_by_time(
     serve: Callable[..., TestClient], built: Path, tmp_path: Path
 ) -> None:
@@ -301,6 +305,7 @@ def test_an_error_of_ours_shows_nothing_of_the_inside(
     assert "secret" not in refused(answer, 500, "failed")
 
 
+@pytest.mark.slow
 def test_another_address_needs_a_token_and_one_is_made(tmp_path: Path) -> None:
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
@@ -313,6 +318,7 @@ def test_another_address_needs_a_token_and_one_is_made(tmp_path: Path) -> None:
         assert urlopen(known).status == 200
 
 
+@pytest.mark.slow
 def test_a_weak_token_and_a_taken_port_are_refused(tmp_path: Path) -> None:
     weak = attune("serve", "--token", "short", "--port", "0")
     assert (weak.returncode, weak.stderr.count("\n")) == (2, 1)
@@ -323,6 +329,7 @@ def test_a_weak_token_and_a_taken_port_are_refused(tmp_path: Path) -> None:
         assert "--port" in taken.stderr
 
 
+@pytest.mark.slow
 def test_a_server_that_is_ended_leaves_nothing(tmp_path: Path) -> None:
     before = set(Path(tempfile.gettempdir()).glob("attune-uploads-*"))
     with Server(tmp_path / "none", tmp_path) as server:

@@ -45,6 +45,7 @@ def make_plan(library: Library, network: Network, song: Path, **options: object)
     return plan_film(library, network, QueryResolver(library, network), str(song), filters, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_beats_are_where_the_clicks_are(clicks: Path) -> None:
     rhythm = analyze_rhythm(str(clicks))
     assert rhythm.duration_s == pytest.approx(16.0, abs=0.01)
@@ -101,6 +102,7 @@ def test_too_few_pictures_make_longer_spans(
         make_plan(library, network, clicks, filters=Filters(below=(str(media / "nowhere"),)))
 
 
+@pytest.mark.slow
 def test_in_the_order_of_time(tmp_path: Path, own_media: Path, network: Network, clicks: Path) -> None:
     random = np.random.default_rng(1)
     for path in sorted(own_media.rglob("photo*")):
