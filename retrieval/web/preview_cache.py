@@ -14,8 +14,7 @@ from pathlib import Path
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import UnreachableMedia, escape_path
 from attune.embedding.backbones import DEFAULT_BACKBONES
-from attune.embedding.decode_service import DecodeService
-from attune.embedding.decode_worker import Task
+from attune.embedding.decode_pool import DecodeService, Task
 from attune.embedding.media_preview import ThumbnailTask, WaveformTask
 from attune.indexer.records import Item
 from attune.retrieval.web.thread_pool import ThreadPool

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from anyio import to_thread
 
 from attune.core.errors import escape_path
-from attune.embedding.decode_service import DecodeService
+from attune.embedding.decode_pool import DecodeService
 from attune.retrieval.web.library_holder import LibraryHolder
 from attune.retrieval.web.preview_cache import PreviewCache, trim_cache
 from attune.retrieval.web.server_config import Config

@@ -26,8 +26,7 @@ from numpy.typing import NDArray
 
 from attune.core.errors import UsageError, escape_path
 from attune.embedding.backbones import Backbone
-from attune.embedding.decode_pool import ExtractionJob
-from attune.embedding.decode_service import DecodeService
+from attune.embedding.decode_pool import DecodeService, ExtractionJob
 from attune.embedding.media_files import Kind, kind_of, refusal_reason
 from attune.embedding.media_preview import ThumbnailTask, WaveformTask
 from attune.retrieval.web.http_errors import ExpiredUpload, TooLarge

@@ -16,8 +16,7 @@ from attune.core.errors import MediaError
 from attune.core.settings import Settings
 from attune.embedding.audio_decoding import read_audio
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones
-from attune.embedding.decode_pool import ExtractionJob
-from attune.embedding.decode_service import DecodeService
+from attune.embedding.decode_pool import DecodeService, ExtractionJob
 from attune.embedding.feature_extraction import Limits, extract
 from attune.embedding.media_preview import PEAKS, ThumbnailTask, WaveformTask, compute_waveform
 from attune.tests.media_factory import damaged, photo, scene, song

@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import attune.embedding.decode_pool
-import attune.embedding.decode_worker
 from attune.embedding.backbones import Backbones
 from attune.embedding.feature_extraction import FileFeatures, Limits
 
 _extract = attune.embedding.decode_pool.extract
-_serve_tasks = attune.embedding.decode_worker._serve_tasks
+_serve_tasks = attune.embedding.decode_pool._serve_tasks
 
 
 def serve_tasks_with_bugs(connection: Any, memory_mb: int, backbones: Any) -> None:
-    """Stand in for `decode_worker._serve_tasks`."""
+    """Stand in for `decode_pool._serve_tasks`."""
     attune.embedding.decode_pool.extract = _crash_hang_or_hog
     _serve_tasks(connection, memory_mb, backbones)
 

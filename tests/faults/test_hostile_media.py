@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import attune.embedding.decode_worker
+import attune.embedding.decode_pool
 from attune.benchmarks.soak import HostileMediaReport, read_hostile, write_files
 from attune.core.errors import CostlyMedia, MediaError, UnreachableMedia
 from attune.core.progress import SilentProgress
@@ -114,7 +114,7 @@ def test_twelve_hours_of_silence_and_five_thousand_frames(tmp_path: Path) -> Non
 @pytest.fixture
 def buggy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with files on which the decoders have bugs, among good ones."""
-    monkeypatch.setattr(attune.embedding.decode_worker, "_serve_tasks", serve_tasks_with_bugs)
+    monkeypatch.setattr(attune.embedding.decode_pool, "_serve_tasks", serve_tasks_with_bugs)
     for number, name in enumerate(("a", "segfault", "b", "abort", "c", "hang", "d", "hog", "killed", "e")):
         photo(tmp_path / f"{name}.jpg", number, (40, 30))
     return tmp_path

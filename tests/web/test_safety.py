@@ -16,8 +16,7 @@ from starlette.testclient import TestClient
 from attune.core.errors import MediaError, UsageError
 from attune.core.settings import Settings
 from attune.embedding.backbones import DEFAULT_BACKBONES
-from attune.embedding.decode_service import DecodeService
-from attune.embedding.decode_worker import Task
+from attune.embedding.decode_pool import DecodeService, Task
 from attune.embedding.feature_extraction import Limits
 from attune.retrieval.web.http_errors import Busy
 from attune.retrieval.web.server_config import UploadLimits
