@@ -1,7 +1,7 @@
 """Pool of worker processes that decode media files and compute their features.
 
-Each worker has its own pipe and reads one file at a time within limits of time and memory. When a worker dies,
-at any time and for any reason, only the file that it was reading is affected; the tasks that wait in its pipe
+Each worker has its own pipe and reads one file at a time within limits of time and memory. When one dies, at
+any time and for any reason, only the file that it was reading is affected; the tasks that wait in its pipe
 are given to its successor. With a queue shared by all workers, a process that is killed while it holds the
 queue's lock would block all others.
 """
