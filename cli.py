@@ -120,7 +120,7 @@ def demo(
             print_answer(query.answer)
     write_demo_page(output, queries)
     if not quiet:
-        console.print(f"\nLook and listen: {escape_path(output.absolute())}")
+        console.print(f"\nLook and listen: {escape_path(output)}")
 
 
 def main() -> None:
