@@ -16,8 +16,8 @@ Made from `attune COMMAND --help` with `python -m attune.tests.cli_reference`; a
 
 Exit codes: 0 done (also if files were skipped: they are listed), 1 failed, 2 wrong usage, 130 interrupted
 by Ctrl-C. An option wins over its environment variable, which wins over `config.toml` in the user's
-configuration folder; `attune --show-config` prints that folder, the settings in force and where each comes from.
-A `config.toml` has the names that it prints:
+configuration folder. `attune --show-config` prints where that file is, the settings in force and where each
+comes from. The file uses the same names:
 
     library = "~/attune"
     workers = 2
