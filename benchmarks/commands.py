@@ -123,8 +123,8 @@ def retrieval_command(
     from attune.core.settings import load_settings
     from attune.embedding.network import open_network
     from attune.training.evaluate import EvaluationRequest, evaluate_network
+    from attune.training.evaluation_log import log_test_run
     from attune.training.metric_tables import print_log_notice, print_retrieval, print_skipped
-    from attune.training.test_log import log_test_run
 
     network = open_network(system)
     with show_progress(quiet=quiet) as progress:

@@ -212,10 +212,10 @@ def evaluate_on_test(
     from attune.training.calibration import fit_platt_scaling
     from attune.training.comparison import SystemResult
     from attune.training.cross_validation import apply_platt_scaling, collect_labelled_pairs, score
+    from attune.training.evaluation_log import log_test_run
     from attune.training.evaluation_metrics import evaluate_scores
     from attune.training.metric_summary import summarize_seed
     from attune.training.source_digest import digest_system
-    from attune.training.test_log import log_test_run
 
     system_results = []
     every = [np.arange(len(side), dtype=np.int64) for side in (test.images, test.music)]

@@ -134,9 +134,9 @@ def evaluate_command(
     from attune.embedding.device import resolve_device
     from attune.embedding.network import open_network
     from attune.training.evaluate import EvaluationRequest, evaluate_network
+    from attune.training.evaluation_log import log_test_run
     from attune.training.manifest import TRAINING_SPLITS
     from attune.training.metric_tables import print_device, print_log_notice, print_report, print_skipped
-    from attune.training.test_log import log_test_run
 
     if store and (split != "test" or image_set or music_set):
         raise UsageError("--store keeps a report of the whole test split: give --split test and no set")

@@ -6,7 +6,7 @@ from typing import Any
 
 from attune.core.console import stderr_console, stdout_console
 from attune.core.errors import MediaError
-from attune.training.test_log import keeps_log
+from attune.training.evaluation_log import keeps_log
 
 
 def print_report(document: dict[str, Any]) -> None:

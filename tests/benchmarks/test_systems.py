@@ -16,7 +16,7 @@ from attune.benchmarks import systems as comparison
 from attune.core.errors import MediaError
 from attune.embedding.backbones import Backbone
 from attune.tests.training.affect_data import material_of
-from attune.training import system_inputs, test_log
+from attune.training import evaluation_log, system_inputs
 from attune.training.manifest import LabelledRow
 from attune.training.systems.attune import Attune
 from attune.training.systems.base import LabelledFeatures
@@ -57,7 +57,7 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(comparison, "create_systems", lambda: [Chance(), PosteriorProduct(), Attune()])
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "docs").mkdir()
-    monkeypatch.setattr(test_log, "LOG", tmp_path / "docs" / "test-log.csv")
+    monkeypatch.setattr(evaluation_log, "LOG", tmp_path / "docs" / "test-log.csv")
     return [*options, "--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "out")]
 
 

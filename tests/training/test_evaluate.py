@@ -20,7 +20,7 @@ from attune.retrieval.seeds import QueryResolver
 from attune.tests.conftest import PHOTOS, SONGS, run_build
 from attune.tests.e2e.command import attune, attune_json
 from attune.tests.media_factory import damaged
-from attune.training import test_log
+from attune.training import evaluation_log
 from attune.training.evaluate import EvaluationRequest, evaluate_network
 from attune.training.evaluation_metrics import evaluate_scores
 from attune.training.manifest import polarity_codes, read_manifest
@@ -37,7 +37,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "checkout"
     (folder / "docs").mkdir(parents=True)
     (folder / "pyproject.toml").touch()
-    monkeypatch.setattr(test_log, "LOG", folder / "docs" / "test-log.csv")
+    monkeypatch.setattr(evaluation_log, "LOG", folder / "docs" / "test-log.csv")
     return folder
 
 
@@ -179,7 +179,7 @@ def test_only_runs_on_the_test_split_are_logged(
     assert evaluation.saw_test
 
     for _ in range(2):
-        test_log.log_test_run(evaluation.report, network.id)
+        evaluation_log.log_test_run(evaluation.report, network.id)
     lines = (checkout / "docs" / "test-log.csv").read_text().splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("date,commit,network")
@@ -189,13 +189,13 @@ def test_only_runs_on_the_test_split_are_logged(
 def test_the_log_itself_does_not_make_the_tree_dirty(checkout: Path) -> None:
     git = ("git", "-C", str(checkout), "-c", "user.name=a", "-c", "user.email=a@b.example")
     subprocess.run([*git, "init", "-q"], check=True)
-    test_log.log_test_run(REPORT, "before the first commit")
+    evaluation_log.log_test_run(REPORT, "before the first commit")
     subprocess.run([*git, "add", "."], check=True)
     subprocess.run([*git, "commit", "-q", "-m", "first"], check=True)
     for system in ("first", "second"):
-        test_log.log_test_run(REPORT, system)
+        evaluation_log.log_test_run(REPORT, system)
     (checkout / "pyproject.toml").write_text("changed")
-    test_log.log_test_run(REPORT, "third")
+    evaluation_log.log_test_run(REPORT, "third")
     with (checkout / "docs" / "test-log.csv").open() as stream:
         commits = {row["network"]: row["commit"] for row in csv.DictReader(stream)}
     head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
@@ -207,8 +207,8 @@ def test_the_log_itself_does_not_make_the_tree_dirty(checkout: Path) -> None:
 def test_an_installed_program_keeps_no_log_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(test_log, "LOG", tmp_path / "docs" / "test-log.csv")
-    test_log.log_test_run(REPORT, "any")
+    monkeypatch.setattr(evaluation_log, "LOG", tmp_path / "docs" / "test-log.csv")
+    evaluation_log.log_test_run(REPORT, "any")
     assert not list(tmp_path.iterdir())
     print_log_notice()
     assert "was not logged" in capsys.readouterr().err

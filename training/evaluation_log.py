@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,7 +59,10 @@ def _describe_commit() -> str:
 
 
 def _run_git(*arguments: str) -> str:
+    git = shutil.which("git")
+    if git is None:
+        raise FileNotFoundError("git is not installed")
     completed = subprocess.run(
-        ["git", *arguments], cwd=LOG.parent, capture_output=True, text=True, timeout=10, check=True
+        [git, *arguments], cwd=LOG.parent, capture_output=True, text=True, timeout=10, check=True
     )
     return completed.stdout.strip()
