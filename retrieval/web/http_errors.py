@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from attune.core.errors import AttuneError, LibraryError, MediaError, UsageError, escape_text
 from attune.retrieval.web.request_log import describe_request
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class UnknownItem(UsageError):  # noqa: N818 - named after the condition
@@ -68,7 +68,7 @@ def refuse(
         message: One sentence for people.
         headers: Further response headers.
     """
-    _logger.info("%s refused: %d %s", describe_request(scope), status, code)
+    logger.info("%s refused: %d %s", describe_request(scope), status, code)
     return JSONResponse(error_json(code, message), status, headers)
 
 
@@ -105,7 +105,7 @@ class UnexpectedErrorMiddleware:
         try:
             await self._app(scope, receive, send_and_note_start)
         except Exception as error:
-            _logger.exception("%s failed", describe_request(scope))
+            logger.exception("%s failed", describe_request(scope))
             if response_started:
                 return  # the server closes the connection, so that the client sees an incomplete response
             message = f"the server could not answer ({type(error).__name__}); its log has the details"
@@ -118,7 +118,7 @@ def _handle_attune_error(request: Request, error: Exception) -> JSONResponse:
             message = error.reason if isinstance(error, MediaError) else str(error)
             headers = {"Retry-After": "2"} if status == 503 else None
             return refuse(request.scope, status, code, escape_text(message), headers)
-    _logger.error("%s failed", describe_request(request.scope), exc_info=error)
+    logger.error("%s failed", describe_request(request.scope), exc_info=error)
     return JSONResponse(error_json("failed", escape_text(str(error))), 500)
 
 

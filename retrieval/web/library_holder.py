@@ -17,7 +17,7 @@ from attune.indexer.records import Generation
 from attune.retrieval.seeds import open_library
 from attune.retrieval.web.item_search import ItemSearch
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _KINDS: tuple[Kind, Kind] = ("image", "music")
 
 
@@ -109,7 +109,7 @@ class LibraryHolder:
         except AttuneError as error:
             problem = str(error)
             if problem != self.problem:  # the server tries again every few seconds
-                _logger.warning("%s: cannot be opened: %s", escape_path(self.path), escape_text(problem))
+                logger.warning("%s: cannot be opened: %s", escape_path(self.path), escape_text(problem))
             self.problem = problem
             return False
         self.problem = None

@@ -19,7 +19,7 @@ from attune.embedding.media_preview import ThumbnailTask, WaveformTask
 from attune.indexer.records import Item
 from attune.retrieval.web.thread_pool import ThreadPool
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 SIDES = (480, 1600)
 """Long sides of thumbnails in pixels: one for the gallery, one for the whole screen."""
@@ -94,7 +94,7 @@ class PreviewCache:
                 temporary_path.write_bytes(content)
         except OSError as error:
             if not self._write_failed:  # one record, not one for each picture of a gallery
-                _logger.warning("%s: previews cannot be kept: %s", escape_path(self._folder), error.strerror)
+                logger.warning("%s: previews cannot be kept: %s", escape_path(self._folder), error.strerror)
             self._write_failed = True
         return Preview(content, tag)
 
@@ -144,4 +144,4 @@ def trim_cache(folder: Path, max_bytes: int) -> None:
             failures.append(error)
     if failures:
         count = len(failures)
-        _logger.warning("%s: %d previews cannot be removed: %s", escape_path(folder), count, failures[0])
+        logger.warning("%s: %d previews cannot be removed: %s", escape_path(folder), count, failures[0])

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from attune.core.errors import escape_text
 
 # A logger of its own, so that the requests can be switched off while other records stay on.
-_logger = logging.getLogger("attune.retrieval.web.requests")
+logger = logging.getLogger("attune.retrieval.web.requests")
 _MAX_PATH_LENGTH: Final = 200
 # Whoever knows the id of an upload can query with it.
 _UPLOAD_ID: Final = re.compile(r"/up-[^/]+")
@@ -30,7 +30,7 @@ class RequestLogMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on and log its outcome."""
-        if scope["type"] != "http" or not _logger.isEnabledFor(logging.DEBUG):
+        if scope["type"] != "http" or not logger.isEnabledFor(logging.DEBUG):
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
@@ -46,7 +46,7 @@ class RequestLogMiddleware:
             await self._app(scope, receive, send_and_note_status)
         finally:
             milliseconds = (time.perf_counter() - start) * 1000
-            _logger.debug("%s %s %.0f ms", describe_request(scope), status or "unanswered", milliseconds)
+            logger.debug("%s %s %.0f ms", describe_request(scope), status or "unanswered", milliseconds)
 
 
 def describe_request(scope: Scope) -> str:

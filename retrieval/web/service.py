@@ -17,7 +17,7 @@ from attune.retrieval.web.server_config import Config
 from attune.retrieval.web.thread_pool import ThreadPool
 from attune.retrieval.web.uploads import UploadReceiver, UploadStore
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _WAITING_UPLOADS = 8
 _WAITING_PREVIEWS = 256
 
@@ -74,13 +74,13 @@ class Service:
                     continue
                 last_failure = failure
                 library = escape_path(self.config.library)
-                _logger.exception("%s: looking for a new generation failed; it is tried again", library)
+                logger.exception("%s: looking for a new generation failed; it is tried again", library)
 
     async def _trim_previews(self) -> None:
         try:
             await to_thread.run_sync(trim_cache, self.config.cache, self.config.cache_bytes)
         except Exception:
-            _logger.exception("%s: trimming the previews failed", escape_path(self.config.cache))
+            logger.exception("%s: trimming the previews failed", escape_path(self.config.cache))
 
     def _close(self) -> None:
         self.library_holder.close()

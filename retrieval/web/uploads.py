@@ -34,7 +34,7 @@ from attune.retrieval.web.library_holder import LibraryHolder
 from attune.retrieval.web.server_config import UploadLimits
 from attune.retrieval.web.thread_pool import ThreadPool
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 PREFIX: Final = "up-"
 _SIDE: Final = 480
@@ -154,7 +154,7 @@ class UploadStore:
         try:
             shutil.rmtree(self._folder)
         except OSError as error:
-            _logger.warning("%s: cannot be removed: %s", escape_path(self._folder), error)
+            logger.warning("%s: cannot be removed: %s", escape_path(self._folder), error)
 
     def _store(self, upload: Upload) -> None:
         with self._lock:
