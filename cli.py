@@ -139,13 +139,13 @@ def run(arguments: list[str]) -> int:
     try:
         result = app(arguments or ["--help"], prog_name="attune", standalone_mode=False)
         exit_code = result if isinstance(result, int) else 0
-        return _report_interrupt() if exit_code == INTERRUPTED else exit_code
+        return _report_interrupt(arguments) if exit_code == INTERRUPTED else exit_code
     except typer.TyperException as error:
         return _print_error(_format_usage_error(error), error.exit_code)
     except AttuneError as error:
         return _print_error(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return _report_interrupt()
+        return _report_interrupt(arguments)
     except BrokenPipeError:
         _discard_stdout()
         return 0
@@ -155,10 +155,10 @@ def run(arguments: list[str]) -> int:
         )
 
 
-def _report_interrupt() -> int:
-    return _print_error(
-        "interrupted; a build keeps what was finished: the same command continues it", INTERRUPTED
-    )
+def _report_interrupt(arguments: list[str]) -> int:
+    resumable = arguments[:1] in (["build-index"], ["repair"], ["train"])
+    hint = "; what was finished is kept: the same command continues" if resumable else ""
+    return _print_error(f"interrupted{hint}", INTERRUPTED)
 
 
 def _format_usage_error(error: typer.TyperException) -> str:

@@ -21,7 +21,9 @@ app = CommandApp()
 def diversity_command(
     images: ImagesOption,
     music: MusicOption,
-    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only rows of this split.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only rows of this split; all if not given.")
+    ] = None,
     weight: Annotated[
         list[float] | None,
         typer.Option("--diverse", metavar="X", min=0.0, max=1.0, help="Weights; may be repeated."),
@@ -34,10 +36,7 @@ def diversity_command(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure what `--diverse` costs and gains.
-
-    It costs precision and gains variety.
-    """
+    """Measure precision and variety with and without `--diverse`."""
     from attune.benchmarks.diversity import measure, read_gallery
     from attune.core.console import print_json, show_progress
     from attune.core.settings import load_settings
@@ -62,7 +61,7 @@ def _print(rows: list[DiversityMeasurement]) -> None:
     from attune.core.console import stdout_console
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("direction", "diverse", "P@10", "kept", "likeness", "of random ten", "coverage"):
+    for name in ("direction", "diverse", "P@10", "retained", "similarity", "of ten random files", "coverage"):
         table.add_column(name, justify="left" if name == "direction" else "right")
     for row in rows:
         figures = (row.p_at_10, row.kept, row.likeness, row.random_likeness, row.coverage)

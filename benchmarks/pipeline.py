@@ -144,10 +144,10 @@ def measure(
 def write_another_network(folder: Path) -> Path:
     """Write a network that differs from the shipped one only in its calibration, and so has another id."""
     shutil.copytree(WEIGHTS / DEFAULT_NETWORK, folder)
-    card = folder / "network.json"
-    described = json.loads(card.read_text())
+    config = folder / "network.json"
+    described = json.loads(config.read_text())
     described["calibration"]["intercept"] += 1e-3
-    card.write_text(json.dumps(described))
+    config.write_text(json.dumps(described))
     return folder
 
 

@@ -32,17 +32,16 @@ def make_library_command(
     photos: PhotosOption,
     songs: SongsOption,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")],
-    pictures: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Number of pictures in the end.")
-    ] = 85_000,
-    clips: Annotated[int, typer.Option(min=0, metavar="N", help="Number of clips in the end.")] = 3_500,
+    pictures: Annotated[int, typer.Option(min=0, metavar="N", help="Total number of pictures.")] = 85_000,
+    clips: Annotated[int, typer.Option(min=0, metavar="N", help="Total number of clips.")] = 3_500,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Make as many media files as the paper's database has.
+    """Make a large collection of media out of a small one.
 
-    Pictures are variations of photos, clips are cuts of 60 s out of whole pieces of music.
+    Pictures are variations of photos, clips are cuts of 60 s out of whole pieces of music. The default
+    numbers are those of the paper's database.
     """
     from attune.benchmarks.make_library import list_media, make_clips, make_pictures
     from attune.core.console import print_json, show_progress, stdout_console

@@ -172,7 +172,7 @@ def measure_trade_off(labelled: ComparisonData, progress: Progress) -> list[dict
         )
         fitted = system.fit(images.take(train_images), music.take(train_music), 0)
         for full in FULL_LENGTHS:
-            reshaped = replace(fitted, shape=replace(fitted.shape, image_full=full))
+            reshaped = replace(fitted, kernel_config=replace(fitted.kernel_config, image_full=full))
             result = score(reshaped, images, music, test_images, test_music, 0.0)
             figures_by_length.setdefault(full, []).append(
                 compute_fold_metrics(result, np.full(result.scores.shape, 0.5), images.rows, music.rows)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from attune.core.errors import UsageError, escape_path
 
-_ROOT = "attune"
+_ROOTS = ("attune", "uvicorn")  # uvicorn: what the server reports below our own code
 _TERMINAL_FORMAT = "%(levelname)s %(name)s: %(message)s"
 _FILE_FORMAT = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
 
 
 def configure_logging(*, verbose: bool, log_file: Path | None) -> None:
-    """Send the log records of all `attune` modules to stderr and, if asked, to a file.
+    """Send the log records of all `attune` modules, and of uvicorn, to stderr and, if asked, to a file.
 
     Without `verbose` only warnings and errors reach stderr; the file always gets everything. Calling it again
     replaces the former configuration.
@@ -25,18 +25,19 @@ def configure_logging(*, verbose: bool, log_file: Path | None) -> None:
     Raises:
         UsageError: The file cannot be written.
     """
-    logger = logging.getLogger(_ROOT)
-    for handler in list(logger.handlers):
-        logger.removeHandler(handler)
-        handler.close()
     terminal = logging.StreamHandler()
     terminal.setLevel(logging.DEBUG if verbose else logging.WARNING)
     terminal.setFormatter(logging.Formatter(_TERMINAL_FORMAT))
-    logger.addHandler(terminal)
-    if log_file is not None:
-        logger.addHandler(_open_log_file(log_file))
-    logger.setLevel(logging.DEBUG if verbose or log_file is not None else logging.WARNING)
-    logger.propagate = False
+    handlers = [terminal] if log_file is None else [terminal, _open_log_file(log_file)]
+    for name in _ROOTS:
+        logger = logging.getLogger(name)
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
+            handler.close()
+        for handler in handlers:
+            logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG if verbose or log_file is not None else logging.WARNING)
+        logger.propagate = False
 
 
 def _open_log_file(path: Path) -> logging.Handler:

@@ -6,6 +6,7 @@ user's configuration folder, which wins over the default.
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
 from dataclasses import dataclass
@@ -24,7 +25,10 @@ from attune.core.errors import UsageError, escape_path
 from attune.core.user_folders import config_file, default_library
 
 PREFIX = "ATTUNE_"
-_OTHER_VARIABLES = {"ATTUNE_TOKEN"}  # of `attune serve`: a secret, never printed
+# Of `attune serve` (a secret, never printed), of the browser benchmarks and of the tests.
+_OTHER_VARIABLES = {"ATTUNE_TOKEN", "ATTUNE_CHROMIUM", "ATTUNE_AFFECT", "ATTUNE_UPDATE_SNAPSHOTS"}
+
+logger = logging.getLogger(__name__)
 
 
 class Settings(BaseSettings):
@@ -88,6 +92,8 @@ def load_settings(**options: Any) -> Settings:
         UsageError: A variable or `config.toml` holds a value that is not allowed, or an unknown setting.
     """
     _check_config_file()
+    for name in _find_unknown_variables():
+        logger.warning("%s is not a setting of Attune: it has no effect", name)
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
@@ -108,11 +114,16 @@ def describe_settings() -> list[SettingOrigin]:
         SettingOrigin(name, _format_value(getattr(settings, name)), _find_origin(name))
         for name in Settings.model_fields
     ]
-    known = _OTHER_VARIABLES | {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    strangers = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     return found + [
-        SettingOrigin(name, "", "not a setting of Attune: it has no effect") for name in strangers
+        SettingOrigin(name, "", "not a setting of Attune: it has no effect")
+        for name in _find_unknown_variables()
     ]
+
+
+def _find_unknown_variables() -> list[str]:
+    """Return the `ATTUNE_*` variables that set nothing, such as misspelt ones."""
+    known = _OTHER_VARIABLES | {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
 
 def _format_value(value: Any) -> str:

@@ -88,7 +88,7 @@ class Network:
     Attributes:
         folder: The folder.
         source: As given.
-        card: The content of `network.json`.
+        config: The content of `network.json`.
         backbones: The backbone of each kind, whose features are the network's input.
 
     Raises:
@@ -98,14 +98,14 @@ class Network:
     def __init__(self, folder: Path, source: str) -> None:
         self.folder = folder
         self.source = source
-        self.card = read_network_config(folder)
-        self._slope, self._intercept = read_calibration(folder, self.card)
-        self.backbones = read_backbones(folder, self.card)
+        self.config = read_network_config(folder)
+        self._slope, self._intercept = read_calibration(folder, self.config)
+        self.backbones = read_backbones(folder, self.config)
 
     @cached_property
     def id(self) -> str:
         """Hash of its weights, its own backbones' weights and its calibration, 16 hexadecimal digits."""
-        parts = [self.card["sha256"][file] for file in TOWER_FILES.values()]
+        parts = [self.config["sha256"][file] for file in TOWER_FILES.values()]
         parts += [repr(self._slope), repr(self._intercept)]
         parts += [backbone.sha256 for backbone in self.backbones.values() if not is_shipped(backbone)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
@@ -113,7 +113,7 @@ class Network:
     @property
     def name(self) -> str:
         """Name and first 8 digits of the id, for display."""
-        return f"{self.card['name']}-{self.id[:8]}"
+        return f"{self.config['name']}-{self.id[:8]}"
 
     def store_figures(self, report: dict[str, Any]) -> None:
         """Store a test report in the network's folder, where `test_figures` finds it.
@@ -170,7 +170,7 @@ class Network:
 
     def _open_tower(self, kind: Kind) -> OnnxSession:
         path, width = self.folder / TOWER_FILES[kind], self.backbones[kind].width
-        session = OnnxSession(path, self.card["sha256"][path.name])
+        session = OnnxSession(path, self.config["sha256"][path.name])
         if session.width != width:
             raise ArtefactError(f"{path}: takes {session.width} features, not {width}")
         session.require({"embedding": EMBEDDING_DIM, "affect": 2 + len(POLARITIES)})

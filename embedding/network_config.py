@@ -40,25 +40,25 @@ def read_network_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG_FILE
     try:
-        card: dict[str, Any] = json.loads(path.read_text())
+        config: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise ArtefactError(f"{folder}: no network here ({CONFIG_FILE} is missing)") from error
     except (OSError, ValueError) as error:
         raise ArtefactError(f"{path}: cannot be read ({error}); train the network again") from error
-    hashes = card.get("sha256") if isinstance(card, dict) else None
-    if not isinstance(hashes, dict) or not set(TOWER_FILES.values()) <= hashes.keys() or "name" not in card:
+    hashes = config.get("sha256") if isinstance(config, dict) else None
+    if not isinstance(hashes, dict) or not set(TOWER_FILES.values()) <= hashes.keys() or "name" not in config:
         raise ArtefactError(f"{path}: not the description of a network; train the network again")
-    return card
+    return config
 
 
-def read_calibration(folder: Path, card: Mapping[str, Any]) -> tuple[float, float]:
+def read_calibration(folder: Path, config: Mapping[str, Any]) -> tuple[float, float]:
     """Return the slope, above 0, and the intercept that map an inner product to the logit of correspondence.
 
     Raises:
         ArtefactError: They are missing or invalid.
     """
     try:
-        slope, intercept = float(card["calibration"]["slope"]), float(card["calibration"]["intercept"])
+        slope, intercept = float(config["calibration"]["slope"]), float(config["calibration"]["intercept"])
     except (KeyError, TypeError, ValueError) as error:
         raise ArtefactError(f"{folder}: its calibration is missing; train the network again") from error
     if not (slope > 0 and math.isfinite(slope) and math.isfinite(intercept)):
@@ -66,13 +66,13 @@ def read_calibration(folder: Path, card: Mapping[str, Any]) -> tuple[float, floa
     return slope, intercept
 
 
-def read_backbones(folder: Path, card: Mapping[str, Any]) -> dict[Kind, Backbone]:
+def read_backbones(folder: Path, config: Mapping[str, Any]) -> dict[Kind, Backbone]:
     """Return the backbones that a network was trained on.
 
     Raises:
         ArtefactError: A description is invalid, or names a backbone that this version of Attune lacks.
     """
-    return {kind: _parse_backbone(folder, kind, card.get(f"{kind}_backbone")) for kind in get_args(Kind)}
+    return {kind: _parse_backbone(folder, kind, config.get(f"{kind}_backbone")) for kind in get_args(Kind)}
 
 
 def describe_backbone(backbone: Backbone) -> str | dict[str, Any]:

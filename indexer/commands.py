@@ -34,7 +34,9 @@ app = CommandApp()
 def build_index(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH", help="Folders or files; none: refresh the known ones."),
+        typer.Argument(
+            metavar="PATH", help="Folders or files; without any, those of earlier builds are refreshed."
+        ),
     ] = None,
     exclude: Annotated[
         list[str] | None,
@@ -142,10 +144,10 @@ def _print_backbones(network: Network, lacking: int, settings: Settings, device_
     if device_reason is not None:
         console.print(f"Backbones run on {settings.device}: {device_reason}")
     if lacking:
-        readers = " and ".join(one.name for one in network.backbones.values())
+        encoders = " and ".join(one.name for one in network.backbones.values())
         console.print(
-            f"{network.name} reads by {readers}: {lacking} files have no features by these yet and are read "
-            "again. The former ones are kept: going back takes seconds."
+            f"{lacking} files must be read again, because the network {network.name} uses other encoders "
+            f"({encoders}). The features of the former encoders stay stored: going back takes seconds."
         )
 
 
@@ -155,10 +157,11 @@ def _print_diff(diff: BuildDiff) -> None:
     again = len(diff.other_backbone) - len(diff.kept)
     changed = len(diff.read) - diff.added - len(diff.other_backbone)
     for_another = f", {again} for another backbone" if again else ""
-    from_kept = f"embed {len(diff.kept)} from kept features, " if diff.kept else ""
+    from_kept = f"embed {len(diff.kept)} from stored features, " if diff.kept else ""
     stdout_console().print(
         f"Would read {len(diff.read) - len(diff.kept)} files ({diff.added} new, {changed} changed"
-        f"{for_another}), {from_kept}drop {len(diff.removed_ids)}, keep {diff.unchanged}; "
+        f"{for_another}), {from_kept}remove {len(diff.removed_ids)} from the library; "
+        f"{diff.unchanged} are unchanged; "
         f"{len(diff.known_failures) + len(diff.refused)} cannot be used."
     )
 
@@ -175,7 +178,7 @@ def _print_report(report: BuildReport, folder: Path, format_path: PathFormat) ->
             (report.added, "new"),
             (report.changed, "changed"),
             (report.read_again, "read again for another backbone"),
-            (report.kept, "from kept features"),
+            (report.kept, "from stored features"),
             (report.moved, "moved or copied"),
             (report.removed, "gone"),
             (report.unchanged, "unchanged"),

@@ -47,7 +47,7 @@ def verify_command(
         print_json(_build_document(folder, findings))
     elif findings.damage:
         _print_damage(findings.damage)
-        stdout_console().print("Run `attune repair` to mend it.")
+        stdout_console().print("Run `attune repair` to repair it.")
     elif not quiet:
         stdout_console().print(f"{findings.images} images and {findings.music} songs: nothing is damaged")
     if findings.damage:
@@ -128,7 +128,7 @@ def _print_repaired(repaired: RepairReport) -> None:
             console.print("If there were others, add them with `attune build-index FOLDER`.")
     report = repaired.report
     if report is None:
-        console.print("The list of folders is lost: add them with `attune build-index FOLDER`.")
+        console.print("The list of folders is lost: add your folders again with `attune build-index FOLDER`.")
     else:
         console.print(f"{report.added + report.changed} files were read again.")
         for missing in report.missing:

@@ -102,8 +102,8 @@ class _Explainer:
         return Moment(start_s, start_s + moments.span_s, score), features
 
     def _load_result_moment(self, result: Result) -> tuple[Moment | None, NDArray[np.float16]]:
-        (item,) = self._library.items([result.id]).values()
-        return result.moment, self._library.features(item, self._network.backbones["music"])
+        # By path: if the stored features are lost, they are computed from the file again.
+        return result.moment, self._seeds.features(result.path)
 
     def _describe_sound(self, moment: Moment | None, features: NDArray[np.float16]) -> str:
         """Describe the moment that fits best and, if musicnn is the backbone, its most probable tags."""

@@ -13,6 +13,7 @@ from attune.core.common_options import (
     JsonOption,
     LibraryOption,
     NetworkOption,
+    QuietOption,
     library_folder,
 )
 from attune.core.errors import UsageError
@@ -51,7 +52,7 @@ app = CommandApp()
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _Query:
     """One query: files of one kind, a part of the song, counter-examples, a mood, whether to explain."""
 
     files: list[Path]
@@ -88,13 +89,14 @@ def find_images(
     as_json: JsonOption = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Find the pictures that feel like a song."""
     from attune.retrieval.seeds import Span
 
-    form = OutputOptions(as_json, paths, nul, html, show, preview=preview)
+    form = OutputOptions(as_json, paths, nul, html, show, preview=preview, quiet=quiet)
     span = Span(query_options.parse_time("--from", start), query_options.parse_time("--to", end))
-    question = _Question(songs, "music", span, against or [], mood, why)
+    question = _Query(songs, "music", span, against or [], mood, why)
     curation = query_options.build_curation(diverse, fold, per_folder)
     filters = query_options.build_filters(limit, min_score, below, exclude, taken, curation)
     _find(question, filters, form, library, network)
@@ -124,6 +126,7 @@ def find_music(
     as_json: JsonOption = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Find the songs that feel like a picture.
 
@@ -131,8 +134,8 @@ def find_music(
     """
     from attune.retrieval.seeds import WHOLE_SONG
 
-    form = OutputOptions(as_json, paths, nul, html, show, m3u)
-    question = _Question(images, "image", WHOLE_SONG, against or [], mood, why)
+    form = OutputOptions(as_json, paths, nul, html, show, m3u, quiet=quiet)
+    question = _Query(images, "image", WHOLE_SONG, against or [], mood, why)
     curation = query_options.build_curation(diverse, fold, per_folder, per_artist)
     filters = query_options.build_filters(limit, min_score, below, exclude, None, curation)
     _find(question, filters, form, library, network)
@@ -169,6 +172,7 @@ def browse_command(
     as_json: JsonOption = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """List the files near a point of the valence–arousal plane."""
     from attune.retrieval.output import show_answer
@@ -181,7 +185,7 @@ def browse_command(
         raise UsageError("--taken: only pictures have a date of capture")
     if wanted == "image" and (per_artist is not None or m3u is not None):
         raise UsageError("--per-artist and --m3u: only for music; add --kind music")
-    form = OutputOptions(as_json, paths, nul, html, show, m3u, preview)
+    form = OutputOptions(as_json, paths, nul, html, show, m3u, preview, quiet)
     curation = query_options.build_curation(diverse, fold, per_folder, per_artist)
     filters = query_options.build_filters(limit, min_score, below, exclude, taken, curation)
     point = QueryEntry(None, wanted, None, *query_options.parse_point(valence, arousal, mood))
@@ -192,7 +196,7 @@ def browse_command(
 
 
 def _find(
-    question: _Question, filters: Filters, form: OutputOptions, library: Path | None, network: str | None
+    question: _Query, filters: Filters, form: OutputOptions, library: Path | None, network: str | None
 ) -> None:
     from attune.retrieval.explain import explain_answer
     from attune.retrieval.mood import estimate_moods

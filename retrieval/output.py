@@ -37,7 +37,7 @@ def show_answer(
     elif form.paths or form.nul:
         print_paths(answer, b"\0" if form.nul else b"\n")
     else:
-        print_answer(answer, form.preview, format_path)
+        print_answer(answer, form.preview, format_path, summary=not form.quiet)
     if form.m3u is not None:
         _write_m3u(answer, form.m3u)
     if form.needs_page:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from attune.retrieval.diversify import Curation
     from attune.retrieval.search import Filters
 
-LimitOption = Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="Number of answers.")]
+LimitOption = Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="Number of results.")]
 ScoreOption = Annotated[
-    float, typer.Option("--min-score", metavar="X", min=0.0, max=1.0, help="Lowest score of an answer.")
+    float, typer.Option("--min-score", metavar="X", min=0.0, max=1.0, help="Lowest score of a result.")
 ]
 InOption = Annotated[
     list[Path] | None,
@@ -30,12 +30,14 @@ ExcludeOption = Annotated[
 TakenOption = Annotated[
     str | None,
     typer.Option(
-        "--taken", metavar="DATES", help="Only pictures taken then (EXIF): 2023, 2023..2024, 2023-07-14.. ."
+        "--taken",
+        metavar="DATES",
+        help="Only pictures taken in this period (EXIF): 2023, 2023..2024 or 2023-07-14..",
     ),
 ]
 FromOption = Annotated[
     str | None,
-    typer.Option("--from", metavar="TIME", help="Begin of the part of the song that counts, such as 1:10."),
+    typer.Option("--from", metavar="TIME", help="Start of the part of the song to use, such as 1:10."),
 ]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="TIME", help="End of that part, such as 1:40.")]
 NotOption = Annotated[
@@ -53,17 +55,17 @@ DiverseOption = Annotated[
         metavar="X",
         min=0.0,
         max=1.0,
-        help="Weight of variety among the answers; above 0 implies --fold.",
+        help="Weight of variety among the results; above 0 implies --fold.",
     ),
 ]
-FoldOption = Annotated[bool, typer.Option("--fold", help="Show near-duplicates as one answer.")]
+FoldOption = Annotated[bool, typer.Option("--fold", help="Show near-duplicates as one result.")]
 FolderOption = Annotated[
     int | None, typer.Option("--per-folder", metavar="N", min=1, help="At most N files of one folder.")
 ]
 ArtistOption = Annotated[
     int | None, typer.Option("--per-artist", metavar="N", min=1, help="At most N songs of one artist.")
 ]
-WhyOption = Annotated[bool, typer.Option("--why", help="Explain each answer in one line.")]
+WhyOption = Annotated[bool, typer.Option("--why", help="Explain each result in one line.")]
 PathsOption = Annotated[bool, typer.Option("--paths", help="Print only the paths, one per line.")]
 NulOption = Annotated[bool, typer.Option("-0", help="Print only the paths, each followed by a NUL byte.")]
 HtmlOption = Annotated[
@@ -95,6 +97,7 @@ class OutputOptions:
         show: Open the page in the browser.
         m3u: Playlist to write in addition.
         preview: Small pictures in the table; None: where the terminal has colours.
+        quiet: No line on the library and the time below the table.
     """
 
     as_json: bool = False
@@ -104,6 +107,7 @@ class OutputOptions:
     show: bool = False
     m3u: Path | None = None
     preview: bool | None = None
+    quiet: bool = False
 
     @property
     def needs_page(self) -> bool:

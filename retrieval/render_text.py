@@ -30,7 +30,13 @@ def print_paths(answer: Answer, end: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def print_answer(answer: Answer, preview: bool | None = False, format_path: PathFormat = escape_path) -> None:
+def print_answer(
+    answer: Answer,
+    preview: bool | None = False,
+    format_path: PathFormat = escape_path,
+    *,
+    summary: bool = True,
+) -> None:
     """Print an answer as a table.
 
     Args:
@@ -38,6 +44,7 @@ def print_answer(answer: Answer, preview: bool | None = False, format_path: Path
         preview: Whether to print small pictures beside the rows, if the terminal has colour; None: the same
             as True.
         format_path: How paths are shown.
+        summary: Whether a line on the library and the time follows the table.
     """
     console = stdout_console()
     for entry in answer.query:
@@ -62,11 +69,12 @@ def print_answer(answer: Answer, preview: bool | None = False, format_path: Path
         )
     table.print(console)
     library = answer.library
-    console.print(
-        f"{library.images} images and {library.music} songs, generation {library.generation}, "
-        f"{answer.elapsed_ms:.0f} ms",
-        style="dim",
-    )
+    if summary:
+        console.print(
+            f"{library.images} images and {library.music} songs, generation {library.generation}, "
+            f"{answer.elapsed_ms:.0f} ms",
+            style="dim",
+        )
 
 
 def _describe_result(result: Result, music: bool) -> list[str]:

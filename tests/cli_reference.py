@@ -12,7 +12,7 @@ REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 _WIDTH = 80
 _LEAD = """# Command reference
 
-Made from `attune COMMAND --help` with `python -m attune.tests.cli_reference`; a test compares the two.
+Generated from `attune COMMAND --help` with `python -m attune.tests.cli_reference`; a test compares the two.
 
 Exit codes: 0 done (also if files were skipped: they are listed), 1 failed, 2 wrong usage, 130 interrupted
 by Ctrl-C. An option wins over its environment variable, which wins over `config.toml` in the user's

@@ -21,6 +21,7 @@ SONGS = 4
 
 
 MAY_BE_SKIPPED = {"gpu", "affect"}  # what these tests need is not everywhere
+TEST_VARIABLES = {"ATTUNE_AFFECT", "ATTUNE_CHROMIUM", "ATTUNE_UPDATE_SNAPSHOTS"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,6 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(folder))
     os.environ["XDG_CONFIG_HOME"] = folder
     os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and tables follow it
+    for name in [one for one in os.environ if one.startswith("ATTUNE_") and one not in TEST_VARIABLES]:
+        del os.environ[name]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -58,7 +61,11 @@ def forbidden_skips(reporter: pytest.TerminalReporter) -> list[pytest.TestReport
     """The skipped tests that should have run; none outside CI."""
     if os.environ.get("CI") != "true":
         return []
-    return [one for one in reporter.getreports("skipped") if MAY_BE_SKIPPED.isdisjoint(one.keywords)]
+    return [
+        one
+        for one in reporter.getreports("skipped")
+        if MAY_BE_SKIPPED.isdisjoint(getattr(one, "keywords", ()))
+    ]
 
 
 def run_build(library: Path, network: Network, *paths: Path, **options: object) -> BuildReport:

@@ -24,14 +24,14 @@ def write_network(
         path = folder / f"{kind}.onnx"
         _write_tower(path, backbone.width, np.random.default_rng(seed * 2 + index))
         hashes[path.name] = hash_file(path)
-    card = {
+    config = {
         "name": f"random{seed}",
         "image_backbone": describe_backbone(image_backbone),
         "music_backbone": describe_backbone(DEFAULT_BACKBONES["music"]),
         "calibration": {"slope": slope, "intercept": 0.0},
         "sha256": hashes,
     }
-    (folder / "network.json").write_text(json.dumps(card))
+    (folder / "network.json").write_text(json.dumps(config))
     return folder
 
 

@@ -106,9 +106,9 @@ def test_a_network_of_another_shape_is_refused(
     tmp_path: Path, inputs: dict[str, list[int | str]], outputs: dict[str, list[int | str]], said: str
 ) -> None:
     folder = write_network(tmp_path / "network")
-    card = json.loads((folder / "network.json").read_text())
-    card["sha256"]["image.onnx"] = _graph(folder / "image.onnx", inputs, outputs)
-    (folder / "network.json").write_text(json.dumps(card))
+    config = json.loads((folder / "network.json").read_text())
+    config["sha256"]["image.onnx"] = _graph(folder / "image.onnx", inputs, outputs)
+    (folder / "network.json").write_text(json.dumps(config))
     with pytest.raises(ArtefactError, match=said):
         Network(folder, "odd").embed("image", np.zeros((1, DEFAULT_BACKBONES["image"].width), np.float32))
 

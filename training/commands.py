@@ -127,7 +127,8 @@ def evaluate_command(
 ) -> None:
     """Evaluate a network on labelled images and music.
 
-    Reports correspondence, retrieval, affect and distinctness (docs/model-card.md explains them).
+    Reports correspondence, retrieval, coverage and hubs, valence and arousal; docs/model-card.md defines
+    the figures.
     """
     from attune.core.console import print_json, show_progress, stderr_console
     from attune.core.settings import load_settings

@@ -176,7 +176,7 @@ def _build_training_record(
         "folds": FOLDS,
         "seeds": list(SEEDS),
         "version": digest_system(system),
-        "shape": asdict(system.shape),
+        "shape": asdict(system.kernel_config),
         "recipes": {kind: asdict(recipe) for kind, recipe in system.recipes.items()},
         "backbones": {kind: backbone.id for kind, backbone in backbones.items()},
         "rows": {side.kind: _count_rows(side) for side in (images, music)},

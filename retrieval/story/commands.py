@@ -89,7 +89,7 @@ def storyboard_command(
             plan = _make_plan(song, library, network, picture_filters, seconds, order, progress)
         lost = _write_outputs(plan, outputs, FilmFormat(SIZES[size], int(fps)), progress)
     for line in dict.fromkeys(str(one) for one in lost):
-        stderr_console().print(f"Passed over: {line}")
+        stderr_console().print(f"Skipped: {line}")
     if as_json:
         print_json(plan.to_json() | {"written": [str(path.absolute()) for path in outputs]})
     elif not quiet:

@@ -14,15 +14,15 @@ from attune.retrieval.web.auth import AccessPolicy
 from attune.retrieval.web.media_routes import media_routes
 from attune.retrieval.web.middleware import SecurityMiddleware
 from attune.retrieval.web.page_routes import STATIC, page_routes, status_routes
-from attune.retrieval.web.question_routes import question_routes
+from attune.retrieval.web.query_routes import query_routes
 from attune.retrieval.web.request_log import RequestLogMiddleware
-from attune.retrieval.web.response_models import ErrorShape
+from attune.retrieval.web.response_models import ErrorModel
 from attune.retrieval.web.serializers import API
-from attune.retrieval.web.server_config import Config
+from attune.retrieval.web.server_config import ServerConfig
 from attune.retrieval.web.service import Service
 
 
-def create_app(config: Config) -> FastAPI:
+def create_app(config: ServerConfig) -> FastAPI:
     """Return the application, which opens the library when it starts and closes everything when it stops.
 
     Args:
@@ -43,10 +43,10 @@ def create_app(config: Config) -> FastAPI:
         docs_url=None,  # FastAPI's own pages load scripts from other hosts
         redoc_url=None,
         lifespan=lifespan,
-        responses={"4XX": {"model": ErrorShape}, "5XX": {"model": ErrorShape}},
+        responses={"4XX": {"model": ErrorModel}, "5XX": {"model": ErrorModel}},
     )
     app.include_router(page_routes(service))
-    for router in (question_routes(service), media_routes(service), status_routes(service)):
+    for router in (query_routes(service), media_routes(service), status_routes(service)):
         app.include_router(router, prefix=API)
     app.include_router(status_routes(service), include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -27,18 +27,24 @@ def serve(
             metavar="ADDRESS", help="Address to listen on; any other than loopback requires a token."
         ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free one.")] = 8750,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port; 0: any free one.")
+    ] = 8750,
     token: Annotated[
         str | None,
         typer.Option(
             envvar="ATTUNE_TOKEN",
             metavar="TEXT",
-            help="What clients must know. Where one is needed and none is given, one is made and printed.",
+            help="Access token that clients must send; generated and printed if one is needed.",
         ),
     ] = None,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", metavar="NAME", help="A name clients may call it by; may be repeated."),
+        typer.Option(
+            "--allow-host",
+            metavar="NAME",
+            help="Host name under which clients may reach the server; may be repeated.",
+        ),
     ] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     library: LibraryOption = None,
@@ -54,12 +60,12 @@ def serve(
         raise AttuneError('the page needs its extra: pip install "attune-affect[web]"') from error
     from attune.core.console import stderr_console
     from attune.core.user_folders import default_cache
-    from attune.retrieval.web.server_config import Config
+    from attune.retrieval.web.server_config import ServerConfig
 
     needs_token = token is None and not (_is_loopback(host) and not allow_host)
     token = _choose_token(token, needed=needs_token)
     folder = library_folder(library)
-    config = Config(
+    config = ServerConfig(
         library=folder,
         cache=default_cache() / "previews",
         network=network,
@@ -78,7 +84,7 @@ def serve(
             webbrowser.open(address + secret)
         settings = uvicorn.Config(
             create_app(config),
-            log_level="warning",
+            log_config=None,  # `configure_logging` has set up its loggers
             access_log=False,  # addresses may hold what is private
             server_header=False,
             proxy_headers=False,

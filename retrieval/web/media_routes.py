@@ -17,7 +17,7 @@ from attune.retrieval.mood import estimate_moods
 from attune.retrieval.web.http_errors import UnknownItem
 from attune.retrieval.web.preview_cache import SIDES, Preview, stat_media_file
 from attune.retrieval.web.references import ReferenceResolver, get_item
-from attune.retrieval.web.response_models import ItemsShape, OutlineShape, UploadsShape
+from attune.retrieval.web.response_models import ItemsModel, OutlineModel, UploadsModel
 from attune.retrieval.web.serializers import item_json, item_version, mood_json
 from attune.retrieval.web.service import Service
 
@@ -59,7 +59,7 @@ def media_routes(service: Service) -> APIRouter:
         preview = await service.previews.thumbnail(found, side)
         return _etag_response(request, preview, "image/webp", found, v)
 
-    @router.get("/items/{id}/outline", responses={200: {"model": OutlineShape}})
+    @router.get("/items/{id}/outline", responses={200: {"model": OutlineModel}})
     async def outline(request: Request, id: str, v: str | None = None) -> Response:
         """Return the peak level of each of up to 480 equal stretches of a song."""
         found = await load_item(id, "music")
@@ -88,7 +88,7 @@ def media_routes(service: Service) -> APIRouter:
 
 
 def _list_routes(service: Service, router: APIRouter) -> None:
-    @router.get("/items", responses={200: {"model": ItemsShape}})
+    @router.get("/items", responses={200: {"model": ItemsModel}})
     async def items(
         kind: Annotated[Kind, Query()] = "music",
         q: Annotated[str, Query(max_length=200, description="Words of the path, title or artist.")] = "",
@@ -111,7 +111,7 @@ def _list_routes(service: Service, router: APIRouter) -> None:
 
 
 def _upload_routes(service: Service, router: APIRouter) -> None:
-    @router.post("/uploads", responses={200: {"model": UploadsShape}})
+    @router.post("/uploads", responses={200: {"model": UploadsModel}})
     async def upload(
         file: Annotated[list[UploadFile], File(description="Pictures or songs.")],
     ) -> JSONResponse:
@@ -137,7 +137,7 @@ def _upload_routes(service: Service, router: APIRouter) -> None:
         """Return an uploaded picture as WebP."""
         return _etag_response(request, _get_upload_preview(service, id, "image"), "image/webp")
 
-    @router.get("/uploads/{id}/outline", responses={200: {"model": OutlineShape}})
+    @router.get("/uploads/{id}/outline", responses={200: {"model": OutlineModel}})
     async def upload_outline(request: Request, id: str) -> Response:
         """Return the outline of an uploaded song."""
         return _etag_response(

@@ -13,7 +13,7 @@ from attune.core.errors import AttuneError
 from attune.indexer.library import read_status
 from attune.retrieval.mood_words import MOODS
 from attune.retrieval.web.auth import COOKIE, compare_secrets, derive_session_cookie
-from attune.retrieval.web.response_models import HealthShape, StatusShape
+from attune.retrieval.web.response_models import HealthModel, StatusModel
 from attune.retrieval.web.service import Service
 
 STATIC: Final = Path(__file__).with_name("static")
@@ -50,12 +50,12 @@ def status_routes(service: Service) -> APIRouter:
     """Return the routes for the status of the server and for its login."""
     router = APIRouter(tags=["server"])
 
-    @router.get("/healthz", responses={200: {"model": HealthShape}})
+    @router.get("/healthz", responses={200: {"model": HealthModel}})
     async def health() -> JSONResponse:
         """Tell that the server is running, and which generation it uses."""
         return JSONResponse({"status": "ok", "generation": service.library_holder.generation})
 
-    @router.get("/status", responses={200: {"model": StatusShape}})
+    @router.get("/status", responses={200: {"model": StatusModel}})
     async def status() -> JSONResponse:
         """Describe the library; the route works without one, too."""
         return JSONResponse(await service.query_pool.run(lambda: _read_status_json(service)))

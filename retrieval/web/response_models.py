@@ -21,7 +21,7 @@ class Polarity(_ResponseModel):
     negative: float
 
 
-class MomentShape(_ResponseModel):
+class MomentModel(_ResponseModel):
     """The part of a song that matches best."""
 
     start_s: float
@@ -29,7 +29,7 @@ class MomentShape(_ResponseModel):
     score: float
 
 
-class _Item(_ResponseModel):
+class _ItemFields(_ResponseModel):
     id: str | None = Field(description="Reference for queries; null for a point of the affect plane.")
     kind: Kind
     path: str | None = Field(
@@ -49,22 +49,22 @@ class _Item(_ResponseModel):
     media: str | None = Field(description="Address of the file itself; null for an upload.")
 
 
-class ItemShape(_Item):
+class ItemModel(_ItemFields):
     """A picture or a song."""
 
 
-class ResultShape(_Item):
+class ResultModel(_ItemFields):
     """One result of a search."""
 
     rank: int
     score: float = Field(description="Correspondence probability; when browsing the affect plane, closeness.")
-    moment: MomentShape | None
+    moment: MomentModel | None
     taken: str | None = Field(description="When a picture was taken: ISO 8601, in the camera's local time.")
     alike: list[str] = Field(description="Near-duplicates that this result stands for.")
     why: str | None
 
 
-class LibraryShape(_ResponseModel):
+class LibraryModel(_ResponseModel):
     """The library in which was searched."""
 
     path: str
@@ -74,22 +74,22 @@ class LibraryShape(_ResponseModel):
     network: str
 
 
-class AnswerShape(_ResponseModel):
+class AnswerModel(_ResponseModel):
     """The query, its results and the library."""
 
-    query: list[ItemShape]
-    results: list[ResultShape]
-    library: LibraryShape
+    query: list[ItemModel]
+    results: list[ResultModel]
+    library: LibraryModel
     elapsed_ms: float
 
 
-class ItemsShape(_ResponseModel):
+class ItemsModel(_ResponseModel):
     """Items found by name, or chosen at random."""
 
-    items: list[ItemShape]
+    items: list[ItemModel]
 
 
-class CurvePointShape(_ResponseModel):
+class CurvePointModel(_ResponseModel):
     """One segment of a song's emotion curve."""
 
     start_s: float
@@ -98,49 +98,49 @@ class CurvePointShape(_ResponseModel):
     arousal: float
 
 
-class MoodShape(_Item):
+class MoodModel(_ItemFields):
     """The estimated emotion of an item; for a song, its emotion curve too."""
 
-    curve: list[CurvePointShape] | None
+    curve: list[CurvePointModel] | None
 
 
-class MoodsShape(_ResponseModel):
+class MoodsModel(_ResponseModel):
     """The estimated emotions of items."""
 
-    files: list[MoodShape]
+    files: list[MoodModel]
     network: str
 
 
-class MatchedSongShape(_Item):
+class MatchedSongModel(_ItemFields):
     """The song of a match, with its best moment."""
 
-    moment: MomentShape
+    moment: MomentModel
 
 
-class MatchShape(_ResponseModel):
+class MatchModel(_ResponseModel):
     """Whether a picture and a song match, and why."""
 
     score: float
     corresponds: bool
     why: str
-    image: ItemShape
-    music: MatchedSongShape
+    image: ItemModel
+    music: MatchedSongModel
 
 
-class UploadsShape(_ResponseModel):
+class UploadsModel(_ResponseModel):
     """Analyses of uploaded files, for further queries; the files themselves have been removed."""
 
-    uploads: list[MoodShape]
+    uploads: list[MoodModel]
     kept_s: float
 
 
-class OutlineShape(_ResponseModel):
+class OutlineModel(_ResponseModel):
     """Peak level of each of the equal stretches of a song, 0 to 255."""
 
     peaks: list[int]
 
 
-class StatusShape(_ResponseModel):
+class StatusModel(_ResponseModel):
     """State of the library, limits for uploads, and the named moods."""
 
     path: str
@@ -157,14 +157,14 @@ class StatusShape(_ResponseModel):
     problem: str | None
 
 
-class HealthShape(_ResponseModel):
+class HealthModel(_ResponseModel):
     """Sign that the server is running."""
 
     status: Literal["ok"]
     generation: int
 
 
-class ErrorShape(_ResponseModel):
+class ErrorModel(_ResponseModel):
     """Body of every error response."""
 
     class Detail(_ResponseModel):

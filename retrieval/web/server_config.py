@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from attune.core.settings import Settings
+from attune.core.settings import Settings, load_settings
 from attune.embedding.feature_extraction import Limits
 
 _MB = 1_000_000
@@ -32,7 +32,7 @@ class UploadLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class ServerConfig:
     """Configuration of a server.
 
     Attributes:
@@ -58,7 +58,7 @@ class Config:
     token: str | None = None
     uploads: UploadLimits = field(default_factory=UploadLimits)
     readers: Settings = field(
-        default_factory=lambda: Settings(
+        default_factory=lambda: load_settings(
             workers=1, image_timeout_s=30.0, music_timeout_s=120.0, memory_mb=3072
         )
     )

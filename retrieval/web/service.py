@@ -13,7 +13,7 @@ from attune.core.errors import escape_path
 from attune.embedding.decode_pool import DecodeService
 from attune.retrieval.web.library_holder import LibraryHolder
 from attune.retrieval.web.preview_cache import PreviewCache, trim_cache
-from attune.retrieval.web.server_config import Config
+from attune.retrieval.web.server_config import ServerConfig
 from attune.retrieval.web.thread_pool import ThreadPool
 from attune.retrieval.web.uploads import UploadReceiver, UploadStore
 
@@ -29,7 +29,7 @@ class Service:
         config: The server's configuration.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: ServerConfig) -> None:
         self.config = config
         self.library_holder = LibraryHolder(config.library, config.network)
         self.query_pool = ThreadPool(config.threads, config.waiting)

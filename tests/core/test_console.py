@@ -72,3 +72,10 @@ def test_a_log_file_that_cannot_be_written_is_wrong_usage(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match=r"--log-file .*: cannot be written \(No such file or directory\)"):
         configure_logging(verbose=False, log_file=tmp_path / "nowhere" / "attune.log")
     configure_logging(verbose=False, log_file=None)
+
+
+def test_what_the_server_library_reports_is_in_the_log_file(tmp_path: Path) -> None:
+    configure_logging(verbose=False, log_file=tmp_path / "attune.log")
+    logging.getLogger("uvicorn.error").error("a failure below our own code")
+    configure_logging(verbose=False, log_file=None)
+    assert "a failure below our own code" in (tmp_path / "attune.log").read_text()

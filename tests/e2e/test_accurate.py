@@ -33,7 +33,7 @@ def test_a_library_is_built_by_the_accurate_network_and_goes_back(tmp_path: Path
     assert "read again for another backbone" in other.stdout
     assert attune_json("find-images", song, library=library)["library"]["network"].startswith("attune-")
     back = attune("build-index", media, "--network", "accurate", library=library)
-    assert "from kept features" in back.stdout
+    assert "from stored features" in back.stdout
     again = attune_json("find-images", song, "-n", "5", library=library)
     assert [one["path"] for one in again["results"]] == [one["path"] for one in found["results"]]
     assert [one["score"] for one in again["results"]] == [one["score"] for one in found["results"]]

@@ -39,8 +39,8 @@ def test_a_model_of_open_clip_becomes_a_network(
     assert trained.returncode == 0, trained.stderr
     assert "accuracy" in trained.stdout
     assert "Backbones ran on " in trained.stderr
-    card = json.loads((network / "network.json").read_text())
-    own = card["image_backbone"]
+    config = json.loads((network / "network.json").read_text())
+    own = config["image_backbone"]
     assert (own["name"], own["width"], own["size"], own["fit"]) == ("open_clip-tiny-tiny", 24, 32, "crop")
     assert (network / own["file"]).is_file()
 

@@ -121,3 +121,25 @@ def test_json_names_the_mood(built: Path, media: Path) -> None:
     assert found["results"][0]["mood"]
     shown = attune_json("mood", media / "song 0.flac", library=built)
     assert shown["files"][0]["mood"]
+
+
+def test_a_misspelt_variable_is_named(media: Path, tmp_path: Path) -> None:
+    result = run_with({"ATTUNE_WORKER": "3"}, "build-index", media, "-q", "--library", tmp_path / "library")
+    assert result.returncode == 0
+    assert "ATTUNE_WORKER is not a setting of Attune: it has no effect" in result.stderr
+
+
+def test_a_server_refuses_a_wrong_setting_in_one_line(built: Path) -> None:
+    result = run_with({"ATTUNE_DEVICE": "tpu"}, "serve", "--library", built, "--port", 0)
+    assert result.returncode == 2
+    assert result.stderr.startswith("attune: ATTUNE_DEVICE=tpu: input should be")
+    assert result.stderr.count("\n") == 1
+
+
+def test_quiet_leaves_the_summary_out(built: Path, media: Path) -> None:
+    full, quiet = (
+        attune("find-images", media / "song 0.flac", "-n", 2, *more, library=built).stdout.splitlines()
+        for more in ((), ("-q",))
+    )
+    assert full[-1].endswith(" ms")
+    assert quiet == full[:-1]

@@ -29,9 +29,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _change(folder: Path, **entries: Any) -> None:
-    card = json.loads((folder / "network.json").read_text())
-    card["image_backbone"] |= entries
-    (folder / "network.json").write_text(json.dumps(card))
+    config = json.loads((folder / "network.json").read_text())
+    config["image_backbone"] |= entries
+    (folder / "network.json").write_text(json.dumps(config))
 
 
 def test_a_network_reads_by_its_own_backbone(folder: Path, tmp_path: Path) -> None:
@@ -47,14 +47,14 @@ def test_a_network_reads_by_its_own_backbone(folder: Path, tmp_path: Path) -> No
     assert np.linalg.norm(embedded.vectors[0]) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_card_says_of_a_backbone_what_it_reads(folder: Path) -> None:
-    card = json.loads((folder / "network.json").read_text())
-    backbones = read_backbones(folder, card)
+def test_a_network_config_describes_its_backbones(folder: Path) -> None:
+    config = json.loads((folder / "network.json").read_text())
+    backbones = read_backbones(folder, config)
     for kind, backbone in backbones.items():
-        assert describe_backbone(backbone) == card[f"{kind}_backbone"]
-    bytes_alone = {name: card["image_backbone"][name] for name in card["image_backbone"]}
+        assert describe_backbone(backbone) == config[f"{kind}_backbone"]
+    bytes_alone = {name: config["image_backbone"][name] for name in config["image_backbone"]}
     del bytes_alone["mean"], bytes_alone["std"]
-    assert read_backbones(folder, card | {"image_backbone": bytes_alone})["image"].colours is None
+    assert read_backbones(folder, config | {"image_backbone": bytes_alone})["image"].colours is None
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_a_wrong_description_is_one_line(folder: Path, wrong: dict[str, Any]) ->
 
 @pytest.mark.parametrize("name", ["file", "width", "licence", "fit", "std"])
 def test_an_incomplete_description_names_what_is_missing(folder: Path, name: str) -> None:
-    card = json.loads((folder / "network.json").read_text())
-    del card["image_backbone"][name]
-    (folder / "network.json").write_text(json.dumps(card))
+    config = json.loads((folder / "network.json").read_text())
+    del config["image_backbone"][name]
+    (folder / "network.json").write_text(json.dumps(config))
     with pytest.raises(ArtefactError, match=f"no '{name}'"):
         open_network(str(folder))
 

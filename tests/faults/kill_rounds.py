@@ -157,9 +157,9 @@ def _write_other_network(folder: Path) -> Path:
     """Write a copy of the shipped network with another calibration, and so with another id."""
     shipped = open_network()
     shutil.copytree(shipped.folder, folder, ignore=shutil.ignore_patterns("run"))
-    card = json.loads((folder / "network.json").read_text())
-    card["calibration"]["slope"] *= 1.5
-    (folder / "network.json").write_text(json.dumps(card))
+    config = json.loads((folder / "network.json").read_text())
+    config["calibration"]["slope"] *= 1.5
+    (folder / "network.json").write_text(json.dumps(config))
     return folder
 
 

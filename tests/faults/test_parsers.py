@@ -122,14 +122,16 @@ def test_a_manifest_of_anything_is_no_manifest(tmp_path_factory: object, data: b
 @given(
     key=st.sampled_from(["name", "sha256", "calibration", "image_backbone", "music_backbone"]), value=VALUES
 )
-def test_a_card_with_any_value_is_read_or_refused(tmp_path_factory: object, key: str, value: object) -> None:
+def test_a_network_config_with_any_value_is_read_or_refused(
+    tmp_path_factory: object, key: str, value: object
+) -> None:
     folder = write_network(Path(tmp_path_factory.mktemp("card")))  # type: ignore[attr-defined]
-    card = json.loads((folder / "network.json").read_text())
-    (folder / "network.json").write_text(json.dumps(card | {key: value}))
+    config = json.loads((folder / "network.json").read_text())
+    (folder / "network.json").write_text(json.dumps(config | {key: value}))
     try:
-        card = read_network_config(folder)
-        read_calibration(folder, card)
-        read_backbones(folder, card)
+        config = read_network_config(folder)
+        read_calibration(folder, config)
+        read_backbones(folder, config)
     except ArtefactError as error:
         assert str(folder) in str(error)
     else:

@@ -166,10 +166,10 @@ def test_the_command_says_what_it_reads_again(
     dry = attune("build-index", "--network", slower_network.folder, "--dry-run", "--library", library)
     assert f"Would read {PHOTOS} files (0 new, 0 changed, {PHOTOS} for another backbone)" in dry.stdout
     built = attune("build-index", "--network", slower_network.folder, "--library", library)
-    assert f"{PHOTOS} files have no features by these yet and are read again" in built.stderr
+    assert f"{PHOTOS} files must be read again, because the network" in built.stderr
     assert f"{PHOTOS} read again for another backbone" in built.stdout
     dry = attune("build-index", "--network", network.folder, "--dry-run", "--library", library)
-    assert f"Would read 0 files (0 new, 0 changed), embed {PHOTOS} from kept features" in dry.stdout
+    assert f"Would read 0 files (0 new, 0 changed), embed {PHOTOS} from stored features" in dry.stdout
     back = attune("build-index", "--network", network.folder, "--library", library)
     assert "read again" not in back.stdout + back.stderr
-    assert f"{PHOTOS} from kept features, {SONGS} unchanged" in back.stdout
+    assert f"{PHOTOS} from stored features, {SONGS} unchanged" in back.stdout

@@ -28,7 +28,7 @@ def test_training_again_gives_the_shipped_network(
     name: str, options: tuple[str, ...], tmp_path: Path
 ) -> None:
     shipped = open_network(name)
-    rows = shipped.card["training"]["rows"]
+    rows = shipped.config["training"]["rows"]
     images, music = (
         _select_sets(Path(str(AFFECT)) / f"{stem}.csv", rows[kind]["sets"], tmp_path / f"{stem}.csv")
         for kind, stem in (("image", "images"), ("music", "music"))
@@ -59,7 +59,7 @@ def _training_record(network: Network) -> dict[str, Any]:
 
     The source may have changed since, as long as it gives the same network: `_assert_agreement` decides.
     """
-    return {key: value for key, value in network.card["training"].items() if key != "version"}
+    return {key: value for key, value in network.config["training"].items() if key != "version"}
 
 
 def _assert_agreement(again: Network, shipped: Network) -> None:

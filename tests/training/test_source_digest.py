@@ -116,11 +116,11 @@ def test_the_order_of_modules_does_not_matter() -> None:
 def test_parameters_are_part_of_the_digest() -> None:
     system = Attune()
     assert digest_system(system) == digest_system(Attune())
-    other_shape = replace(system, shape=replace(system.shape, width=0.1))
+    other_kernel = replace(system, kernel_config=replace(system.kernel_config, width=0.1))
     other_recipe = replace(
         system, recipes={**system.recipes, "image": replace(system.recipes["image"], l2=2.0)}
     )
-    digests = {digest_system(one) for one in (system, other_shape, other_recipe, PosteriorProduct())}
+    digests = {digest_system(one) for one in (system, other_kernel, other_recipe, PosteriorProduct())}
     assert len(digests) == 4
 
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from attune.benchmarks.page_load import find_chromium
 from attune.embedding.network import open_network
 from attune.retrieval.web.app import create_app
-from attune.retrieval.web.server_config import Config
+from attune.retrieval.web.server_config import ServerConfig
 from attune.tests.conftest import run_build
 from attune.tests.web.browser import NO_CHROMIUM, PATIENCE_MS, ROOT, Server, launch_chromium
 
@@ -48,7 +48,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
     opened: list[TestClient] = []
 
     def start(library: Path, base_url: str = LOCAL, **configuration: object) -> TestClient:
-        config = Config(library=library, cache=tmp_path / "cache", **configuration)  # type: ignore[arg-type]
+        config = ServerConfig(library=library, cache=tmp_path / "cache", **configuration)  # type: ignore[arg-type]
         client = TestClient(create_app(config), base_url=base_url, raise_server_exceptions=False)
         client.__enter__()
         opened.append(client)

@@ -32,7 +32,7 @@ def get(client: TestClient, path: str, **parameters: Any) -> dict[str, Any]:
 
 def refused(answer: Any, status: int, code: str) -> str:
     assert answer.status_code == status, answer.text
-    error = response_models.ErrorShape.model_validate(answer.json()).error
+    error = response_models.ErrorModel.model_validate(answer.json()).error
     assert error.code == code
     return error.message
 
@@ -45,7 +45,7 @@ def items(client: TestClient, kind: str) -> list[dict[str, Any]]:
 def test_a_song_finds_what_the_command_finds(client: TestClient, built: Path, network: Network) -> None:
     query_song = items(client, "music")[1]
     answer = get(client, "/images", like=query_song["id"], limit=PHOTOS)
-    response_models.AnswerShape.model_validate(answer)
+    response_models.AnswerModel.model_validate(answer)
     with Library(built) as library:
         same = find(library, network, QueryResolver(library, network), [query_song["path"]], Filters(PHOTOS))
     assert [(item["path"], item["score"]) for item in answer["results"]] == [
@@ -56,7 +56,7 @@ def test_a_song_finds_what_the_command_finds(client: TestClient, built: Path, ne
 
 def test_a_picture_finds_songs_with_their_moments(client: TestClient) -> None:
     answer = get(client, "/music", like=items(client, "image")[0]["id"])
-    response_models.AnswerShape.model_validate(answer)
+    response_models.AnswerModel.model_validate(answer)
     assert len(answer["results"]) == SONGS
     assert all(item["kind"] == "music" and item["moment"] for item in answer["results"])
 
@@ -103,7 +103,7 @@ def test_filters_narrow(client: TestClient, media: Path) -> None:
 
 def test_browse_by_point_and_by_mood(client: TestClient) -> None:
     near = get(client, "/browse", valence=0.2, arousal=-0.1, kind="image")
-    response_models.AnswerShape.model_validate(near)
+    response_models.AnswerModel.model_validate(near)
     assert near["results"][0]["score"] >= near["results"][-1]["score"]
     assert get(client, "/browse", mood="calm", kind="music")["query"][0]["mood"] == "calm"
     refused(client.get(f"{API}/browse"), 400, "bad_request")
@@ -114,17 +114,17 @@ def test_browse_by_point_and_by_mood(client: TestClient) -> None:
 def test_mood_and_match(client: TestClient) -> None:
     song_id, picture = items(client, "music")[0]["id"], items(client, "image")[0]["id"]
     moods = get(client, "/mood", like=[song_id, picture])
-    response_models.MoodsShape.model_validate(moods)
+    response_models.MoodsModel.model_validate(moods)
     assert moods["files"][0]["curve"]
     assert moods["files"][1]["curve"] is None
     verdict = get(client, "/match", image=picture, music=song_id)
-    response_models.MatchShape.model_validate(verdict)
+    response_models.MatchModel.model_validate(verdict)
     refused(client.get(f"{API}/match?image={song_id}&music={picture}"), 400, "bad_request")
 
 
 def test_items_by_name_and_at_random(client: TestClient) -> None:
     found = get(client, "/items", kind="image", q="PHOTO 03")
-    response_models.ItemsShape.model_validate(found)
+    response_models.ItemsModel.model_validate(found)
     assert [item["name"] for item in found["items"]] == ["photo 03.jpg"]
     assert get(client, "/items", kind="music", q="nobody")["items"] == []
     drawn = [get(client, "/items", kind="image", shuffle=seed, limit=8)["items"] for seed in (1, 1, 2)]
@@ -152,7 +152,7 @@ def test_thumbnails_are_made_once_and_known_again(client: TestClient, tmp_path: 
 @pytest.mark.slow
 def test_outlines_show_where_a_song_is_loud(client: TestClient) -> None:
     outline = get(client, f"/items/{items(client, 'music')[0]['id']}/outline")
-    response_models.OutlineShape.model_validate(outline)
+    response_models.OutlineModel.model_validate(outline)
     assert len(outline["peaks"]) == 480
     assert max(outline["peaks"]) == 255
 
@@ -174,7 +174,7 @@ def test_a_file_that_is_sent_is_asked_with(client: TestClient, media: Path) -> N
     with Path(known["path"]).open("rb") as file:
         sent = client.post(f"{API}/images", params={"limit": 5}, files={"like": ("other name.flac", file)})
     assert sent.status_code == 200, sent.text
-    response_models.AnswerShape.model_validate(sent.json())
+    response_models.AnswerModel.model_validate(sent.json())
     same = get(client, "/images", like=known["id"], limit=5)["results"]
     assert [item["id"] for item in sent.json()["results"]] == [item["id"] for item in same]
     assert sent.json()["query"][0]["name"] == "other name.flac"
@@ -184,7 +184,7 @@ def test_uploads_answer_many_questions(client: TestClient, tmp_path: Path) -> No
     picture, tune = photo(tmp_path / "mine.png", 77), song(tmp_path / "mine.ogg", 78, 18.0)
     with picture.open("rb") as first, tune.open("rb") as second:
         sent = client.post(f"{API}/uploads", files=[("file", first), ("file", second)])
-    response_models.UploadsShape.model_validate(sent.json())
+    response_models.UploadsModel.model_validate(sent.json())
     picture_upload, song_upload = sent.json()["uploads"]
     assert (picture_upload["name"], picture_upload["kind"], song_upload["kind"]) == (
         "mine.png",
@@ -205,11 +205,11 @@ def test_status_with_and_without_a_library(
     serve: Callable[..., TestClient], client: TestClient, tmp_path: Path
 ) -> None:
     status = get(client, "/status")
-    response_models.StatusShape.model_validate(status)
+    response_models.StatusModel.model_validate(status)
     assert (status["images"], status["music"], status["generation"]) == (PHOTOS, SONGS, 1)
     empty = serve(tmp_path / "nowhere")
     nothing = get(empty, "/status")
-    response_models.StatusShape.model_validate(nothing)
+    response_models.StatusModel.model_validate(nothing)
     assert (nothing["images"], nothing["generation"]) == (0, 0)
     assert "build-index" in refused(empty.get(f"{API}/images?like=1"), 503, "no_library")
     assert empty.get("/healthz").json() == {"status": "ok", "generation": 0}
@@ -242,6 +242,6 @@ def test_the_openapi_description_names_every_route(client: TestClient) -> None:
     assert described["paths"][f"{API}/images"]["get"]["responses"]["200"]
 
 
-@pytest.mark.parametrize("shape", [response_models.AnswerShape, response_models.StatusShape])
+@pytest.mark.parametrize("shape", [response_models.AnswerModel, response_models.StatusModel])
 def test_shapes_forbid_what_they_do_not_know(shape: type[BaseModel]) -> None:
     assert shape.model_config["extra"] == "forbid"

@@ -63,7 +63,7 @@ def test_a_failure_is_logged_once_with_its_traceback_and_without_its_query(
         raise error
 
     item = items(client, "image")[0]["id"]
-    monkeypatch.setattr("attune.retrieval.web.question_routes.estimate_moods", broken)
+    monkeypatch.setattr("attune.retrieval.web.query_routes.estimate_moods", broken)
     answer = client.get(f"{API}/mood?like={item}&note=a-query-value")
     assert "secret" not in refused(answer, 500, "failed")
     assert answer.headers["content-security-policy"]

@@ -299,7 +299,7 @@ def test_an_error_of_ours_shows_nothing_of_the_inside(
     def broken(*_: object) -> None:
         raise RuntimeError("/home/ann/secret")
 
-    monkeypatch.setattr("attune.retrieval.web.question_routes.estimate_moods", broken)
+    monkeypatch.setattr("attune.retrieval.web.query_routes.estimate_moods", broken)
     answer = client.get(f"{API}/mood?like={items(client, 'image')[0]['id']}")
     assert "secret" not in refused(answer, 500, "failed")
 

@@ -105,13 +105,13 @@ class FittedAttune:
 
     Attributes:
         modalities: The model of each modality.
-        shape: Configuration of the kernel map.
+        kernel_config: Configuration of the kernel map.
         reads: Name of the input that is read.
         curve: Losses on the inner folds.
     """
 
     modalities: Mapping[Kind, ModalityModel]
-    shape: KernelConfig
+    kernel_config: KernelConfig
     reads: InputName = "features"
     curve: list[LossCheck] = field(default_factory=list)
 
@@ -128,7 +128,7 @@ class FittedAttune:
             widen: Module from a backbone's features to the input of the heads (`attune.training.conse`).
         """
         side = self.modalities[kind]
-        return Tower(widen, side.heads, KernelMap(side.calibration, kind, self.shape)).eval()
+        return Tower(widen, side.heads, KernelMap(side.calibration, kind, self.kernel_config)).eval()
 
     def scores(self, images: LabelledFeatures, music: LabelledFeatures) -> NDArray[np.float32]:
         """Return the inner products of all pairs, (I, M)."""
@@ -149,13 +149,13 @@ class Attune:
     Attributes:
         name: Name of the system in tables.
         recipes: Hyperparameters of the heads of each modality.
-        shape: Configuration of the kernel map.
+        kernel_config: Configuration of the kernel map.
         reads: Name of the input that is read.
     """
 
     name: str = "Attune"
     recipes: Mapping[Kind, Recipe] = field(default_factory=lambda: RECIPES)
-    shape: KernelConfig = DEFAULT_KERNEL_CONFIG
+    kernel_config: KernelConfig = DEFAULT_KERNEL_CONFIG
     reads: InputName = "features"
 
     @property
@@ -174,7 +174,7 @@ class Attune:
         """
         curve: list[LossCheck] = []
         modalities = {side.kind: self._fit_modality(side, seed, curve) for side in (images, music)}
-        return FittedAttune(modalities, self.shape, self.reads, curve)
+        return FittedAttune(modalities, self.kernel_config, self.reads, curve)
 
     def _fit_modality(self, side: LabelledFeatures, seed: int, curve: list[LossCheck]) -> ModalityModel:
         features, recipe = np.asarray(side.inputs[self.reads], np.float32), self.recipes[side.kind]

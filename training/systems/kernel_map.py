@@ -90,7 +90,7 @@ class KernelMap(nn.Module):
     Args:
         calibration: Calibration of the raw outputs.
         kind: The modality, which decides which of the two padding dimensions is used.
-        shape: Hyperparameters of the space, the same for both modalities.
+        config: Hyperparameters of the space, the same for both modalities.
     """
 
     bias: Tensor
@@ -103,13 +103,13 @@ class KernelMap(nn.Module):
     amplitudes: Tensor
 
     def __init__(
-        self, calibration: OutputCalibration, kind: Kind, shape: KernelConfig = DEFAULT_KERNEL_CONFIG
+        self, calibration: OutputCalibration, kind: Kind, config: KernelConfig = DEFAULT_KERNEL_CONFIG
     ) -> None:
         super().__init__()
         self._kind: Kind = kind
-        self._shape = shape
+        self._config = config
         self._temperature = calibration.temperature
-        self._full = float(np.interp(shape.full(kind), np.linspace(0, 1, KNOTS), calibration.lengths))
+        self._full = float(np.interp(config.full(kind), np.linspace(0, 1, KNOTS), calibration.lengths))
         self.register_buffer("bias", torch.from_numpy(calibration.bias))
         self.register_buffer("slope", torch.from_numpy(calibration.slope))
         self.register_buffer("offset", torch.from_numpy(calibration.offset))
@@ -118,8 +118,8 @@ class KernelMap(nn.Module):
         self.register_buffer("plane", torch.tensor(_PLANE).T.contiguous())
         # Fourier series of the Gaussian without its constant term, which would only shift all inner products.
         waves = 2.0 * np.pi / _PERIOD * np.arange(1, _FREQUENCIES + 1)
-        power = np.exp(-0.5 * (waves * shape.width) ** 2)
-        amplitudes = np.sqrt(_HEADROOM * (1.0 - shape.share) * 0.5 * power / power.sum())
+        power = np.exp(-0.5 * (waves * config.width) ** 2)
+        amplitudes = np.sqrt(_HEADROOM * (1.0 - config.share) * 0.5 * power / power.sum())
         self.register_buffer("waves", torch.from_numpy(waves.astype(np.float32)))
         self.register_buffer("amplitudes", torch.from_numpy(amplitudes.astype(np.float32)))
 
@@ -129,7 +129,7 @@ class KernelMap(nn.Module):
         points = torch.clamp(raw[:, 3:] * self.slope + self.offset, -1.0, 1.0)
         centred = posterior @ self.plane
         length = torch.sqrt((centred**2).sum(dim=1, keepdim=True) + 1e-12)
-        direction = centred / torch.clamp(length, min=self._full) * (_HEADROOM * self._shape.share) ** 0.5
+        direction = centred / torch.clamp(length, min=self._full) * (_HEADROOM * self._config.share) ** 0.5
         phase = (self._map_to_quantiles(raw[:, 3:])[:, :, None] * self.waves).flatten(1)
         amplitude = self.amplitudes.repeat(2)
         body = torch.cat([direction, amplitude * torch.cos(phase), amplitude * torch.sin(phase)], dim=1)

@@ -24,16 +24,16 @@ from attune.retrieval.web.params import (
     read_span,
 )
 from attune.retrieval.web.references import ReferenceResolver
-from attune.retrieval.web.response_models import AnswerShape, MatchShape, MoodsShape
+from attune.retrieval.web.response_models import AnswerModel, MatchModel, MoodsModel
 from attune.retrieval.web.serializers import answer_json, match_json, mood_json
 from attune.retrieval.web.service import Service
 
 Files = Annotated[list[UploadFile], File(description="Media files to search with; they are not kept.")]
 
 
-def question_routes(service: Service) -> APIRouter:
+def query_routes(service: Service) -> APIRouter:
     """Return the routes; each search runs in the thread pool, on one generation from beginning to end."""
-    router = APIRouter(tags=["questions"])
+    router = APIRouter(tags=["queries"])
 
     async def ask(
         wanted: Kind, likes: Sequence[str], unlikes: Sequence[str], params: SearchParams, song_span: Span
@@ -52,7 +52,7 @@ def question_routes(service: Service) -> APIRouter:
 
         return JSONResponse(await service.query_pool.run(compute))
 
-    @router.get("/images", responses={200: {"model": AnswerShape}})
+    @router.get("/images", responses={200: {"model": AnswerModel}})
     async def images(
         params: Annotated[SearchParams, Depends(read_search_params)],
         song_span: Annotated[Span, Depends(read_span)],
@@ -62,7 +62,7 @@ def question_routes(service: Service) -> APIRouter:
         """Find the pictures whose emotion matches songs (or other pictures)."""
         return await ask("image", like, unlike, params, song_span)
 
-    @router.get("/music", responses={200: {"model": AnswerShape}})
+    @router.get("/music", responses={200: {"model": AnswerModel}})
     async def music(
         params: Annotated[SearchParams, Depends(read_search_params)],
         song_span: Annotated[Span, Depends(read_span)],
@@ -72,7 +72,7 @@ def question_routes(service: Service) -> APIRouter:
         """Find the songs whose emotion matches pictures (or other songs), each with its best moment."""
         return await ask("music", like, unlike, params, song_span)
 
-    @router.post("/images", responses={200: {"model": AnswerShape}})
+    @router.post("/images", responses={200: {"model": AnswerModel}})
     async def images_of_files(
         params: Annotated[SearchParams, Depends(read_search_params)],
         song_span: Annotated[Span, Depends(read_span)],
@@ -82,7 +82,7 @@ def question_routes(service: Service) -> APIRouter:
         async with service.upload_receiver.receive_temporarily(like) as references:
             return await ask("image", references, [], params, song_span)
 
-    @router.post("/music", responses={200: {"model": AnswerShape}})
+    @router.post("/music", responses={200: {"model": AnswerModel}})
     async def music_of_files(
         params: Annotated[SearchParams, Depends(read_search_params)],
         song_span: Annotated[Span, Depends(read_span)],
@@ -92,7 +92,7 @@ def question_routes(service: Service) -> APIRouter:
         async with service.upload_receiver.receive_temporarily(like) as references:
             return await ask("music", references, [], params, song_span)
 
-    @router.get("/browse", responses={200: {"model": AnswerShape}})
+    @router.get("/browse", responses={200: {"model": AnswerModel}})
     async def browse_plane(
         params: Annotated[SearchParams, Depends(read_search_params)],
         query_point: Annotated[QueryEntry, Depends(read_point)],
@@ -133,7 +133,7 @@ def _match_and_mood_routes(service: Service, router: APIRouter) -> None:
 
         return JSONResponse(await service.query_pool.run(compute))
 
-    @router.get("/match", responses={200: {"model": MatchShape}})
+    @router.get("/match", responses={200: {"model": MatchModel}})
     async def match_known(
         image: Annotated[str, Query(description="Id of a picture.")],
         music: Annotated[str, Query(description="Id of a song.")],
@@ -141,7 +141,7 @@ def _match_and_mood_routes(service: Service, router: APIRouter) -> None:
         """Tell whether a picture and a song carry the same emotion, and why."""
         return await compare(image, music)
 
-    @router.post("/match", responses={200: {"model": MatchShape}})
+    @router.post("/match", responses={200: {"model": MatchModel}})
     async def match_files(
         image: Annotated[UploadFile, File(description="A picture.")],
         music: Annotated[UploadFile, File(description="A song.")],
@@ -150,12 +150,12 @@ def _match_and_mood_routes(service: Service, router: APIRouter) -> None:
         async with service.upload_receiver.receive_temporarily([image, music]) as references:
             return await compare(*references)
 
-    @router.get("/mood", responses={200: {"model": MoodsShape}})
+    @router.get("/mood", responses={200: {"model": MoodsModel}})
     async def mood_known(like: Likes) -> JSONResponse:
         """Estimate the emotion of items; for a song, its curve over time too."""
         return await describe_moods(like)
 
-    @router.post("/mood", responses={200: {"model": MoodsShape}})
+    @router.post("/mood", responses={200: {"model": MoodsModel}})
     async def mood_files(like: Files) -> JSONResponse:
         """Estimate the emotion of the uploaded files."""
         async with service.upload_receiver.receive_temporarily(like) as references:
