@@ -141,7 +141,7 @@ class Worker:
         self._process = context.Process(
             target=_serve_tasks, args=(child_connection, settings.memory_mb, backbones), daemon=True
         )
-        # Workers inherit this variable. There is about one worker per core, so more threads would only compete.
+        # Workers inherit this variable. With about one worker per core, more threads would only compete.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         self._process.start()
         child_connection.close()  # so that the pipe closes when the process dies

@@ -1,7 +1,7 @@
 """Search for the items that correspond best with an embedding, with filters and curation.
 
-Below 250,000 items, or with a filter by folder or date, the search is exact; otherwise candidates come from the
-approximate IVF index.
+Below 250,000 items, or with a filter by folder or date, the search is exact; otherwise candidates come from
+the approximate IVF index.
 """
 
 from __future__ import annotations

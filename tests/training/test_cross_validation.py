@@ -1,3 +1,5 @@
+"""Cross-validation of systems, its stored results and the comparison of systems."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

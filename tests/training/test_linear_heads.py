@@ -1,3 +1,5 @@
+"""Linear heads, their calibration and the kernel map."""
+
 from __future__ import annotations
 
 from dataclasses import replace

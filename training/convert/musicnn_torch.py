@@ -55,7 +55,7 @@ class LiveConv(nn.Module):
         scale: float32 (1, L, 1, 1), factor of the batch norm.
         shift: float32 (1, L, 1, 1), shift of the batch norm.
         constants: float32 (1, C - L, 1), outputs of the dead filters.
-        order: int64 (C,), position of each of the checkpoint's channels among live filters and then dead ones.
+        order: int64 (C,), position of each channel of the checkpoint in live filters followed by dead ones.
     """
 
     weight: Tensor
