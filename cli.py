@@ -1,4 +1,4 @@
-"""The command line `attune`: mounts the rooms' commands, turns errors into one line and an exit code."""
+"""The command line `attune`: mounts the packages' commands, turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ app = CommandApp(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for room in (
+for commands in (
     attune.indexer.commands,
     attune.indexer.maintenance_commands,
     attune.retrieval.commands,
@@ -35,7 +35,7 @@ for room in (
     attune.retrieval.web.commands,
     attune.training.commands,
 ):
-    app.add_typer(room.app)
+    app.add_typer(commands.app)
 app.add_typer(attune.benchmarks.commands.app, name="benchmark")
 
 
@@ -149,7 +149,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         _discard_stdout()
         return 0
-    except Exception as error:  # noqa: BLE001 - the last rung of the ladder: no traceback for people
+    except Exception as error:  # noqa: BLE001 - any other error: one line, no traceback
         return _print_error(
             f"unexpected {type(error).__name__}: {error}; run it again with --debug to see where", 1
         )
@@ -173,7 +173,7 @@ def _print_error(text: str, exit_code: int) -> int:
 
 
 def _discard_stdout() -> None:
-    """Send the interpreter's last flush nowhere: the reader of the output has left."""
+    """Redirect stdout to /dev/null after a broken pipe."""
     import os
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
         network: Name of a shipped network, or a folder that `attune train` wrote; None: the library's own.
         workers: Processes that decode files and run the backbones; one per core by default.
         device: Where backbones run. On `cuda` the workers decode and the calling process runs the backbones
-            in batches; `auto` is resolved by `embedding.onnx_session.choose_device`.
+            in batches; `auto` is resolved by `attune.embedding.onnx_session.choose_device`.
         image_timeout_s: Seconds after which decoding a picture is given up.
         music_timeout_s: Seconds after which decoding a piece of music is given up.
         memory_mb: Address space of one worker in MiB; a file that needs more is skipped.

@@ -124,11 +124,11 @@ class Worker:
 
     Args:
         settings: Limits of time and memory per file.
-        backbones: The backbones that its tasks use.
+        backbones: The backbones that the worker's tasks use.
 
     Attributes:
-        connection: The parent's end of its pipe.
-        waiting: Tasks that were sent to it and have no outcome yet; it is running the first.
+        connection: The parent's end of the worker's pipe.
+        waiting: Tasks that were sent to the worker and have no outcome yet; the worker is running the first.
         deadline: Time on the monotonic clock, in seconds, by which the first task must have an outcome.
         usable: False once the process was stopped or found dead.
     """
@@ -141,7 +141,7 @@ class Worker:
         self._process = context.Process(
             target=_serve_tasks, args=(child_connection, settings.memory_mb, backbones), daemon=True
         )
-        # Workers inherit it. There is about one worker per core, so further threads would only compete.
+        # Workers inherit this variable. With about one worker per core, more threads would only compete.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         self._process.start()
         child_connection.close()  # so that the pipe closes when the process dies
@@ -150,7 +150,7 @@ class Worker:
         self.usable = True
 
     def serves(self, backbones: Mapping[Kind, Backbone]) -> bool:
-        """Return whether it is alive (the system may kill an idle process) and has these backbones."""
+        """Return whether the worker is alive (the system may kill an idle one) and has these backbones."""
         return self.usable and self._process.is_alive() and self._backbones == backbones
 
     def start_successor(self) -> Worker:
@@ -158,15 +158,15 @@ class Worker:
         return Worker(self._settings, self._backbones)
 
     def send_task(self, pending: PendingTask) -> None:
-        """Send it a task."""
+        """Send a task to the worker."""
         self.waiting.append(pending)
         if len(self.waiting) == 1:
             self._start_clock()
-        with contextlib.suppress(OSError):  # it has died, which `wait_for_workers` will notice
+        with contextlib.suppress(OSError):  # the worker died; `wait_for_workers` will notice
             self.connection.send(pending.task)
 
     def receive_outcome(self) -> Any:
-        """Return the outcome of its first task; a worker that is late or dead is stopped.
+        """Return the outcome of the worker's first task; stop the worker if it is late or dead.
 
         Returns:
             The result or the error of the task; None if the worker died and the task was not tried before,
@@ -212,7 +212,7 @@ class Worker:
         return settings.image_timeout_s if task.kind == "image" else settings.music_timeout_s
 
     def stop(self) -> None:
-        """Kill the process."""
+        """Kill the worker's process."""
         self.usable = False
         self._process.kill()
         self._process.join()
@@ -404,7 +404,7 @@ class DecodeService:
             worker.send_task(PendingTask(task))
             wait_for_workers({worker.connection: worker})
             outcome = worker.receive_outcome()
-            if outcome is None:  # it died on the file, which a second worker tries again, as in a build
+            if outcome is None:  # the worker died on the file: a second worker tries it again, as in a build
                 worker = assign_tasks(worker, [])
                 assert worker is not None
                 wait_for_workers({worker.connection: worker})

@@ -1,4 +1,4 @@
-"""The device that backbones run on, settled from the option, the settings and the hardware."""
+"""Choice of the device that backbones run on, from the option, the settings and the hardware."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def resolve_device(
 
     Args:
         settings: As loaded; the option is already part of them.
-        option: What `--device` said; None: nothing.
+        option: The value of `--device`; None: the option was not given.
 
     Returns:
         The settings with `cpu` or `cuda`, and the reason for that device in words: None where nobody asked

@@ -1,4 +1,4 @@
-"""The commands `match` and `mood`, and the mounting point of the room's other commands."""
+"""The commands `match` and `mood`, and the mounting point of the package's other commands."""
 
 from __future__ import annotations
 

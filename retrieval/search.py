@@ -1,4 +1,8 @@
-"""Exact search for the items that correspond best with an embedding, with filters and curation."""
+"""Search for the items that correspond best with an embedding, with filters and curation.
+
+Below 250,000 items, or with a filter by folder or date, the search is exact; otherwise candidates come from
+the approximate IVF index.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +55,7 @@ def search_nearest(
     Args:
         library: The library to search.
         network: The network of that library.
-        vector: float32 (128,), unit length, of the other modality.
+        vector: float32 (128,), unit length, embedding of the query.
         kind: The kind of the results.
         filters: Conditions on the results.
 

@@ -91,7 +91,7 @@ class QuerySource(Protocol):
 
 
 class QueryResolver:
-    """Embeddings of files by path, from a library if it has them.
+    """Resolves paths to query items; embeddings come from a library if it has them.
 
     Args:
         library: The library; None: every file is embedded.

@@ -1,1 +1,1 @@
-"""Tests, in the order of the rooms."""
+"""Tests, in one folder per package."""

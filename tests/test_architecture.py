@@ -1,4 +1,4 @@
-"""The house plan as a test: one package, imports run one way, heavy libraries load late and in one place."""
+"""Architecture rules: one package, imports run one way, heavy libraries load late and in one place."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ TYPER = {
     "retrieval/query_options.py",
 }  # beside the modules called …commands.py
 
-MODULES = [path for room in MAY_IMPORT for path in sorted((ROOT / room).rglob("*.py"))]
+MODULES = [path for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
 FRONT = [ROOT / "__init__.py", ROOT / "__main__.py", ROOT / "cli.py"]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
@@ -75,27 +75,40 @@ def imported(tree: ast.AST) -> Iterator[str]:
                 yield from (f"attune.{alias.name}" for alias in node.names)
 
 
-def module_level(tree: ast.Module) -> Iterator[str]:
-    for node in tree.body:
+def module_level(statements: list[ast.stmt]) -> Iterator[str]:
+    """The modules that are imported as soon as a module is, also under `try`, `if` and `with`."""
+    for node in statements:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield from imported(node)
+        elif isinstance(node, ast.With):
+            yield from module_level(node.body)
+        elif isinstance(node, ast.If):
+            yield from module_level([] if is_type_checking(node.test) else node.body)
+            yield from module_level(node.orelse)
+        elif isinstance(node, ast.Try | ast.TryStar):
+            handled = [statement for handler in node.handlers for statement in handler.body]
+            yield from module_level([*node.body, *handled, *node.orelse, *node.finalbody])
 
 
-def wrong_imports(source: str, room: str) -> list[str]:
-    """What a module of a room imports against the plan: upward, or one of our rooms without `attune.`."""
-    return [name for name in imported(ast.parse(source)) if not may_import(room, name)]
+def is_type_checking(test: ast.expr) -> bool:
+    return ast.unparse(test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
 
 
-def may_import(room: str, name: str) -> bool:
+def wrong_imports(source: str, package: str) -> list[str]:
+    """Imports that the rules forbid a module of a package: upward, or our packages without `attune.`."""
+    return [name for name in imported(ast.parse(source)) if not may_import(package, name)]
+
+
+def may_import(package: str, name: str) -> bool:
     first, _, rest = name.partition(".")
     if first != "attune":
         return first not in EVERYTHING  # would load a second copy of the module, with classes of its own
     target = rest.split(".")[0]
-    if room == "retrieval" and target == "indexer":
+    if package == "retrieval" and target == "indexer":
         return name in READ_SIDE
-    if room == "benchmarks" and name.startswith(FAULT_INJECTION):
+    if package == "benchmarks" and name.startswith(FAULT_INJECTION):
         return True
-    return target in {"", *MAY_IMPORT[room]}
+    return target in {"", *MAY_IMPORT[package]}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
@@ -110,7 +123,7 @@ def test_no_import_without_the_name_of_the_package(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("room", "planted"),
+    ("package", "planted"),
     [
         ("core", "from attune.retrieval import search"),
         ("core", "from attune.retrieval.search import nearest"),
@@ -123,15 +136,38 @@ def test_no_import_without_the_name_of_the_package(path: Path) -> None:
         ("indexer", "from attune.tests.faults import kill_rounds"),
     ],
 )
-def test_a_planted_import_is_found(room: str, planted: str) -> None:
-    assert wrong_imports(planted, room)
+def test_a_planted_import_is_found(package: str, planted: str) -> None:
+    assert wrong_imports(planted, package)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "import torch",
+        "try:\n    import torch\nexcept ImportError:\n    pass",
+        "try:\n    pass\nexcept ImportError:\n    import torch",
+        "try:\n    pass\nfinally:\n    import torch",
+        "if condition:\n    pass\nelse:\n    from torch import nn",
+        "if TYPE_CHECKING:\n    pass\nelse:\n    import torch",
+        "with suppress(ImportError):\n    if condition:\n        import torch",
+    ],
+)
+def test_a_planted_import_at_module_level_is_found(planted: str) -> None:
+    assert list(module_level(ast.parse(planted).body)) == ["torch"]
+
+
+@pytest.mark.parametrize(
+    "planted", ["if TYPE_CHECKING:\n    import torch", "def late() -> None:\n    import torch"]
+)
+def test_an_import_that_does_not_run_with_the_module_is_left_out(planted: str) -> None:
+    assert list(module_level(ast.parse(planted).body)) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_heavy_libraries_load_late_and_in_one_place(path: Path) -> None:
     name_of_file = relative(path)
     tree = ast.parse(path.read_text())
-    at_once = {name.split(".")[0] for name in module_level(tree)}
+    at_once = {name.split(".")[0] for name in module_level(tree.body)}
     in_web = name_of_file.startswith("retrieval/web/")
     if not name_of_file.startswith("training/"):
         late = HEAVY - WEB if in_web and not name_of_file.endswith("commands.py") else HEAVY

@@ -1,4 +1,8 @@
-"""A test that cannot run is skipped with a reason; none is left out without a trace."""
+"""A test that cannot run is skipped with a reason; none is left out without a trace.
+
+Only definitions under a condition of the module are found. A test that returns early, or leaves out some of
+its assertions under a condition, is not found: review has to find it.
+"""
 
 from __future__ import annotations
 

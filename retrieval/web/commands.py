@@ -1,4 +1,4 @@
-"""The command that opens the page: serve."""
+"""The command `attune serve`."""
 
 from __future__ import annotations
 

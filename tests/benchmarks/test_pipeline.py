@@ -25,7 +25,7 @@ def command(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_build_is_timed_beside_its_floor(
+def test_phases_of_a_build_are_timed_beside_the_floor(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     library = tmp_path / "library"

@@ -15,7 +15,7 @@ from attune import cli
 from attune.benchmarks import systems as comparison
 from attune.core.errors import MediaError
 from attune.embedding.backbones import Backbone
-from attune.tests.training.affect_data import material_of
+from attune.tests.training.affect_data import make_labelled_features
 from attune.training import evaluation_log, system_inputs
 from attune.training.manifest import LabelledRow
 from attune.training.systems.attune import Attune
@@ -32,7 +32,7 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     options = []
     synthetic: dict[Path, tuple[LabelledFeatures, int]] = {}
     for seed, kind in enumerate(("image", "music")):
-        side = material_of(kind, seed, 150)  # type: ignore[arg-type]
+        side = make_labelled_features(kind, seed, 150)  # type: ignore[arg-type]
         lines = ["path,split,set,group,polarity,quadrant,valence,arousal"]
         for position, row in enumerate(side.rows):
             split = "test" if position >= 120 else "train"

@@ -14,7 +14,7 @@ from attune.tests.conftest import run_build
 
 @pytest.fixture(scope="session")
 def sample_libraries(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """By the name of the network; treat them as read-only."""
+    """Return the libraries of the samples by the name of the network; tests treat them as read-only."""
     folder = tmp_path_factory.mktemp("sample-libraries")
     for name in shipped_names():
         run_build(folder / name, open_network(name), SAMPLES.resolve())
@@ -23,5 +23,5 @@ def sample_libraries(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, P
 
 @pytest.fixture(scope="session")
 def samples_library(sample_libraries: Mapping[str, Path]) -> Path:
-    """The library of the default network."""
+    """Return the samples' library of the default network."""
     return sample_libraries["attune"]

@@ -1,4 +1,4 @@
-"""The examples of the README and the guides, run as they stand in a folder with the samples."""
+"""Examples of the README and the guides print what the documents show, in a folder with the samples."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mask_times(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the samples lie, as in a clone."""
+    """Return a folder that holds the samples, as a clone does."""
     folder = tmp_path_factory.mktemp("clone")
     (folder / "samples").symlink_to(SAMPLES)
     return folder
@@ -74,7 +74,7 @@ def test_the_examples_print_what_the_documents_say(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_the_table_of_further_commands_runs(folder: Path) -> None:
-    """Of the README's second list; what opens a page for ever or needs minutes is left out."""
+    """Commands of the README's second table run; those that serve a page or need minutes are left out."""
     run_in(folder, "attune build-index -q samples")
     table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## More commands")[2]
     commands = [

@@ -6,12 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+IGNORED = (
+    *(".git", ".venv", ".venv-dev", ".build", "build", "dist", ".layout", ".cache", "*.egg-info", "*.whl"),
+    *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"),
+)
 PACKAGED = {
     *("benchmarks", "core", "embedding", "indexer", "retrieval", "samples", "training"),
     *("__init__.py", "__main__.py", "cli.py", "py.typed"),
@@ -34,18 +39,45 @@ def run(*command: object, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that git knows, and no others."""
+    """Return a copy of the checkout without files that git ignores."""
     folder = tmp_path_factory.mktemp("fresh") / "attune"
-    names = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0")
-    for name in filter(None, names):
+    is_repository = (ROOT / ".git").exists() and shutil.which("git") is not None
+    for name in list_with_git() if is_repository else list_without_git(ROOT):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     return folder
 
 
-def check_demo(said: str, page: Path) -> None:
-    assert "pictures" in said
+def list_with_git() -> list[Path]:
+    names = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).split("\0")
+    return [Path(name) for name in names if name]
+
+
+def list_without_git(root: Path) -> list[Path]:
+    """Return the files of a checkout that is no git repository, such as an unpacked archive."""
+    files: list[Path] = []
+    for parent, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not is_ignored(name)]
+        files += [(Path(parent) / name).relative_to(root) for name in names if not is_ignored(name)]
+    return files
+
+
+def is_ignored(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in IGNORED)
+
+
+def test_a_checkout_without_git_is_listed_without_ignored_files(tmp_path: Path) -> None:
+    wanted = {"cli.py", "core/errors.py", "samples/music/song.opus", ".gitignore"}
+    ignored = {".venv/bin/python", "core/__pycache__/errors.pyc", "attune_affect.egg-info/PKG-INFO", "a.whl"}
+    for name in wanted | ignored:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert {path.as_posix() for path in list_without_git(tmp_path)} == wanted
+
+
+def check_demo(output: str, page: Path) -> None:
+    assert "pictures" in output
     html = page.read_text(encoding="utf-8")
     assert html.count("<section") == 4
     assert html.count("<audio") >= 4
@@ -104,7 +136,7 @@ def test_make_demo_then_the_wheel_alone(checkout: Path, wheel: Path, tmp_path: P
 
 
 def install_a_neighbour(python: Path, folder: Path) -> None:
-    """Install another project whose packages are called as our rooms are."""
+    """Install another project whose packages have the names of ours."""
     for name in ("core", "training"):
         (folder / name).mkdir(parents=True)
         (folder / name / "__init__.py").write_text(f"NAME = {name!r}\n")

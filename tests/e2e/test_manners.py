@@ -1,4 +1,4 @@
-"""What people expect of any command: help, version, completion, configuration, logs, tracebacks."""
+"""Conventions of command-line programs: help, version, completion, configuration, logs, tracebacks."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_shell_completes_commands(shell: str) -> None:
 
 @pytest.mark.slow
 def test_the_reference_is_what_help_says() -> None:
-    """`python -m attune.tests.cli_reference` writes it anew."""
+    """The reference equals the help texts; `python -m attune.tests.cli_reference` updates it."""
     assert REFERENCE.read_text(encoding="utf-8") == render_reference()
 
 
@@ -79,7 +79,7 @@ def test_a_misspelt_setting_stops_the_command(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_device_of_the_environment_has_an_effect(media: Path, tmp_path: Path) -> None:
-    """`cuda` cannot be had on a machine without a GPU, and is refused; it used to be ignored."""
+    """`ATTUNE_DEVICE=cuda` is refused on a machine without a GPU; an earlier version ignored it."""
     result = run_with({"ATTUNE_DEVICE": "cuda"}, "build-index", media, "--library", tmp_path / "library")
     if result.returncode == 0:  # a GPU is there
         assert "Backbones run on cuda" in result.stderr

@@ -84,7 +84,7 @@ def test_what_is_above_8_khz_does_not_fold_back(tmp_path: Path) -> None:
     assert level(read_audio(path).samples) < 1e-4
 
 
-def test_no_number_becomes_zero_and_loud_is_bounded(tmp_path: Path) -> None:
+def test_samples_are_finite_and_clipped_to_one(tmp_path: Path) -> None:
     wild = sine(44_100)
     wild[1000:1010], wild[2000], wild[3000], wild[50_000:] = np.nan, np.inf, 1e38, 3.0
     soundfile.write(tmp_path / "a.wav", wild, 44_100, subtype="FLOAT")
@@ -119,7 +119,7 @@ def test_a_part_beyond_the_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("start", "end"), [(-1, None), (3, 2), (1, 1.4), (float("nan"), None), (float("inf"), None), (0, 0)]
 )
-def test_a_part_that_is_none(tmp_path: Path, start: float, end: float | None) -> None:
+def test_an_invalid_interval_is_refused(tmp_path: Path, start: float, end: float | None) -> None:
     with pytest.raises(UsageError, match="at least half a second"):
         read_audio(song(tmp_path / "a.wav", 1), start, end)
 

@@ -82,7 +82,7 @@ def test_another_key_is_the_same_from_its_tonic_on(third: int) -> None:
     ],
     ids=["silence", "constant", "noise", "100 samples", "one sample"],
 )
-def test_of_anything_something_finite_is_said_without_a_warning(samples: NDArray[np.float32]) -> None:
+def test_features_of_any_samples_are_finite_without_a_warning(samples: NDArray[np.float32]) -> None:
     features = compute_harmonic_features(samples)
     assert (features.shape, features.dtype) == ((WIDTH,), np.float32)
     assert WIDTH == 59
@@ -102,7 +102,7 @@ def bounds(samples: NDArray[np.float32]) -> list[tuple[int, int]]:
 
 @settings(deadline=None)
 @given(st.one_of(st.integers(1, 4 * EXCERPT), st.integers(1, LONGEST)))
-def test_stretches_are_few_short_and_evenly_spread(length: int) -> None:
+def test_excerpts_are_few_short_and_evenly_spread(length: int) -> None:
     places = bounds(np.empty(length, np.float32))
     assert 1 <= len(places) <= MAX_EXCERPTS
     for start, stop in places:
@@ -128,7 +128,7 @@ def test_stretches_are_few_short_and_evenly_spread(length: int) -> None:
         (600, [(85, 115), (285, 315), (485, 515)]),
     ],
 )
-def test_stretches_lie_where_they_should(seconds: int, expected: list[tuple[int, int]]) -> None:
+def test_excerpts_have_the_expected_bounds(seconds: int, expected: list[tuple[int, int]]) -> None:
     places = bounds(np.empty(seconds * SAMPLE_RATE, np.float32))
     assert [(start / SAMPLE_RATE, stop / SAMPLE_RATE) for start, stop in places] == expected
 

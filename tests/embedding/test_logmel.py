@@ -59,18 +59,18 @@ def test_empty_audio_is_refused():
         compute_logmel(np.zeros(0, dtype=np.float32))
 
 
-def test_moments_follow_each_other_and_the_rest_is_dropped():
+def test_patches_are_consecutive_and_the_remainder_is_dropped():
     spectrogram = np.arange((2 * PATCH_FRAMES + 5) * BANDS, dtype=np.float32).reshape(-1, BANDS)
-    moments = split_patches(spectrogram)
-    assert moments.shape == (2, PATCH_FRAMES, BANDS)
-    np.testing.assert_array_equal(moments.reshape(-1, BANDS), spectrogram[: 2 * PATCH_FRAMES])
+    patches = split_patches(spectrogram)
+    assert patches.shape == (2, PATCH_FRAMES, BANDS)
+    np.testing.assert_array_equal(patches.reshape(-1, BANDS), spectrogram[: 2 * PATCH_FRAMES])
 
 
 @pytest.mark.parametrize("frames", [1, 60, PATCH_FRAMES - 1])
-def test_a_short_sound_is_repeated_to_one_moment(frames):
+def test_a_short_sound_is_repeated_to_one_patch(frames):
     spectrogram = np.random.default_rng(1).random((frames, BANDS), dtype=np.float32)
-    moments = split_patches(spectrogram)
-    assert moments.shape == (1, PATCH_FRAMES, BANDS)
-    assert moments.dtype == np.float32
+    patches = split_patches(spectrogram)
+    assert patches.shape == (1, PATCH_FRAMES, BANDS)
+    assert patches.dtype == np.float32
     for index in range(PATCH_FRAMES):
-        np.testing.assert_array_equal(moments[0, index], spectrogram[index % frames])
+        np.testing.assert_array_equal(patches[0, index], spectrogram[index % frames])

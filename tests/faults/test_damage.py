@@ -213,7 +213,7 @@ def test_items_whose_root_was_lost_are_not_taken_for_gone(library: Path) -> None
     assert (repaired.report.removed, repaired.after.images) == (0, PHOTOS)
 
 
-def test_what_cannot_be_mended_now_stays_and_is_said(base: Path, library: Path) -> None:
+def test_damaged_features_of_missing_files_stay_and_are_reported(base: Path, library: Path) -> None:
     path = file_of(library, "features")
     data = bytearray(path.read_bytes())
     data[10] ^= 1
@@ -264,9 +264,9 @@ def test_the_commands_say_what_is_wrong(library: Path) -> None:
 def test_a_broken_catalogue_names_the_way_out(library: Path, network: Network) -> None:
     (library / "catalogue.db").write_bytes(b"not a database at all" * 1000)
     for command in (["find-images", "x.flac"], ["status"], ["build-index"]):
-        said = attune(*command, library=library).stderr
-        assert "attune repair" in said or "no such file" in said
-        assert len(said.splitlines()) == 1
+        output = attune(*command, library=library).stderr
+        assert "attune repair" in output or "no such file" in output
+        assert len(output.splitlines()) == 1
     with pytest.raises(LibraryError, match="attune repair"):
         run_build(library, network)
 

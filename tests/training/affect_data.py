@@ -45,7 +45,7 @@ def rows_and_features(
     return rows, features
 
 
-def material_of(kind: Kind, seed: int, count: int = 120) -> LabelledFeatures:
+def make_labelled_features(kind: Kind, seed: int, count: int = 120) -> LabelledFeatures:
     """Return labelled files of one modality; every input depends on the label in a way of its own."""
     rows, made = rows_and_features(count, 40, seed, quadrants=kind == "music", moments=3)
     random = np.random.default_rng(seed + 1000)

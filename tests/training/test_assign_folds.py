@@ -1,3 +1,5 @@
+"""Assignment of rows to cross-validation folds by group and stratum."""
+
 from __future__ import annotations
 
 import numpy as np

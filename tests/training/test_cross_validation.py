@@ -1,3 +1,5 @@
+"""Cross-validation of systems, its stored results and the comparison of systems."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 from attune.core.progress import SilentProgress
-from attune.tests.training.affect_data import material_of
+from attune.tests.training.affect_data import make_labelled_features
 from attune.training.assign_folds import FOLDS, assign_folds
 from attune.training.comparison import estimate_accuracy, estimate_accuracy_difference, evaluate_system
 from attune.training.cross_validation import (
@@ -23,7 +25,7 @@ from attune.training.systems.posterior_product import PosteriorProduct
 
 pytestmark = pytest.mark.torch
 
-IMAGES, MUSIC = material_of("image", 7), material_of("music", 8)
+IMAGES, MUSIC = make_labelled_features("image", 7), make_labelled_features("music", 8)
 
 
 @dataclass
@@ -95,7 +97,7 @@ def test_an_interrupted_cross_validation_goes_on_where_it_stopped(tmp_path: Path
 def test_another_label_is_another_result(tmp_path: Path) -> None:
     system = Counted()
     _run(system, tmp_path)
-    relabelled = material_of("image", 9)
+    relabelled = make_labelled_features("image", 9)
     cross_validate(system, relabelled, MUSIC, (0,), tmp_path, SilentProgress())
     assert len(system.fits) == 2 * FOLDS
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -38,6 +40,10 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "docs").mkdir(parents=True)
     (folder / "pyproject.toml").touch()
     monkeypatch.setattr(evaluation_log, "LOG", folder / "docs" / "test-log.csv")
+    for variable in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(variable)  # in a Git hook, GIT_DIR would name the repository of Attune itself
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     return folder
 
 
@@ -187,7 +193,11 @@ def test_only_runs_on_the_test_split_are_logged(
 
 
 def test_the_log_itself_does_not_make_the_tree_dirty(checkout: Path) -> None:
-    git = ("git", "-C", str(checkout), "-c", "user.name=a", "-c", "user.email=a@b.example")
+    program = shutil.which("git")
+    if program is None:
+        pytest.skip("git is not installed")
+    options = ("user.name=a", "user.email=a@b.example", "commit.gpgsign=false")
+    git = (program, "-C", str(checkout), *(part for option in options for part in ("-c", option)))
     subprocess.run([*git, "init", "-q"], check=True)
     evaluation_log.log_test_run(REPORT, "before the first commit")
     subprocess.run([*git, "add", "."], check=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attune.embedding.network import NetworkEmbeddings
-from attune.tests.training.affect_data import material_of
+from attune.tests.training.affect_data import make_labelled_features
 from attune.training.comparison import SystemResult, estimate_accuracy
 from attune.training.cross_validation import OutOfFoldPredictions
 from attune.training.evaluation_metrics import evaluate, evaluate_scores
@@ -185,7 +185,7 @@ def test_both_ways_to_an_interval_give_the_same_one() -> None:
 
     The names of groups in the two synthetic sets overlap, since a name is unique within its set only.
     """
-    images, music = material_of("image", 7), material_of("music", 8)
+    images, music = make_labelled_features("image", 7), make_labelled_features("music", 8)
     scores = np.random.default_rng(0).random((len(images), len(music)))
     rows = images.rows, music.rows
     report = evaluate_scores(*rows, scores, "made up").to_json()["correspondence"]

@@ -1,3 +1,5 @@
+"""Training of a network, its run folder and its export to ONNX."""
+
 from __future__ import annotations
 
 import csv

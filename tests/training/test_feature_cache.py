@@ -1,3 +1,5 @@
+"""Cache of features of labelled files."""
+
 from __future__ import annotations
 
 from pathlib import Path

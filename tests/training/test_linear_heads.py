@@ -1,3 +1,5 @@
+"""Linear heads, their calibration and the kernel map."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -6,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from attune.tests.training.affect_data import material_of
+from attune.tests.training.affect_data import make_labelled_features
 from attune.training.assign_folds import assign_folds
 from attune.training.calibration import fit_output_calibration, fit_platt_scaling
 from attune.training.linear_heads import CHECK_EVERY, Heads, Recipe, fit_heads
@@ -30,14 +32,14 @@ def _held_out(side: LabelledFeatures) -> np.ndarray:
 
 
 def test_heads_learn_what_the_features_carry() -> None:
-    side, unseen = material_of("image", seed=2), material_of("image", seed=3)
+    side, unseen = make_labelled_features("image", seed=2), make_labelled_features("image", seed=3)
     raw = fit_heads(_features(side), side.targets, RECIPE, STEPS).raw(_features(unseen))
     assert np.mean(raw[:, :3].argmax(axis=1) == unseen.targets.polarity) > 0.8
     assert np.corrcoef(raw[:, 3], unseen.targets.points[:, 0])[0, 1] > 0.8
 
 
 def test_a_set_that_rates_higher_does_not_shift_the_heads() -> None:
-    side = material_of("image", seed=2)
+    side = make_labelled_features("image", seed=2)
     points = side.targets.points.copy()
     points[side.targets.sets == 1, 0] += 0.4
     shifted = replace(side.targets, points=points)
@@ -47,7 +49,7 @@ def test_a_set_that_rates_higher_does_not_shift_the_heads() -> None:
 
 
 def test_heads_of_quadrants_tell_polarities_and_more() -> None:
-    side, unseen = material_of("music", seed=2), material_of("music", seed=3)
+    side, unseen = make_labelled_features("music", seed=2), make_labelled_features("music", seed=3)
     heads = fit_heads(_features(side), side.targets, replace(RECIPE, quadrant_share=1.0), STEPS)
     raw = heads.raw(_features(unseen))
     assert heads.weights.shape[1] == 6
@@ -64,7 +66,7 @@ def test_folding_adds_the_chances_of_both_negative_quadrants() -> None:
 
 
 def test_whoever_watches_may_stop_the_learning() -> None:
-    side, steps = material_of("image", seed=2), []
+    side, steps = make_labelled_features("image", seed=2), []
 
     def watch(step: int, loss: float, heads: Heads) -> bool:
         assert np.isfinite(loss)
@@ -77,7 +79,7 @@ def test_whoever_watches_may_stop_the_learning() -> None:
 
 
 def test_held_out_rows_are_predicted_by_heads_that_never_saw_their_group() -> None:
-    side = material_of("image", seed=6)
+    side = make_labelled_features("image", seed=6)
     folds, curve = assign_folds(side.rows, "image", 0, 3), list[LossCheck]()
     steps, raw = predict_out_of_fold(_features(side), side, folds, RECIPE, curve)
     held_out = folds == 2
@@ -91,7 +93,7 @@ def test_held_out_rows_are_predicted_by_heads_that_never_saw_their_group() -> No
 
 
 def test_a_reading_stretches_to_the_labels_and_is_a_probability() -> None:
-    side = material_of("image", seed=4)
+    side = make_labelled_features("image", seed=4)
     raw = _held_out(side)
     with torch.no_grad():
         vectors, affect = KernelMap(fit_output_calibration(raw, side.targets), "image")(torch.from_numpy(raw))
@@ -104,7 +106,7 @@ def test_a_reading_stretches_to_the_labels_and_is_a_probability() -> None:
 def test_the_inner_product_is_the_sum_of_its_kernels() -> None:
     shape = KernelConfig(share=0.6, image_full=0.5, music_full=1.0, width=0.1)
     vectors, directions, quantiles = [], [], []
-    for side in (material_of("image", seed=4), material_of("music", seed=5)):
+    for side in (make_labelled_features("image", seed=4), make_labelled_features("music", seed=5)):
         raw = _held_out(side)
         calibration = fit_output_calibration(raw, side.targets)
         with torch.no_grad():

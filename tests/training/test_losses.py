@@ -1,3 +1,5 @@
+"""Losses and targets of the heads."""
+
 from __future__ import annotations
 
 import math

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from attune.core.progress import SilentProgress
-from attune.tests.training.affect_data import material_of
+from attune.tests.training.affect_data import make_labelled_features
 from attune.training import source_digest
 from attune.training.assign_folds import FOLDS
 from attune.training.cross_validation import cross_validate
@@ -137,7 +137,7 @@ def test_a_changed_loss_is_fitted_anew_and_a_comment_is_not(
         return fit(self, images, music, seed)
 
     monkeypatch.setattr(PosteriorProduct, "fit", counted)
-    images, music = material_of("image", 7), material_of("music", 8)
+    images, music = make_labelled_features("image", 7), make_labelled_features("music", 8)
     cache = tmp_path / "cache"
     for change, expected in (
         (None, FOLDS),

@@ -1,3 +1,5 @@
+"""Inputs of systems: ACP descriptors, log-mel spectrograms and class semantics."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from attune.tests.training.affect_data import material_of
+from attune.tests.training.affect_data import make_labelled_features
 from attune.training.metrics import pair_auc
 from attune.training.source_digest import digest_system
 from attune.training.systems import acp_net, l3_net, spectrogram_acp
@@ -42,8 +42,8 @@ def _auc(fitted: FittedSystem, images: LabelledFeatures, music: LabelledFeatures
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
 def test_a_system_learns_what_was_planted_and_repeats(system: System) -> None:
-    training = material_of("image", 1), material_of("music", 2)
-    unseen = material_of("image", 3, 60), material_of("music", 4, 45)
+    training = make_labelled_features("image", 1), make_labelled_features("music", 2)
+    unseen = make_labelled_features("image", 3, 60), make_labelled_features("music", 4, 45)
     fitted = system.fit(*training, seed=0)
     assert _auc(fitted, *unseen) > 0.8
     scores = fitted.scores(*unseen)
@@ -57,17 +57,19 @@ def test_a_system_learns_what_was_planted_and_repeats(system: System) -> None:
 
 
 def test_labels_that_were_shuffled_teach_nothing() -> None:
-    images, music = material_of("image", 1), material_of("music", 2)
+    images, music = make_labelled_features("image", 1), make_labelled_features("music", 2)
     order = np.random.default_rng(0).permutation(len(images))
     shuffled = replace(
         images, rows=[images.rows[i] for i in order], targets=images.targets[order], inputs=images.inputs
     )
     fitted = PosteriorProduct().fit(shuffled, music, 0)
-    assert abs(_auc(fitted, material_of("image", 3), material_of("music", 4)) - 0.5) < 0.12
+    assert (
+        abs(_auc(fitted, make_labelled_features("image", 3), make_labelled_features("music", 4)) - 0.5) < 0.12
+    )
 
 
 def test_chance_knows_nothing() -> None:
-    unseen = material_of("image", 3), material_of("music", 4)
+    unseen = make_labelled_features("image", 3), make_labelled_features("music", 4)
     fitted = Chance().fit(*unseen, seed=0)
     assert fitted.parameters == 0
     assert abs(_auc(fitted, *unseen) - 0.5) < 0.05
@@ -75,7 +77,7 @@ def test_chance_knows_nothing() -> None:
 
 def test_acp_net_has_the_layers_of_the_paper() -> None:
     """Layers 1280 → 2048 → 1024, 193 → 512 → 2048 → 1024, (1024 + 1024) → 512 → 32 → 2, with biases."""
-    images, music = material_of("image", 1), material_of("music", 2)
+    images, music = make_labelled_features("image", 1), make_labelled_features("music", 2)
     wide = replace(images, inputs={"features": np.tile(images.inputs["features"], (1, 32))})
     fitted = AcpNet(recipe=replace(acp_net.RECIPE, steps=1)).fit(wide, music, 0)
     layers = [(1280, 2048), (2048, 1024), (193, 512), (512, 2048), (2048, 1024)]
@@ -103,7 +105,7 @@ def test_width_one_has_the_channels_of_l3_net() -> None:
 
 
 def test_augmentation_is_for_training_alone() -> None:
-    images, music = material_of("image", 1, 12), material_of("music", 2, 12)
+    images, music = make_labelled_features("image", 1, 12), make_labelled_features("music", 2, 12)
     for prepare, side in ((prepare_pixels, images), (prepare_spectrograms, music)):
         assert torch.equal(prepare(side, False), prepare(side, False))
     torch.manual_seed(0)
@@ -116,7 +118,7 @@ def test_augmentation_is_for_training_alone() -> None:
 
 
 def test_draws_give_each_polarity_its_share() -> None:
-    side = material_of("image", 1, 90)
+    side = make_labelled_features("image", 1, 90)
     few = side.take(np.flatnonzero((side.targets.polarity != 2) | (np.arange(90) < 9)))
     drawn = draw_balanced(few, 48, np.random.default_rng(0)).targets.polarity
     assert np.bincount(drawn).tolist() == [16, 16, 16]

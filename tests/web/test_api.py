@@ -1,3 +1,5 @@
+"""The HTTP API: answers, references, media, uploads and status."""
+
 from __future__ import annotations
 
 import asyncio

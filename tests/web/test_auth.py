@@ -1,3 +1,5 @@
+"""Access rules of the server: hosts, tokens, cookies and cross-site requests."""
+
 from __future__ import annotations
 
 import pytest

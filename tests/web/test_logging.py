@@ -19,7 +19,7 @@ from attune.retrieval.web.uploads import UploadStore
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import photo
 from attune.tests.web.test_api import API, items, refused
-from attune.tests.web.test_following import wait_until
+from attune.tests.web.test_library_holder import wait_until
 from attune.tests.web.test_safety import TOKEN, RecordingReaders
 
 REQUESTS = "attune.retrieval.web.requests"

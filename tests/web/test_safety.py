@@ -1,3 +1,5 @@
+"""Hostile requests, files and uploads, and limits of the server."""
+
 from __future__ import annotations
 
 import io

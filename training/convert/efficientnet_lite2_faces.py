@@ -61,6 +61,9 @@ class Lite2FaceFeatures(nn.Module):
     Args:
         network: The network that `load_original_network` returns.
         faces: The module that computes the face features.
+
+    Attributes:
+        names: float32 (1000, 384), sentence embeddings of the names of the classes.
     """
 
     names: Tensor

@@ -48,6 +48,14 @@ class LiveConv(nn.Module):
     Args:
         variables: The checkpoint.
         number: The convolution's number; its batch norm has the next one.
+
+    Attributes:
+        weight: float32 (L, 1, height, width), kernels of the L live filters.
+        bias: float32 (L,), added before the ReLU.
+        scale: float32 (1, L, 1, 1), factor of the batch norm.
+        shift: float32 (1, L, 1, 1), shift of the batch norm.
+        constants: float32 (1, C - L, 1), outputs of the dead filters.
+        order: int64 (C,), position of each channel of the checkpoint in live filters followed by dead ones.
     """
 
     weight: Tensor

@@ -47,8 +47,8 @@ RECIPES: Mapping[Kind, Recipe] = {
 """Hyperparameters of the heads for the features of the network `attune`; chosen by cross-validation."""
 
 ACCURATE_RECIPES: Mapping[Kind, Recipe] = {
-    # Blocks of `convert.efficientnet_lite2_faces`: pooled, semantic, facial expressions. The features before
-    # the expression layer keep the gain 1.
+    # Blocks of `attune.training.convert.efficientnet_lite2_faces`: pooled, semantic, facial expressions. The
+    # features before the expression layer keep the gain 1.
     "image": Recipe(l2=1.0, point_share=0.15, gains=((0, 1280, 0.5), (2640, 3024, 2.0), (3024, 3049, 3.2))),
     "music": RECIPES["music"],
 }

@@ -91,6 +91,16 @@ class KernelMap(nn.Module):
         calibration: Calibration of the raw outputs.
         kind: The modality, which decides which of the two padding dimensions is used.
         config: Hyperparameters of the space, the same for both modalities.
+
+    Attributes:
+        bias: float32 (3,), `bias` of the calibration.
+        slope: float32 (2,), `slope` of the calibration.
+        offset: float32 (2,), `offset` of the calibration.
+        low: float32 (2, KNOTS - 1), lower end of each interval between quantiles.
+        gap: float32 (2, KNOTS - 1), length of each interval.
+        plane: float32 (3, 2), projection of the posterior to the plane in which its three values sum to zero.
+        waves: float32 (F,), angular frequencies of the Fourier series.
+        amplitudes: float32 (F,), amplitudes of the Fourier series.
     """
 
     bias: Tensor
@@ -154,6 +164,12 @@ class Tower(nn.Module):
         widen: Module from backbone features (N, D) to the input of the heads (N, H).
         heads: Standardisation and linear heads.
         space: Map from the heads' outputs to embedding and affect.
+
+    Attributes:
+        mean: float32 (H,), mean of each input of the heads.
+        scale: float32 (H,), divisor of each centred input, above 0.
+        weights: float32 (H, 5) or (H, 6), weights of the heads as in `Heads`.
+        raw_bias: float32 (5,) or (6,), bias of the heads.
     """
 
     mean: Tensor

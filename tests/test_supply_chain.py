@@ -24,7 +24,11 @@ from attune.tests.networks import write_network
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNTIME = ("core", "embedding", "indexer", "retrieval")
-CODE = [path for room in (*RUNTIME, "training", "benchmarks") for path in sorted((ROOT / room).rglob("*.py"))]
+CODE = [
+    path
+    for package in (*RUNTIME, "training", "benchmarks")
+    for path in sorted((ROOT / package).rglob("*.py"))
+]
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
@@ -93,7 +97,7 @@ GOOD_OUTPUTS: dict[str, list[int | str]] = {"embedding": ["n", EMBEDDING_DIM], "
 
 
 @pytest.mark.parametrize(
-    ("inputs", "outputs", "said"),
+    ("inputs", "outputs", "message"),
     [
         ({"features": ["n", 7]}, GOOD_OUTPUTS, "7"),
         ({"features": ["n", "m"]}, GOOD_OUTPUTS, "takes 0 features"),
@@ -103,13 +107,13 @@ GOOD_OUTPUTS: dict[str, list[int | str]] = {"embedding": ["n", EMBEDDING_DIM], "
     ],
 )
 def test_a_network_of_another_shape_is_refused(
-    tmp_path: Path, inputs: dict[str, list[int | str]], outputs: dict[str, list[int | str]], said: str
+    tmp_path: Path, inputs: dict[str, list[int | str]], outputs: dict[str, list[int | str]], message: str
 ) -> None:
     folder = write_network(tmp_path / "network")
     config = json.loads((folder / "network.json").read_text())
     config["sha256"]["image.onnx"] = _graph(folder / "image.onnx", inputs, outputs)
     (folder / "network.json").write_text(json.dumps(config))
-    with pytest.raises(ArtefactError, match=said):
+    with pytest.raises(ArtefactError, match=message):
         Network(folder, "odd").embed("image", np.zeros((1, DEFAULT_BACKBONES["image"].width), np.float32))
 
 
