@@ -37,6 +37,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "library", folder / "media"
 
 
+@pytest.mark.mount
 def test_a_full_disk_costs_nothing_that_was_committed(base: tuple[Path, Path], tmp_path: Path) -> None:
     original, media = base
     with small_disk(tmp_path / "disk", 2) as disk:
@@ -154,6 +155,7 @@ def test_media_are_unchanged_by_commands(own_media: Path, tmp_path: Path, networ
 
 
 @pytest.mark.slow
+@pytest.mark.mount
 def test_media_on_a_read_only_disk_are_enough(own_media: Path, tmp_path: Path, network_folder: Path) -> None:
     """No command tries to write on the disk of the media, which even root cannot write."""
     with read_only(own_media) as mounted:
@@ -201,6 +203,7 @@ def _check_read_only(library: Path, media: Path) -> None:
     assert _state(library) == before
 
 
+@pytest.mark.mount
 def test_a_library_on_a_read_only_disk_answers(base: tuple[Path, Path], tmp_path: Path) -> None:
     library = Path(shutil.copytree(base[0], tmp_path / "library"))
     with read_only(library) as mounted:
