@@ -60,7 +60,7 @@ def test_no_state_has_a_serious_violation(browser: Browser, server: Server, widt
     expect(page.get_by_role("heading", name="expired").last).to_be_visible()
     found["error"] = violations(page)
     page.goto(f"{server.address}/api")
-    expect(page.get_by_role("heading", name="questions")).to_be_visible()
+    expect(page.get_by_role("heading", name="queries")).to_be_visible()
     found["api"] = violations(page)
     context.close()
     assert not {state: problems for state, problems in found.items() if problems}

@@ -3,7 +3,7 @@ import { $, h } from "./dom.js";
 
 const typeName = (schema) => {
   if (!schema) return "";
-  if (schema.$ref) return schema.$ref.split("/").at(-1).replace(/Shape$/, "");
+  if (schema.$ref) return schema.$ref.split("/").at(-1).replace(/Model$/, "");
   if (schema.anyOf) return schema.anyOf.map(typeName).filter((one) => one !== "null").join(" or ");
   if (schema.type === "array") return `list of ${typeName(schema.items)}`;
   return schema.const ?? schema.enum?.join(" | ") ?? schema.type ?? "";
