@@ -10,6 +10,7 @@ import logging
 import os
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,8 +93,7 @@ def load_settings(**options: Any) -> Settings:
         UsageError: A variable or `config.toml` holds a value that is not allowed, or an unknown setting.
     """
     _check_config_file()
-    for name in _find_unknown_variables():
-        logger.warning("%s is not a setting of Attune: it has no effect", name)
+    _warn_of_unknown_variables()
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
@@ -118,6 +118,13 @@ def describe_settings() -> list[SettingOrigin]:
         SettingOrigin(name, "", "not a setting of Attune: it has no effect")
         for name in _find_unknown_variables()
     ]
+
+
+@cache
+def _warn_of_unknown_variables() -> None:
+    """Log the variables that set nothing; once, although a command loads its settings several times."""
+    for name in _find_unknown_variables():
+        logger.warning("%s is not a setting of Attune: it has no effect", name)
 
 
 def _find_unknown_variables() -> list[str]:
