@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN := .venv/bin
 DEV := .venv-dev/bin
 
-.PHONY: demo test check lint audit bench chromium clean
+.PHONY: demo test check style lint audit bench chromium clean
 
 demo: .venv/ready
 	$(RUN)/attune demo -o demo.html
@@ -12,16 +12,15 @@ test: .venv-dev/ready chromium lint
 	$(DEV)/python -m pytest
 
 # What one wants after each change: everything but torch, the browser and long builds.
-check: .venv-dev/ready .layout/attune
-	$(DEV)/ruff check .
-	$(DEV)/ruff format --check .
-	MYPYPATH=.layout $(DEV)/mypy
+check: style
 	$(DEV)/python -m pytest -q -n auto -m "not (slow or browser or torch or gpu or affect)"
 
-lint: .venv-dev/ready .layout/attune
+style: .venv-dev/ready .layout/attune
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	MYPYPATH=.layout $(DEV)/mypy
+
+lint: style
 	$(DEV)/bandit --quiet --recursive --configfile pyproject.toml core embedding indexer retrieval training benchmarks cli.py __init__.py __main__.py
 	@$(MAKE) --no-print-directory audit || echo "pip-audit: see above; what became known since is no fault of this commit"
 
