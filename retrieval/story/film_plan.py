@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from attune.embedding.network import Affect
 from attune.retrieval.mood_words import mood_word
 
 FilmOrder = Literal["mood", "time"]
-FILM_ORDERS: tuple[FilmOrder, ...] = get_args(FilmOrder)
 
 
 @dataclass(frozen=True, slots=True)
