@@ -191,6 +191,7 @@ def test_no_name_means_two_things() -> None:
     assert [name for name, count in (stems + classes).items() if count > 1] == []
 
 
+@pytest.mark.slow
 def test_only_commands_know_typer() -> None:
     knowing = {
         relative(path)

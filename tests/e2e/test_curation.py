@@ -34,6 +34,7 @@ def test_a_playlist_beside_the_table(built: Path, media: Path, tmp_path: Path) -
     assert result.stdout.count("fits best at") == 4
 
 
+@pytest.mark.slow
 def test_open_hands_the_page_to_the_browser(built: Path, media: Path, tmp_path: Path) -> None:
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > "{tmp_path}/seen"\n')
@@ -73,6 +74,7 @@ def test_previews_show_where_there_is_colour(built: Path, media: Path) -> None:
     assert "▀".encode() not in without.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -123,6 +123,7 @@ def test_json_names_the_mood(built: Path, media: Path) -> None:
     assert shown["files"][0]["mood"]
 
 
+@pytest.mark.slow
 def test_a_misspelt_variable_is_named(media: Path, tmp_path: Path) -> None:
     (tmp_path / "attune").mkdir()
     (tmp_path / "attune" / "config.toml").write_text("workers = 1\n")  # with it, settings are loaded again
@@ -132,6 +133,7 @@ def test_a_misspelt_variable_is_named(media: Path, tmp_path: Path) -> None:
     assert result.stderr.count("ATTUNE_WORKER is not a setting of Attune: it has no effect") == 1
 
 
+@pytest.mark.slow
 def test_a_server_refuses_a_wrong_setting_in_one_line(built: Path) -> None:
     result = run_with({"ATTUNE_DEVICE": "tpu"}, "serve", "--library", built, "--port", 0)
     assert result.returncode == 2
@@ -139,6 +141,7 @@ def test_a_server_refuses_a_wrong_setting_in_one_line(built: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_quiet_leaves_the_summary_out(built: Path, media: Path) -> None:
     full, quiet = (
         attune("find-images", media / "song 0.flac", "-n", 2, *more, library=built).stdout.splitlines()

@@ -105,6 +105,7 @@ def test_nothing_to_read_starts_nothing() -> None:
     assert list(extract_all([], Settings(workers=2), DEFAULT_BACKBONES)) == []
 
 
+@pytest.mark.slow
 def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
     outcomes = extract_all(pictures(tmp_path, 20), Settings(workers=2), DEFAULT_BACKBONES)
     next(outcomes)

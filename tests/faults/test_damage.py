@@ -68,6 +68,7 @@ def test_a_sound_library_is_left_as_it_is(library: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in library.rglob("*.f*")} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("damage", ["flip", "cut", "delete"])
 def test_damage_is_noticed_and_mended(library: Path, part: str, damage: str) -> None:

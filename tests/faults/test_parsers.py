@@ -9,6 +9,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -118,6 +119,7 @@ def test_a_manifest_of_anything_is_no_manifest(tmp_path_factory: object, data: b
     assert read_index(library, 1, "network", "image") is None
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     key=st.sampled_from(["name", "sha256", "calibration", "image_backbone", "music_backbone"]), value=VALUES

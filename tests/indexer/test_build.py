@@ -317,6 +317,7 @@ def test_lost_features_below_an_unplugged_root_are_never_zeros(
         assert len(np.unique(opened.vectors(_ids(opened)), axis=0)) == PHOTOS
 
 
+@pytest.mark.slow
 def test_rebuild_reads_every_file_again(library: Path, network: Network) -> None:
     with Library(library) as opened:
         before = {path: item for item, path in opened.paths("image")}
@@ -343,6 +344,7 @@ def test_a_newer_catalogue_is_refused(library: Path, network: Network) -> None:
         run_build(library, network)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", ["empty file", "half the tables"])
 def test_a_first_build_that_was_killed_early_is_continued(
     tmp_path: Path, own_media: Path, network: Network, left: str, monkeypatch: pytest.MonkeyPatch

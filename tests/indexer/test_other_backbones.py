@@ -59,6 +59,7 @@ def _vectors(library: Path, network: Network) -> dict[str, np.ndarray]:
         return found
 
 
+@pytest.mark.slow
 def test_another_backbone_reads_again_and_going_back_does_not(
     library: Path, network: Network, slower_network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:

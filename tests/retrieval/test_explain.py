@@ -66,6 +66,7 @@ def test_tags_are_those_of_the_kept_features(media: Path) -> None:
         assert share == pytest.approx(float(features[:, column].astype(np.float64).mean()), abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("span", [Span(), Span(6.0, 16.0)])
 def test_each_line_about_pictures_is_measured(
     library: Library, network: Network, media: Path, span: Span

@@ -61,6 +61,7 @@ def test_without_librosa_one_line_says_what_to_install(monkeypatch: pytest.Monke
         require_librosa()
 
 
+@pytest.mark.slow
 def test_a_plan_tiles_the_song_on_its_beats(library: Library, network: Network, clicks: Path) -> None:
     plan = make_plan(library, network, clicks, seconds=2.0)
     assert plan.shots[0].start_s == 0.0
