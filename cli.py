@@ -4,39 +4,53 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-import attune.benchmarks.commands
-import attune.indexer.commands
-import attune.indexer.maintenance_commands
-import attune.retrieval.commands
-import attune.retrieval.story.commands
-import attune.retrieval.web.commands
-import attune.training.commands
+import attune
 from attune.core.common_options import CommandApp, QuietOption
 from attune.core.errors import AttuneError, UsageError, escape_path
 
 INTERRUPTED = 130  # what shells expect of a command ended by Ctrl-C
 
-app = CommandApp(
-    help="Match music and pictures by the emotion they share. Nothing leaves this machine.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-for commands in (
-    attune.indexer.commands,
-    attune.indexer.maintenance_commands,
-    attune.retrieval.commands,
-    attune.retrieval.story.commands,
-    attune.retrieval.web.commands,
-    attune.training.commands,
-):
-    app.add_typer(commands.app)
-app.add_typer(attune.benchmarks.commands.app, name="benchmark")
+# The modules that register commands, in the order of the help. A command loads its own module alone, since
+# loading all of them takes longer than parsing its options.
+COMMANDS = {
+    "attune.indexer.commands": ("build-index", "status"),
+    "attune.indexer.maintenance_commands": ("verify", "repair"),
+    "attune.retrieval.commands": ("match", "mood"),
+    "attune.retrieval.find_commands": ("find-images", "find-music", "browse"),
+    "attune.retrieval.map_commands": ("map",),
+    "attune.retrieval.story.commands": ("storyboard", "soundtrack"),
+    "attune.retrieval.web.commands": ("serve",),
+    "attune.training.commands": ("train", "evaluate"),
+    "attune.benchmarks.commands": ("benchmark",),
+}
+
+
+def build_app(arguments: Sequence[str] = ()) -> CommandApp:
+    """Return the command line with the module of the named command; without a known one, with all modules.
+
+    Args:
+        arguments: The arguments of the command line; the first may name a command.
+    """
+    app = CommandApp(
+        help="Match music and pictures by the emotion they share. Nothing leaves this machine.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_declare_global_options)
+    app.command("demo")(demo)
+    named = [module for module, names in COMMANDS.items() if arguments and arguments[0] in names]
+    for name in named or COMMANDS:
+        commands = import_module(name).app
+        app.add_typer(commands, name="benchmark" if name == "attune.benchmarks.commands" else None)
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -60,7 +74,6 @@ def _print_config(wanted: bool) -> None:
     raise typer.Exit
 
 
-@app.callback()
 def _declare_global_options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
@@ -78,7 +91,6 @@ def _declare_global_options(
     pass
 
 
-@app.command("demo")
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Web page to write.")] = Path(
         "demo.html"
@@ -137,6 +149,7 @@ def run(arguments: list[str]) -> int:
     An error is one line on stderr; with `--debug` the command has printed the traceback before.
     """
     try:
+        app = build_app(arguments)
         result = app(arguments or ["--help"], prog_name="attune", standalone_mode=False)
         exit_code = result if isinstance(result, int) else 0
         return _report_interrupt(arguments) if exit_code == INTERRUPTED else exit_code

@@ -1,4 +1,4 @@
-"""The commands `match` and `mood`, and the mounting point of the package's other commands."""
+"""The commands `match` and `mood`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,8 @@ from attune.core.common_options import (
     library_folder,
 )
 from attune.core.path_format import choose_path_format
-from attune.retrieval.find_commands import app as finding
-from attune.retrieval.map_commands import app as mapping
 
 app = CommandApp()
-app.add_typer(finding)
-app.add_typer(mapping)
 
 
 @app.command("match")
