@@ -1,0 +1,440 @@
+"""Attune from Python: build a library, open it, search it, embed a file.
+
+Users reach these names as `attune.build`, `attune.open` and so on; docs/python.md shows them in use.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attune.core.atomic_files import atomic_write
+from attune.core.errors import UsageError, escape_path
+from attune.core.user_folders import default_library
+from attune.embedding.media_files import Kind
+from attune.embedding.network import DEFAULT_NETWORK, Affect, open_network
+from attune.indexer.library import read_published_generation, read_status
+from attune.retrieval import queries
+from attune.retrieval.match import Match, match
+from attune.retrieval.mood_words import mood_word
+from attune.retrieval.query_options import build_curation, build_filters, parse_mood, parse_point
+from attune.retrieval.results import Answer as Answers
+from attune.retrieval.results import Moment, QueryEntry
+from attune.retrieval.results import Result as Answer
+from attune.retrieval.search import Filters
+from attune.retrieval.seeds import WHOLE_SONG, QueryResolver, Span, media_kind, open_library, require_kind
+
+if TYPE_CHECKING:
+    from attune.embedding.backbones import Backbones
+    from attune.embedding.network import Network
+    from attune.indexer.records import Item, SkippedFile
+
+__all__ = [
+    "Answer",
+    "Answers",
+    "EmbeddedFile",
+    "FileMood",
+    "Library",
+    "Match",
+    "Moment",
+    "MoodTable",
+    "SearchOptions",
+    "build",
+    "embed",
+    "open",
+]
+
+FilePath = str | os.PathLike[str]
+
+_CHUNK = 500  # items that are read from the catalogue at a time
+
+
+class SearchOptions(TypedDict, total=False):
+    """Conditions on the answers of a search; all are optional.
+
+    Attributes:
+        limit: Largest number of answers; 10 by default.
+        min_score: Lowest score, in [0, 1].
+        below: Only files below these folders.
+        exclude: No files that match these globs.
+        taken: Only pictures taken in this period: `2023`, `2023..2024`, `2023-07-14..`.
+        diverse: Weight of variety among the answers, in [0, 1]; above 0 implies `fold`.
+        fold: Show near-duplicates as one answer.
+        per_folder: Largest number of files of one folder.
+        per_artist: Largest number of songs of one artist.
+    """
+
+    limit: int
+    min_score: float
+    below: Sequence[FilePath]
+    exclude: Sequence[str]
+    taken: str
+    diverse: float
+    fold: bool
+    per_folder: int
+    per_artist: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileMood:
+    """The mood of one file.
+
+    Attributes:
+        path: Absolute path.
+        kind: image or music.
+        mood: The nearest named mood, such as `calm`.
+        valence: From unpleasant to pleasant, in [-1, 1].
+        arousal: From quiet to lively, in [-1, 1].
+        positive: Probability of positive polarity.
+        neutral: Probability of neutral polarity.
+        negative: Probability of negative polarity.
+    """
+
+    path: str
+    kind: Kind
+    mood: str
+    valence: float
+    arousal: float
+    positive: float
+    neutral: float
+    negative: float
+
+    @classmethod
+    def from_affect(cls, path: str, kind: Kind, affect: Affect) -> FileMood:
+        """Make it from the affect of a file."""
+        place = affect.valence, affect.arousal
+        return cls(path, kind, mood_word(affect), *place, affect.positive, affect.neutral, affect.negative)
+
+    def _repr_html_(self) -> str:
+        from attune.retrieval.notebook import render_file
+
+        return render_file(self.path, self.kind, self.mood, self.valence, self.arousal)
+
+
+class MoodTable(list[FileMood]):
+    """Moods of files, one row per file."""
+
+    def to_csv(self, path: FilePath) -> None:
+        """Write the table as CSV in UTF-8, with a header.
+
+        Args:
+            path: The file to write. An existing file is replaced once the new one is complete.
+        """
+        with atomic_write(Path(path)) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(field.name for field in fields(FileMood))
+            for row in self:
+                writer.writerow((escape_path(row.path), *astuple(row)[1:]))
+
+    def _repr_html_(self) -> str:
+        from attune.retrieval.notebook import render_table
+
+        return render_table([field.name for field in fields(FileMood)], [astuple(row) for row in self])
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedFile:
+    """A file with its place in the affective space.
+
+    Attributes:
+        vector: Embedding, float32 (128,), unit length. The larger its inner product with the embedding of
+            another file, the more alike the two feel.
+        mood: The mood of the file.
+    """
+
+    vector: NDArray[np.float32]
+    mood: FileMood
+
+    def _repr_html_(self) -> str:
+        return self.mood._repr_html_()
+
+
+def embed(path: FilePath, network: str | None = None) -> EmbeddedFile:
+    """Embed a picture or a song; no library is needed, and nothing is stored.
+
+    Args:
+        path: The file.
+        network: Name of a shipped network, or the folder of another; None: the default network.
+
+    Raises:
+        UsageError: The file does not exist or is no media, or there is no such network.
+        MediaError: The file cannot be used.
+    """
+    from attune.core.paths import absolute_path
+    from attune.embedding.feature_extraction import extract
+    from attune.embedding.segments import embed_track
+
+    name = os.fspath(path)
+    kind = media_kind(name)
+    opened, backbones = _open_embedder(network or DEFAULT_NETWORK)
+    features = extract(Path(name), kind, backbones).features
+    embedded = opened.embed("image", features) if kind == "image" else embed_track(opened, features)
+    affect = Affect.from_row(embedded.affect[0])
+    return EmbeddedFile(embedded.vectors[0], FileMood.from_affect(absolute_path(name), kind, affect))
+
+
+@cache
+def _open_embedder(network: str) -> tuple[Network, Backbones]:
+    """Return a network and its backbones; they stay open, since loading them takes longer than a picture."""
+    from attune.embedding.backbones import Backbones
+
+    opened = open_network(network)
+    return opened, Backbones(opened.backbones, threads=os.cpu_count() or 1)
+
+
+class Library:
+    """A library, open for searching: its latest complete state at the time of opening.
+
+    Close it, or use it in a `with` statement. Answers that are asked `why()` read from it again.
+
+    Args:
+        path: Folder of the library; None: the user's own, as for the command `attune`.
+        network: The network to search with; None: the one that the library was built with.
+
+    Attributes:
+        path: Folder of the library.
+        images: Number of pictures.
+        music: Number of songs.
+        network: Name of its network.
+
+    Raises:
+        LibraryError: There is no library, or it was built with another network.
+        UsageError: There is no such network.
+    """
+
+    def __init__(self, path: FilePath | None = None, network: str | None = None) -> None:
+        self.path = default_library() if path is None else Path(path).absolute()
+        self._reader, self._network = open_library(self.path, network)
+        self.images, self.music = self._reader.generation.images, self._reader.generation.music
+        self.network = self._network.name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<attune.Library {self.path}: {self.images} images, {self.music} songs>"
+
+    def close(self) -> None:
+        """Close the library; its files may then be removed."""
+        self._reader.close()
+
+    def find_images(
+        self,
+        *songs: FilePath,
+        unlike: Sequence[FilePath] = (),
+        mood: str | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> Answers:
+        """Find the pictures that feel like songs.
+
+        Args:
+            songs: Songs, at least one, which need not be in the library; the query is their average.
+            unlike: Files of either kind that the answers should differ from.
+            mood: A named mood, such as `calm`, that the answers should also be near to.
+            start_s: Start of the part of each song that is used, in seconds; None: its beginning.
+            end_s: End of that part, in seconds; None: its end.
+            options: Conditions on the answers.
+
+        Returns:
+            The answers, best first.
+
+        Raises:
+            UsageError: A file does not exist or is no song, or an option makes no sense.
+            MediaError: A file cannot be used.
+        """
+        return self._find("music", songs, unlike, mood, Span(start_s, end_s), options)
+
+    def find_music(
+        self,
+        *images: FilePath,
+        unlike: Sequence[FilePath] = (),
+        mood: str | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> Answers:
+        """Find the songs that feel like pictures, each with its best moment.
+
+        Args:
+            images: Pictures, at least one, which need not be in the library; the query is their average.
+            unlike: Files of either kind that the answers should differ from.
+            mood: A named mood, such as `calm`, that the answers should also be near to.
+            options: Conditions on the answers.
+
+        Returns:
+            The answers, best first.
+
+        Raises:
+            UsageError: A file does not exist or is no picture, or an option makes no sense.
+            MediaError: A file cannot be used.
+        """
+        return self._find("image", images, unlike, mood, WHOLE_SONG, options)
+
+    def browse(
+        self,
+        valence: float | None = None,
+        arousal: float | None = None,
+        *,
+        mood: str | None = None,
+        kind: Kind = "image",
+        **options: Unpack[SearchOptions],
+    ) -> Answers:
+        """List the files nearest to a point of the valence–arousal plane.
+
+        Args:
+            valence: From unpleasant to pleasant, in [-1, 1].
+            arousal: From quiet to lively, in [-1, 1].
+            mood: A named mood in place of the two numbers.
+            kind: Kind of the files, image or music.
+            options: Conditions on the answers.
+
+        Raises:
+            UsageError: Neither a mood nor both numbers are given, or an option makes no sense.
+        """
+        point = QueryEntry(None, kind, None, *parse_point(valence, arousal, mood))
+        return queries.browse(self._reader, self._network, point, _build_filters(options))
+
+    def match(self, image: FilePath, music: FilePath) -> Match:
+        """Tell whether a picture and a song carry the same emotion, and why.
+
+        Neither file needs to be in the library.
+
+        Raises:
+            UsageError: A file does not exist, or is of the wrong kind.
+            MediaError: A file cannot be used.
+        """
+        require_kind([os.fspath(image)], "image", "match")
+        require_kind([os.fspath(music)], "music", "match")
+        return match(
+            QueryResolver(self._reader, self._network), self._network, os.fspath(image), os.fspath(music)
+        )
+
+    def moods(self, kind: Kind | None = None) -> MoodTable:
+        """Return the mood of every file in the library.
+
+        Args:
+            kind: image or music; None: both, pictures first.
+
+        Returns:
+            One row per file, in the order in which the files came into the library.
+        """
+        kinds: tuple[Kind, ...] = ("image", "music") if kind is None else (kind,)
+        return MoodTable(
+            FileMood.from_affect(item.path, item.kind, item.affect)
+            for one in kinds
+            for item in self._iter_items(one)
+        )
+
+    def embeddings(self, kind: Kind) -> tuple[list[str], NDArray[np.float32]]:
+        """Return the paths of all files of one kind, and their embeddings, float32 (n, 128)."""
+        known = self._reader.paths(kind)
+        return [path for _, path in known], self._reader.vectors([item for item, _ in known])
+
+    @property
+    def skipped(self) -> list[SkippedFile]:
+        """The files that could not be used, each with the reason."""
+        return read_status(self.path).skipped
+
+    def _find(
+        self,
+        query_kind: Kind,
+        files: Sequence[FilePath],
+        unlike: Sequence[FilePath],
+        mood: str | None,
+        span: Span,
+        options: SearchOptions,
+    ) -> Answers:
+        names, against = [os.fspath(file) for file in files], [os.fspath(file) for file in unlike]
+        if not names:
+            raise UsageError("name at least one file to search with")
+        require_kind(names, query_kind, "find_images" if query_kind == "image" else "find_music")
+        near = None if mood is None else parse_mood(mood)
+        seeds = QueryResolver(self._reader, self._network)
+        filters = _build_filters(options)
+        return queries.find(self._reader, self._network, seeds, names, filters, span, against, near)
+
+    def _iter_items(self, kind: Kind) -> Iterator[Item]:
+        ids = [item for item, _ in self._reader.paths(kind)]
+        for first in range(0, len(ids), _CHUNK):
+            yield from self._reader.items(ids[first : first + _CHUNK]).values()
+
+
+def open(path: FilePath | None = None, network: str | None = None) -> Library:  # noqa: A001
+    """Open a library for searching; arguments and errors as for `Library`."""
+    return Library(path, network)
+
+
+def build(
+    *paths: FilePath,
+    library: FilePath | None = None,
+    network: str | None = None,
+    exclude: Sequence[str] | None = None,
+    follow_links: bool = False,
+    rebuild: bool = False,
+    workers: int | None = None,
+    quiet: bool = False,
+) -> Library:
+    """Build a library of photos and music, or bring it up to date, and open it.
+
+    Only new and changed files are read, in processes of their own. After an interrupt, the same call
+    continues. Files that cannot be used are in `Library.skipped`.
+
+    Args:
+        paths: Folders or files to follow from now on; none: refresh those that the library follows.
+        library: Folder of the library; None: the user's own, as for the command `attune`.
+        network: Name of a shipped network, or the folder of another; None: the library's own, or the default.
+        exclude: Globs of files that are left out, now and in later builds; None: as before.
+        follow_links: Follow symbolic links.
+        rebuild: Read every file again.
+        workers: Number of processes that read files; None: one per core.
+        quiet: Show no progress.
+
+    Raises:
+        UsageError: A path does not exist, there is nothing to refresh, or there is no such network.
+        LibraryError: The library cannot be written, or another build is writing it.
+    """
+    from attune.core.console import show_progress
+    from attune.core.settings import load_settings
+    from attune.indexer.build import BuildRequest
+    from attune.indexer.build import build as build_library
+
+    folder = default_library() if library is None else Path(library).absolute()
+    names = tuple(os.fspath(path) for path in paths)
+    globs = None if exclude is None else tuple(exclude)
+    request = BuildRequest(folder, names, globs, follow_links, rebuild)
+    before = read_published_generation(folder)
+    opened = open_network(network or (DEFAULT_NETWORK if before is None else before.network_source))
+    with show_progress(quiet=quiet) as progress:
+        build_library(request, opened, load_settings(workers=workers), progress)
+    return Library(folder, network)
+
+
+def _build_filters(options: SearchOptions) -> Filters:
+    curation = build_curation(
+        options.get("diverse", 0.0),
+        options.get("fold", False),
+        options.get("per_folder"),
+        options.get("per_artist"),
+    )
+    return build_filters(
+        options.get("limit", 10),
+        options.get("min_score", 0.0),
+        [Path(folder) for folder in options.get("below", ())],
+        list(options.get("exclude", ())),
+        options.get("taken"),
+        curation,
+    )

@@ -1,0 +1,87 @@
+"""HTML of answers and moods for notebooks: a thumbnail for a picture, a player for a song."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from attune.core.errors import MediaError, escape_path
+from attune.embedding.media_files import Kind
+from attune.retrieval.audio_clip import encode_mp3_clip
+from attune.retrieval.html_parts import data_uri, picture_tag, result_name
+from attune.retrieval.match import Match
+from attune.retrieval.mood_words import mood_word
+from attune.retrieval.render_text import format_time
+from attune.retrieval.results import Answer, QueryEntry, Result
+
+_LONG_SIDE: Final = 240
+_EXCERPT_S: Final = 15.0
+_MAX_ROWS: Final = 50
+_CARD: Final = "display:inline-block;vertical-align:top;margin:0 1em 1em 0;max-width:300px"
+
+
+def render_answers(answers: Answer) -> str:
+    """Return the answers of a search as cards, best first."""
+    cards = "".join(render_answer(answer) for answer in answers.results)
+    return f"<div>{cards or 'Nothing in the library matches.'}</div>"
+
+
+def render_answer(answer: Result) -> str:
+    """Return an answer as a card with its rank, its score and its mood."""
+    start_s = answer.moment.start_s if answer.moment is not None else None
+    kind: Kind = "image" if answer.duration_s is None else "music"
+    best = "" if start_s is None else f", best from {format_time(start_s)}"
+    caption = f"{answer.rank}. {result_name(answer)}: {answer.score:.0%}, {mood_word(answer.affect)}{best}"
+    return _render_card(answer.path, kind, start_s or 0.0, caption)
+
+
+def render_match(match: Match) -> str:
+    """Return the comparison of a picture and a song as two cards and a sentence."""
+    verdict = "They correspond" if match.corresponds else "They do not correspond"
+    return (
+        f"<div><p><b>{verdict}: {match.score:.0%}</b>; {html.escape(match.why)}.</p>"
+        f"{_render_entry(match.image, 0.0)}{_render_entry(match.music, match.moment.start_s)}</div>"
+    )
+
+
+def render_file(path: str, kind: Kind, mood: str, valence: float, arousal: float) -> str:
+    """Return a file as a card with its mood."""
+    name = escape_path(Path(path).name)
+    return _render_card(path, kind, 0.0, f"{name}: {mood}, valence {valence:+.2f}, arousal {arousal:+.2f}")
+
+
+def render_table(header: Sequence[str], rows: Sequence[Iterable[Any]]) -> str:
+    """Return a table of the first 50 rows, with the number of those that are left out."""
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(_format_cell(cell))}</td>" for cell in row) + "</tr>"
+        for row in rows[:_MAX_ROWS]
+    )
+    more = f"<p>and {len(rows) - _MAX_ROWS} more rows</p>" if len(rows) > _MAX_ROWS else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def _render_entry(entry: QueryEntry, start_s: float) -> str:
+    assert entry.path is not None and entry.kind is not None and entry.affect is not None
+    caption = f"{escape_path(Path(entry.path).name)}: {mood_word(entry.affect)}"
+    return _render_card(entry.path, entry.kind, start_s, caption)
+
+
+def _render_card(path: str, kind: Kind, start_s: float, caption: str) -> str:
+    media = picture_tag(path, _LONG_SIDE, caption) if kind == "image" else _render_excerpt(path, start_s)
+    return f'<figure style="{_CARD}">{media}<figcaption>{html.escape(caption)}</figcaption></figure>'
+
+
+def _render_excerpt(path: str, start_s: float) -> str:
+    """Return a player with an excerpt, or the reason if there is none; a notebook runs no script of ours."""
+    try:
+        excerpt = encode_mp3_clip(path, start_s, _EXCERPT_S)
+    except MediaError as error:
+        return f"<p>{html.escape(error.reason)}</p>"
+    return f'<audio controls preload="metadata" src="{data_uri("audio/mpeg", excerpt)}"></audio>'
+
+
+def _format_cell(value: Any) -> str:
+    return f"{value:+.2f}" if isinstance(value, float) else escape_path(str(value))
