@@ -1,0 +1,180 @@
+"""The Python interface: its names, its answers, its errors, its HTML for notebooks."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import attune
+from attune.embedding.network import Network
+from attune.tests.e2e.command import attune_json
+
+NAMES = {
+    *("build", "embed", "open"),
+    *("Library", "Answer", "Answers", "Match", "Moment", "EmbeddedFile", "FileMood", "MoodTable"),
+    "SearchOptions",
+    *("AttuneError", "LibraryError", "MediaError", "UsageError"),
+}
+
+
+@pytest.fixture(scope="module")
+def library(built: Path) -> attune.Library:
+    with attune.open(built) as library:
+        yield library
+
+
+@pytest.fixture(scope="module")
+def a_song(media: Path) -> Path:
+    return (
+        media / "below" / "song.flac" if (media / "below" / "song.flac").exists() else media / "song 0.flac"
+    )
+
+
+@pytest.fixture(scope="module")
+def a_photo(media: Path) -> Path:
+    return media / "photo 00.jpg"
+
+
+def test_the_names_are_pinned() -> None:
+    assert set(attune.__all__) == NAMES
+    assert all(getattr(attune, name).__name__ == name for name in NAMES)
+    assert {*NAMES, "__version__"} == set(dir(attune))
+    with pytest.raises(AttributeError, match="no attribute 'search'"):
+        attune.search  # noqa: B018
+
+
+def test_the_methods_of_a_library_are_pinned() -> None:
+    methods = {name for name in vars(attune.Library) if not name.startswith("_")}
+    assert methods == {
+        *("find_images", "find_music", "match", "browse", "moods", "embeddings", "skipped", "close"),
+    }
+
+
+def test_answers_are_those_of_the_command(
+    library: attune.Library, built: Path, network: Network, a_song: Path, a_photo: Path
+) -> None:
+    for found, command, file in (
+        (library.find_images(a_song, limit=5), "find-images", a_song),
+        (library.find_music(a_photo, limit=5), "find-music", a_photo),
+    ):
+        document = attune_json(command, file, "-n", 5, library=built)
+        assert [(answer.rank, answer.path, answer.score) for answer in found] == [
+            (result["rank"], result["path"], result["score"]) for result in document["results"]
+        ]
+
+
+def test_an_answer_tells_all_about_its_file(library: attune.Library, a_photo: Path) -> None:
+    answer = library.find_music(a_photo, limit=1)[0]
+    assert answer.item.kind == "music" and Path(answer.path).exists()
+    assert answer.moment is not None and 0 <= answer.moment.start_s < answer.moment.end_s
+    assert answer.duration_s is not None and -1 <= answer.valence <= 1 and -1 <= answer.arousal <= 1
+    assert "song" in answer.why() and answer.why() == answer.why()
+
+
+def test_conditions_are_obeyed(library: attune.Library, media: Path, a_song: Path) -> None:
+    below = library.find_images(a_song, limit=50, below=[media / "below"])
+    assert below and all(Path(answer.path).parent == media / "below" for answer in below)
+    names = [Path(answer.path).suffix for answer in library.find_images(a_song, exclude=["*.png"], limit=50)]
+    assert names and ".png" not in names
+    assert len(library.find_images(a_song, per_folder=1, limit=50)) == 2
+    assert library.find_images(a_song, min_score=1.0) == []
+
+
+def test_browse_and_moods_agree(library: attune.Library, tmp_path: Path) -> None:
+    table = library.moods()
+    assert len(table) == library.images + library.music
+    nearest = library.browse(mood="calm", limit=1)[0]
+    assert {row.path: row.mood for row in table}[nearest.path] == nearest.mood
+    table.to_csv(tmp_path / "moods.csv")
+    with (tmp_path / "moods.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["path"] for row in rows] == [row.path for row in table]
+    assert float(rows[0]["valence"]) == table[0].valence
+
+
+def test_a_file_is_embedded_as_the_library_does_it(
+    library: attune.Library, network: Network, a_song: Path, a_photo: Path
+) -> None:
+    for kind, file in (("image", a_photo), ("music", a_song)):
+        paths, vectors = library.embeddings(kind)
+        embedded = attune.embed(file, network.source)
+        assert embedded.vector @ vectors[paths.index(str(file))] == pytest.approx(1.0, abs=1e-4)
+        assert embedded.mood.kind == kind and abs(np.linalg.norm(embedded.vector) - 1) < 1e-5
+
+
+def test_wrong_questions_are_errors_in_one_line(
+    library: attune.Library, tmp_path: Path, a_song: Path, a_photo: Path
+) -> None:
+    with pytest.raises(attune.UsageError, match="is music, not a picture"):
+        library.find_music(a_song)
+    with pytest.raises(attune.UsageError, match="at least one file"):
+        library.find_images()
+    with pytest.raises(attune.UsageError, match="no such file"):
+        library.match(tmp_path / "none.jpg", a_song)
+    with pytest.raises(attune.UsageError, match="unknown"):
+        library.find_music(a_photo, mood="blue")
+    with pytest.raises(attune.UsageError, match="no option `limits`"):
+        library.find_music(a_photo, limits=3)  # type: ignore[call-arg]
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(attune.MediaError, match=r"broken\.jpg"):
+        attune.embed(tmp_path / "broken.jpg")
+    with pytest.raises(attune.LibraryError, match="no library here"):
+        attune.open(tmp_path / "nowhere")
+
+
+def test_a_build_says_what_it_left_out(tmp_path: Path, own_media: Path, network: Network) -> None:
+    (own_media / "broken.jpg").write_bytes(b"no picture")
+    with attune.build(
+        own_media, library=tmp_path / "library", network=network.source, quiet=True, workers=1
+    ) as library:
+        assert [Path(skipped.path).name for skipped in library.skipped] == ["broken.jpg"]
+        assert str(library.images) in repr(library)
+    for photo in own_media.glob("*.jpg"):
+        photo.unlink()
+    with attune.build(library=tmp_path / "library", network=network.source, quiet=True) as refreshed:
+        assert refreshed.images < library.images
+
+
+def test_a_notebook_shows_pictures_and_players(
+    library: attune.Library, network: Network, a_song: Path, a_photo: Path
+) -> None:
+    assert "data:image/jpeg" in library.find_images(a_song, limit=2)._repr_html_()
+    assert "<audio" in library.find_music(a_photo, limit=1)[0]._repr_html_()
+    assert "<audio" in (html := library.match(a_photo, a_song)._repr_html_()) and "data:image" in html
+    assert "<table" in library.moods()._repr_html_()
+    assert "data:image/jpeg" in attune.embed(a_photo, network.source)._repr_html_()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("from_stdin", [False, True])
+def test_a_script_without_a_guard_runs_once(
+    tmp_path: Path, own_media: Path, network: Network, from_stdin: bool
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import attune\n"
+        f"library = attune.build({str(own_media)!r}, library='library', network={network.source!r}, quiet=True)\n"
+        "print('images', library.images, 'skipped', len(library.skipped))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, *(["-"] if from_stdin else [str(script)])],
+        input=script.read_text() if from_stdin else None,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+        timeout=120,
+    )
+    images = len([path for path in own_media.rglob("photo*")])
+    assert (result.stdout, result.stderr) == (f"images {images} skipped 0\n", "")
+
+
+def test_importing_the_package_loads_no_part_of_it() -> None:
+    code = "import attune, sys; print([name for name in sys.modules if name.startswith('attune.')])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
