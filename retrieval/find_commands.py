@@ -175,9 +175,9 @@ def browse_command(
     quiet: QuietOption = False,
 ) -> None:
     """List the files near a point of the valence–arousal plane."""
-    from attune.retrieval.output import show_answer
+    from attune.retrieval.answers import QueryEntry
+    from attune.retrieval.output import show_answers
     from attune.retrieval.queries import browse
-    from attune.retrieval.results import QueryEntry
     from attune.retrieval.seeds import open_library
 
     wanted = query_options.parse_kind(kind)
@@ -191,16 +191,16 @@ def browse_command(
     point = QueryEntry(None, wanted, None, *query_options.parse_point(valence, arousal, mood))
     opened, net = open_library(library_folder(library), network)
     with opened:
-        answer = browse(opened, net, point, filters)
-    show_answer(answer, [], form)
+        answers = browse(opened, net, point, filters)
+    show_answers(answers, [], form)
 
 
 def _find(
     question: _Query, filters: Filters, form: OutputOptions, library: Path | None, network: str | None
 ) -> None:
-    from attune.retrieval.explain import explain_answer
+    from attune.retrieval.explain import explain_answers
     from attune.retrieval.mood import estimate_moods
-    from attune.retrieval.output import show_answer
+    from attune.retrieval.output import show_answers
     from attune.retrieval.queries import find
     from attune.retrieval.seeds import QueryResolver, open_library, require_kind
 
@@ -211,8 +211,8 @@ def _find(
     with opened:
         seeds = QueryResolver(opened, net)
         against = [str(path) for path in question.against]
-        answer = find(opened, net, seeds, names, filters, question.span, against, mood)
+        answers = find(opened, net, seeds, names, filters, question.span, against, mood)
         if question.why:
-            answer = explain_answer(answer, opened, net, seeds, question.span)
+            answers = explain_answers(answers, opened, net, seeds, names, question.span)
         query_moods = estimate_moods(seeds, names) if form.needs_page else []
-    show_answer(answer, query_moods, form, choose_path_format(question.files))
+    show_answers(answers, query_moods, form, choose_path_format(question.files))

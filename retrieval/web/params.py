@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Query
 
 from attune.core.errors import UsageError
 from attune.embedding.media_files import Kind
+from attune.retrieval.answers import QueryEntry
 from attune.retrieval.mood_words import MOODS
-from attune.retrieval.results import QueryEntry
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import Span
 
@@ -34,23 +33,7 @@ Unlikes = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class SearchParams:
-    """The page of results that a client requests, and its filters.
-
-    Attributes:
-        offset: Number of best results to skip.
-        limit: Maximum number of results.
-        filters: Conditions for results. Their own limit has room for the page and for the query's own items,
-            which are left out of the results.
-    """
-
-    offset: int
-    limit: int
-    filters: Filters
-
-
-def read_search_params(
+def read_filters(
     limit: Annotated[int, Query(ge=1, le=200, description="Maximum number of results.")] = 40,
     offset: Annotated[int, Query(ge=0, le=2000, description="Number of best results to skip.")] = 0,
     min_score: Annotated[float, Query(ge=0.0, le=1.0, description="Minimum score.")] = 0.0,
@@ -60,10 +43,9 @@ def read_search_params(
     exclude: Annotated[
         list[str] | None, Query(max_length=16, description="No files that match these glob patterns.")
     ] = None,
-) -> SearchParams:
+) -> Filters:
     """Read the parameters of every search. A folder is only compared with paths, never opened."""
-    filters = Filters(offset + limit + MAX_REFERENCES, min_score, tuple(below or ()), tuple(exclude or ()))
-    return SearchParams(offset, limit, filters)
+    return Filters(limit, min_score, tuple(below or ()), tuple(exclude or ()), offset=offset)
 
 
 def read_span(
