@@ -12,6 +12,7 @@ from attune.indexer.library import Library
 from attune.retrieval.affect_plane import search_plane, search_with_mood
 from attune.retrieval.answers import Answer, Answers, LibraryInfo, QueryEntry
 from attune.retrieval.mood_words import MOODS
+from attune.retrieval.query_parameters import FindParameters
 from attune.retrieval.search import Filters, search_nearest
 from attune.retrieval.seeds import WHOLE_SONG, QuerySource, Span, mean_vector
 
@@ -57,6 +58,38 @@ def find(
     else:
         found = search_with_mood(library, network, vector, MOODS[mood], kind, filters)
     return _build_answers(kind, [item.entry for item in query], found, library, network, began)
+
+
+def find_and_explain(
+    library: Library,
+    network: Network,
+    seeds: QuerySource,
+    paths: Sequence[str],
+    query: FindParameters,
+    filters: Filters,
+    wanted: Kind | None = None,
+) -> Answers:
+    """Find the items that correspond best with files, and explain them if the query says so.
+
+    Args:
+        library: The library to search.
+        network: The network of that library.
+        seeds: Source of the embeddings of files.
+        paths: Files, at least one.
+        query: The parameters of the query.
+        filters: Conditions on the answers, from those parameters.
+        wanted: Kind of the answers; None: the other kind than that of the first file.
+
+    Raises:
+        UsageError: A file does not exist or is no media.
+        MediaError: A file cannot be used.
+    """
+    answers = find(library, network, seeds, paths, filters, query.span, query.against, query.mood, wanted)
+    if not query.why:
+        return answers
+    from attune.retrieval.explain import explain_answers
+
+    return explain_answers(answers, library, network, seeds, paths, query.span)
 
 
 def browse(library: Library, network: Network, point: QueryEntry, filters: Filters) -> Answers:

@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -94,17 +95,20 @@ class QuerySource(ABC):
     Args:
         library: The library; None: every file is embedded.
         network: The network that embeds.
-        backbones: The network's backbones; loaded when they are first needed.
     """
 
-    def __init__(self, library: Library | None, network: Network, backbones: Backbones | None = None) -> None:
+    def __init__(self, library: Library | None, network: Network) -> None:
         self._library = library
         self._network = network
-        self.backbones = backbones or Backbones(network.backbones, threads=os.cpu_count() or 1)
         self._files: dict[str, QueryFile] = {}
         self._items: dict[tuple[str, Span], QueryItem] = {}
         self._features: dict[str, NDArray[np.float16]] = {}
         self._moments: dict[str, Segments] = {}
+
+    @cached_property
+    def backbones(self) -> Backbones:
+        """The network's backbones, for files that the library does not have and for explanations."""
+        return Backbones(self._network.backbones, threads=os.cpu_count() or 1)
 
     @abstractmethod
     def _find_file(self, reference: str) -> QueryFile:

@@ -11,99 +11,73 @@ from fastapi import APIRouter, Depends, File, Query, UploadFile
 from attune.core.errors import UsageError
 from attune.embedding.media_files import Kind
 from attune.indexer.records import Item
-from attune.retrieval.answers import QueryEntry
 from attune.retrieval.match import match
 from attune.retrieval.mood import estimate_moods
-from attune.retrieval.queries import browse, find
+from attune.retrieval.queries import browse, find_and_explain
+from attune.retrieval.query_parameters import BrowseParameters, FindParameters
 from attune.retrieval.response_models import ItemAnswersModel, ItemMatchModel, ItemMoodsModel
-from attune.retrieval.search import Filters
-from attune.retrieval.seeds import Span
-from attune.retrieval.web.params import Likes, Unlikes, read_filters, read_point, read_span
+from attune.retrieval.web.params import Likes, Offset, page_filters, query_parameters, require_few
 from attune.retrieval.web.references import ReferenceResolver
 from attune.retrieval.web.serializers import serialize_answers, serialize_match, serialize_mood
 from attune.retrieval.web.service import Service
 
 Files = Annotated[list[UploadFile], File(description="Media files to search with; they are not kept.")]
+ImageQuery = Annotated[FindParameters, Depends(query_parameters(FindParameters, "per_artist"))]
+MusicQuery = Annotated[FindParameters, Depends(query_parameters(FindParameters, "taken"))]
+BrowseQuery = Annotated[BrowseParameters, Depends(query_parameters(BrowseParameters))]
 
 
 def query_routes(service: Service) -> APIRouter:
     """Return the routes; each search runs in the thread pool, on one generation from beginning to end."""
     router = APIRouter(tags=["queries"])
 
-    async def ask(
-        wanted: Kind, likes: Sequence[str], unlikes: Sequence[str], filters: Filters, song_span: Span
-    ) -> ItemAnswersModel:
+    async def ask(wanted: Kind, likes: Sequence[str], query: FindParameters, offset: int) -> ItemAnswersModel:
         def compute() -> ItemAnswersModel:
             if not likes:
                 raise UsageError("say what to search with: like=ID")
+            require_few(query)
             with service.library_holder.use() as snapshot:
                 seeds = ReferenceResolver(snapshot, service.uploads)
                 sources = [seeds.source(like) for like in likes]
                 own = frozenset(source.id for source in sources if isinstance(source, Item))
-                answers = find(
-                    snapshot.library,
-                    snapshot.network,
-                    seeds,
-                    likes,
-                    replace(filters, without=own),
-                    song_span,
-                    unlikes,
-                    wanted=wanted,
+                filters = replace(page_filters(query, offset), without=own)
+                answers = find_and_explain(
+                    snapshot.library, snapshot.network, seeds, likes, query, filters, wanted
                 )
                 return serialize_answers(answers, sources)
 
         return await service.query_pool.run(compute)
 
     @router.get("/images")
-    async def images(
-        filters: Annotated[Filters, Depends(read_filters)],
-        song_span: Annotated[Span, Depends(read_span)],
-        like: Likes,
-        unlike: Unlikes = [],  # noqa: B006 - FastAPI copies it
-    ) -> ItemAnswersModel:
+    async def images(query: ImageQuery, like: Likes, offset: Offset = 0) -> ItemAnswersModel:
         """Find the pictures whose emotion matches songs (or other pictures)."""
-        return await ask("image", like, unlike, filters, song_span)
+        return await ask("image", like, query, offset)
 
     @router.get("/music")
-    async def music(
-        filters: Annotated[Filters, Depends(read_filters)],
-        song_span: Annotated[Span, Depends(read_span)],
-        like: Likes,
-        unlike: Unlikes = [],  # noqa: B006
-    ) -> ItemAnswersModel:
+    async def music(query: MusicQuery, like: Likes, offset: Offset = 0) -> ItemAnswersModel:
         """Find the songs whose emotion matches pictures (or other songs), each with its best moment."""
-        return await ask("music", like, unlike, filters, song_span)
+        return await ask("music", like, query, offset)
 
     @router.post("/images")
-    async def images_of_files(
-        filters: Annotated[Filters, Depends(read_filters)],
-        song_span: Annotated[Span, Depends(read_span)],
-        like: Files,
-    ) -> ItemAnswersModel:
+    async def images_of_files(query: ImageQuery, like: Files, offset: Offset = 0) -> ItemAnswersModel:
         """Find the pictures whose emotion matches the uploaded files."""
         async with service.upload_receiver.receive_temporarily(like) as references:
-            return await ask("image", references, [], filters, song_span)
+            return await ask("image", references, query, offset)
 
     @router.post("/music")
-    async def music_of_files(
-        filters: Annotated[Filters, Depends(read_filters)],
-        song_span: Annotated[Span, Depends(read_span)],
-        like: Files,
-    ) -> ItemAnswersModel:
+    async def music_of_files(query: MusicQuery, like: Files, offset: Offset = 0) -> ItemAnswersModel:
         """Find the songs whose emotion matches the uploaded files."""
         async with service.upload_receiver.receive_temporarily(like) as references:
-            return await ask("music", references, [], filters, song_span)
+            return await ask("music", references, query, offset)
 
     @router.get("/browse")
-    async def browse_plane(
-        filters: Annotated[Filters, Depends(read_filters)],
-        query_point: Annotated[QueryEntry, Depends(read_point)],
-    ) -> ItemAnswersModel:
+    async def browse_plane(query: BrowseQuery, offset: Offset = 0) -> ItemAnswersModel:
         """List the items nearest to a point of the valence–arousal plane."""
 
         def compute() -> ItemAnswersModel:
+            filters = page_filters(query, offset)
             with service.library_holder.use() as snapshot:
-                return serialize_answers(browse(snapshot.library, snapshot.network, query_point, filters), [])
+                return serialize_answers(browse(snapshot.library, snapshot.network, query.point, filters), [])
 
         return await service.query_pool.run(compute)
 

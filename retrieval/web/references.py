@@ -6,11 +6,13 @@ A reference is an id, never a path: clients cannot make the server open a file.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import UnreachableMedia, UsageError
+from attune.embedding.backbones import Backbones
 from attune.indexer.records import Item
 from attune.retrieval.seeds import QueryFile, QuerySource
 from attune.retrieval.web.http_errors import ExpiredUpload, UnknownItem
@@ -29,10 +31,15 @@ class ReferenceResolver(QuerySource):
     """
 
     def __init__(self, snapshot: LibrarySnapshot, uploads: UploadStore) -> None:
-        super().__init__(snapshot.library, snapshot.network, snapshot.backbones)
+        super().__init__(snapshot.library, snapshot.network)
         self._snapshot = snapshot
         self._store = uploads
         self._uploads: dict[str, Upload] = {}
+
+    @cached_property
+    def backbones(self) -> Backbones:
+        """The backbones of the generation, which all requests share."""
+        return self._snapshot.backbones
 
     def source(self, reference: str) -> Item | Upload:
         """Return the item or the upload of a reference.
