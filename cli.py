@@ -110,7 +110,7 @@ def demo(
     from attune.indexer.library import Library
     from attune.retrieval.demo import SAMPLES, run_demo_queries
     from attune.retrieval.demo_page import write_demo_page
-    from attune.retrieval.render_text import print_answer
+    from attune.retrieval.render_text import print_answers
 
     if not output.absolute().parent.is_dir():
         raise UsageError(f"--output {escape_path(output)}: no such folder")
@@ -129,7 +129,7 @@ def demo(
     for query in queries:
         if not quiet:
             console.print(f"\n{query.title}", style="bold")
-            print_answer(query.answer)
+            print_answers(query.answers)
     write_demo_page(output, queries)
     if not quiet:
         console.print(f"\nLook and listen: {escape_path(output)}")

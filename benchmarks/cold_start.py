@@ -86,13 +86,12 @@ def _time_warm_queries(folder: Path, what: str, paths: list[str]) -> WarmTiming:
 
     library, network = open_library(folder, None)
     with library:
-        seeds = QueryResolver(library, network)
         queries = paths[:: max(1, len(paths) // _MAX_WARM_QUERIES)][:_MAX_WARM_QUERIES]
-        find(library, network, seeds, queries[:1], Filters())  # reads the index
+        find(library, network, QueryResolver(library, network), queries[:1], Filters())  # reads the index
         times_ms = []
         for path in queries:
             began = time.perf_counter()
-            find(library, network, seeds, [path], Filters())
+            find(library, network, QueryResolver(library, network), [path], Filters())
             times_ms.append(1000.0 * (time.perf_counter() - began))
     p50, p95 = np.percentile(times_ms, [50, 95])
     return WarmTiming(what, len(times_ms), float(p50), float(p95))

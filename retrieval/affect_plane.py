@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import Library
+from attune.retrieval.answers import Answer
 from attune.retrieval.diversify import RankedItem
-from attune.retrieval.results import Result
 from attune.retrieval.search import (
     Filters,
-    build_glob_filter,
-    build_results,
+    build_item_filter,
     filter_ids,
-    make_result,
+    find_moments,
     select_answers,
 )
 
@@ -28,7 +27,7 @@ _DIAGONAL = math.sqrt(8.0)  # from (-1, -1) to (1, 1)
 
 def search_plane(
     library: Library, network: Network, valence: float, arousal: float, kind: Kind, filters: Filters
-) -> list[Result]:
+) -> list[Answer]:
     """Rank items by their distance from a point of the plane.
 
     Args:
@@ -36,22 +35,18 @@ def search_plane(
         network: The network of that library.
         valence: Valence of the point, in [-1, 1].
         arousal: Arousal of the point, in [-1, 1].
-        kind: The kind of the results.
-        filters: Conditions on the results.
+        kind: The kind of the answers.
+        filters: Conditions on the answers.
 
     Returns:
-        The results, nearest first, or in the order that `filters.curation` gives; the score is the closeness.
+        The answers, nearest first, or in the order that `filters.curation` gives; the score is the closeness.
     """
     ids, points = _load_points(library, kind, filters)
     scores = closeness(points, (valence, arousal))
     order = np.lexsort((ids, -scores))
     order = order[scores[order] >= filters.min_score]
     ranking = _filter_ranking(library, filters, ids[order], scores[order], scores[order])
-    choices = select_answers(library, network, kind, filters, ranking)
-    return [
-        make_result(choice.ranked.item, rank, choice.ranked.score, None, choice.alike)
-        for rank, choice in enumerate(choices, start=1)
-    ]
+    return select_answers(library, network, kind, filters, ranking)
 
 
 def search_with_mood(
@@ -61,7 +56,7 @@ def search_with_mood(
     mood: tuple[float, float],
     kind: Kind,
     filters: Filters,
-) -> list[Result]:
+) -> list[Answer]:
     """Rank items by correspondence with an embedding and closeness to a mood: "like this song, but calmer".
 
     Items are ranked by the mean of two numbers in [0, 1]: the correspondence probability and the closeness to
@@ -72,11 +67,11 @@ def search_with_mood(
         network: The network of that library.
         vector: float32 (128,), unit length, of the other modality.
         mood: Valence and arousal, each in [-1, 1].
-        kind: The kind of the results.
-        filters: Conditions on the results.
+        kind: The kind of the answers.
+        filters: Conditions on the answers.
 
     Returns:
-        The results, best first, ties in the order of ids; or in the order that `filters.curation` gives. The
+        The answers, best first, ties in the order of ids; or in the order that `filters.curation` gives. The
         score is still the correspondence probability, so scores need not decrease.
     """
     ids, points = _load_points(library, kind, filters)
@@ -86,7 +81,7 @@ def search_with_mood(
     order = np.lexsort((found, -worth))
     order = order[scores[order] >= filters.min_score]
     ranking = _filter_ranking(library, filters, found[order], scores[order], worth[order])
-    return build_results(library, network, vector, select_answers(library, network, kind, filters, ranking))
+    return find_moments(library, network, vector, select_answers(library, network, kind, filters, ranking))
 
 
 def closeness(points: NDArray[np.float64], mood: tuple[float, float]) -> NDArray[np.float64]:
@@ -118,8 +113,8 @@ def _filter_ranking(
     scores: NDArray[np.float64],
     worth: NDArray[np.float64],
 ) -> Iterator[RankedItem]:
-    """Yield the items that pass the globs of a filter, in the given order."""
-    passes = build_glob_filter(library, filters)
+    """Yield the items that pass a filter of items, in the given order."""
+    passes = build_item_filter(library, filters)
     for first in range(0, len(ids), _BATCH):
         batch = slice(first, first + _BATCH)
         items = library.items(ids[batch].tolist())

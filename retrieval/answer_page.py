@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attune.core.errors import escape_path
+from attune.retrieval.answers import Answer, Answers, QueryEntry
 from attune.retrieval.html_parts import (
     STYLE,
+    answer_name,
     curve_svg,
     picture_tag,
     plane_svg,
     player_tag,
-    result_name,
     write_from_template,
 )
 from attune.retrieval.mood import Mood
 from attune.retrieval.mood_words import mood_word
 from attune.retrieval.render_text import format_time
-from attune.retrieval.results import Answer, QueryEntry, Result
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 _LONG_SIDE = 420
@@ -29,16 +29,16 @@ _EXCERPT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One answer of a page.
+    """One query of a page.
 
     Attributes:
         title: Its heading.
-        answer: The answer.
+        answers: Its answers.
         moods: The moods of the query's files, with curves for songs; empty for a point of the plane.
     """
 
     title: str
-    answer: Answer
+    answers: Answers
     moods: Sequence[Mood] = ()
 
 
@@ -49,7 +49,7 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
         path: The HTML file.
         title: Title of the page.
         lead: The line below the title.
-        sections: The answers.
+        sections: The queries.
 
     Raises:
         AttuneError: The page cannot be written.
@@ -64,18 +64,18 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
 
 
 def _render_section(section: Section) -> str:
-    answer = section.answer
-    pictures = answer.kind == "image"
-    cards = [_render_picture(result) if pictures else _render_song(result) for result in answer.results]
+    answers = section.answers
+    pictures = answers.kind == "image"
+    cards = [_render_picture(answer) if pictures else _render_song(answer) for answer in answers.results]
     moods = {mood.entry.path: mood for mood in section.moods}
-    entries = "\n".join(_render_query_entry(entry, moods.get(entry.path)) for entry in answer.query)
+    entries = "\n".join(_render_query_entry(entry, moods.get(entry.path)) for entry in answers.query)
     cards_html = "".join(cards) or '<p class="lost">Nothing in the library matches.</p>'
     return f"""
 <section>
   <div class="ask">
     <h2>{html.escape(section.title)}</h2>
     {entries}
-    {plane_svg(answer.query, answer.results)}
+    {plane_svg(answers.query, answers.results)}
   </div>
   <div class="{"pictures" if pictures else "songs"}">{cards_html}</div>
 </section>"""
@@ -93,31 +93,29 @@ def _render_query_entry(entry: QueryEntry, mood: Mood | None) -> str:
     return f"<div>{player_tag(entry.path, 0.0, None)}{curve}</div>{caption}"
 
 
-def _render_picture(result: Result) -> str:
-    image = picture_tag(result.path, _LONG_SIDE, f"answer {result.rank}")
-    caption = (
-        f"{result.rank}. <b>{result.score:.0%}</b> · {mood_word(result.affect)}{_render_details(result)}"
-    )
+def _render_picture(answer: Answer) -> str:
+    image = picture_tag(answer.path, _LONG_SIDE, f"answer {answer.rank}")
+    caption = f"{answer.rank}. <b>{answer.score:.0%}</b> · {answer.mood}{_render_details(answer)}"
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
-def _render_song(result: Result) -> str:
-    start = 0.0 if result.moment is None else result.moment.start_s
-    best = "" if result.moment is None else f", best from {format_time(start)}"
+def _render_song(answer: Answer) -> str:
+    start = 0.0 if answer.moment is None else answer.moment.start_s
+    best = "" if answer.moment is None else f", best from {format_time(start)}"
     return (
-        f'<div class="song"><span class="feels">{mood_word(result.affect)}{best}</span>'
-        f"<b>{result.score:.0%}</b> {html.escape(result_name(result))}{_render_details(result)}"
-        f"{player_tag(result.path, start, _EXCERPT_S)}</div>"
+        f'<div class="song"><span class="feels">{answer.mood}{best}</span>'
+        f"<b>{answer.score:.0%}</b> {html.escape(answer_name(answer))}{_render_details(answer)}"
+        f"{player_tag(answer.path, start, _EXCERPT_S)}</div>"
     )
 
 
-def _render_details(result: Result) -> str:
-    """Return the parts of a caption that not every result has: date, near-duplicates, explanation."""
+def _render_details(answer: Answer) -> str:
+    """Return the parts of a caption that not every answer has: date, near-duplicates, explanation."""
     details = ""
-    if result.taken is not None:
-        details += f" · {html.escape(result.taken[:10])}"
-    if result.alike:
-        details += f" · +{len(result.alike)} alike"
-    if result.why is not None:
-        details += f'<span class="why">{html.escape(result.why)}</span>'
+    if answer.taken is not None:
+        details += f" · {html.escape(answer.taken[:10])}"
+    if answer.alike:
+        details += f" · +{len(answer.alike)} alike"
+    if answer.why is not None:
+        details += f'<span class="why">{html.escape(answer.why)}</span>'
     return details

@@ -38,7 +38,9 @@ def match_command(
     opened, net = open_library_or_network(library_folder(library), network)
     found = match(QueryResolver(opened, net), net, str(image), str(song))
     if as_json:
-        print_json(found.to_json() | {"network": {"name": net.name, "test": net.test_figures}})
+        from attune.retrieval.response_models import match_json
+
+        print_json(match_json(found) | {"network": {"name": net.name, "test": net.test_figures}})
     else:
         print_match(found, format_accuracy(net.test_figures), choose_path_format([image, song]))
 
@@ -62,6 +64,8 @@ def mood_command(
     opened, net = open_library_or_network(library_folder(library), network)
     found = estimate_moods(QueryResolver(opened, net), [str(path) for path in files])
     if as_json:
-        print_json({"files": [mood.to_json() for mood in found], "network": net.name})
+        from attune.retrieval.response_models import moods_json
+
+        print_json(moods_json(found, net.name))
     else:
         print_moods(found, choose_path_format(files))

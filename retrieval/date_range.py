@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from attune.core.errors import UsageError
-
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+_NOT_A_RANGE = "not a range of dates; write 2023, 2023-07..2023-08 or 2023-07-14.."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +33,25 @@ def parse_date_range(text: str) -> DateRange:
     """Parse a range of dates with both ends included; each end is a year, a month or a day.
 
     Raises:
-        UsageError: The text is not a range of dates, or the range ends before it begins.
+        ValueError: The text is not a range of dates, or the range ends before it begins.
     """
     begin, dots, end = text.strip().partition("..")
     if not dots:
         end = begin
     if not (begin or end):
-        raise _date_range_error(text)
-    first = _parse_date(text, begin)[0].isoformat() if begin else None
-    after = _parse_date(text, end)[1].isoformat() if end else None
+        raise ValueError(_NOT_A_RANGE)
+    first = _parse_date(begin)[0].isoformat() if begin else None
+    after = _parse_date(end)[1].isoformat() if end else None
     if first is not None and after is not None and first >= after:
-        raise UsageError(f"--taken {text}: ends before it begins")
+        raise ValueError("ends before it begins")
     return DateRange(first, after)
 
 
-def _parse_date(text: str, part: str) -> tuple[date, date]:
+def _parse_date(part: str) -> tuple[date, date]:
     """Return the first day of a period (a year, a month or a day) and the first day after it."""
     match = _DATE.fullmatch(part)
     if match is None:
-        raise _date_range_error(text)
+        raise ValueError(_NOT_A_RANGE)
     year, month, day = (None if group is None else int(group) for group in match.groups())
     try:
         first = date(year or 0, month or 1, day or 1)
@@ -62,8 +61,4 @@ def _parse_date(text: str, part: str) -> tuple[date, date]:
             return first, date(first.year + 1, 1, 1)
         return first, date(first.year + month // 12, month % 12 + 1, 1)
     except (ValueError, OverflowError):
-        raise _date_range_error(text) from None
-
-
-def _date_range_error(text: str) -> UsageError:
-    return UsageError(f"--taken {text}: not a range of dates; write 2023, 2023-07..2023-08 or 2023-07-14..")
+        raise ValueError(_NOT_A_RANGE) from None

@@ -10,10 +10,10 @@ from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import Library
 from attune.retrieval.affect_plane import search_plane
+from attune.retrieval.answers import Answers
 from attune.retrieval.mood import Mood, estimate_moods
 from attune.retrieval.mood_words import MOODS
 from attune.retrieval.queries import find
-from attune.retrieval.results import Answer
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
 
@@ -29,13 +29,13 @@ class DemoQuery:
     Attributes:
         title: Heading, such as "A sad song".
         name: Name of the song or picture of the query.
-        answer: Its answer.
+        answers: Its answers.
         moods: The mood of that song or picture.
     """
 
     title: str
     name: str
-    answer: Answer
+    answers: Answers
     moods: list[Mood]
 
 
@@ -46,7 +46,7 @@ def run_demo_queries(library: Library, network: Network) -> list[DemoQuery]:
     for kind, noun, limit in _QUERY_KINDS:
         for mood in ("sad", "festive"):
             (sample,) = search_plane(library, network, *MOODS[mood], kind, Filters(limit=1))
-            answer = find(library, network, seeds, [sample.path], Filters(limit))
+            answers = find(library, network, seeds, [sample.path], Filters(limit))
             name = sample.display_name or escape_path(Path(sample.path).name)
-            queries.append(DemoQuery(f"A {mood} {noun}", name, answer, estimate_moods(seeds, [sample.path])))
+            queries.append(DemoQuery(f"A {mood} {noun}", name, answers, estimate_moods(seeds, [sample.path])))
     return queries

@@ -22,5 +22,5 @@ def write_demo_page(path: Path, queries: Sequence[DemoQuery]) -> None:
     Raises:
         AttuneError: The page cannot be written.
     """
-    sections = [Section(f"{query.title}: {query.name}", query.answer, query.moods) for query in queries]
+    sections = [Section(f"{query.title}: {query.name}", query.answers, query.moods) for query in queries]
     write_page(path, _TITLE, _LEAD, sections)

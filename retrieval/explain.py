@@ -1,4 +1,4 @@
-"""One-line explanations of results: positions on the plane, best moment, music tags, look of the picture.
+"""One-line explanations of answers: positions on the plane, best moment, music tags, look of the picture.
 
 Each part is computed from the files themselves. The effect of a quality (such as brightness) on a picture's
 mood is measured by experiment: the picture is embedded again with that quality normalised, and the difference
@@ -7,7 +7,6 @@ in valence and arousal is the effect.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import MediaError, escape_path
-from attune.embedding.backbones import PATCH_S, Backbones
+from attune.embedding.backbones import PATCH_S
 from attune.embedding.color_statistics import ColorStatistics, measure_colors, normalize_quality
 from attune.embedding.image_decoding import Picture, read_image
 from attune.embedding.image_geometry import crop_padding, pad_to_square
@@ -27,9 +26,10 @@ from attune.embedding.network import Affect, Network
 from attune.embedding.network_config import is_shipped
 from attune.embedding.segments import segment_length
 from attune.indexer.library import Library
+from attune.retrieval.answers import Answer, Answers, Moment
+from attune.retrieval.best_moment import find_best_moment
 from attune.retrieval.render_text import format_time
-from attune.retrieval.results import Answer, Moment, Result
-from attune.retrieval.seeds import WHOLE_SONG, QueryItem, QueryResolver, Span
+from attune.retrieval.seeds import WHOLE_SONG, QueryItem, QuerySource, Span
 
 _TAGS = 3
 _MIN_TAG_PROBABILITY = 0.1  # a less probable tag is a guess
@@ -38,72 +38,77 @@ _NEUTRAL_RANGE = 0.1  # valence or arousal nearer to 0 is called neither positiv
 _KINDS: dict[Kind, str] = {"image": "picture", "music": "song"}
 
 
-def explain_answer(
-    answer: Answer, library: Library, network: Network, seeds: QueryResolver, span: Span = WHOLE_SONG
-) -> Answer:
-    """Return an answer with an explanation in each result.
+def explain_answers(
+    answers: Answers,
+    library: Library,
+    network: Network,
+    seeds: QuerySource,
+    references: Sequence[str],
+    span: Span = WHOLE_SONG,
+) -> Answers:
+    """Return answers with an explanation in each.
 
     Args:
-        answer: An answer of `find` with the same library, network, seeds and span.
+        answers: Answers of `find` with the same library, network, seeds, references and span.
         library: The library that was searched.
         network: The network of that library.
-        seeds: The resolver of the query's files.
+        seeds: Source of the query's files.
+        references: The query's files.
         span: The part of each song in the query that was used.
     """
-    explainer = _Explainer(answer, library, network, seeds, span)
-    results = [replace(result, why=explainer.why(result)) for result in answer.results]
-    return replace(answer, results=results)
+    explainer = _Explainer(network, seeds, references, span)
+    vectors = library.vectors([answer.item.id for answer in answers.results])
+    results = [
+        replace(answer, why=explainer.why(answer, vector))
+        for answer, vector in zip(answers.results, vectors, strict=True)
+    ]
+    return replace(answers, results=results)
 
 
 class _Explainer:
-    def __init__(
-        self, answer: Answer, library: Library, network: Network, seeds: QueryResolver, span: Span
-    ) -> None:
-        self._library = library
+    def __init__(self, network: Network, seeds: QuerySource, references: Sequence[str], span: Span) -> None:
         self._network = network
         self._seeds = seeds
         self._span = span
-        self._query_items = [seeds.seed(entry.path, span) for entry in answer.query if entry.path is not None]
-        self._backbones = Backbones(network.backbones, threads=os.cpu_count() or 1)
+        self._query = [(reference, seeds.seed(reference, span)) for reference in references]
+        self._backbones = seeds.backbones
         self._picture_descriptions: dict[str, str] = {}
 
-    def why(self, result: Result) -> str:
-        """Return the explanation of one result, in comparison with the query item nearest to it."""
-        vector = self._library.vectors([result.id])[0]
-        query_item = max(self._query_items, key=lambda seed: float(seed.vector @ vector))
-        if query_item.kind == "music":
-            sound = self._describe_sound(*self._find_query_moment(query_item.path, vector))
-            picture = result.path
-        else:
-            sound = self._describe_sound(*self._load_result_moment(result))
-            picture = query_item.path
-        parts = [
-            compare_affect(query_item, result),
-            sound,
-            f"picture: {self._describe_picture_file(picture)}",
-        ]
-        if len(self._query_items) > 1:
+    def why(self, answer: Answer, vector: NDArray[np.float32]) -> str:
+        """Return the explanation of one answer, in comparison with the query item nearest to it.
+
+        Args:
+            answer: The answer.
+            vector: float32 (128,), its embedding.
+        """
+        reference, query_item = max(self._query, key=lambda pair: float(pair[1].vector @ vector))
+        sound = picture = ""
+        if answer.item.kind == "music":
+            sound = self._describe_sound(answer.moment, self._seeds.item_features(answer.item))
+        elif query_item.kind == "music":
+            sound = self._describe_sound(*self._find_query_moment(reference, vector))
+        if answer.item.kind == "image":
+            picture = self._describe_picture_file(answer.path)
+        elif query_item.kind == "image":
+            picture = self._describe_query_picture(reference)
+        parts = [compare_affect(query_item, answer), sound, f"picture: {picture}" if picture else ""]
+        if len(self._query) > 1:
             parts.insert(0, f"nearest to {escape_path(Path(query_item.path).name)}")
         return "; ".join(part for part in parts if part)
 
     def _find_query_moment(
-        self, path: str, vector: NDArray[np.float32]
+        self, reference: str, vector: NDArray[np.float32]
     ) -> tuple[Moment, NDArray[np.float16]]:
         """Return the moment of a query's song, inside the span, that fits best, and the song's features."""
-        moments, features = self._seeds.moments(path), self._seeds.features(path)
-        inner = moments.embedded.vectors @ vector
+        moments, features = self._seeds.moments(reference), self._seeds.features(reference)
         # Moment i covers the feature rows from i on; only moments whose rows lie in the span count.
-        first = min(int((self._span.start_s or 0.0) // PATCH_S), len(inner) - 1)
+        first = min(int((self._span.start_s or 0.0) // PATCH_S), len(moments.starts_s) - 1)
         end = len(features) if self._span.end_s is None else ceil(self._span.end_s / PATCH_S)
         after = max(first + 1, end - segment_length(len(features)) + 1)
-        best = first + int(np.argmax(inner[first:after]))
-        start_s = float(moments.starts_s[best])
-        score = float(self._network.probability(inner[best]))
-        return Moment(start_s, start_s + moments.span_s, score), features
-
-    def _load_result_moment(self, result: Result) -> tuple[Moment | None, NDArray[np.float16]]:
-        # By path: if the stored features are lost, they are computed from the file again.
-        return result.moment, self._seeds.features(result.path)
+        moment = find_best_moment(
+            self._network, moments.embedded.vectors, vector, moments.span_s, first, after
+        )
+        return moment, features
 
     def _describe_sound(self, moment: Moment | None, features: NDArray[np.float16]) -> str:
         """Describe the moment that fits best and, if musicnn is the backbone, its most probable tags."""
@@ -117,6 +122,12 @@ class _Explainer:
         tags = rank_music_tags(features[first : first + segment_length(len(features))])[:_TAGS]
         tag_texts = [f"{tag} {share:.0%}" for tag, share in tags if share >= _MIN_TAG_PROBABILITY]
         return f"{fits}, musicnn hears {', '.join(tag_texts) or 'none of its 50 tags'}"
+
+    def _describe_query_picture(self, reference: str) -> str:
+        file = self._seeds.file(reference)
+        if not file.on_disk:
+            return "cannot be looked at: the file was not kept"
+        return self._describe_picture_file(file.path)
 
     def _describe_picture_file(self, path: str) -> str:
         if path not in self._picture_descriptions:
@@ -139,15 +150,15 @@ class _Explainer:
         return describe_picture(statistics, affect[0] - affect[1:])
 
 
-def compare_affect(query_item: QueryItem, result: Result) -> str:
-    """Describe the valence and arousal of a query item and of a result, in words and numbers."""
-    query_noun = _KINDS[query_item.kind]
-    result_noun = _KINDS["image" if query_item.kind == "music" else "music"]
-    query_words, result_words = _affect_words(query_item.affect), _affect_words(result.affect)
-    query_place, result_place = _format_affect(query_item.affect), _format_affect(result.affect)
-    if query_words == result_words:
-        return f"both {query_words} ({query_noun} {query_place}, {result_noun} {result_place})"
-    return f"{query_noun} {query_words} ({query_place}), {result_noun} {result_words} ({result_place})"
+def compare_affect(query_item: QueryItem, answer: Answer) -> str:
+    """Describe the valence and arousal of a query item and of an answer, in words and numbers."""
+    answer_noun = _KINDS[answer.item.kind]
+    query_noun = "query" if query_item.kind == answer.item.kind else _KINDS[query_item.kind]
+    query_words, answer_words = _affect_words(query_item.affect), _affect_words(answer.affect)
+    query_place, answer_place = _format_affect(query_item.affect), _format_affect(answer.affect)
+    if query_words == answer_words:
+        return f"both {query_words} ({query_noun} {query_place}, {answer_noun} {answer_place})"
+    return f"{query_noun} {query_words} ({query_place}), {answer_noun} {answer_words} ({answer_place})"
 
 
 def _affect_words(affect: Affect) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,69 +17,31 @@ from attune.core.common_options import (
 )
 from attune.core.errors import UsageError
 from attune.core.path_format import choose_path_format
-from attune.retrieval import query_options
 from attune.retrieval.query_options import (
-    ArtistOption,
-    DiverseOption,
-    ExcludeOption,
-    FolderOption,
-    FoldOption,
-    FromOption,
     HtmlOption,
-    InOption,
-    LimitOption,
     M3uOption,
-    MoodOption,
-    NotOption,
     NulOption,
     OpenOption,
     OutputOptions,
     PathsOption,
     PreviewOption,
-    ScoreOption,
-    TakenOption,
-    ToOption,
-    WhyOption,
+    with_query_options,
 )
+from attune.retrieval.query_parameters import BrowseParameters, FindParameters
 
 if TYPE_CHECKING:
     from attune.embedding.media_files import Kind
-    from attune.retrieval.search import Filters
-    from attune.retrieval.seeds import Span
 
 app = CommandApp()
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """One query: files of one kind, a part of the song, counter-examples, a mood, whether to explain."""
-
-    files: list[Path]
-    kind: Kind
-    span: Span
-    against: list[Path]
-    mood: str | None
-    why: bool
-
-
 @app.command("find-images")
+@with_query_options("per_artist")
 def find_images(
     songs: Annotated[
         list[Path], typer.Argument(metavar="SONG", help="Music files; the query is their average.")
     ],
-    limit: LimitOption = 10,
-    min_score: ScoreOption = 0.0,
-    below: InOption = None,
-    exclude: ExcludeOption = None,
-    taken: TakenOption = None,
-    start: FromOption = None,
-    end: ToOption = None,
-    against: NotOption = None,
-    mood: MoodOption = None,
-    diverse: DiverseOption = 0.0,
-    fold: FoldOption = False,
-    per_folder: FolderOption = None,
-    why: WhyOption = False,
+    query: FindParameters,
     preview: PreviewOption = None,
     html: HtmlOption = None,
     show: OpenOption = False,
@@ -92,32 +53,17 @@ def find_images(
     quiet: QuietOption = False,
 ) -> None:
     """Find the pictures that feel like a song."""
-    from attune.retrieval.seeds import Span
-
     form = OutputOptions(as_json, paths, nul, html, show, preview=preview, quiet=quiet)
-    span = Span(query_options.parse_time("--from", start), query_options.parse_time("--to", end))
-    question = _Query(songs, "music", span, against or [], mood, why)
-    curation = query_options.build_curation(diverse, fold, per_folder)
-    filters = query_options.build_filters(limit, min_score, below, exclude, taken, curation)
-    _find(question, filters, form, library, network)
+    _find(songs, "music", query, form, library, network)
 
 
 @app.command("find-music")
+@with_query_options("taken", "start", "end")
 def find_music(
     images: Annotated[
         list[Path], typer.Argument(metavar="IMAGE", help="Pictures; the query is their average.")
     ],
-    limit: LimitOption = 10,
-    min_score: ScoreOption = 0.0,
-    below: InOption = None,
-    exclude: ExcludeOption = None,
-    against: NotOption = None,
-    mood: MoodOption = None,
-    diverse: DiverseOption = 0.0,
-    fold: FoldOption = False,
-    per_artist: ArtistOption = None,
-    per_folder: FolderOption = None,
-    why: WhyOption = False,
+    query: FindParameters,
     html: HtmlOption = None,
     show: OpenOption = False,
     m3u: M3uOption = None,
@@ -132,37 +78,14 @@ def find_music(
 
     Each comes with its best moment.
     """
-    from attune.retrieval.seeds import WHOLE_SONG
-
     form = OutputOptions(as_json, paths, nul, html, show, m3u, quiet=quiet)
-    question = _Query(images, "image", WHOLE_SONG, against or [], mood, why)
-    curation = query_options.build_curation(diverse, fold, per_folder, per_artist)
-    filters = query_options.build_filters(limit, min_score, below, exclude, None, curation)
-    _find(question, filters, form, library, network)
+    _find(images, "image", query, form, library, network)
 
 
 @app.command("browse")
+@with_query_options()
 def browse_command(
-    valence: Annotated[
-        float | None, typer.Option(metavar="X", min=-1.0, max=1.0, help="From unpleasant to pleasant.")
-    ] = None,
-    arousal: Annotated[
-        float | None, typer.Option(metavar="X", min=-1.0, max=1.0, help="From quiet to excited.")
-    ] = None,
-    mood: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="A named mood in place of the two numbers: festive, calm, sad, …"),
-    ] = None,
-    kind: Annotated[str, typer.Option(metavar="image|music", help="Kind of files to list.")] = "image",
-    limit: LimitOption = 10,
-    min_score: ScoreOption = 0.0,
-    below: InOption = None,
-    exclude: ExcludeOption = None,
-    taken: TakenOption = None,
-    diverse: DiverseOption = 0.0,
-    fold: FoldOption = False,
-    per_artist: ArtistOption = None,
-    per_folder: FolderOption = None,
+    query: BrowseParameters,
     preview: PreviewOption = None,
     html: HtmlOption = None,
     show: OpenOption = False,
@@ -175,44 +98,37 @@ def browse_command(
     quiet: QuietOption = False,
 ) -> None:
     """List the files near a point of the valence–arousal plane."""
-    from attune.retrieval.output import show_answer
+    from attune.retrieval.output import show_answers
     from attune.retrieval.queries import browse
-    from attune.retrieval.results import QueryEntry
     from attune.retrieval.seeds import open_library
 
-    wanted = query_options.parse_kind(kind)
-    if wanted == "music" and taken is not None:
-        raise UsageError("--taken: only pictures have a date of capture")
-    if wanted == "image" and (per_artist is not None or m3u is not None):
-        raise UsageError("--per-artist and --m3u: only for music; add --kind music")
+    if query.kind == "image" and m3u is not None:
+        raise UsageError("--m3u: only for music; choose it with --kind")
     form = OutputOptions(as_json, paths, nul, html, show, m3u, preview, quiet)
-    curation = query_options.build_curation(diverse, fold, per_folder, per_artist)
-    filters = query_options.build_filters(limit, min_score, below, exclude, taken, curation)
-    point = QueryEntry(None, wanted, None, *query_options.parse_point(valence, arousal, mood))
     opened, net = open_library(library_folder(library), network)
     with opened:
-        answer = browse(opened, net, point, filters)
-    show_answer(answer, [], form)
+        answers = browse(opened, net, query.point, query.filters)
+    show_answers(answers, [], form)
 
 
 def _find(
-    question: _Query, filters: Filters, form: OutputOptions, library: Path | None, network: str | None
+    files: list[Path],
+    kind: Kind,
+    query: FindParameters,
+    form: OutputOptions,
+    library: Path | None,
+    network: str | None,
 ) -> None:
-    from attune.retrieval.explain import explain_answer
     from attune.retrieval.mood import estimate_moods
-    from attune.retrieval.output import show_answer
-    from attune.retrieval.queries import find
+    from attune.retrieval.output import show_answers
+    from attune.retrieval.queries import find_and_explain
     from attune.retrieval.seeds import QueryResolver, open_library, require_kind
 
-    names = [str(path) for path in question.files]
-    require_kind(names, question.kind, "find-images" if question.kind == "image" else "find-music")
-    mood = None if question.mood is None else query_options.parse_mood(question.mood)
+    names = [str(path) for path in files]
+    require_kind(names, kind, "find-images" if kind == "image" else "find-music")
     opened, net = open_library(library_folder(library), network)
     with opened:
         seeds = QueryResolver(opened, net)
-        against = [str(path) for path in question.against]
-        answer = find(opened, net, seeds, names, filters, question.span, against, mood)
-        if question.why:
-            answer = explain_answer(answer, opened, net, seeds, question.span)
+        answers = find_and_explain(opened, net, seeds, names, query, query.filters)
         query_moods = estimate_moods(seeds, names) if form.needs_page else []
-    show_answer(answer, query_moods, form, choose_path_format(question.files))
+    show_answers(answers, query_moods, form, choose_path_format(files))

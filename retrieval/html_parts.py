@@ -12,11 +12,11 @@ from pathlib import Path
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import AttuneError, MediaError, escape_path
 from attune.embedding.image_display import read_display_image
+from attune.retrieval.answers import Answer, QueryEntry
 from attune.retrieval.audio_clip import encode_mp3_clip
 from attune.retrieval.mood import CurvePoint
 from attune.retrieval.mood_words import MOODS
 from attune.retrieval.render_text import format_time
-from attune.retrieval.results import QueryEntry, Result
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _QUALITY = 82
@@ -102,18 +102,16 @@ def _player(source: str, start_s: float) -> str:
     return f'<audio controls preload="metadata" data-start="{start_s:.1f}" src="{source}"></audio>'
 
 
-def plane_svg(query: Sequence[QueryEntry], results: Sequence[Result]) -> str:
-    """Draw the valence–arousal plane as SVG: query entries as rings, results as dots with rank and name."""
+def plane_svg(query: Sequence[QueryEntry], answers: Sequence[Answer]) -> str:
+    """Draw the valence–arousal plane as SVG: query entries as rings, answers as dots with rank and name."""
     words = "".join(
         f'<text x="{_x(valence):.0f}" y="{_y(arousal):.0f}">{word}</text>'
         for word, (valence, arousal) in MOODS.items()
         if word != "neutral"
     )
     dots = "".join(
-        _circle(
-            "answer", result.affect.valence, result.affect.arousal, 4, f"{result.rank}. {result_name(result)}"
-        )
-        for result in results
+        _circle("answer", answer.valence, answer.arousal, 4, f"{answer.rank}. {answer_name(answer)}")
+        for answer in answers
     )
     rings = "".join(_circle("asked", entry.valence, entry.arousal, 7, "query") for entry in query)
     return (
@@ -148,9 +146,9 @@ def curve_svg(curve: Sequence[CurvePoint]) -> str:
     )
 
 
-def result_name(result: Result) -> str:
-    """Return the display name of a result: artist and title, or else the file's name; not HTML-escaped."""
-    return result.display_name or escape_path(Path(result.path).name)
+def answer_name(answer: Answer) -> str:
+    """Return the display name of an answer: artist and title, or else the file's name; not HTML-escaped."""
+    return answer.display_name or escape_path(Path(answer.path).name)
 
 
 def data_uri(mime: str, content: bytes) -> str:

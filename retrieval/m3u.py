@@ -10,7 +10,7 @@ from pathlib import Path
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import AttuneError, escape_path, escape_text
 from attune.core.paths import absolute_path
-from attune.retrieval.results import Result
+from attune.retrieval.answers import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Track:
         note: A comment before the entry, which players ignore.
     """
 
-    song: Result
+    song: Answer
     seconds: float | None
     note: str | None = None
 

@@ -21,6 +21,7 @@ from attune.core.progress import Progress
 from attune.embedding.backbones import PATCH_S
 from attune.indexer.library import Library
 from attune.retrieval.audio_clip import encode_mp3_clip
+from attune.retrieval.best_moment import find_best_segment
 from attune.retrieval.html_parts import data_uri, make_thumbnail, write_from_template
 from attune.retrieval.library_map import MapLayer
 from attune.retrieval.mood_words import MOODS
@@ -101,7 +102,7 @@ def _encode_clips(layer: MapLayer, library: Library, progress: Progress) -> list
     progress.start("excerpts", len(layer.paths))
     for item, path, vector in zip(layer.ids, layer.paths, library.vectors(layer.ids), strict=True):
         moments = library.moments(item)
-        start_s = 0.0 if moments is None else float(np.argmax(moments @ vector)) * PATCH_S
+        start_s = 0.0 if moments is None else find_best_segment(moments, vector)[0] * PATCH_S
         try:
             uris.append(data_uri("audio/mpeg", encode_mp3_clip(path, start_s, _EXCERPT_S)))
         except MediaError:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from attune.embedding.network import Affect, Network
+from attune.retrieval.answers import Moment, QueryEntry
+from attune.retrieval.best_moment import find_best_moment
 from attune.retrieval.mood_words import mood_word
-from attune.retrieval.results import Moment, QueryEntry
 from attune.retrieval.seeds import QueryItem, QuerySource
 
 _SAME_DEGREE = 0.25  # smaller differences count as equal: about the spread of raters on one picture
@@ -38,16 +38,6 @@ class Match:
         """Whether the score is at least one half."""
         return self.score >= 0.5
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON answer of `attune match`."""
-        return {
-            "score": self.score,
-            "corresponds": self.corresponds,
-            "why": self.why,
-            "image": self.image.to_json(),
-            "music": self.music.to_json() | {"moment": self.moment.to_json()},
-        }
-
 
 def match(seeds: QuerySource, network: Network, image: str, music: str) -> Match:
     """Compare a picture with a song.
@@ -64,10 +54,7 @@ def match(seeds: QuerySource, network: Network, image: str, music: str) -> Match
     """
     picture, song = seeds.seed(image), seeds.seed(music)
     moments = seeds.moments(music)
-    inner = moments.embedded.vectors @ picture.vector
-    best = int(np.argmax(inner))
-    start_s = float(moments.starts_s[best])
-    moment = Moment(start_s, start_s + moments.span_s, float(network.probability(inner[best])))
+    moment = find_best_moment(network, moments.embedded.vectors, picture.vector, moments.span_s)
     score = float(network.probability(np.dot(picture.vector, song.vector)))
     return Match(score, explain_match(picture, song), picture.entry, song.entry, moment)
 

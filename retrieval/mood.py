@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from attune.retrieval.mood_words import mood_word
-from attune.retrieval.results import QueryEntry
+from attune.retrieval.answers import QueryEntry
 from attune.retrieval.seeds import QuerySource
 
 
@@ -34,28 +32,11 @@ class Mood:
 
     Attributes:
         entry: The file and its affect.
-        word: The nearest named mood.
         curve: The moments of a song; None for a picture.
     """
 
     entry: QueryEntry
-    word: str
     curve: list[CurvePoint] | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return one element of `files` in the JSON answer."""
-        curve = None
-        if self.curve is not None:
-            curve = [
-                {
-                    "start_s": round(p.start_s, 2),
-                    "end_s": round(p.end_s, 2),
-                    "valence": p.valence,
-                    "arousal": p.arousal,
-                }
-                for p in self.curve
-            ]
-        return self.entry.to_json() | {"mood": self.word, "curve": curve}
 
 
 def estimate_moods(seeds: QuerySource, paths: Sequence[str]) -> list[Mood]:
@@ -77,4 +58,4 @@ def _estimate_mood(seeds: QuerySource, path: str) -> Mood:
             CurvePoint(float(start), float(start) + moments.span_s, float(affect[0]), float(affect[1]))
             for start, affect in zip(moments.starts_s, moments.embedded.affect, strict=True)
         ]
-    return Mood(seed.entry, mood_word(seed.affect), curve)
+    return Mood(seed.entry, curve)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from attune.embedding.network import Affect
+if TYPE_CHECKING:
+    from attune.embedding.network import Affect
 
 # Places of everyday words on Russell's circumplex (A circumplex model of affect, 1980), on our scale.
 MOODS: dict[str, tuple[float, float]] = {

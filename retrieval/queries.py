@@ -10,8 +10,9 @@ from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import Library
 from attune.retrieval.affect_plane import search_plane, search_with_mood
+from attune.retrieval.answers import Answer, Answers, LibraryInfo, QueryEntry
 from attune.retrieval.mood_words import MOODS
-from attune.retrieval.results import Answer, LibraryInfo, QueryEntry, Result
+from attune.retrieval.query_parameters import FindParameters
 from attune.retrieval.search import Filters, search_nearest
 from attune.retrieval.seeds import WHOLE_SONG, QuerySource, Span, mean_vector
 
@@ -28,7 +29,7 @@ def find(
     against: Sequence[str] = (),
     mood: str | None = None,
     wanted: Kind | None = None,
-) -> Answer:
+) -> Answers:
     """Find the items that correspond best with one or several files.
 
     Scores are calibrated between pictures and music; within one kind they only give an order.
@@ -38,11 +39,11 @@ def find(
         network: The network of that library.
         seeds: Source of the embeddings of files.
         paths: Files, at least one; the query is the mean of their embeddings.
-        filters: Conditions on the results.
+        filters: Conditions on the answers.
         span: The part of each song to use.
-        against: Files of either kind that the results should be less similar to.
-        mood: Name of a mood of `MOODS` that the results should also be close to.
-        wanted: Kind of the results; None: the other kind than that of the first file.
+        against: Files of either kind that the answers should be less similar to.
+        mood: Name of a mood of `MOODS` that the answers should also be close to.
+        wanted: Kind of the answers; None: the other kind than that of the first file.
 
     Raises:
         UsageError: A file does not exist or is no media.
@@ -56,27 +57,59 @@ def find(
         found = search_nearest(library, network, vector, kind, filters)
     else:
         found = search_with_mood(library, network, vector, MOODS[mood], kind, filters)
-    return _build_answer(kind, [item.entry for item in query], found, library, network, began)
+    return _build_answers(kind, [item.entry for item in query], found, library, network, began)
 
 
-def browse(library: Library, network: Network, point: QueryEntry, filters: Filters) -> Answer:
-    """Find the items nearest to a point of the plane; `point.kind` is the kind of the results."""
+def find_and_explain(
+    library: Library,
+    network: Network,
+    seeds: QuerySource,
+    paths: Sequence[str],
+    query: FindParameters,
+    filters: Filters,
+    wanted: Kind | None = None,
+) -> Answers:
+    """Find the items that correspond best with files, and explain them if the query says so.
+
+    Args:
+        library: The library to search.
+        network: The network of that library.
+        seeds: Source of the embeddings of files.
+        paths: Files, at least one.
+        query: The parameters of the query.
+        filters: Conditions on the answers, from those parameters.
+        wanted: Kind of the answers; None: the other kind than that of the first file.
+
+    Raises:
+        UsageError: A file does not exist or is no media.
+        MediaError: A file cannot be used.
+    """
+    answers = find(library, network, seeds, paths, filters, query.span, query.against, query.mood, wanted)
+    if not query.why:
+        return answers
+    from attune.retrieval.explain import explain_answers
+
+    return explain_answers(answers, library, network, seeds, paths, query.span)
+
+
+def browse(library: Library, network: Network, point: QueryEntry, filters: Filters) -> Answers:
+    """Find the items nearest to a point of the plane; `point.kind` is the kind of the answers."""
     began = time.perf_counter()
     wanted: Kind = point.kind or "image"
     found = search_plane(library, network, point.valence, point.arousal, wanted, filters)
-    return _build_answer(wanted, [point], found, library, network, began)
+    return _build_answers(wanted, [point], found, library, network, began)
 
 
-def _build_answer(
+def _build_answers(
     wanted: Kind,
     query: list[QueryEntry],
-    found: list[Result],
+    found: list[Answer],
     library: Library,
     network: Network,
     began: float,
-) -> Answer:
+) -> Answers:
     generation = library.generation
     source = LibraryInfo(str(library.path), generation.id, generation.images, generation.music, network.name)
     elapsed_ms = (time.perf_counter() - began) * 1000
     logger.debug("%d results of kind %s in %.1f ms", len(found), wanted, elapsed_ms)
-    return Answer(wanted, query, found, source, elapsed_ms)
+    return Answers(wanted, query, found, source, elapsed_ms)

@@ -1,71 +1,20 @@
-"""Options of the query commands and their conversion to filters, curation and output options."""
+"""Options of the query commands: those of a query, from its parameters, and those of the output."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from attune.core.errors import UsageError, escape_path
+from attune.core.paths import absolute_path
+from attune.retrieval.query_parameters import ParameterField, ParameterGroup, iter_parameters, read_parameters
 
-if TYPE_CHECKING:
-    from attune.embedding.media_files import Kind
-    from attune.retrieval.diversify import Curation
-    from attune.retrieval.search import Filters
-
-LimitOption = Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="Number of results.")]
-ScoreOption = Annotated[
-    float, typer.Option("--min-score", metavar="X", min=0.0, max=1.0, help="Lowest score of a result.")
-]
-InOption = Annotated[
-    list[Path] | None,
-    typer.Option("--in", metavar="DIR", help="Only files below this folder; may be repeated."),
-]
-ExcludeOption = Annotated[
-    list[str] | None,
-    typer.Option("--exclude", metavar="GLOB", help="Leave out matching files; may be repeated."),
-]
-TakenOption = Annotated[
-    str | None,
-    typer.Option(
-        "--taken",
-        metavar="DATES",
-        help="Only pictures taken in this period (EXIF): 2023, 2023..2024 or 2023-07-14..",
-    ),
-]
-FromOption = Annotated[
-    str | None,
-    typer.Option("--from", metavar="TIME", help="Start of the part of the song to use, such as 1:10."),
-]
-ToOption = Annotated[str | None, typer.Option("--to", metavar="TIME", help="End of that part, such as 1:40.")]
-NotOption = Annotated[
-    list[Path] | None,
-    typer.Option("--not", metavar="FILE", help="Prefer files unlike this picture or song; may be repeated."),
-]
-MoodOption = Annotated[
-    str | None,
-    typer.Option("--mood", metavar="NAME", help="Prefer files near a named mood: festive, calm, sad, …"),
-]
-DiverseOption = Annotated[
-    float,
-    typer.Option(
-        "--diverse",
-        metavar="X",
-        min=0.0,
-        max=1.0,
-        help="Weight of variety among the results; above 0 implies --fold.",
-    ),
-]
-FoldOption = Annotated[bool, typer.Option("--fold", help="Show near-duplicates as one result.")]
-FolderOption = Annotated[
-    int | None, typer.Option("--per-folder", metavar="N", min=1, help="At most N files of one folder.")
-]
-ArtistOption = Annotated[
-    int | None, typer.Option("--per-artist", metavar="N", min=1, help="At most N songs of one artist.")
-]
-WhyOption = Annotated[bool, typer.Option("--why", help="Explain each result in one line.")]
 PathsOption = Annotated[bool, typer.Option("--paths", help="Print only the paths, one per line.")]
 NulOption = Annotated[bool, typer.Option("-0", help="Print only the paths, each followed by a NUL byte.")]
 HtmlOption = Annotated[
@@ -134,103 +83,76 @@ def require_writable(option: str, path: Path) -> None:
         raise UsageError(f"{option} {escape_path(path)}: a folder; name a file in it")
 
 
-def build_filters(
-    limit: int,
-    min_score: float,
-    below: list[Path] | None,
-    exclude: list[str] | None,
-    taken: str | None,
-    curation: Curation,
-) -> Filters:
-    """Return the filters that answers must pass.
+def with_query_options(*omitted: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that replaces a command's parameter group by one option for each parameter.
+
+    Args:
+        omitted: Fields of the group that the command does not offer; they keep their defaults.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(function, eval_str=True)
+        (place,) = (one for one in signature.parameters.values() if _is_group(one.annotation))
+        offered = list(iter_parameters(place.annotation, omitted))
+
+        @functools.wraps(function)
+        def run(**values: Any) -> None:
+            given = {one.field: _read_option(one, values.pop(one.field)) for one in offered}
+            function(**values, **{place.name: read_parameters(place.annotation, given, _option_name)})
+
+        options = [one for at in signature.parameters.values() for one in _spread(at, place, offered)]
+        run.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _is_group(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, ParameterGroup)
+
+
+def _spread(
+    parameter: inspect.Parameter, place: inspect.Parameter, offered: Iterable[ParameterField]
+) -> list[inspect.Parameter]:
+    """Return a parameter of a command as it is, or the options in its place."""
+    if parameter is not place:
+        return [parameter]
+    return [
+        parameter.replace(name=one.field, default=one.default, annotation=_annotate_option(one))
+        for one in offered
+    ]
+
+
+def _annotate_option(parameter: ParameterField) -> Any:
+    definition = parameter.definition
+    value_type: Any = Path if definition.files else parameter.type
+    if parameter.repeated:
+        value_type = list[value_type]
+    if parameter.default is None:
+        value_type = value_type | None
+    flags = [_option_name(definition.name), *([definition.short] if definition.short else [])]
+    option = typer.Option(
+        *flags, metavar=definition.metavar, min=definition.low, max=definition.high, help=definition.help
+    )
+    return Annotated[value_type, option]
+
+
+def _read_option(parameter: ParameterField, value: Any) -> Any:
+    """Return the value of an option; folders must exist, and paths become text.
 
     Raises:
-        UsageError: A folder does not exist, or dates make no sense.
+        UsageError: There is no such folder.
     """
-    from attune.retrieval.date_range import parse_date_range
-    from attune.retrieval.search import Filters
-
-    for folder in below or []:
+    if value is None or parameter.definition.files is None:
+        return value
+    if parameter.definition.files == "file":
+        return [str(path) for path in value]
+    for folder in value:
         if not folder.is_dir():
-            raise UsageError(f"--in {folder}: no such folder")
-    period = None if taken is None else parse_date_range(taken)
-    return Filters(limit, min_score, _resolve_folders(below or []), tuple(exclude or []), period, curation)
+            raise UsageError(f"{_option_name(parameter.definition.name)} {folder}: no such folder")
+    # Each folder twice: as it was named, and with symbolic links resolved.
+    return [name for folder in value for name in (absolute_path(folder), str(folder.resolve()))]
 
 
-def build_curation(
-    diverse: float, fold: bool, per_folder: int | None, per_artist: int | None = None
-) -> Curation:
-    """Return how answers are chosen from the ranking; variety implies folding near-duplicates."""
-    from attune.retrieval.diversify import Curation
-
-    return Curation(fold or diverse > 0, diverse, per_artist, per_folder)
-
-
-def _resolve_folders(given: list[Path]) -> tuple[str, ...]:
-    """Return each folder twice: as it was named, and with symbolic links resolved."""
-    from attune.core.paths import absolute_path
-
-    return tuple(name for folder in given for name in (absolute_path(folder), str(folder.resolve())))
-
-
-def parse_time(option: str, text: str | None) -> float | None:
-    """Parse a time in a song, such as 70, 1:10 or 0:01:10, to seconds.
-
-    Raises:
-        UsageError: The text is not a time.
-    """
-    if text is None:
-        return None
-    try:
-        parts = [float(part) for part in text.split(":")]
-    except ValueError:
-        parts = []
-    if not 1 <= len(parts) <= 3 or any(not 0 <= part < float("inf") for part in parts):
-        raise UsageError(f"{option} {text}: not a time; write 70, 1:10 or 0:01:10")
-    total = 0.0
-    for part in parts:
-        total = total * 60 + part
-    return total
-
-
-def parse_mood(name: str) -> str:
-    """Check the name of a mood and return it.
-
-    Raises:
-        UsageError: There is no mood of that name.
-    """
-    from attune.retrieval.mood_words import MOODS
-
-    if name not in MOODS:
-        raise UsageError(f"--mood {name}: unknown; there are {', '.join(MOODS)}")
-    return name
-
-
-def parse_point(valence: float | None, arousal: float | None, mood: str | None) -> tuple[float, float]:
-    """Return the point (valence, arousal) given by two numbers or by a mood.
-
-    Raises:
-        UsageError: Both or neither are given, or only half of the numbers.
-    """
-    from attune.retrieval.mood_words import MOODS
-
-    if mood is not None:
-        if valence is not None or arousal is not None:
-            raise UsageError("give either --mood or --valence and --arousal")
-        return MOODS[parse_mood(mood)]
-    if valence is None or arousal is None:
-        raise UsageError("give --valence and --arousal, or --mood")
-    return valence, arousal
-
-
-def parse_kind(text: str) -> Kind:
-    """Return the kind of files that `--kind` names.
-
-    Raises:
-        UsageError: It is neither image nor music.
-    """
-    if text == "image":
-        return "image"
-    if text == "music":
-        return "music"
-    raise UsageError(f"--kind {text}: write image or music")
+def _option_name(name: str) -> str:
+    return f"--{name}"

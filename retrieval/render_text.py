@@ -10,82 +10,82 @@ from attune.core.console import stdout_console
 from attune.core.errors import escape_path, escape_text
 from attune.core.path_format import PathFormat
 from attune.core.path_table import PathTable
+from attune.retrieval.answers import Answer, Answers, QueryEntry
 from attune.retrieval.match import Match
 from attune.retrieval.mood import Mood
 from attune.retrieval.mood_words import mood_word
-from attune.retrieval.results import Answer, QueryEntry, Result
 from attune.retrieval.terminal_image import render_half_blocks
 
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_WIDTH = 48
 
 
-def print_paths(answer: Answer, end: bytes) -> None:
-    """Print the bytes of each result's path, followed by `end`; on a terminal the paths are escaped."""
+def print_paths(answers: Answers, end: bytes) -> None:
+    """Print the bytes of each answer's path, followed by `end`; on a terminal the paths are escaped."""
     if sys.stdout.isatty():
-        for result in answer.results:
-            sys.stdout.write(escape_path(result.path) + "\n")
+        for answer in answers.results:
+            sys.stdout.write(escape_path(answer.path) + "\n")
         return
-    sys.stdout.buffer.write(b"".join(os.fsencode(result.path) + end for result in answer.results))
+    sys.stdout.buffer.write(b"".join(os.fsencode(answer.path) + end for answer in answers.results))
     sys.stdout.buffer.flush()
 
 
-def print_answer(
-    answer: Answer,
+def print_answers(
+    answers: Answers,
     preview: bool | None = False,
     format_path: PathFormat = escape_path,
     *,
     summary: bool = True,
 ) -> None:
-    """Print an answer as a table.
+    """Print answers as a table.
 
     Args:
-        answer: The answer.
+        answers: The answers.
         preview: Whether to print small pictures beside the rows, if the terminal has colour; None: the same
             as True.
         format_path: How paths are shown.
         summary: Whether a line on the library and the time follows the table.
     """
     console = stdout_console()
-    for entry in answer.query:
+    for entry in answers.query:
         console.print(_format_query_entry(entry, format_path))
-    if not answer.results:
+    if not answers.results:
         console.print("Nothing in the library matches.")
         return
-    music = answer.kind == "music"
+    music = answers.kind == "music"
     show_images = not music and console.color_system is not None and (preview or preview is None)
     columns = ("#", "score", "feels", "val", "aro", *(("best from",) if music else ()))
     table = PathTable(columns, "song" if music else "picture", numeric=set(columns) - {"feels"})
-    for result in answer.results:
-        cells = [str(result.rank), f"{result.score:.2f}", mood_word(result.affect)]
-        cells += [f"{result.affect.valence:+.2f}", f"{result.affect.arousal:+.2f}"]
+    for answer in answers.results:
+        cells = [str(answer.rank), f"{answer.score:.2f}", answer.mood]
+        cells += [f"{answer.affect.valence:+.2f}", f"{answer.affect.arousal:+.2f}"]
         if music:
-            cells.append(format_time(result.moment.start_s) if result.moment else "")
+            cells.append(format_time(answer.moment.start_s) if answer.moment else "")
         table.add_row(
             *cells,
-            path=format_path(result.path),
-            details=_describe_result(result, music),
-            picture=render_half_blocks(result.path) if show_images else None,
+            path=format_path(answer.path),
+            details=_describe_answer(answer, music),
+            picture=render_half_blocks(answer.path) if show_images else None,
         )
     table.print(console)
-    library = answer.library
+    library = answers.library
     if summary:
         console.print(
             f"{library.images} images and {library.music} songs, generation {library.generation}, "
-            f"{answer.elapsed_ms:.0f} ms",
+            f"{answers.elapsed_ms:.0f} ms",
             style="dim",
         )
 
 
-def _describe_result(result: Result, music: bool) -> list[str]:
-    """Return the lines below a result's path: a song's name, its near-duplicates, its explanation."""
+def _describe_answer(answer: Answer, music: bool) -> list[str]:
+    """Return the lines below an answer's path: a song's name, its near-duplicates, its explanation."""
     lines = []
-    if result.display_name and music:
-        lines.append(escape_text(result.display_name))
-    if result.alike:
-        lines.append(f"+{len(result.alike)} alike")
-    if result.why is not None:
-        lines.append(result.why)
+    if answer.display_name and music:
+        lines.append(escape_text(answer.display_name))
+    if answer.alike:
+        lines.append(f"+{len(answer.alike)} alike")
+    if answer.why is not None:
+        lines.append(answer.why)
     return lines
 
 
@@ -114,7 +114,7 @@ def print_moods(moods: list[Mood], format_path: PathFormat = escape_path) -> Non
         assert affect is not None
         shares = (affect.positive, affect.neutral, affect.negative)
         table.add_row(
-            mood.word,
+            mood.entry.mood or "",
             f"{affect.valence:+.2f}",
             f"{affect.arousal:+.2f}",
             *(f"{share:.0%}" for share in shares),

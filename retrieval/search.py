@@ -6,37 +6,38 @@ the approximate IVF index.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.paths import is_below, matches_any
-from attune.embedding.backbones import PATCH_S
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
-from attune.embedding.segments import SEGMENT_PATCHES
 from attune.indexer.library import Library
 from attune.indexer.records import Item
+from attune.retrieval.answers import Answer
+from attune.retrieval.best_moment import find_item_moment
 from attune.retrieval.date_range import DateRange
-from attune.retrieval.diversify import NO_CURATION, CuratedAnswer, Curation, RankedItem, curate
+from attune.retrieval.diversify import NO_CURATION, Curation, RankedItem, curate
 from attune.retrieval.near_duplicates import Fingerprints
-from attune.retrieval.results import Moment, Result
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Conditions on the results of a query.
+    """Conditions on the answers to a query.
 
     Attributes:
-        limit: The largest number of results.
+        limit: The largest number of answers.
         min_score: The least score, in [0, 1].
         below: Absolute folders, in one of which a file must be; empty: any folder.
         exclude: Globs that the path of a file, relative to its root, must not match.
         taken: Dates between which a picture must have been taken; None: any date, known or not.
-        curation: Rules for choosing results among the items that fulfil the conditions.
+        curation: Rules for choosing answers among the items that fulfil the conditions.
+        offset: Number of best answers to skip.
+        without: Ids of items that are no answers.
     """
 
     limit: int = 10
@@ -45,49 +46,60 @@ class Filters:
     exclude: tuple[str, ...] = ()
     taken: DateRange | None = None
     curation: Curation = NO_CURATION
+    offset: int = 0
+    without: frozenset[int] = frozenset()
+
+    @property
+    def depth(self) -> int:
+        """Number of best answers to find, with those to skip."""
+        return self.offset + self.limit
 
 
 def search_nearest(
     library: Library, network: Network, vector: NDArray[np.float32], kind: Kind, filters: Filters
-) -> list[Result]:
+) -> list[Answer]:
     """Rank the items of one kind by their correspondence with an embedding.
 
     Args:
         library: The library to search.
         network: The network of that library.
         vector: float32 (128,), unit length, embedding of the query.
-        kind: The kind of the results.
-        filters: Conditions on the results.
+        kind: The kind of the answers.
+        filters: Conditions on the answers.
 
     Returns:
-        The results, best first, ties in the order of ids; or in the order that `filters.curation` gives. A
+        The answers, best first, ties in the order of ids; or in the order that `filters.curation` gives. A
         song has its best moment with it.
     """
     ranking = takewhile(
         lambda ranked: ranked.score >= filters.min_score,
         _iter_ranking(library, network, vector, kind, filters),
     )
-    return build_results(library, network, vector, select_answers(library, network, kind, filters, ranking))
+    return find_moments(library, network, vector, select_answers(library, network, kind, filters, ranking))
 
 
 def select_answers(
     library: Library, network: Network, kind: Kind, filters: Filters, ranking: Iterable[RankedItem]
-) -> list[CuratedAnswer]:
+) -> list[Answer]:
     """Choose answers from a ranking of items that pass the filters, by the rules in `filters.curation`."""
     prints = Fingerprints(library, network.backbones[kind])
-    return curate(ranking, filters.limit, filters.curation, prints)
+    choices = curate(ranking, filters.depth, filters.curation, prints)
+    return [
+        Answer(choice.ranked.item, rank, choice.ranked.score, alike=tuple(item.path for item in choice.alike))
+        for rank, choice in enumerate(choices[filters.offset :], start=filters.offset + 1)
+    ]
 
 
-def build_results(
-    library: Library, network: Network, vector: NDArray[np.float32], choices: list[CuratedAnswer]
-) -> list[Result]:
-    """Return chosen answers as results; a song gets the moment that corresponds best with an embedding."""
-    results = []
-    for rank, choice in enumerate(choices, start=1):
-        item = choice.ranked.item
-        moment = find_best_moment(library, network, vector, item) if item.kind == "music" else None
-        results.append(make_result(item, rank, choice.ranked.score, moment, choice.alike))
-    return results
+def find_moments(
+    library: Library, network: Network, vector: NDArray[np.float32], answers: list[Answer]
+) -> list[Answer]:
+    """Return answers, each song with its moment that corresponds best with an embedding."""
+    return [
+        replace(answer, moment=find_item_moment(library, network, vector, answer.item))
+        if answer.item.kind == "music"
+        else answer
+        for answer in answers
+    ]
 
 
 def _iter_ranking(
@@ -95,8 +107,8 @@ def _iter_ranking(
 ) -> Iterator[RankedItem]:
     """Yield the items that pass the filters, best first; the index is searched only as far as needed."""
     allowed_ids = filter_ids(library, kind, filters)
-    passes = build_glob_filter(library, filters)
-    wanted = filters.limit
+    passes = build_item_filter(library, filters)
+    wanted = filters.depth + len(filters.without)
     seen: set[int] = set()
     while True:
         ids, inner = library.nearest(kind, vector, wanted, allowed_ids)
@@ -121,50 +133,17 @@ def filter_ids(library: Library, kind: Kind, filters: Filters) -> list[int] | No
     return taken if below is None else sorted(set(taken).intersection(below))
 
 
-def build_glob_filter(library: Library, filters: Filters) -> Callable[[Item], bool]:
-    """Return a predicate that is true for items whose path matches none of a filter's globs."""
+def build_item_filter(library: Library, filters: Filters) -> Callable[[Item], bool]:
+    """Return a predicate that is true for items that pass the globs and ids of a filter."""
     if not filters.exclude:
-        return lambda _: True
+        return lambda item: item.id not in filters.without
     roots = sorted((root.path for root in library.roots()), key=len, reverse=True)
 
     def passes(item: Item) -> bool:
+        if item.id in filters.without:
+            return False
         # As in a build, globs are compared with the path relative to its root.
         root = next((root for root in roots if is_below(item.path, root)), "")
         return not matches_any(item.path[len(root) :] or item.path, filters.exclude)
 
     return passes
-
-
-def find_best_moment(
-    library: Library, network: Network, vector: NDArray[np.float32], item: Item
-) -> Moment | None:
-    """Return the moment of a song that corresponds best with an embedding, float32 (128,), if it has any."""
-    moments = library.moments(item.id)
-    if moments is None or not len(moments):
-        return None
-    inner = moments @ vector
-    best = int(np.argmax(inner))
-    start_s = best * PATCH_S
-    end_s = start_s + min(SEGMENT_PATCHES, item.feature_rows) * PATCH_S
-    if item.duration_s is not None:
-        end_s = min(end_s, item.duration_s)
-    return Moment(start_s, end_s, float(network.probability(inner[best])))
-
-
-def make_result(
-    item: Item, rank: int, score: float, moment: Moment | None, alike: Sequence[Item] = ()
-) -> Result:
-    """Return an item as a result, with the near-duplicates `alike` that are folded into it."""
-    return Result(
-        rank=rank,
-        id=item.id,
-        path=item.path,
-        score=score,
-        affect=item.affect,
-        moment=moment,
-        title=item.title,
-        artist=item.artist,
-        taken=item.taken,
-        duration_s=item.duration_s,
-        alike=tuple(duplicate.path for duplicate in alike),
-    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from attune.embedding.network import DEFAULT_NETWORK, Affect, Network, open_netw
 from attune.embedding.segments import Segments, embed_segments, embed_track, slice_features
 from attune.indexer.library import Library, read_published_generation
 from attune.indexer.records import Item, Stamp
-from attune.retrieval.results import QueryEntry
+from attune.retrieval.answers import QueryEntry
 
 _COUNTER_WEIGHT = 0.5  # of the mean of the files that results should be less similar to
 _NAMES: dict[Kind, str] = {"image": "a picture", "music": "music"}
@@ -70,28 +70,27 @@ class QueryItem:
         return QueryEntry(self.path, self.kind, self.affect, self.affect.valence, self.affect.arousal)
 
 
-class QuerySource(Protocol):
-    """Source of embeddings for the references in a query: paths (`QueryResolver`) or any other kind."""
+@dataclass(frozen=True, slots=True)
+class QueryFile:
+    """The file to which a reference in a query points.
 
-    def seed(self, path: str, span: Span = WHOLE_SONG) -> QueryItem:
-        """Return the file to which a reference points, of a song only the span.
+    Attributes:
+        path: Absolute path, or the name of a file that is not on this disk.
+        kind: image or music.
+        item: The library's item of the file, None if it has none.
+        on_disk: Whether `path` may be opened. The name of an upload must not be.
+    """
 
-        Raises:
-            UsageError: There is no file of that name.
-            MediaError: The file cannot be used.
-        """
-
-    def moments(self, path: str) -> Segments:
-        """Return the moments of a song.
-
-        Raises:
-            UsageError: There is no file of that name.
-            MediaError: The file cannot be used.
-        """
+    path: str
+    kind: Kind
+    item: Item | None
+    on_disk: bool = True
 
 
-class QueryResolver:
-    """Resolves paths to query items; embeddings come from a library if it has them.
+class QuerySource(ABC):
+    """Files of a query by reference: their embeddings, features and moments, each computed once.
+
+    A subclass defines what a reference is (a path, an id) and how to find its file.
 
     Args:
         library: The library; None: every file is embedded.
@@ -101,11 +100,111 @@ class QueryResolver:
     def __init__(self, library: Library | None, network: Network) -> None:
         self._library = library
         self._network = network
-        self._extracted: dict[str, NDArray[np.float16]] = {}
+        self._files: dict[str, QueryFile] = {}
+        self._items: dict[tuple[str, Span], QueryItem] = {}
+        self._features: dict[str, NDArray[np.float16]] = {}
+        self._moments: dict[str, Segments] = {}
 
     @cached_property
-    def _backbones(self) -> Backbones:
+    def backbones(self) -> Backbones:
+        """The network's backbones, for files that the library does not have and for explanations."""
         return Backbones(self._network.backbones, threads=os.cpu_count() or 1)
+
+    @abstractmethod
+    def _find_file(self, reference: str) -> QueryFile:
+        """Return the file to which a reference points.
+
+        Raises:
+            UsageError: There is no such file.
+            MediaError: The file cannot be used.
+        """
+
+    @abstractmethod
+    def _extract_features(self, reference: str, file: QueryFile) -> NDArray[np.float16]:
+        """Return features that the library does not have, or has lost.
+
+        Raises:
+            MediaError: The file cannot be used.
+        """
+
+    def file(self, reference: str) -> QueryFile:
+        """Return the file to which a reference points.
+
+        Raises:
+            UsageError: There is no such file.
+            MediaError: The file cannot be used.
+        """
+        if reference not in self._files:
+            self._files[reference] = self._find_file(reference)
+        return self._files[reference]
+
+    def seed(self, reference: str, span: Span = WHOLE_SONG) -> QueryItem:
+        """Return a file's embedding, of a song only the span.
+
+        Raises:
+            UsageError: There is no such file, or the song has nothing in this span.
+            MediaError: The file cannot be used.
+        """
+        if (reference, span) not in self._items:
+            self._items[reference, span] = self._embed(reference, span)
+        return self._items[reference, span]
+
+    def _embed(self, reference: str, span: Span) -> QueryItem:
+        file = self.file(reference)
+        if file.item is not None and self._library is not None and (span.whole or file.kind == "image"):
+            vector = self._library.vectors([file.item.id])[0]
+            return QueryItem(file.path, file.kind, vector, file.item.affect)
+        features = self.features(reference)
+        if file.kind == "image":
+            embedded = self._network.embed("image", features)
+        else:
+            embedded = embed_track(self._network, slice_features(features, span.start_s, span.end_s))
+        return QueryItem(file.path, file.kind, embedded.vectors[0], Affect.from_row(embedded.affect[0]))
+
+    def moments(self, reference: str) -> Segments:
+        """Return the moments of a song.
+
+        Raises:
+            UsageError: There is no such file.
+            MediaError: The file cannot be used.
+        """
+        if reference not in self._moments:
+            self._moments[reference] = embed_segments(self._network, self.features(reference))
+        return self._moments[reference]
+
+    def features(self, reference: str) -> NDArray[np.float16]:
+        """Return the backbone features of a file, float16 (rows, width).
+
+        Raises:
+            UsageError: There is no such file.
+            MediaError: The file cannot be used.
+        """
+        if reference not in self._features:
+            file = self.file(reference)
+            stored = None if file.item is None else self._read_stored_features(file.item)
+            self._features[reference] = self._extract_features(reference, file) if stored is None else stored
+        return self._features[reference]
+
+    def item_features(self, item: Item) -> NDArray[np.float16]:
+        """Return the backbone features of an item of the library, computed again if they are lost.
+
+        Raises:
+            MediaError: They are lost, and the file cannot be used.
+        """
+        stored = self._read_stored_features(item)
+        return extract(Path(item.path), item.kind, self.backbones).features if stored is None else stored
+
+    def _read_stored_features(self, item: Item) -> NDArray[np.float16] | None:
+        if self._library is None:
+            return None
+        try:
+            return self._library.features(item, self._network.backbones[item.kind])
+        except LibraryError:
+            return None
+
+
+class QueryResolver(QuerySource):
+    """Query files by path; the library is asked first, and a file that it does not have is embedded."""
 
     def find_known(self, path: str) -> QueryItem | None:
         """Return a file's embedding if the library has it; the file is not decoded.
@@ -121,51 +220,12 @@ class QueryResolver:
             return None
         return QueryItem(absolute_path(path), item.kind, self._library.vectors([item.id])[0], item.affect)
 
-    def seed(self, path: str, span: Span = WHOLE_SONG) -> QueryItem:
-        """Return a file's embedding, of a song only the span.
+    def _find_file(self, reference: str) -> QueryFile:
+        kind = media_kind(reference)
+        return QueryFile(absolute_path(reference), kind, self._find_item(reference))
 
-        Raises:
-            UsageError: The file does not exist or is no media.
-            MediaError: The file cannot be used.
-        """
-        kind = media_kind(path)
-        item = self._find_item(path)
-        if item is not None and self._library is not None and span.whole:
-            return QueryItem(absolute_path(path), kind, self._library.vectors([item.id])[0], item.affect)
-        features = self._features(path, kind, item)
-        if kind == "image":
-            embedded = self._network.embed("image", features)
-        else:
-            embedded = embed_track(self._network, slice_features(features, span.start_s, span.end_s))
-        return QueryItem(absolute_path(path), kind, embedded.vectors[0], Affect.from_row(embedded.affect[0]))
-
-    def moments(self, path: str) -> Segments:
-        """Return the moments of a song.
-
-        Raises:
-            UsageError: The file does not exist or is no media.
-            MediaError: The file cannot be used.
-        """
-        return embed_segments(self._network, self.features(path))
-
-    def features(self, path: str) -> NDArray[np.float16]:
-        """Return the backbone features of a file, float16 (rows, width).
-
-        Raises:
-            UsageError: The file does not exist or is no media.
-            MediaError: The file cannot be used.
-        """
-        return self._features(path, media_kind(path), self._find_item(path))
-
-    def _features(self, path: str, kind: Kind, item: Item | None) -> NDArray[np.float16]:
-        if item is not None and self._library is not None:
-            try:
-                return self._library.features(item, self._network.backbones[kind])
-            except LibraryError:
-                pass  # the stored features are lost: they are computed from the file again
-        if path not in self._extracted:
-            self._extracted[path] = extract(Path(path), kind, self._backbones).features
-        return self._extracted[path]
+    def _extract_features(self, reference: str, file: QueryFile) -> NDArray[np.float16]:
+        return extract(Path(reference), file.kind, self.backbones).features
 
     def _find_item(self, path: str) -> Item | None:
         if self._library is None:

@@ -18,18 +18,12 @@ from attune.core.common_options import (
 )
 from attune.core.errors import AttuneError, UsageError, escape_path
 from attune.core.path_format import choose_path_format
-from attune.retrieval.query_options import (
-    ExcludeOption,
-    InOption,
-    build_curation,
-    build_filters,
-    require_writable,
-)
+from attune.retrieval.query_options import require_writable, with_query_options
+from attune.retrieval.query_parameters import PathParameters
 
 if TYPE_CHECKING:
     from attune.core.errors import MediaError
     from attune.core.progress import Progress
-    from attune.retrieval.search import Filters
     from attune.retrieval.story.film import FilmFormat
     from attune.retrieval.story.film_plan import FilmOrder, FilmPlan
 
@@ -39,10 +33,12 @@ _FORMATS = (".mp4", ".html", ".json")
 
 
 @app.command("storyboard")
+@with_query_options()
 def storyboard_command(
     song: Annotated[
         Path, typer.Argument(metavar="SONG|PLAN", help="A music file, or a plan.json to render.")
     ],
+    pictures: PathParameters,
     output: Annotated[
         list[Path] | None,
         typer.Option(
@@ -64,8 +60,6 @@ def storyboard_command(
         Literal["mood", "time"],
         typer.Option(help="Pictures by mood alone, or by mood in the order in which they were taken."),
     ] = "mood",
-    below: InOption = None,
-    exclude: ExcludeOption = None,
     as_json: JsonOption = False,
     library: LibraryOption = None,
     network: NetworkOption = None,
@@ -85,8 +79,7 @@ def storyboard_command(
         if song.suffix.lower() == ".json":
             plan = read_plan(song)
         else:
-            picture_filters = build_filters(1, 0.0, below, exclude, None, build_curation(0.0, False, None))
-            plan = _make_plan(song, library, network, picture_filters, seconds, order, progress)
+            plan = _make_plan(song, library, network, pictures, seconds, order, progress)
         lost = _write_outputs(plan, outputs, FilmFormat(SIZES[size], int(fps)), progress)
     for line in dict.fromkeys(str(one) for one in lost):
         stderr_console().print(f"Skipped: {line}")
@@ -156,11 +149,12 @@ def _make_plan(
     song: Path,
     library: Path | None,
     network: str | None,
-    filters: Filters,
+    pictures: PathParameters,
     seconds: float,
     order: FilmOrder,
     progress: Progress,
 ) -> FilmPlan:
+    from attune.retrieval.search import Filters
     from attune.retrieval.seeds import QueryResolver, open_library, require_kind
     from attune.retrieval.story.beats import require_librosa
     from attune.retrieval.story.storyboard import plan_film
@@ -168,6 +162,7 @@ def _make_plan(
     require_kind([str(song)], "music", "storyboard SONG")
     require_librosa()
     opened, net = open_library(library_folder(library), network)
+    filters = Filters(below=pictures.below, exclude=pictures.exclude)
     progress.start("Listening", None)
     try:
         with opened:

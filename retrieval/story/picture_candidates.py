@@ -18,7 +18,7 @@ from attune.embedding.capture_date import read_capture_date
 from attune.indexer.library import Library
 from attune.indexer.records import Item
 from attune.retrieval.near_duplicates import Fingerprints
-from attune.retrieval.search import Filters, build_glob_filter, filter_ids
+from attune.retrieval.search import Filters, build_item_filter, filter_ids
 
 _MIN_CANDIDATES: Final = 1000  # pictures to choose from, if the library has so many
 _CANDIDATES_PER_SPAN: Final = 4  # pictures to choose from, for each span at least
@@ -69,7 +69,7 @@ def gather_candidates(
         filters: Folders, dates and globs; its number and least score have no effect.
     """
     wanted = max(_MIN_CANDIDATES, _CANDIDATES_PER_SPAN * len(queries))
-    passes, allowed_ids = build_glob_filter(library, filters), filter_ids(library, "image", filters)
+    passes, allowed_ids = build_item_filter(library, filters), filter_ids(library, "image", filters)
     ranked = [library.nearest("image", vector, wanted, allowed_ids)[0] for vector in queries]
     if not any(map(len, ranked)):
         return PictureCandidates(

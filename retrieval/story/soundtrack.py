@@ -14,9 +14,9 @@ from attune.core.errors import AttuneError
 from attune.embedding.network import Affect, Network
 from attune.indexer.library import Library
 from attune.indexer.records import Item
+from attune.retrieval.answers import Answer, LibraryInfo
+from attune.retrieval.best_moment import find_item_moment
 from attune.retrieval.mood_words import mood_word
-from attune.retrieval.results import LibraryInfo, Result
-from attune.retrieval.search import find_best_moment, make_result
 from attune.retrieval.story.chapters import split_chapters
 from attune.retrieval.story.photo_folder import Photo
 
@@ -41,7 +41,7 @@ class Chapter:
     """
 
     photos: list[Photo]
-    songs: list[Result]
+    songs: list[Answer]
     lengths_s: list[float]
 
     @property
@@ -55,6 +55,8 @@ class Chapter:
 
     def to_json(self) -> dict[str, Any]:
         """Return one element of `chapters` in the JSON answer."""
+        from attune.retrieval.response_models import AnswerModel
+
         affect = self.affect
         return {
             "from": self.photos[0].taken.isoformat(timespec="seconds"),
@@ -64,7 +66,7 @@ class Chapter:
             "valence": affect.valence,
             "arousal": affect.arousal,
             "songs": [
-                song.to_json() | {"duration_s": round(length, 2)}
+                AnswerModel.model_validate(song).model_dump() | {"duration_s": round(length, 2)}
                 for song, length in zip(self.songs, self.lengths_s, strict=True)
             ],
         }
@@ -91,11 +93,13 @@ class Soundtrack:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON document of `attune soundtrack`."""
+        from attune.retrieval.response_models import LibraryModel
+
         return {
             "minutes": round(self.duration_s / 60, 2),
             "chapters": [chapter.to_json() for chapter in self.chapters],
             "notes": self.notes,
-            "library": self.library.to_json(),
+            "library": LibraryModel.model_validate(self.library).model_dump(),
         }
 
 
@@ -153,8 +157,8 @@ def compose_soundtrack(
         results = []
         for index in range(first, first + song_count):
             item = songs.items[chosen[index]]
-            moment = find_best_moment(library, network, targets[index], item)
-            results.append(make_result(item, index + 1, float(scores[index]), moment))
+            moment = find_item_moment(library, network, targets[index], item)
+            results.append(Answer(item, index + 1, float(scores[index]), moment))
         lengths = songs.lengths_s[chosen[first : first + song_count]].tolist()
         chapters.append(Chapter(part, results, lengths))
         first += song_count

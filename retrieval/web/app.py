@@ -9,6 +9,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
+from attune.retrieval.response_models import ErrorModel
 from attune.retrieval.web import http_errors
 from attune.retrieval.web.auth import AccessPolicy
 from attune.retrieval.web.media_routes import media_routes
@@ -16,7 +17,6 @@ from attune.retrieval.web.middleware import SecurityMiddleware
 from attune.retrieval.web.page_routes import STATIC, page_routes, status_routes
 from attune.retrieval.web.query_routes import query_routes
 from attune.retrieval.web.request_log import RequestLogMiddleware
-from attune.retrieval.web.response_models import ErrorModel
 from attune.retrieval.web.serializers import API
 from attune.retrieval.web.server_config import ServerConfig
 from attune.retrieval.web.service import Service

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 from attune.core.errors import AttuneError, LibraryError, escape_path, escape_text
+from attune.embedding.backbones import Backbones
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import Library, read_published_generation
@@ -34,6 +36,11 @@ class LibrarySnapshot:
         self.network = network
         self.users = 0
         self.retired = False
+
+    @cached_property
+    def backbones(self) -> Backbones:
+        """The network's backbones, which explanations run; loaded when they are first needed."""
+        return Backbones(self.network.backbones, threads=os.cpu_count() or 1)
 
     @cached_property
     def item_search(self) -> ItemSearch:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from email.utils import formatdate
 from pathlib import PurePath
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, File, Query, Request, UploadFile
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse
 from starlette.responses import Response
 
 from attune.core.errors import UsageError
 from attune.embedding.media_files import Kind
 from attune.indexer.records import Item
 from attune.retrieval.mood import estimate_moods
+from attune.retrieval.response_models import ItemsModel, OutlineModel, UploadsModel
 from attune.retrieval.web.http_errors import UnknownItem
 from attune.retrieval.web.preview_cache import SIDES, Preview, stat_media_file
 from attune.retrieval.web.references import ReferenceResolver, get_item
-from attune.retrieval.web.response_models import ItemsModel, OutlineModel, UploadsModel
-from attune.retrieval.web.serializers import item_json, item_version, mood_json
+from attune.retrieval.web.serializers import item_version, serialize_item, serialize_mood
 from attune.retrieval.web.service import Service
 
 _CACHE_IMMUTABLE: Final = "private, max-age=31536000, immutable"
@@ -88,16 +88,16 @@ def media_routes(service: Service) -> APIRouter:
 
 
 def _list_routes(service: Service, router: APIRouter) -> None:
-    @router.get("/items", responses={200: {"model": ItemsModel}})
+    @router.get("/items")
     async def items(
         kind: Annotated[Kind, Query()] = "music",
         q: Annotated[str, Query(max_length=200, description="Words of the path, title or artist.")] = "",
         shuffle: Annotated[int | None, Query(description="Seed: items at random instead.")] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 40,
-    ) -> JSONResponse:
+    ) -> ItemsModel:
         """Search items by name, or choose some at random."""
 
-        def fetch() -> dict[str, Any]:
+        def fetch() -> ItemsModel:
             with service.library_holder.use() as snapshot:
                 item_search = snapshot.item_search
                 found = (
@@ -105,32 +105,27 @@ def _list_routes(service: Service, router: APIRouter) -> None:
                     if shuffle is None
                     else item_search.draw(kind, shuffle, limit)
                 )
-                return {"items": [item_json(item) for item in found]}
+                return ItemsModel(items=[serialize_item(item) for item in found])
 
-        return JSONResponse(await service.query_pool.run(fetch))
+        return await service.query_pool.run(fetch)
 
 
 def _upload_routes(service: Service, router: APIRouter) -> None:
-    @router.post("/uploads", responses={200: {"model": UploadsModel}})
+    @router.post("/uploads")
     async def upload(
         file: Annotated[list[UploadFile], File(description="Pictures or songs.")],
-    ) -> JSONResponse:
+    ) -> UploadsModel:
         """Analyse files for further queries. The files are removed, the analyses are kept for a while."""
         uploads = await service.upload_receiver.receive(file)
 
-        def compute() -> list[dict[str, Any]]:
+        def compute() -> UploadsModel:
             with service.library_holder.use() as snapshot:
-                resolver = ReferenceResolver(snapshot, service.uploads)
-                references = [upload.id for upload in uploads]
-                item_moods = estimate_moods(resolver, references)
-                return [
-                    mood_json(mood, resolver.resolve(reference))
-                    for mood, reference in zip(item_moods, references, strict=True)
-                ]
+                seeds = ReferenceResolver(snapshot, service.uploads)
+                moods = estimate_moods(seeds, [upload.id for upload in uploads])
+                analyses = [serialize_mood(*pair) for pair in zip(moods, uploads, strict=True)]
+                return UploadsModel(uploads=analyses, kept_s=service.config.uploads.kept_s)
 
-        return JSONResponse(
-            {"uploads": await service.query_pool.run(compute), "kept_s": service.config.uploads.kept_s}
-        )
+        return await service.query_pool.run(compute)
 
     @router.get("/uploads/{id}/thumbnail", response_class=Response)
     async def upload_thumbnail(request: Request, id: str) -> Response:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from fastapi.responses import FileResponse, RedirectResponse
 from starlette.responses import Response
 
 from attune.core.errors import AttuneError
 from attune.indexer.library import read_status
 from attune.retrieval.mood_words import MOODS
+from attune.retrieval.response_models import HealthModel, StatusModel
 from attune.retrieval.web.auth import COOKIE, compare_secrets, derive_session_cookie
-from attune.retrieval.web.response_models import HealthModel, StatusModel
 from attune.retrieval.web.service import Service
 
 STATIC: Final = Path(__file__).with_name("static")
@@ -50,15 +50,15 @@ def status_routes(service: Service) -> APIRouter:
     """Return the routes for the status of the server and for its login."""
     router = APIRouter(tags=["server"])
 
-    @router.get("/healthz", responses={200: {"model": HealthModel}})
-    async def health() -> JSONResponse:
+    @router.get("/healthz")
+    async def health() -> HealthModel:
         """Tell that the server is running, and which generation it uses."""
-        return JSONResponse({"status": "ok", "generation": service.library_holder.generation})
+        return HealthModel(status="ok", generation=service.library_holder.generation)
 
-    @router.get("/status", responses={200: {"model": StatusModel}})
-    async def status() -> JSONResponse:
+    @router.get("/status")
+    async def status() -> StatusModel:
         """Describe the library; the route works without one, too."""
-        return JSONResponse(await service.query_pool.run(lambda: _read_status_json(service)))
+        return await service.query_pool.run(lambda: StatusModel.model_validate(_read_status(service)))
 
     @router.post("/session", status_code=204)
     async def session(request: Request) -> Response:
@@ -82,7 +82,7 @@ def _set_session_cookie(request: Request, response: Response, token: str) -> Non
     )
 
 
-def _read_status_json(service: Service) -> dict[str, Any]:
+def _read_status(service: Service) -> dict[str, Any]:
     limits = service.config.uploads
     document = {
         "path": str(service.config.library),

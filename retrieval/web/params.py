@@ -1,98 +1,107 @@
-"""Query parameters of the HTTP API: filters, pages of results, time spans, points of the affect plane."""
+"""Query parameters of the HTTP API, made from the definitions that the commands use too."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
 
 from attune.core.errors import UsageError
-from attune.embedding.media_files import Kind
-from attune.retrieval.mood_words import MOODS
-from attune.retrieval.results import QueryEntry
+from attune.retrieval.query_parameters import (
+    FindParameters,
+    ParameterField,
+    ParameterGroup,
+    SearchParameters,
+    iter_parameters,
+    read_parameters,
+)
 from attune.retrieval.search import Filters
-from attune.retrieval.seeds import Span
 
-MAX_REFERENCES = 16
+MAX_REPEATS = 16
+MAX_EXPLAINED = 20
 
 Likes = Annotated[
     list[str],
-    Query(
-        alias="like",
-        max_length=MAX_REFERENCES,
-        description="More like these ids. May be repeated.",
-    ),
+    Query(alias="like", max_length=MAX_REPEATS, description="More like these ids. May be repeated."),
 ]
-Unlikes = Annotated[
-    list[str],
-    Query(
-        alias="unlike",
-        max_length=MAX_REFERENCES,
-        description="Less like these ids. May be repeated.",
-    ),
-]
+Offset = Annotated[int, Query(ge=0, le=2000, description="Number of best results to skip.")]
+
+_Group = TypeVar("_Group", bound=ParameterGroup)
 
 
-@dataclass(frozen=True, slots=True)
-class SearchParams:
-    """The page of results that a client requests, and its filters.
+def query_parameters(group: type[_Group], *omitted: str) -> Callable[..., _Group]:
+    """Return a FastAPI dependency that reads the parameters of a group.
 
-    Attributes:
-        offset: Number of best results to skip.
-        limit: Maximum number of results.
-        filters: Conditions for results. Their own limit has room for the page and for the query's own items,
-            which are left out of the results.
+    Folders are only compared with paths, never opened, and files are ids.
+
+    Args:
+        group: The group.
+        omitted: Fields of the group that a route does not offer; they keep their defaults.
     """
+    offered = list(iter_parameters(group, omitted))
 
-    offset: int
-    limit: int
-    filters: Filters
+    def read(**values: Any) -> _Group:
+        return read_parameters(group, values, _served_name)
 
-
-def read_search_params(
-    limit: Annotated[int, Query(ge=1, le=200, description="Maximum number of results.")] = 40,
-    offset: Annotated[int, Query(ge=0, le=2000, description="Number of best results to skip.")] = 0,
-    min_score: Annotated[float, Query(ge=0.0, le=1.0, description="Minimum score.")] = 0.0,
-    below: Annotated[
-        list[str] | None, Query(alias="in", max_length=16, description="Only files in these folders.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, Query(max_length=16, description="No files that match these glob patterns.")
-    ] = None,
-) -> SearchParams:
-    """Read the parameters of every search. A folder is only compared with paths, never opened."""
-    filters = Filters(offset + limit + MAX_REFERENCES, min_score, tuple(below or ()), tuple(exclude or ()))
-    return SearchParams(offset, limit, filters)
+    read.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                one.field, inspect.Parameter.KEYWORD_ONLY, default=_default(one), annotation=_annotate(one)
+            )
+            for one in offered
+        ]
+    )
+    return read
 
 
-def read_span(
-    start_s: Annotated[
-        float | None, Query(alias="from", ge=0, description="Use a song from this second on.")
-    ] = None,
-    end_s: Annotated[float | None, Query(alias="to", gt=0, description="Use it up to this second.")] = None,
-) -> Span:
-    """Read the part of a song to search with."""
-    return Span(start_s, end_s)
+def page_filters(query: SearchParameters, offset: int) -> Filters:
+    """Return the filters for one page of answers.
 
-
-def read_point(
-    kind: Annotated[Kind, Query(description="What to search for.")] = "image",
-    valence: Annotated[float | None, Query(ge=-1.0, le=1.0, description="Unpleasant to pleasant.")] = None,
-    arousal: Annotated[float | None, Query(ge=-1.0, le=1.0, description="Quiet to excited.")] = None,
-    mood: Annotated[str | None, Query(description="A named mood, instead of valence and arousal.")] = None,
-) -> QueryEntry:
-    """Read a point of the affect plane.
+    Args:
+        query: The parameters of the query; `limit` is the size of the page.
+        offset: Number of best answers to skip.
 
     Raises:
-        UsageError: The parameters give no point, two points, or an unknown mood.
+        UsageError: The answers are varied, so that a page depends on its size and pages do not join.
     """
-    if mood is not None:
-        if valence is not None or arousal is not None:
-            raise UsageError("give either mood or valence and arousal")
-        if mood not in MOODS:
-            raise UsageError(f"mood {mood[:40]!r}: unknown; the moods are {', '.join(MOODS)}")
-        valence, arousal = MOODS[mood]
-    if valence is None or arousal is None:
-        raise UsageError("give valence and arousal, or mood")
-    return QueryEntry(None, kind, None, valence, arousal)
+    if offset and query.diverse:
+        raise UsageError("offset: not together with diverse; raise limit instead")
+    return replace(query.filters, offset=offset)
+
+
+def require_few(query: FindParameters) -> None:
+    """Check that not too many answers are to be explained.
+
+    Raises:
+        UsageError: There are too many.
+    """
+    if query.why and query.limit > MAX_EXPLAINED:
+        raise UsageError(f"why: explains {MAX_EXPLAINED} results at most; set limit to it or less")
+
+
+def _annotate(parameter: ParameterField) -> Any:
+    definition = parameter.definition
+    value_type: Any = list[parameter.type] if parameter.repeated else parameter.type  # type: ignore[name-defined]
+    if parameter.default is None:
+        value_type = value_type | None
+    constraints = Query(
+        alias=parameter.served_name,
+        description=definition.help,
+        ge=definition.low,
+        le=definition.high if definition.served_high is None else definition.served_high,
+        max_length=MAX_REPEATS if parameter.repeated else None,
+        json_schema_extra={"enum": list(definition.choices)} if definition.choices else None,
+    )
+    return Annotated[value_type, constraints]
+
+
+def _default(parameter: ParameterField) -> Any:
+    served = parameter.definition.served_default
+    return parameter.default if served is None else served
+
+
+def _served_name(name: str) -> str:
+    return name.replace("-", "_")

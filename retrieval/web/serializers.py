@@ -1,103 +1,91 @@
-"""JSON of the HTTP API: the same as the CLI's, with ids, names, sizes and addresses of media added."""
+"""Models of the HTTP API: those of the commands, with ids, names, sizes and addresses of media added."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
 from attune.core.errors import escape_path
+from attune.embedding.network import Affect
 from attune.indexer.records import Item
+from attune.retrieval.answers import Answer, Answers, QueryEntry
 from attune.retrieval.match import Match
 from attune.retrieval.mood import Mood
 from attune.retrieval.mood_words import mood_word
-from attune.retrieval.results import Answer, QueryEntry, polarity_json
-from attune.retrieval.web.library_holder import LibrarySnapshot
-from attune.retrieval.web.references import ResolvedReference
+from attune.retrieval.response_models import (
+    AnswerModel,
+    ItemAnswerModel,
+    ItemAnswersModel,
+    ItemMatchModel,
+    ItemModel,
+    ItemMoodModel,
+    QueryEntryModel,
+    model_match,
+    model_mood,
+)
 from attune.retrieval.web.uploads import Upload
 
 API = "/api/v1"
 
 
-def answer_json(
-    answer: Answer,
-    references: Sequence[ResolvedReference],
-    snapshot: LibrarySnapshot,
-    offset: int,
-    limit: int,
-) -> dict[str, Any]:
-    """Return one page of an answer.
+def serialize_answers(answers: Answers, sources: Sequence[Item | Upload]) -> ItemAnswersModel:
+    """Return answers as a model.
 
     Args:
-        answer: The results from the first rank on.
-        references: The items and uploads that were searched with; they are left out of the results.
-        snapshot: The generation that was searched.
-        offset: Number of best results to skip.
-        limit: Maximum number of results.
+        answers: The answers.
+        sources: The items and uploads of the query; empty for a point of the affect plane.
     """
-    query_ids = {reference.id for reference in references}
-    page_results = [result for result in answer.results if str(result.id) not in query_ids][
-        offset : offset + limit
-    ]
-    items = snapshot.library.items([result.id for result in page_results])
-    document = answer.to_json()
-    if references:
-        document["query"] = [
-            reference_json(reference, entry)
-            for reference, entry in zip(references, answer.query, strict=True)
-        ]
+    if sources:
+        query = [serialize_entry(entry, of) for entry, of in zip(answers.query, sources, strict=True)]
     else:
-        document["query"] = [_point_json(entry) for entry in answer.query]
-    document["results"] = [
-        replace(result, rank=rank).to_json() | item_json(items[result.id])
-        for rank, result in enumerate(page_results, start=offset + 1)
-    ]
-    return document
+        query = [_serialize_point(point) for point in answers.query]
+    return ItemAnswersModel.model_validate(
+        {
+            "query": query,
+            "results": [_serialize_answer(answer) for answer in answers.results],
+            "library": answers.library,
+            "elapsed_ms": answers.elapsed_ms,
+        }
+    )
 
 
-def mood_json(mood: Mood, reference: ResolvedReference) -> dict[str, Any]:
-    """Return the estimated emotion of one item or upload."""
-    return reference_json(reference, mood.entry) | {"curve": mood.to_json()["curve"]}
+def serialize_match(match: Match, image: Item | Upload, music: Item | Upload) -> ItemMatchModel:
+    """Return a comparison of an image and a song as a model."""
+    model = model_match(match)
+    return ItemMatchModel.model_validate(
+        dict(model)
+        | {
+            "image": serialize_entry(match.image, image),
+            "music": dict(serialize_entry(match.music, music)) | {"moment": model.music.moment},
+        }
+    )
 
 
-def match_json(match: Match, image: ResolvedReference, music: ResolvedReference) -> dict[str, Any]:
-    """Return whether a picture and a song match, and why."""
-    document = match.to_json()
-    document["image"] = reference_json(image, match.image)
-    document["music"] = reference_json(music, match.music) | {"moment": match.moment.to_json()}
-    return document
+def serialize_mood(mood: Mood, source: Item | Upload) -> ItemMoodModel:
+    """Return the estimated emotion of an item or upload as a model."""
+    return ItemMoodModel.model_validate(dict(model_mood(mood)) | _item_fields(source))
 
 
-def reference_json(reference: ResolvedReference, entry: QueryEntry) -> dict[str, Any]:
-    """Return an item of the library, or an upload with the affect that the query gave it."""
-    if isinstance(reference.source, Item):
-        return item_json(reference.source)
-    return _upload_json(reference.source) | _affect_json(entry)
+def serialize_entry(entry: QueryEntry, source: Item | Upload) -> ItemModel:
+    """Return a file of a query as a model; an item of the library with the affect of the whole file."""
+    if isinstance(source, Item):
+        return serialize_item(source)
+    return ItemModel.model_validate(dict(QueryEntryModel.model_validate(entry)) | _item_fields(source))
 
 
-def item_json(item: Item) -> dict[str, Any]:
-    """Return an item of the library."""
-    address = f"{API}/items/{item.id}"
-    return {
-        "id": str(item.id),
-        "kind": item.kind,
-        "path": escape_path(item.path),
-        "name": escape_path(PurePath(item.path).name),
-        "title": item.title,
-        "artist": item.artist,
-        "mood": mood_word(item.affect),
-        "valence": item.affect.valence,
-        "arousal": item.affect.arousal,
-        "polarity": polarity_json(item.affect),
-        "duration_s": item.duration_s,
-        "width": item.width,
-        "height": item.height,
-        "thumbnail": f"{address}/thumbnail?v={item_version(item)}" if item.kind == "image" else None,
-        "media": f"{address}/media?v={item_version(item)}",
+def serialize_item(item: Item) -> ItemModel:
+    """Return an item of the library as a model."""
+    affect = item.affect
+    fields = {
+        "mood": mood_word(affect),
+        "valence": affect.valence,
+        "arousal": affect.arousal,
+        "polarity": affect,
     }
+    return ItemModel.model_validate(fields | _item_fields(item))
 
 
 def item_version(item: Item) -> str:
@@ -106,43 +94,43 @@ def item_version(item: Item) -> str:
     return hashlib.blake2s(identity + os.fsencode(item.path), digest_size=6).hexdigest()
 
 
-def _upload_json(upload: Upload) -> dict[str, Any]:
-    thumbnail = f"{API}/uploads/{upload.id}/thumbnail" if upload.kind == "image" else None
-    return {
-        "id": upload.id,
-        "kind": upload.kind,
-        "path": upload.name,
-        "name": upload.name,
-        "title": upload.title,
-        "artist": upload.artist,
-        "duration_s": upload.duration_s,
-        "width": upload.width,
-        "height": upload.height,
-        "thumbnail": thumbnail,
-        "media": None,
-    }
-
-
-def _point_json(point: QueryEntry) -> dict[str, Any]:
-    empty = dict.fromkeys(
-        ("id", "path", "title", "artist", "duration_s", "width", "height", "thumbnail", "media")
+def _serialize_answer(answer: Answer) -> ItemAnswerModel:
+    alike = [escape_path(path) for path in answer.alike]
+    return ItemAnswerModel.model_validate(
+        dict(AnswerModel.model_validate(answer)) | _item_fields(answer.item) | {"alike": alike}
     )
-    affect = {"valence": point.valence, "arousal": point.arousal, "polarity": None}
-    name = f"{point.valence:+.2f}, {point.arousal:+.2f}"
-    return empty | affect | {"kind": point.kind, "name": name, "mood": mood_at(point.valence, point.arousal)}
 
 
-def _affect_json(entry: QueryEntry) -> dict[str, Any]:
-    return {
-        "mood": mood_at(entry.valence, entry.arousal),
-        "valence": entry.valence,
-        "arousal": entry.arousal,
-        "polarity": None if entry.affect is None else polarity_json(entry.affect),
+def _serialize_point(point: QueryEntry) -> ItemModel:
+    empty = dict.fromkeys(
+        ("id", "path", "title", "artist", "duration_s", "width", "height", "thumbnail", "media", "polarity")
+    )
+    return ItemModel.model_validate(
+        empty
+        | {
+            "kind": point.kind,
+            "name": f"{point.valence:+.2f}, {point.arousal:+.2f}",
+            "mood": mood_word(Affect(point.valence, point.arousal, 0.0, 1.0, 0.0)),
+            "valence": point.valence,
+            "arousal": point.arousal,
+        }
+    )
+
+
+def _item_fields(source: Item | Upload) -> dict[str, Any]:
+    """Return the fields of `ItemFields` and the path, escaped, so that it is text."""
+    fields = {
+        name: getattr(source, name) for name in ("kind", "title", "artist", "duration_s", "width", "height")
     }
-
-
-def mood_at(valence: float, arousal: float) -> str:
-    """Return the named mood nearest to a point of the affect plane."""
-    from attune.embedding.network import Affect
-
-    return mood_word(Affect(valence, arousal, 0.0, 1.0, 0.0))
+    if isinstance(source, Upload):
+        address, version, media, path, name = f"{API}/uploads/{source.id}", "", None, source.name, source.name
+    else:
+        address, version = f"{API}/items/{source.id}", f"?v={item_version(source)}"
+        media, path, name = f"{address}/media{version}", source.path, PurePath(source.path).name
+    return fields | {
+        "id": str(source.id),
+        "path": escape_path(path),
+        "name": escape_path(name),
+        "thumbnail": f"{address}/thumbnail{version}" if source.kind == "image" else None,
+        "media": media,
+    }

@@ -13,14 +13,13 @@ import secrets
 import shutil
 import tempfile
 import threading
-import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO, Final
 
 import numpy as np
+from cachetools import TTLCache
 from fastapi import UploadFile
 from numpy.typing import NDArray
 
@@ -85,7 +84,7 @@ class UploadStore:
         self._readers = readers
         self._folder = Path(tempfile.mkdtemp(prefix="attune-uploads-"))
         self._lock = threading.Lock()
-        self._entries: OrderedDict[str, tuple[float, Upload]] = OrderedDict()
+        self._entries: TTLCache[str, Upload] = TTLCache(limits.kept, limits.kept_s)
 
     def take(self, name: str, content: BinaryIO, backbones: Mapping[Kind, Backbone]) -> Upload:
         """Analyse an uploaded file, which is on disk only while a worker reads it.
@@ -123,7 +122,8 @@ class UploadStore:
             extracted.tags.artist,
             preview,
         )
-        self._store(upload)
+        with self._lock:
+            self._entries[upload.id] = upload
         return upload
 
     def get(self, reference: str) -> Upload:
@@ -133,13 +133,12 @@ class UploadStore:
             ExpiredUpload: No upload of that id is stored, or no longer.
         """
         with self._lock:
-            self._remove_expired()
-            if reference not in self._entries:
+            upload = self._entries.get(reference)
+            if upload is None:
                 raise ExpiredUpload(
                     "this upload has expired (uploads are kept for a short while); send it again"
                 )
-            _, upload = self._entries.pop(reference)
-            self._entries[reference] = (time.monotonic(), upload)
+            self._entries[reference] = upload  # its time begins again
             return upload
 
     def forget(self, reference: str) -> None:
@@ -155,18 +154,6 @@ class UploadStore:
             shutil.rmtree(self._folder)
         except OSError as error:
             logger.warning("%s: cannot be removed: %s", escape_path(self._folder), error)
-
-    def _store(self, upload: Upload) -> None:
-        with self._lock:
-            self._entries[upload.id] = (time.monotonic(), upload)
-            self._remove_expired()
-            while len(self._entries) > self._limits.kept:
-                self._entries.popitem(last=False)
-
-    def _remove_expired(self) -> None:
-        expiry = time.monotonic() - self._limits.kept_s
-        while self._entries and next(iter(self._entries.values()))[0] < expiry:
-            self._entries.popitem(last=False)
 
 
 class UploadReceiver:

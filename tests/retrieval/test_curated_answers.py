@@ -13,12 +13,12 @@ from PIL import Image
 from attune.embedding.network import Network
 from attune.indexer.library import Library
 from attune.retrieval import near_duplicates
+from attune.retrieval.answers import Answers, QueryEntry
 from attune.retrieval.date_range import parse_date_range
 from attune.retrieval.diversify import Curation
 from attune.retrieval.mood_words import MOODS
 from attune.retrieval.near_duplicates import Fingerprints
 from attune.retrieval.queries import browse, find
-from attune.retrieval.results import Answer, QueryEntry
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
 from attune.tests.conftest import run_build
@@ -53,12 +53,12 @@ def library(album: Path, network: Network, tmp_path_factory: pytest.TempPathFact
         yield opened
 
 
-def ask(library: Library, network: Network, album: Path, filters: Filters, **more: object) -> Answer:
+def ask(library: Library, network: Network, album: Path, filters: Filters, **more: object) -> Answers:
     seeds = QueryResolver(library, network)
     return find(library, network, seeds, [str(album / "song 0.flac")], filters, **more)  # type: ignore[arg-type]
 
 
-def paths(answer: Answer) -> list[str]:
+def paths(answer: Answers) -> list[str]:
     return [result.path for result in answer.results]
 
 
@@ -94,7 +94,7 @@ def test_a_mood_is_half_of_what_counts(library: Library, network: Network, album
 
 
 def test_a_mood_brings_answers_nearer_to_it(library: Library, network: Network, album: Path) -> None:
-    def distance(answer: Answer) -> float:
+    def distance(answer: Answers) -> float:
         places = [(r.affect.valence, r.affect.arousal) for r in answer.results]
         return float(np.mean([math.dist(place, MOODS["calm"]) for place in places]))
 
@@ -118,7 +118,7 @@ def test_copies_fold_into_the_better_ranked_one(library: Library, network: Netwo
     everything = ask(library, network, album, Filters(limit=100)).results
     folded = ask(library, network, album, Filters(limit=100, curation=Curation(fold=True))).results
     made = Fingerprints(library, network.backbones["image"])
-    prints = {item.path: made(item) for item in library.items([r.id for r in everything]).values()}
+    prints = {item.path: made(item) for item in library.items([r.item.id for r in everything]).values()}
     expected: dict[str, list[str]] = {}
     for r in everything:
         duplicate_of = next((a for a in expected if prints[a] @ prints[r.path] >= 0.97), None)

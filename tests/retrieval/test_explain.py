@@ -19,7 +19,7 @@ from attune.embedding.image_decoding import read_image
 from attune.embedding.music_tags import rank_music_tags
 from attune.embedding.network import Network
 from attune.indexer.library import Library
-from attune.retrieval.explain import explain_answer
+from attune.retrieval.explain import explain_answers
 from attune.retrieval.queries import find
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver, Span
@@ -74,7 +74,7 @@ def test_each_line_about_pictures_is_measured(
     seeds = QueryResolver(library, network)
     query = str(media / "song 3.mp3")
     answer = find(library, network, seeds, [query], Filters(limit=8), span)
-    lines = [r.why for r in explain_answer(answer, library, network, seeds, span).results]
+    lines = [r.why for r in explain_answers(answer, library, network, seeds, [query], span).results]
     assert len(set(lines)) == len(lines)
     moments, features = seeds.moments(query), seeds.features(query)
     for result, line in zip(answer.results, lines, strict=True):
@@ -86,7 +86,7 @@ def test_each_line_about_pictures_is_measured(
 
         start = re.search(r"fits best at (\d+):(\d+)–", line)
         assert start is not None
-        inner = moments.embedded.vectors @ library.vectors([result.id])[0]
+        inner = moments.embedded.vectors @ library.vectors([result.item.id])[0]
         begin = int((span.start_s or 0) // PATCH_S)
         end = len(inner) if span.end_s is None else int(np.ceil(span.end_s / PATCH_S)) - 2
         best = begin + int(np.argmax(inner[begin : max(end, begin + 1)]))
@@ -98,10 +98,11 @@ def test_each_line_about_pictures_is_measured(
 @pytest.mark.slow
 def test_what_moves_a_picture_is_found_by_trying(library: Library, network: Network, media: Path) -> None:
     seeds = QueryResolver(library, network)
-    answer = find(library, network, seeds, [str(media / "song 0.flac")], Filters(limit=14))
+    query = [str(media / "song 0.flac")]
+    answer = find(library, network, seeds, query, Filters(limit=14))
     backbones = Backbones(DEFAULT_BACKBONES)
     effects = 0
-    for result in explain_answer(answer, library, network, seeds).results:
+    for result in explain_answers(answer, library, network, seeds, query).results:
         picture = read_image(result.path)
         statistics = measure_colors(picture.pixels)
         for quality in statistics.unusual:
@@ -121,8 +122,9 @@ def test_what_moves_a_picture_is_found_by_trying(library: Library, network: Netw
 
 def test_lines_about_songs_name_their_own_moment(library: Library, network: Network, media: Path) -> None:
     seeds = QueryResolver(library, network)
-    answer = find(library, network, seeds, [str(media / "photo 00.jpg")], Filters(limit=4))
-    for result in explain_answer(answer, library, network, seeds).results:
+    query = [str(media / "photo 00.jpg")]
+    answer = find(library, network, seeds, query, Filters(limit=4))
+    for result in explain_answers(answer, library, network, seeds, query).results:
         assert result.moment is not None and result.why is not None
         minutes, seconds = divmod(int(result.moment.start_s), 60)
         assert f"fits best at {minutes}:{seconds:02d}–" in result.why
@@ -132,8 +134,8 @@ def test_of_several_questions_the_nearest_is_named(library: Library, network: Ne
     seeds = QueryResolver(library, network)
     songs = [str(media / "song 0.flac"), str(media / "song 2.m4a")]
     answer = find(library, network, seeds, songs, Filters(limit=5))
-    for result in explain_answer(answer, library, network, seeds).results:
-        vector = library.vectors([result.id])[0]
+    for result in explain_answers(answer, library, network, seeds, songs).results:
+        vector = library.vectors([result.item.id])[0]
         nearest = max(songs, key=lambda path: float(seeds.seed(path).vector @ vector))
         assert (result.why or "").startswith(f"nearest to {Path(nearest).name}; ")
 
@@ -146,5 +148,5 @@ def test_a_picture_that_is_gone_has_a_line_all_the_same(tmp_path: Path, network:
     with Library(tmp_path / "library") as library:
         seeds = QueryResolver(library, network)
         answer = find(library, network, seeds, [str(query)], Filters())
-        (result,) = explain_answer(answer, library, network, seeds).results
+        (result,) = explain_answers(answer, library, network, seeds, [str(query)]).results
     assert result.why is not None and result.why.endswith("picture: cannot be looked at: no such file")

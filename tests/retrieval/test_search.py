@@ -16,8 +16,8 @@ from attune.embedding.network import Network
 from attune.embedding.segments import embed_segments, embed_track
 from attune.indexer.flat_index import FlatIndex
 from attune.indexer.library import Library
+from attune.retrieval.answers import QueryEntry
 from attune.retrieval.queries import browse, find
-from attune.retrieval.results import QueryEntry
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver, Span, mean_vector
 

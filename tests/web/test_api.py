@@ -15,10 +15,10 @@ from starlette.testclient import TestClient
 
 from attune.embedding.network import Network
 from attune.indexer.library import Library, Status, read_status
+from attune.retrieval import response_models
 from attune.retrieval.queries import find
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
-from attune.retrieval.web import response_models
 from attune.tests.conftest import PHOTOS, SONGS
 from attune.tests.media_factory import photo, song
 
@@ -47,7 +47,7 @@ def items(client: TestClient, kind: str) -> list[dict[str, Any]]:
 def test_a_song_finds_what_the_command_finds(client: TestClient, built: Path, network: Network) -> None:
     query_song = items(client, "music")[1]
     answer = get(client, "/images", like=query_song["id"], limit=PHOTOS)
-    response_models.AnswerModel.model_validate(answer)
+    response_models.ItemAnswersModel.model_validate(answer)
     with Library(built) as library:
         same = find(library, network, QueryResolver(library, network), [query_song["path"]], Filters(PHOTOS))
     assert [(item["path"], item["score"]) for item in answer["results"]] == [
@@ -58,7 +58,7 @@ def test_a_song_finds_what_the_command_finds(client: TestClient, built: Path, ne
 
 def test_a_picture_finds_songs_with_their_moments(client: TestClient) -> None:
     answer = get(client, "/music", like=items(client, "image")[0]["id"])
-    response_models.AnswerModel.model_validate(answer)
+    response_models.ItemAnswersModel.model_validate(answer)
     assert len(answer["results"]) == SONGS
     assert all(item["kind"] == "music" and item["moment"] for item in answer["results"])
 
@@ -105,7 +105,7 @@ def test_filters_narrow(client: TestClient, media: Path) -> None:
 
 def test_browse_by_point_and_by_mood(client: TestClient) -> None:
     near = get(client, "/browse", valence=0.2, arousal=-0.1, kind="image")
-    response_models.AnswerModel.model_validate(near)
+    response_models.ItemAnswersModel.model_validate(near)
     assert near["results"][0]["score"] >= near["results"][-1]["score"]
     assert get(client, "/browse", mood="calm", kind="music")["query"][0]["mood"] == "calm"
     refused(client.get(f"{API}/browse"), 400, "bad_request")
@@ -116,11 +116,11 @@ def test_browse_by_point_and_by_mood(client: TestClient) -> None:
 def test_mood_and_match(client: TestClient) -> None:
     song_id, picture = items(client, "music")[0]["id"], items(client, "image")[0]["id"]
     moods = get(client, "/mood", like=[song_id, picture])
-    response_models.MoodsModel.model_validate(moods)
+    response_models.ItemMoodsModel.model_validate(moods)
     assert moods["files"][0]["curve"]
     assert moods["files"][1]["curve"] is None
     verdict = get(client, "/match", image=picture, music=song_id)
-    response_models.MatchModel.model_validate(verdict)
+    response_models.ItemMatchModel.model_validate(verdict)
     refused(client.get(f"{API}/match?image={song_id}&music={picture}"), 400, "bad_request")
 
 
@@ -176,7 +176,7 @@ def test_a_file_that_is_sent_is_asked_with(client: TestClient, media: Path) -> N
     with Path(known["path"]).open("rb") as file:
         sent = client.post(f"{API}/images", params={"limit": 5}, files={"like": ("other name.flac", file)})
     assert sent.status_code == 200, sent.text
-    response_models.AnswerModel.model_validate(sent.json())
+    response_models.ItemAnswersModel.model_validate(sent.json())
     same = get(client, "/images", like=known["id"], limit=5)["results"]
     assert [item["id"] for item in sent.json()["results"]] == [item["id"] for item in same]
     assert sent.json()["query"][0]["name"] == "other name.flac"
@@ -244,6 +244,6 @@ def test_the_openapi_description_names_every_route(client: TestClient) -> None:
     assert described["paths"][f"{API}/images"]["get"]["responses"]["200"]
 
 
-@pytest.mark.parametrize("shape", [response_models.AnswerModel, response_models.StatusModel])
+@pytest.mark.parametrize("shape", [response_models.ItemAnswersModel, response_models.StatusModel])
 def test_shapes_forbid_what_they_do_not_know(shape: type[BaseModel]) -> None:
     assert shape.model_config["extra"] == "forbid"

@@ -272,6 +272,24 @@ def test_uploads_are_forgotten_by_number_and_by_time(
     refused(answer, 410, "forgotten")
 
 
+@pytest.mark.slow
+def test_an_upload_that_is_used_outlives_an_unused_one(
+    serve: Callable[..., TestClient], built: Path, tmp_path: Path
+) -> None:
+    picture = photo(tmp_path / "a.png", 1)
+    client = serve(built, uploads=UploadLimits(kept=2))
+
+    def send() -> str:
+        answer = client.post(f"{API}/uploads", files={"file": picture.open("rb")})
+        return str(answer.json()["uploads"][0]["id"])
+
+    used, unused = send(), send()
+    assert client.get(f"{API}/music?like={used}").status_code == 200
+    send()
+    assert client.get(f"{API}/music?like={used}").status_code == 200
+    refused(client.get(f"{API}/music?like={unused}"), 410, "forgotten")
+
+
 def test_the_pool_refuses_what_would_wait_too_long() -> None:
     import anyio
 

@@ -1,0 +1,158 @@
+"""Records of the reply to a query, from which every form of output is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from attune.embedding.media_files import Kind
+from attune.embedding.network import Affect
+from attune.indexer.records import Item
+from attune.retrieval.mood_words import mood_word
+
+
+@dataclass(frozen=True, slots=True)
+class QueryEntry:
+    """One file of a query, or the point of the valence–arousal plane that was searched.
+
+    Attributes:
+        path: Absolute path of the file; None for a point.
+        kind: Kind of the file; for a point, the kind that was searched.
+        affect: Affect of the file; None for a point.
+        valence: Valence in [-1, 1].
+        arousal: Arousal in [-1, 1].
+    """
+
+    path: str | None
+    kind: Kind | None
+    affect: Affect | None
+    valence: float
+    arousal: float
+
+    @property
+    def mood(self) -> str | None:
+        """The nearest named mood; None for a point."""
+        return None if self.affect is None else mood_word(self.affect)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The part of a song that corresponds best with a query.
+
+    Attributes:
+        start_s: Its start, in seconds from the beginning of the song.
+        end_s: Its end, in seconds from the beginning of the song.
+        score: Correspondence probability of this part alone, in [0, 1].
+    """
+
+    start_s: float
+    end_s: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One ranked file.
+
+    Attributes:
+        item: The picture or song.
+        rank: Its rank, from 1.
+        score: Correspondence probability in [0, 1]; for a point of the plane, closeness in [0, 1].
+        moment: The best moment of a song; None for a picture, and in answers to a point of the plane.
+        alike: Paths of the near-duplicates that are folded into this answer, best first.
+        why: One line that explains the answer; None if no explanation was requested.
+    """
+
+    item: Item
+    rank: int
+    score: float
+    moment: Moment | None = None
+    alike: tuple[str, ...] = ()
+    why: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Absolute path of the file."""
+        return self.item.path
+
+    @property
+    def affect(self) -> Affect:
+        """Its valence, arousal and polarity."""
+        return self.item.affect
+
+    @property
+    def valence(self) -> float:
+        """Valence in [-1, 1]."""
+        return self.item.affect.valence
+
+    @property
+    def arousal(self) -> float:
+        """Arousal in [-1, 1]."""
+        return self.item.affect.arousal
+
+    @property
+    def mood(self) -> str:
+        """The nearest named mood."""
+        return mood_word(self.item.affect)
+
+    @property
+    def title(self) -> str | None:
+        """Title by the tags of a song, if any."""
+        return self.item.title
+
+    @property
+    def artist(self) -> str | None:
+        """Artist by the tags of a song, if any."""
+        return self.item.artist
+
+    @property
+    def taken(self) -> str | None:
+        """When a picture was taken, ISO 8601 in the camera's local time, if the file says so."""
+        return self.item.taken
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length of a song in seconds."""
+        return self.item.duration_s
+
+    @property
+    def display_name(self) -> str:
+        """Artist and title, as far as the tags have them; may be empty."""
+        return " – ".join(name for name in (self.artist, self.title) if name)
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryInfo:
+    """The library from which an answer comes.
+
+    Attributes:
+        path: Its folder.
+        generation: Number of the published generation that was searched.
+        images: Number of pictures in it.
+        music: Number of songs in it.
+        network: Name of its network.
+    """
+
+    path: str
+    generation: int
+    images: int
+    music: int
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The complete reply to a query.
+
+    Attributes:
+        kind: Kind of the answers.
+        query: The files or the point of the query.
+        results: The answers, best first.
+        library: The library that was searched.
+        elapsed_ms: Duration of the query in milliseconds.
+    """
+
+    kind: Kind
+    query: list[QueryEntry]
+    results: list[Answer]
+    library: LibraryInfo
+    elapsed_ms: float
