@@ -151,7 +151,6 @@ def _compare(
     images: Path, music: Path, focus: SetFilter, *, cache: Path, workers: int, progress: Progress, test: bool
 ) -> dict[str, Any]:
     from attune.benchmarks.systems import (
-        create_systems,
         describe_protocol,
         evaluate_on_test,
         evaluate_out_of_fold,
@@ -162,8 +161,9 @@ def _compare(
     )
     from attune.benchmarks.worst_pairs import find_worst_pairs
     from attune.training.cross_validation import SEEDS
+    from attune.training.systems.registry import SYSTEMS
 
-    chosen = create_systems()
+    chosen = list(SYSTEMS.values())
     training_data = read_comparison_data(images, music, chosen, cache, workers, progress)
     system_results = evaluate_out_of_fold(training_data, chosen, cache, progress)
     document = {

@@ -12,7 +12,7 @@ from attune.core.progress import Progress
 if TYPE_CHECKING:
     from attune.embedding.media_files import Kind
     from attune.training.comparison import SetFilter, SystemResult
-    from attune.training.systems.base import LabelledFeatures, System
+    from attune.training.systems.base import Input, LabelledFeatures, System
 
 ATTUNE_NAME = "Attune"
 ACCURATE_NAME = "Attune, accurate"
@@ -32,27 +32,6 @@ class ComparisonData:
 
     images: LabelledFeatures
     music: LabelledFeatures
-
-
-def create_systems() -> list[System]:
-    """Return the systems of the comparison, the weakest first."""
-    from attune.training.systems.acp_net import ACP_NET_ON_ATTUNE_FEATURES, AcpNet
-    from attune.training.systems.attune import ATTUNE_ACCURATE, Attune
-    from attune.training.systems.chance import Chance
-    from attune.training.systems.l3_net import L3Net
-    from attune.training.systems.posterior_product import PosteriorProduct
-    from attune.training.systems.spectrogram_acp import SpectrogramAcp
-
-    return [
-        Chance(),
-        L3Net(),
-        SpectrogramAcp(),
-        AcpNet(),
-        ACP_NET_ON_ATTUNE_FEATURES,
-        PosteriorProduct(),
-        Attune(),
-        ATTUNE_ACCURATE,
-    ]
 
 
 def read_comparison_data(
@@ -75,7 +54,6 @@ def read_comparison_data(
         progress: Receives the number of files.
         split: Split whose rows are read; None: train and val.
     """
-    from attune.embedding.backbones import DEFAULT_BACKBONES
     from attune.training.readers import read_labelled
     from attune.training.system_inputs import load_labelled_features
     from attune.training.train import read_training_rows
@@ -84,8 +62,8 @@ def read_comparison_data(
     sides = []
     for kind, source in sources.items():
         rows = read_training_rows(source, kind) if split is None else read_labelled(source, kind, split)
-        names = sorted({name for system in chosen for name in system.needs[kind]})
-        side, _ = load_labelled_features(rows, DEFAULT_BACKBONES[kind], names, cache, workers, progress)
+        needed = [name for system in chosen for name in system.needs[kind]]
+        side, _ = load_labelled_features(rows, kind, needed, cache, workers, progress)
         sides.append(side)
     return ComparisonData(*sides)
 
@@ -159,7 +137,7 @@ def measure_trade_off(labelled: ComparisonData, progress: Progress) -> list[dict
     from attune.training.assign_folds import FOLDS, assign_folds
     from attune.training.cross_validation import score
     from attune.training.metric_summary import compute_fold_metrics
-    from attune.training.systems.attune import Attune
+    from attune.training.systems.attune.system import Attune
 
     images, music = labelled.images, labelled.music
     fold_numbers = [assign_folds(side.rows, side.kind, 0) for side in (images, music)]
@@ -252,26 +230,28 @@ def probe_raw_inputs(labelled: ComparisonData) -> dict[str, dict[str, float]]:
     """
     import numpy as np
 
+    from attune.embedding.backbones import DEFAULT_BACKBONES
     from attune.training.assign_folds import FOLDS, assign_folds
     from attune.training.manifest import group_names, polarity_codes
     from attune.training.metrics import measure_probe
 
+    inputs: dict[str, tuple[LabelledFeatures, Input]] = {
+        f"{side.kind} features": (side, DEFAULT_BACKBONES[side.kind])
+        for side in (labelled.images, labelled.music)
+    }
+    if "descriptors" in labelled.music.raw:
+        inputs["music descriptors"] = labelled.music, "descriptors"
     probe_results: dict[str, dict[str, float]] = {}
-    for side in (labelled.images, labelled.music):
+    for name, (side, wanted) in inputs.items():
         folds = assign_folds(side.rows, side.kind, 0)
-        for name in ("features", "descriptors"):
-            if name not in side.inputs:
-                continue
-            found = []
-            for fold in range(FOLDS):
-                held_out = side.take(np.flatnonzero(folds == fold))
-                vectors = np.asarray(held_out.inputs[name], np.float64)
-                vectors = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-6)
-                found.append(
-                    measure_probe(vectors, polarity_codes(held_out.rows), group_names(held_out.rows))
-                )
-            probe_results[f"{side.kind} {name}"] = {
-                "accuracy": float(np.mean([probe.accuracy for probe in found])),
-                "balanced": float(np.mean([probe.balanced_accuracy for probe in found])),
-            }
+        found = []
+        for fold in range(FOLDS):
+            held_out = side.take(np.flatnonzero(folds == fold))
+            vectors = np.asarray(held_out.values(wanted), np.float64)
+            vectors = (vectors - vectors.mean(axis=0)) / (vectors.std(axis=0) + 1e-6)
+            found.append(measure_probe(vectors, polarity_codes(held_out.rows), group_names(held_out.rows)))
+        probe_results[name] = {
+            "accuracy": float(np.mean([probe.accuracy for probe in found])),
+            "balanced": float(np.mean([probe.balanced_accuracy for probe in found])),
+        }
     return probe_results

@@ -7,7 +7,7 @@ below, or lies in the network's folder and is described there (`attune.embedding
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import ArtefactError
+from attune.embedding.feature_layout import FeatureLayout
 from attune.embedding.image_geometry import DEFAULT_VIEW, View
 from attune.embedding.logmel import PATCH_SECONDS, compute_logmel, split_patches
 from attune.embedding.media_files import Kind
@@ -55,9 +56,10 @@ class Backbone:
     Attributes:
         name: Name, which is also part of the key of stored features.
         kind: The media type of its input.
-        path: The ONNX file.
+        path: The ONNX file; not part of the `repr`, which is the same on every machine.
         sha256: SHA-256 of that file, 64 hexadecimal digits.
-        width: Length of one feature vector.
+        layout: The named blocks that a feature vector consists of; `attune.training.convert` describes those
+            of the shipped backbones.
         licence: SPDX identifier; the full record of the shipped ones is in NOTICE.md.
         view: Size and shape in which it takes pictures; unused for music.
         colours: Standardisation of colours; None if the graph takes bytes.
@@ -66,13 +68,18 @@ class Backbone:
 
     name: str
     kind: Kind
-    path: Path
+    path: Path = field(repr=False)
     sha256: str
-    width: int
+    layout: FeatureLayout
     licence: str
     view: View = DEFAULT_VIEW
     colours: ColorNormalization | None = None
     harmony: bool = False
+
+    @property
+    def width(self) -> int:
+        """Length of one feature vector."""
+        return self.layout.width
 
     @property
     def id(self) -> str:
@@ -85,7 +92,7 @@ EFFICIENTNET_LITE0 = Backbone(
     kind="image",
     path=WEIGHTS / "efficientnet_lite0.onnx",
     sha256="37688b71b9d0fe0e7593600f267c9deefe9a23a73215746febab19f71bd81615",
-    width=2528,
+    layout=FeatureLayout((("pooled", 1280), ("stage5", 224), ("stage6", 384), ("stage7", 640))),
     licence="Apache-2.0",
 )
 EFFICIENTNET_LITE2_FACES = Backbone(
@@ -93,7 +100,17 @@ EFFICIENTNET_LITE2_FACES = Backbone(
     kind="image",
     path=WEIGHTS / "efficientnet_lite2_faces.onnx",
     sha256="d584651f6138b40b3fa5f94c9894df78bed8ed7a9364aaa85c41bb7d7e3fca47",
-    width=3305,
+    layout=FeatureLayout(
+        (
+            ("pooled", 1280),
+            ("stage5", 240),
+            ("stage6", 416),
+            ("stage7", 704),
+            ("meaning", 384),
+            ("faces", 25),
+            ("face_pooled", 256),
+        )
+    ),
     licence="Apache-2.0 AND MIT",
     view=View(416, "pad"),
 )
@@ -102,7 +119,7 @@ MUSICNN_MSD = Backbone(
     kind="music",
     path=WEIGHTS / "musicnn_msd.onnx",
     sha256="9712567bbed971ef4e10c76f43b97994c1ef425e45368dd39c2fae255b675bf7",
-    width=1756,
+    layout=FeatureLayout((("penultimate", 200), ("mean_pool", 753), ("max_pool", 753), ("taggram", 50))),
     licence="ISC",
 )
 MUSICNN_HARMONY = Backbone(
@@ -110,7 +127,7 @@ MUSICNN_HARMONY = Backbone(
     kind="music",
     path=WEIGHTS / "musicnn_msd_harmony.onnx",
     sha256="aa460bcc4817c7a4d0304ebb4f0ebb671c594061f19f46dba9a30302b6b24dab",
-    width=1815,
+    layout=MUSICNN_MSD.layout.extended("harmony", 59),
     licence="ISC AND Apache-2.0",
     harmony=True,
 )

@@ -21,6 +21,7 @@ from typing import Any, Final, get_args
 
 from attune.core.errors import ArtefactError
 from attune.embedding.backbones import SHIPPED_BACKBONES, Backbone, ColorNormalization
+from attune.embedding.feature_layout import unnamed_layout
 from attune.embedding.image_geometry import SQUARE_FITS, View
 from attune.embedding.media_files import Kind
 
@@ -127,7 +128,7 @@ def _parse_custom_backbone(folder: Path, kind: Kind, description: Mapping[str, A
         # A plain name, as a downloaded `network.json` must not refer to files outside its folder.
         path=folder / _check_pattern(_FILE_PATTERN, "file", description["file"]),
         sha256=_check_pattern(_SHA256_PATTERN, "sha256", description["sha256"]),
-        width=_check_range(1, 1 << 16, "width", description["width"]),
+        layout=unnamed_layout(_check_range(1, 1 << 16, "width", description["width"])),
         licence=str(description["licence"]),
         view=_parse_view(description) if kind == "image" else View(),
         colours=_parse_color_normalization(description)

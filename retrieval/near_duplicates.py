@@ -59,9 +59,9 @@ _MEASURED: Final = {
     MUSICNN_MSD.name: SimilarityScale(0.92),
     MUSICNN_HARMONY.name: SimilarityScale(0.92),
 }
-# Number of leading feature columns that count: the content of a picture without its meaning and its faces,
-# the sound of a song without its harmony. Two different people who smile alike are no near-duplicates.
-_COLUMNS: Final = {EFFICIENTNET_LITE2_FACES.name: 2640, MUSICNN_HARMONY.name: MUSICNN_MSD.width}
+# Blocks of features that do not count: only the content of a picture does, and the sound of a song. Two
+# different people who smile alike are no near-duplicates.
+_IGNORED_BLOCKS: Final = {"meaning", "faces", "face_pooled", "harmony"}
 
 
 class FingerprintSource(Protocol):
@@ -95,8 +95,9 @@ class Fingerprints:
             LibraryError: Its features are lost.
         """
         if item.id not in self._known:
-            features = self._library.features(item, self._backbone)
-            self._known[item.id] = fingerprint(features[:, : _COLUMNS.get(self._backbone.name)])
+            features, layout = self._library.features(item, self._backbone), self._backbone.layout
+            counted = [name for name in layout.names if name not in _IGNORED_BLOCKS]
+            self._known[item.id] = fingerprint(layout.select(features, counted))
         return self._known[item.id]
 
     @cached_property

@@ -10,16 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from attune.embedding.feature_layout import FeatureLayout
+
 RATE = 16_000
 
-PARTS = {
-    "mfcc": slice(0, 40),
-    "chroma": slice(40, 52),
-    "mel": slice(52, 180),
-    "contrast": slice(180, 187),
-    "tonnetz": slice(187, 193),
-}
-"""Columns of each part of the vector."""
+PARTS = FeatureLayout((("mfcc", 40), ("chroma", 12), ("mel", 128), ("contrast", 7), ("tonnetz", 6)))
+"""Parts of the vector."""
 
 
 def describe(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -32,7 +28,7 @@ def describe(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         samples: float32 (n,), mono, 16 kHz, in [-1, 1].
 
     Returns:
-        float32 (193,), finite, with the parts in the columns that `PARTS` names.
+        float32 (193,), finite, with the parts that `PARTS` names.
     """
     from librosa import feature, power_to_db, stft
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attune.core.common_options import CommandApp, DeviceOption, JsonOption, QuietOption, WorkersOption
 from attune.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from attune.embedding.backbones import Backbone
+    from attune.embedding.media_files import Kind
 
 app = CommandApp()
 
@@ -31,12 +35,14 @@ def train_command(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the new network.")
     ],
-    accurate: Annotated[
-        bool,
+    system: Annotated[
+        str,
         typer.Option(
-            "--accurate", help="Use the encoders of the network `accurate`: slower, slightly more accurate."
+            metavar="NAME",
+            help="The method: attune, accurate (slower, slightly more accurate encoders) or another that can "
+            "embed; a wrong name lists them.",
         ),
-    ] = False,
+    ] = "attune",
     image_backbone: Annotated[
         str | None,
         typer.Option(
@@ -62,29 +68,31 @@ def train_command(
     from attune.core.errors import AttuneError, escape_path
     from attune.core.settings import load_settings
     from attune.core.user_folders import default_cache
-    from attune.embedding.backbones import ACCURATE_BACKBONES, DEFAULT_BACKBONES
     from attune.embedding.device import resolve_device
     from attune.training.metric_tables import print_device, print_out_of_fold, print_skipped
 
     try:
         from attune.training.encoders.open_clip import export_image_backbone as export_backbone
+        from attune.training.systems.registry import find_embedding_system
         from attune.training.train import train
     except ModuleNotFoundError as error:
         raise AttuneError(f'training needs {error.name}: pip install "attune-affect[train]"') from error
 
+    find_embedding_system(system)  # before an encoder is exported
     folder = default_cache() if cache is None else cache
     settings, device_reason = resolve_device(load_settings(workers=workers, device=device), device)
     with (
         tempfile.TemporaryDirectory(prefix="attune-encoder-") as staging_dir,
         show_progress(quiet=quiet) as progress,
     ):
-        backbones = dict(ACCURATE_BACKBONES if accurate else DEFAULT_BACKBONES)
+        backbones: dict[Kind, Backbone] = {}
         if image_backbone is not None:
             backbones["image"] = export_backbone(image_backbone, Path(staging_dir))
         skipped = train(
             images,
             music,
             output,
+            system=system,
             cache=folder,
             workers=settings.workers,
             progress=progress,

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attune.embedding.backbones import EFFICIENTNET_LITE0, Backbone
+from attune.embedding.feature_layout import FeatureLayout
 
 SEMANTICS_FILE = Path(__file__).parent / "semantics.npz"
 SEMANTIC_DIM = 384
-POOLED_DIM = 1280
-"""Number of pooled features, which the classifier reads; they are the backbone's first columns."""
+_POOLED = EFFICIENTNET_LITE0.layout.columns("pooled")  # what the classifier reads
 
 TEMPERATURE = 2.0
 """Softmax temperature; above 1, less likely classes count more.
@@ -51,9 +51,15 @@ class ClassSemantics(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return (N, 2528 + 384) of the image backbone's features (N, 2528)."""
-        logits = features[:, :POOLED_DIM] @ self.weights + self.bias
+        logits = features[:, _POOLED] @ self.weights + self.bias
         shares = torch.softmax(logits / TEMPERATURE, dim=1)
         return torch.cat([features, shares @ self.names], dim=1)
+
+
+def expanded_layout(backbone: Backbone) -> FeatureLayout:
+    """Return the blocks that the heads read: the backbone's and, where it is appended, `meaning`."""
+    is_expanded = backbone == EFFICIENTNET_LITE0
+    return backbone.layout.extended("meaning", SEMANTIC_DIM) if is_expanded else backbone.layout
 
 
 def build_feature_expansion(backbone: Backbone) -> nn.Module:
@@ -68,7 +74,7 @@ def build_feature_expansion(backbone: Backbone) -> nn.Module:
 def expand_features(features: NDArray[np.float32], backbone: Backbone) -> NDArray[np.float32]:
     """Return the input of the heads, float32 (N, H), for a backbone's features (N, D).
 
-    H is 2912 for the 2528 features of EfficientNet-Lite0, and D for every other backbone.
+    The columns are those of `expanded_layout`.
     """
     with torch.no_grad():
         return np.asarray(build_feature_expansion(backbone)(torch.from_numpy(features)).numpy())

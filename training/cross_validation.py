@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from attune.core.atomic_files import atomic_write
 from attune.core.progress import Progress
+from attune.embedding.backbones import Backbone
 from attune.training.assign_folds import FOLDS, assign_folds
 from attune.training.calibration import fit_platt_scaling
 from attune.training.metrics.pairs import pair_truth, pair_weights
@@ -199,14 +200,16 @@ def _fill_missing_affect(side: Embeddings) -> NDArray[np.float32]:
 
 
 def _digest_inputs(system: System, images: LabelledFeatures, music: LabelledFeatures) -> str:
-    """Return a digest of the labelled data: the order of rows, their labels and the inputs that are read."""
+    """Return a digest of the labelled data: rows in order, labels, inputs that are read and their blocks."""
     digest = hashlib.sha256()
     for side in (images, music):
         for row in side.rows:
             digest.update(f"{row.set}/{row.group}/{row.polarity}/{row.quadrant}\n".encode())
         digest.update(side.targets.points.tobytes())
         for name in system.needs[side.kind]:
-            digest.update(np.ascontiguousarray(side.inputs[name]).tobytes())
+            digest.update(np.ascontiguousarray(side.values(name)).tobytes())
+            if isinstance(name, Backbone):
+                digest.update(repr(side.features[name].layout).encode())
     return digest.hexdigest()[:16]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from attune.core.atomic_files import fsync, hash_file
 from attune.core.errors import ArtefactError, UsageError, escape_path
@@ -19,7 +20,6 @@ from attune.embedding.backbones import Backbone
 from attune.embedding.media_files import Kind
 from attune.embedding.network_config import CONFIG_FILE, TOWER_FILES, describe_backbone, is_shipped
 from attune.embedding.onnx_session import OnnxSession
-from attune.training.systems.kernel_map import Tower
 
 TOLERANCE = 1e-4
 """Largest accepted difference between outputs of a tower and of its ONNX file."""
@@ -30,7 +30,7 @@ RUN = "run"
 _OPSET = 17
 
 
-def export_tower(tower: Tower, example: NDArray[np.float32], path: Path) -> None:
+def export_tower(tower: nn.Module, example: NDArray[np.float32], path: Path) -> None:
     """Write a tower as ONNX and check that ONNX Runtime gives the tower's outputs.
 
     Args:
@@ -64,7 +64,7 @@ def export_tower(tower: Tower, example: NDArray[np.float32], path: Path) -> None
 
 def write_network(
     out: Path,
-    towers: Mapping[Kind, Tower],
+    towers: Mapping[Kind, nn.Module],
     examples: Mapping[Kind, NDArray[np.float32]],
     backbones: Mapping[Kind, Backbone],
     calibration: tuple[float, float],

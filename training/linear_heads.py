@@ -1,15 +1,17 @@
-"""Linear heads of a tower, fitted by convex optimisation."""
+"""Linear heads on a backbone's features, fitted by convex optimisation, and the tower that exports them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from attune.training.losses import Targets, head_loss, merge_quadrant_logits, quadrant_loss
+from attune.training.systems.base import BackboneFeatures
 
 CLIP = 6.0
 """Standard deviations at which a feature is clipped, to limit the outputs for unusual pictures."""
@@ -30,14 +32,14 @@ class Recipe:
             polarity. The smaller it is, the stronger these two heads are regularised.
         quadrant_share: Weight of the cross-entropy of quadrants, relative to that of polarity. Above 0, the
             heads have a logit for each quadrant, from which polarity is computed.
-        gains: Blocks of features as (first column, last column + 1, gain). A gain below 1 penalises the
-            weights of a block more strongly.
+        gains: Factors of named blocks of features, where the features have them; 1 for the others. A gain
+            below 1 penalises the weights of a block more strongly.
     """
 
     l2: float
     point_share: float = 1.0
     quadrant_share: float = 0.0
-    gains: tuple[tuple[int, int, float], ...] = ()
+    gains: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Heads:
 
 
 def fit_heads(
-    features: NDArray[np.float32],
+    features: BackboneFeatures,
     targets: Targets,
     recipe: Recipe,
     steps: int,
@@ -83,8 +85,8 @@ def fit_heads(
     regularises.
 
     Args:
-        features: float32 (N, D).
-        targets: Targets of the N items.
+        features: Features of N files.
+        targets: Targets of the N files.
         recipe: The hyperparameters.
         steps: Largest number of steps, a multiple of `CHECK_EVERY`.
         watch: Called with the step, the loss and the heads every `CHECK_EVERY` steps; training stops when it
@@ -93,12 +95,14 @@ def fit_heads(
     Returns:
         The heads.
     """
-    mean, scale = features.mean(axis=0), features.std(axis=0)
-    scale = scale + 1e-3 * features.std()
-    for first, last, gain in recipe.gains:
-        scale[first:last] /= gain
+    values = features.values
+    mean, scale = values.mean(axis=0), values.std(axis=0)
+    scale = scale + 1e-3 * values.std()
+    for block, gain in recipe.gains.items():
+        if block in features.layout.names:
+            scale[features.layout.columns(block)] /= gain
     scale = scale.astype(np.float32)
-    standard = torch.from_numpy(np.clip((features - mean) / scale, -CLIP, CLIP))
+    standard = torch.from_numpy(np.clip((values - mean) / scale, -CLIP, CLIP))
     set_index = torch.from_numpy(targets.sets)
     outputs = 6 if recipe.quadrant_share else 5
     weights = torch.zeros(standard.shape[1], outputs, requires_grad=True)
@@ -125,3 +129,42 @@ def fit_heads(
         if watch is not None and watch(step, float(closure().detach()), snapshot_heads()):
             break
     return snapshot_heads()
+
+
+class Tower(nn.Module):
+    """Module from backbone features to embedding and affect, which is exported to ONNX.
+
+    Args:
+        widen: Module from backbone features (N, D) to the input of the heads (N, H).
+        heads: Standardisation and linear heads.
+        space: Module from the heads' outputs (N, 5) to embeddings (N, 128), unit length, and affect (N, 5).
+
+    Attributes:
+        mean: float32 (H,), mean of each input of the heads.
+        scale: float32 (H,), divisor of each centred input, above 0.
+        weights: float32 (H, 5) or (H, 6), weights of the heads as in `Heads`.
+        raw_bias: float32 (5,) or (6,), bias of the heads.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    weights: Tensor
+    raw_bias: Tensor
+
+    def __init__(self, widen: nn.Module, heads: Heads, space: nn.Module) -> None:
+        super().__init__()
+        self.widen = widen
+        self.register_buffer("mean", torch.from_numpy(heads.mean))
+        self.register_buffer("scale", torch.from_numpy(heads.scale))
+        self.register_buffer("weights", torch.from_numpy(heads.weights))
+        self.register_buffer("raw_bias", torch.from_numpy(heads.bias))
+        self.space = space
+        self._uses_quadrants = heads.uses_quadrants
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return embeddings (N, 128), unit length, and affect (N, 5) of features (N, D)."""
+        widened = self.widen(features)
+        standard = torch.clamp((widened - self.mean) / self.scale, -CLIP, CLIP)
+        raw = standard @ self.weights + self.raw_bias
+        vectors, affect = self.space(merge_quadrant_logits(raw) if self._uses_quadrants else raw)
+        return vectors, affect

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from attune.embedding.media_files import Kind
 
 if TYPE_CHECKING:
-    from attune.training.systems.attune import LossCheck
+    from attune.training.systems.base import LossCheck
 
 _COLOURS: dict[Kind, str] = {"image": "#1f6fb4", "music": "#b4431f"}
 _DPI = 120

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.training.metrics import reliability
-from attune.training.systems.attune import LossCheck
-from attune.training.systems.base import LabelledFeatures
+from attune.training.systems.base import LabelledFeatures, LossCheck
 
 _LIBRARIES = ("numpy", "torch", "onnxruntime", "pillow", "av", "soundfile", "soxr")
 _DISTRIBUTIONS = {"attune": "attune-affect"} | {name: name for name in _LIBRARIES}
@@ -33,7 +32,7 @@ def write_run(
         folder: The folder, which must not exist yet.
         config: The training record: data, hyperparameters and backbones.
         figures: Out-of-fold figures with their standard deviations over the fold seeds.
-        curve: Losses on the inner folds.
+        curve: Losses during the training; without any, no curves are written.
         reliability_bins: (3, bins) of `average_reliability`.
     """
     from attune.training.plots import plot_curves, plot_reliability
@@ -41,15 +40,16 @@ def write_run(
     folder.mkdir()
     _write_json(folder / "config.json", {**config, "libraries": _library_versions()})
     _write_json(folder / "metrics.json", figures)
-    _write_csv(
-        folder / "curves.csv",
-        ("kind", "fold", "step", "loss", "held_out"),
-        (
-            (check.kind, check.fold, check.step, f"{check.loss:.6f}", f"{check.held_out:.6f}")
-            for check in curve
-        ),
-    )
-    plot_curves(curve, folder / "curves.png")
+    if curve:
+        _write_csv(
+            folder / "curves.csv",
+            ("kind", "fold", "step", "loss", "held_out"),
+            (
+                (check.kind, check.fold, check.step, f"{check.loss:.6f}", f"{check.held_out:.6f}")
+                for check in curve
+            ),
+        )
+        plot_curves(curve, folder / "curves.png")
     edges = np.linspace(0, 1, reliability_bins.shape[1] + 1)
     mass, probability, true = reliability_bins
     _write_csv(

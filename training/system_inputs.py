@@ -1,11 +1,10 @@
 """Inputs of the compared systems, computed from labelled files and cached.
 
-    features           float32 (N, D)          features of the backbone, the mean over a song's segments,
-                                               expanded by `attune.training.conse`
-    accurate features  float32 (N, D)          the same for the backbones of the network `accurate`
-    pixels             uint8 (N, 64, 64, 3)    the backbone's squashed picture, at a smaller size
-    descriptors        float32 (N, 193)        `attune.training.acp_descriptors`
-    spectrogram        float16 (N, 64, 469)    log-mel spectrogram of the first 30 s, in decibels
+    a backbone     float32 (N, D)          its features, the mean over a song's segments, expanded by
+                                           `attune.training.conse`
+    pixels         uint8 (N, 64, 64, 3)    the squashed picture, at a smaller size
+    descriptors    float32 (N, 193)        `attune.training.acp_descriptors`
+    spectrogram    float16 (N, 64, 469)    log-mel spectrogram of the first 30 s, in decibels
 
 Each input is computed once per file and stored; an interrupted run continues where it stopped.
 """
@@ -24,13 +23,14 @@ from numpy.typing import NDArray
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import MediaError
 from attune.core.progress import Progress, SilentProgress
-from attune.embedding.backbones import ACCURATE_BACKBONES, Backbone
+from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone
+from attune.embedding.media_files import Kind
 from attune.embedding.onnx_session import Device
-from attune.training.conse import expand_features
-from attune.training.feature_cache import CachedFeatures, cache_key, extract_cached_features
+from attune.training.conse import expand_features, expanded_layout
+from attune.training.feature_cache import cache_key, extract_cached_features
 from attune.training.losses import build_targets
 from attune.training.manifest import LabelledRow
-from attune.training.systems.base import InputName, LabelledFeatures
+from attune.training.systems.base import BackboneFeatures, Input, LabelledFeatures, RawInput
 
 PIXELS = 64
 MELS = 64
@@ -45,8 +45,8 @@ _QUIET_DB = -100.0
 
 def load_labelled_features(
     rows: Sequence[LabelledRow],
-    backbone: Backbone,
-    names: Iterable[InputName],
+    kind: Kind,
+    needed: Iterable[Input],
     cache: Path,
     workers: int,
     progress: Progress | None = None,
@@ -56,35 +56,43 @@ def load_labelled_features(
 
     Args:
         rows: The labelled files, all of one modality.
-        backbone: The backbone of that modality, which computes `features`.
-        names: The inputs that are needed.
+        kind: That modality.
+        needed: The inputs that are needed. Without a backbone among them, the default one of the modality
+            finds out which files can be read.
         cache: Folder of the cache, made if missing.
         workers: Number of processes that decode and compute.
         progress: Notified after each file; silent by default.
-        device: Device that the backbone runs on.
+        device: Device that the backbones run on.
 
     Returns:
         The readable files with their inputs, and the errors of the other files.
     """
     listener = progress or SilentProgress()
-    cached = extract_cached_features(rows, backbone, cache, workers, listener, device)
-    inputs: dict[InputName, NDArray[np.generic]] = {}
-    for name in names:
-        if name == "features":
-            inputs[name] = _average_features(cached, backbone)
-        elif name == "accurate features":
-            other = ACCURATE_BACKBONES[backbone.kind]
-            inputs[name] = _average_features(
-                extract_cached_features(cached.rows, other, cache, workers, listener, device), other
-            )
-        else:
-            inputs[name] = _load_or_compute(cached.rows, name, cache, workers, listener)
-    return LabelledFeatures(backbone.kind, cached.rows, build_targets(cached.rows), inputs), cached.skipped
+    wanted = dict.fromkeys(needed)
+    backbones = [name for name in wanted if isinstance(name, Backbone)] or [DEFAULT_BACKBONES[kind]]
+    segments: dict[Backbone, dict[Path, NDArray[np.float16]]] = {}
+    readable, skipped = list(rows), list[MediaError]()
+    for backbone in backbones:
+        cached = extract_cached_features(readable, backbone, cache, workers, listener, device)
+        segments[backbone] = {
+            row.path: found for row, found in zip(cached.rows, cached.features, strict=True)
+        }
+        readable, skipped = cached.rows, skipped + cached.skipped
+    features = {
+        backbone: _average_features([segments[backbone][row.path] for row in readable], backbone)
+        for backbone in backbones
+    }
+    raw = {
+        name: _load_or_compute(readable, name, cache, workers, listener)
+        for name in wanted
+        if not isinstance(name, Backbone)
+    }
+    return LabelledFeatures(kind, readable, build_targets(readable), features, raw), skipped
 
 
-def _average_features(cached: CachedFeatures, backbone: Backbone) -> NDArray[np.float32]:
-    means = np.stack([segments.astype(np.float32).mean(axis=0) for segments in cached.features])
-    return expand_features(means, backbone)
+def _average_features(segments: Sequence[NDArray[np.float16]], backbone: Backbone) -> BackboneFeatures:
+    means = np.stack([rows.astype(np.float32).mean(axis=0) for rows in segments])
+    return BackboneFeatures(expand_features(means, backbone), expanded_layout(backbone))
 
 
 def load_pixels(path: Path) -> NDArray[np.uint8]:
@@ -120,7 +128,7 @@ def compute_spectrogram(path: Path) -> NDArray[np.float16]:
     return padded
 
 
-_COMPUTE: dict[InputName, Callable[[Path], NDArray[np.generic]]] = {
+_COMPUTE: dict[RawInput, Callable[[Path], NDArray[np.generic]]] = {
     "pixels": load_pixels,
     "descriptors": compute_descriptors,
     "spectrogram": compute_spectrogram,
@@ -128,7 +136,7 @@ _COMPUTE: dict[InputName, Callable[[Path], NDArray[np.generic]]] = {
 
 
 def _load_or_compute(
-    rows: Sequence[LabelledRow], name: InputName, cache: Path, workers: int, progress: Progress
+    rows: Sequence[LabelledRow], name: RawInput, cache: Path, workers: int, progress: Progress
 ) -> NDArray[np.generic]:
     """Return one input, (N, ...), of files that are known to be readable."""
     folder = cache / f"{name}-1"
@@ -146,7 +154,7 @@ def _load_or_compute(
     return np.stack([np.load(file, allow_pickle=False) for file in cache_files])
 
 
-def _compute_and_save(name: InputName, task: tuple[Path, Path]) -> None:
+def _compute_and_save(name: RawInput, task: tuple[Path, Path]) -> None:
     import torch
 
     torch.set_num_threads(1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,11 @@ from numpy.typing import NDArray
 
 from attune.core.errors import MediaError, UsageError, escape_path
 from attune.core.progress import Progress, SilentProgress
-from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone
+from attune.embedding.backbones import Backbone
 from attune.embedding.media_files import Kind
 from attune.embedding.onnx_session import Device
 from attune.training.assign_folds import FOLDS
 from attune.training.calibration import fit_platt_scaling
-from attune.training.conse import build_feature_expansion
 from attune.training.cross_validation import (
     SEEDS,
     OutOfFoldPredictions,
@@ -34,11 +32,11 @@ from attune.training.readers import read_labelled
 from attune.training.run_folder import average_reliability, write_run
 from attune.training.source_digest import digest_system
 from attune.training.system_inputs import load_labelled_features
-from attune.training.systems.attune import Attune, create_attune
-from attune.training.systems.base import InputName, LabelledFeatures
+from attune.training.systems.base import EmbeddingSystem, LabelledFeatures
+from attune.training.systems.registry import find_embedding_system
 
+DEFAULT_SYSTEM = "attune"
 _EXAMPLE_COUNT = 64
-_INPUT_NAMES: tuple[InputName, ...] = ("features",)
 
 
 def train(
@@ -46,10 +44,11 @@ def train(
     music_from: Path,
     out: Path,
     *,
+    system: str = DEFAULT_SYSTEM,
     cache: Path,
     workers: int,
     progress: Progress | None = None,
-    backbones: Mapping[Kind, Backbone] = DEFAULT_BACKBONES,
+    backbones: Mapping[Kind, Backbone] | None = None,
     device: Device = "cpu",
 ) -> list[MediaError]:
     """Train a network on the splits train and val of labelled media; other rows are not used.
@@ -62,40 +61,43 @@ def train(
         images_from: Labelled images: a manifest, or a data set's folder.
         music_from: Labelled music: a manifest, or a data set's folder.
         out: Folder of the network: new, empty, or a network's folder, which is replaced.
+        system: Name of a system that can embed (`attune.training.systems.registry`).
         cache: Folder where features and fold results are stored between runs.
         workers: Number of processes that extract features.
         progress: Notified of progress; silent by default.
-        backbones: The backbone of each modality; one that is not shipped is copied into the network's folder.
+        backbones: Backbones in place of the system's own, by modality; one that is not shipped is copied into
+            the network's folder.
         device: Device that the backbones run on.
 
     Returns:
         The labelled files that could not be read and were left out.
 
     Raises:
-        UsageError: The labels cannot be used or have too little data, or `out` holds other files.
+        UsageError: There is no such system, the labels cannot be used or have too little data, or `out` holds
+            other files.
     """
     listener = progress or SilentProgress()
     check_output_folder(out)
-    system = create_attune(backbones)
+    method = find_embedding_system(system).with_backbones(backbones or {})
     image_rows, music_rows = read_training_rows(images_from, "image"), read_training_rows(music_from, "music")
     with _force_determinism():
         images, skipped_images = load_labelled_features(
-            image_rows, backbones["image"], _INPUT_NAMES, cache, workers, listener, device
+            image_rows, "image", method.needs["image"], cache, workers, listener, device
         )
         music, skipped_music = load_labelled_features(
-            music_rows, backbones["music"], _INPUT_NAMES, cache, workers, listener, device
+            music_rows, "music", method.needs["music"], cache, workers, listener, device
         )
         # The rows are checked again, since some of the files may be unreadable.
         check_enough_groups(images_from, images.rows)
         check_enough_groups(music_from, music.rows)
-        by_seed = cross_validate(system, images, music, SEEDS, cache, listener)
+        by_seed = cross_validate(method, images, music, SEEDS, cache, listener)
         all_results = [predictions for results in by_seed for predictions in results]
         curve = fit_platt_scaling(*collect_labelled_pairs(all_results, images, music))
         listener.start("refit and export", None)
-        fitted = system.fit(images, music, seed=0)
+        fitted = method.fit(images, music, seed=0)
         probabilities_by_seed = calibrate_out_of_fold(by_seed, images, music)
         record, figures = (
-            _build_training_record(system, backbones, images, music),
+            {"system": system} | _build_training_record(method, images, music),
             _summarize_metrics(by_seed, probabilities_by_seed, images, music),
         )
         held_out_results = [
@@ -105,12 +107,9 @@ def train(
         ]
         write_network(
             out,
-            {
-                kind: fitted.tower(kind, build_feature_expansion(backbone))
-                for kind, backbone in backbones.items()
-            },
-            {side.kind: _select_examples(side, backbones[side.kind]) for side in (images, music)},
-            backbones,
+            {kind: fitted.tower(kind) for kind in method.backbones},
+            {side.kind: _select_examples(side, method.backbones[side.kind]) for side in (images, music)},
+            method.backbones,
             curve,
             {"training": record, "out_of_fold": figures},
             lambda run: write_run(
@@ -150,9 +149,10 @@ def check_enough_groups(source: Path, rows: Sequence[LabelledRow]) -> None:
         )
 
 
-def _select_examples(side: LabelledFeatures, backbone: Backbone) -> Any:
-    """Return backbone features to check the export with; they are the first columns of the expanded ones."""
-    return side.inputs["features"][:_EXAMPLE_COUNT, : backbone.width]
+def _select_examples(side: LabelledFeatures, backbone: Backbone) -> NDArray[np.float32]:
+    """Return a backbone's features of some files, without the block that was appended to them."""
+    features = side.features[backbone]
+    return features.layout.select(features.values[:_EXAMPLE_COUNT], backbone.layout.names)
 
 
 def _summarize_metrics(
@@ -170,15 +170,14 @@ def _summarize_metrics(
 
 
 def _build_training_record(
-    system: Attune, backbones: Mapping[Kind, Backbone], images: LabelledFeatures, music: LabelledFeatures
+    system: EmbeddingSystem, images: LabelledFeatures, music: LabelledFeatures
 ) -> dict[str, Any]:
     return {
         "folds": FOLDS,
         "seeds": list(SEEDS),
         "version": digest_system(system),
-        "shape": asdict(system.kernel_config),
-        "recipes": {kind: asdict(recipe) for kind, recipe in system.recipes.items()},
-        "backbones": {kind: backbone.id for kind, backbone in backbones.items()},
+        **system.hyperparameters,
+        "backbones": {kind: backbone.id for kind, backbone in system.backbones.items()},
         "rows": {side.kind: _count_rows(side) for side in (images, music)},
     }
 

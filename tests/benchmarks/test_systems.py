@@ -14,12 +14,13 @@ from PIL import Image
 from attune import cli
 from attune.benchmarks import systems as comparison
 from attune.core.errors import MediaError
-from attune.embedding.backbones import Backbone
+from attune.embedding.media_files import Kind
 from attune.tests.training.affect_data import make_labelled_features
 from attune.training import evaluation_log, system_inputs
 from attune.training.manifest import LabelledRow
-from attune.training.systems.attune import Attune
-from attune.training.systems.base import LabelledFeatures
+from attune.training.systems import registry
+from attune.training.systems.attune.system import Attune
+from attune.training.systems.base import Input, LabelledFeatures
 from attune.training.systems.chance import Chance
 from attune.training.systems.posterior_product import PosteriorProduct
 
@@ -44,17 +45,16 @@ def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         options += ["--images" if kind == "image" else "--music", str(tmp_path / f"{kind}.csv")]
 
     def load_synthetic_features(
-        rows: list[LabelledRow], backbone: Backbone, names: Iterable[str], *_: object
+        rows: list[LabelledRow], kind: Kind, needed: Iterable[Input], *_: object
     ) -> tuple[LabelledFeatures, list[MediaError]]:
         whole = synthetic[rows[0].path][0]
         positions = np.array([synthetic[row.path][1] for row in rows])
         taken = whole.take(positions)
-        return LabelledFeatures(
-            backbone.kind, rows, taken.targets, {"features": taken.inputs["features"]}
-        ), []
+        return LabelledFeatures(kind, rows, taken.targets, taken.features, {}), []
 
     monkeypatch.setattr(system_inputs, "load_labelled_features", load_synthetic_features)
-    monkeypatch.setattr(comparison, "create_systems", lambda: [Chance(), PosteriorProduct(), Attune()])
+    few = {"chance": Chance(), "posterior-product": PosteriorProduct(), "attune": Attune()}
+    monkeypatch.setattr(registry, "SYSTEMS", few)
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "docs").mkdir()
     monkeypatch.setattr(evaluation_log, "LOG", tmp_path / "docs" / "test-log.csv")

@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from attune.embedding.backbones import DEFAULT_BACKBONES
+from attune.embedding.feature_layout import FeatureLayout
 from attune.embedding.media_files import Kind
 from attune.training.losses import build_targets
 from attune.training.manifest import LabelledRow
-from attune.training.systems.base import InputName, LabelledFeatures
+from attune.training.systems.base import BackboneFeatures, LabelledFeatures, RawInput
 
+LAYOUTS = {"image": FeatureLayout((("pooled", 40),)), "music": FeatureLayout((("penultimate", 40),))}
 POLARITIES = ("positive", "neutral", "negative")
 QUADRANTS = ("Q1", "Q4", "Q2")
 
@@ -51,16 +54,18 @@ def make_labelled_features(kind: Kind, seed: int, count: int = 120) -> LabelledF
     random = np.random.default_rng(seed + 1000)
     targets = build_targets(rows)
     features = np.stack([one.astype(np.float32).mean(axis=0) for one in made])
-    inputs: dict[InputName, NDArray[np.generic]] = {"features": features}
+    raw: dict[RawInput, NDArray[np.generic]] = {}
     if kind == "image":
         shade = np.array([220, 128, 40])[targets.polarity]
-        inputs["pixels"] = np.clip(
+        raw["pixels"] = np.clip(
             random.normal(shade[:, None, None, None], 30, (count, 64, 64, 3)), 0, 255
         ).astype(np.uint8)
     else:
-        inputs["descriptors"] = np.concatenate([features] * 5, axis=1)[:, :193]
+        raw["descriptors"] = np.concatenate([features] * 5, axis=1)[:, :193]
         spectrogram = random.normal(-40, 5, (count, 64, 160))
         for row, polarity in enumerate(targets.polarity):
             spectrogram[row, 20 * polarity : 20 * polarity + 20] += 25  # each polarity has a band of its own
-        inputs["spectrogram"] = spectrogram.astype(np.float16)
-    return LabelledFeatures(kind, rows, targets, inputs)
+        raw["spectrogram"] = spectrogram.astype(np.float16)
+    return LabelledFeatures(
+        kind, rows, targets, {DEFAULT_BACKBONES[kind]: BackboneFeatures(features, LAYOUTS[kind])}, raw
+    )

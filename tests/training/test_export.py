@@ -23,7 +23,7 @@ from attune.training.cross_validation import SEEDS
 from attune.training.export import export_tower
 from attune.training.feature_cache import CachedFeatures
 from attune.training.manifest import LabelledRow
-from attune.training.systems.attune import Attune
+from attune.training.systems.attune.system import Attune
 
 pytestmark = pytest.mark.torch
 
@@ -72,6 +72,8 @@ def test_a_trained_network_opens_and_repeats_bit_by_bit(manifests: tuple[Path, P
         assert np.allclose(embeddings.affect[:, 2:].sum(axis=1), 1, atol=1e-5)
         assert np.abs(embeddings.affect[:, :2]).max() <= 1
     config = json.loads((written[0] / "network.json").read_text())
+    assert config["training"]["system"] == "attune"
+    assert config["training"]["recipes"]["image"]["gains"] == {"pooled": 0.5, "meaning": 2.0}
     assert config["training"]["rows"]["image"]["all"] == 84
     assert 0.5 < config["out_of_fold"]["accuracy"] <= 1
     assert 0 <= config["out_of_fold"]["accuracy spread"] < 0.3
@@ -101,6 +103,22 @@ def test_a_run_folder_tells_of_the_training(manifests: tuple[Path, Path], tmp_pa
     (run / "old.txt").write_text("file of the previous training")
     training.train(*manifests, out, cache=tmp_path / "cache", workers=1)
     assert not (run / "old.txt").exists()
+
+
+def test_another_system_becomes_a_network(manifests: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "net"
+    training.train(*manifests, out, system="posterior-product", cache=tmp_path / "cache", workers=1)
+    network = open_network(str(out))
+    features = np.random.default_rng(0).normal(size=(7, DEFAULT_BACKBONES["image"].width))
+    embeddings = network.embed("image", features)
+    assert np.allclose(np.linalg.norm(embeddings.vectors, axis=1), 1, atol=1e-5)
+    assert np.allclose(embeddings.vectors[:, :3], embeddings.affect[:, 2:])
+    config = json.loads((out / "network.json").read_text())
+    assert config["training"]["system"] == "posterior-product"
+    assert config["training"]["music_l2"] == 0.1
+    assert config["out_of_fold"]["accuracy"] > 0.5
+    assert not (out / "run" / "curves.csv").exists()
+    assert (out / "run" / "reliability.png").is_file()
 
 
 def test_a_training_learns_nothing_twice(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from attune.training.convert.efficientnet_lite2_faces import BLOCKS, LITE2_SIDE, SIDE, squash_pictures
+from attune.embedding.backbones import EFFICIENTNET_LITE2_FACES
+from attune.training.convert.efficientnet_lite2_faces import LITE2_SIDE, SIDE, squash_pictures
 from attune.training.convert.face_networks import EXPRESSIONS, FACE_WIDTH, _aggregate_faces
 
 pytestmark = pytest.mark.torch
@@ -65,10 +65,8 @@ def test_faces_sum_up_as_a_plain_loop_says(owners: list[int]) -> None:
 
 
 def test_parts_of_the_features_lie_one_after_the_other() -> None:
-    columns = np.concatenate([np.arange(3305)[part] for part in BLOCKS.values()])
-    assert columns.tolist() == list(range(3305))
-    face_blocks = BLOCKS["faces"], BLOCKS["expressions"]
-    assert [part.stop - part.start for part in face_blocks] == [FACE_WIDTH, POOLED]
+    widths = dict(EFFICIENTNET_LITE2_FACES.layout.blocks)
+    assert (widths["faces"], widths["face_pooled"]) == (FACE_WIDTH, POOLED)
 
 
 def on_black(picture: Tensor) -> Tensor:

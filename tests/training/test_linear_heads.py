@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from attune.embedding.backbones import DEFAULT_BACKBONES
 from attune.tests.training.affect_data import make_labelled_features
 from attune.training.assign_folds import assign_folds
-from attune.training.calibration import fit_output_calibration, fit_platt_scaling
+from attune.training.calibration import fit_platt_scaling
 from attune.training.linear_heads import CHECK_EVERY, Heads, Recipe, fit_heads
 from attune.training.losses import merge_quadrant_logits
-from attune.training.systems.attune import LossCheck, predict_out_of_fold
-from attune.training.systems.base import LabelledFeatures
-from attune.training.systems.kernel_map import KernelConfig, KernelMap
+from attune.training.systems.attune.kernel_map import KernelConfig, KernelMap
+from attune.training.systems.attune.output_calibration import fit_output_calibration
+from attune.training.systems.attune.system import predict_out_of_fold
+from attune.training.systems.base import BackboneFeatures, LabelledFeatures, LossCheck
 
 pytestmark = pytest.mark.torch
 
@@ -23,8 +25,8 @@ RECIPE = Recipe(l2=0.05)
 STEPS = 40
 
 
-def _features(side: LabelledFeatures) -> np.ndarray:
-    return np.asarray(side.inputs["features"], np.float32)
+def _features(side: LabelledFeatures) -> BackboneFeatures:
+    return side.features[DEFAULT_BACKBONES[side.kind]]
 
 
 def _held_out(side: LabelledFeatures) -> np.ndarray:
@@ -33,7 +35,7 @@ def _held_out(side: LabelledFeatures) -> np.ndarray:
 
 def test_heads_learn_what_the_features_carry() -> None:
     side, unseen = make_labelled_features("image", seed=2), make_labelled_features("image", seed=3)
-    raw = fit_heads(_features(side), side.targets, RECIPE, STEPS).raw(_features(unseen))
+    raw = fit_heads(_features(side), side.targets, RECIPE, STEPS).raw(_features(unseen).values)
     assert np.mean(raw[:, :3].argmax(axis=1) == unseen.targets.polarity) > 0.8
     assert np.corrcoef(raw[:, 3], unseen.targets.points[:, 0])[0, 1] > 0.8
 
@@ -44,14 +46,14 @@ def test_a_set_that_rates_higher_does_not_shift_the_heads() -> None:
     points[side.targets.sets == 1, 0] += 0.4
     shifted = replace(side.targets, points=points)
     plain, other = (fit_heads(_features(side), targets, RECIPE, STEPS) for targets in (side.targets, shifted))
-    moved = other.raw(_features(side))[:, 3] - plain.raw(_features(side))[:, 3]
+    moved = other.raw(_features(side).values)[:, 3] - plain.raw(_features(side).values)[:, 3]
     assert moved.std() < 0.02
 
 
 def test_heads_of_quadrants_tell_polarities_and_more() -> None:
     side, unseen = make_labelled_features("music", seed=2), make_labelled_features("music", seed=3)
     heads = fit_heads(_features(side), side.targets, replace(RECIPE, quadrant_share=1.0), STEPS)
-    raw = heads.raw(_features(unseen))
+    raw = heads.raw(_features(unseen).values)
     assert heads.weights.shape[1] == 6
     assert raw.shape == (len(unseen), 5)
     assert np.mean(raw[:, :3].argmax(axis=1) == unseen.targets.polarity) > 0.8
@@ -70,7 +72,7 @@ def test_whoever_watches_may_stop_the_learning() -> None:
 
     def watch(step: int, loss: float, heads: Heads) -> bool:
         assert np.isfinite(loss)
-        assert heads.raw(_features(side)).shape == (len(side), 5)
+        assert heads.raw(_features(side).values).shape == (len(side), 5)
         steps.append(step)
         return step == 2 * CHECK_EVERY
 
@@ -84,7 +86,7 @@ def test_held_out_rows_are_predicted_by_heads_that_never_saw_their_group() -> No
     steps, raw = predict_out_of_fold(_features(side), side, folds, RECIPE, curve)
     held_out = folds == 2
     heads = fit_heads(_features(side)[~held_out], side.targets[~held_out], RECIPE, steps)
-    assert np.allclose(raw[held_out], heads.raw(_features(side)[held_out]), atol=1e-4)
+    assert np.allclose(raw[held_out], heads.raw(_features(side)[held_out].values), atol=1e-4)
     assert {one.fold for one in curve} == {0, 1, 2}
     total = {s: sum(one.held_out for one in curve if one.step == s) for s in (CHECK_EVERY, steps)}
     assert total[steps] <= total[CHECK_EVERY]

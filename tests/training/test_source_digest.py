@@ -11,21 +11,25 @@ from pathlib import Path
 import pytest
 
 from attune.core.progress import SilentProgress
+from attune.embedding.backbones import EFFICIENTNET_LITE0
+from attune.embedding.feature_layout import FeatureLayout
 from attune.tests.training.affect_data import make_labelled_features
 from attune.training import source_digest
 from attune.training.assign_folds import FOLDS
 from attune.training.cross_validation import cross_validate
 from attune.training.source_digest import digest_source, digest_system
-from attune.training.systems.attune import Attune
-from attune.training.systems.base import LabelledFeatures
+from attune.training.systems.attune.system import Attune
+from attune.training.systems.base import BackboneFeatures, LabelledFeatures
 from attune.training.systems.posterior_product import FittedPosteriorProduct, PosteriorProduct
 
 pytestmark = pytest.mark.torch
 
-MODULE = "attune.training.systems.attune"
+MODULE = "attune.training.systems.attune.system"
+CALIBRATION = ("systems/attune/output_calibration.py", "1e-3 * (bias**2)", "1e-2 * (bias**2)")
 HEAD_LOSS = ("losses.py", "loss = loss + point_share * (weights", "loss = loss + 2 * point_share * (weights")
 
 CopySources = Callable[[str, str, str], Path]
+CountFits = Callable[..., int]
 
 
 @pytest.fixture
@@ -46,11 +50,12 @@ def copy_sources(tmp_path: Path) -> CopySources:
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        pytest.param("systems/attune.py", "INNER_FOLDS = 3", "INNER_FOLDS = 4", id="own constant"),
+        pytest.param("systems/attune/system.py", "INNER_FOLDS = 3", "INNER_FOLDS = 4", id="own constant"),
         pytest.param("linear_heads.py", "_SET_SHIFT_L2 = 0.02", "_SET_SHIFT_L2 = 0.03", id="constant"),
-        pytest.param("calibration.py", "1e-3 * (bias**2)", "1e-2 * (bias**2)", id="calibration"),
+        pytest.param(*CALIBRATION, id="calibration"),
         pytest.param(*HEAD_LOSS, id="loss"),
-        pytest.param("systems/kernel_map.py", "width=0.02", "width=0.1", id="kernel"),
+        pytest.param("systems/attune/kernel_map.py", "width=0.02", "width=0.1", id="kernel"),
+        pytest.param("systems/attune/kernel_map.py", "KNOTS = 33", "KNOTS = 17", id="shape"),
         pytest.param("manifest.py", '"Q1": (0.5, 0.5)', '"Q1": (0.4, 0.5)', id="labels, two imports away"),
     ],
 )
@@ -124,31 +129,95 @@ def test_parameters_are_part_of_the_digest() -> None:
     assert len(digests) == 4
 
 
-def test_a_changed_loss_is_fitted_anew_and_a_comment_is_not(
-    copy_sources: CopySources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fits = []
-    fit = PosteriorProduct.fit
+@pytest.fixture
+def count_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CountFits:
+    """Return a function that cross-validates Attune's system and counts the folds that are not served.
 
-    def counted(
-        self: PosteriorProduct, images: LabelledFeatures, music: LabelledFeatures, seed: int
+    What is fitted is a faster system: the key of a fold follows from the source of Attune's.
+    """
+    fits = []
+
+    def fit(
+        self: Attune, images: LabelledFeatures, music: LabelledFeatures, seed: int
     ) -> FittedPosteriorProduct:
         fits.append(seed)
-        return fit(self, images, music, seed)
+        return PosteriorProduct(steps=0).fit(images, music, seed)
 
-    monkeypatch.setattr(PosteriorProduct, "fit", counted)
+    monkeypatch.setattr(Attune, "fit", fit)
     images, music = make_labelled_features("image", 7), make_labelled_features("music", 8)
-    cache = tmp_path / "cache"
-    for change, expected in (
-        (None, FOLDS),
-        (("losses.py", "import torch\n", "import torch  # the solver\n"), FOLDS),
-        (HEAD_LOSS, 2 * FOLDS),
-        (("assign_folds.py", '"music": 100', '"music": 200'), 3 * FOLDS),
-    ):
-        if change is not None:
-            monkeypatch.setattr(source_digest, "FOLDER", copy_sources(*change))
-        cross_validate(PosteriorProduct(), images, music, (0,), cache, SilentProgress())
-        assert len(fits) == expected
+
+    def count(system: Attune, image_layout: FeatureLayout | None = None) -> int:
+        features = images.features[EFFICIENTNET_LITE0]
+        laid_out = BackboneFeatures(features.values, image_layout or features.layout)
+        before = len(fits)
+        cross_validate(
+            system,
+            replace(images, features={EFFICIENTNET_LITE0: laid_out}),
+            music,
+            (0,),
+            tmp_path / "cache",
+            SilentProgress(),
+        )
+        return len(fits) - before
+
+    return count
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(HEAD_LOSS, id="loss"),
+        pytest.param(("linear_heads.py", "CLIP = 6.0", "CLIP = 5.0"), id="heads"),
+        pytest.param(("systems/attune/kernel_map.py", "KNOTS = 33", "KNOTS = 17"), id="shape of the tower"),
+        pytest.param(("systems/attune/kernel_map.py", "_PERIOD = 2.5", "_PERIOD = 4.0"), id="kernel"),
+        pytest.param(CALIBRATION, id="calibration of outputs"),
+        pytest.param(("calibration.py", "range(30)", "range(3)"), id="calibration of pairs"),
+        pytest.param(("assign_folds.py", '"music": 100', '"music": 200'), id="seed of the folds"),
+        pytest.param(("assign_folds.py", "cost.min() + 1e-12", "cost.min() + 1e-3"), id="rule of the folds"),
+        pytest.param(("conse.py", '.columns("pooled")', '.columns("stage5")'), id="block of features"),
+    ],
+)
+def test_folds_of_a_changed_source_are_not_served(
+    copy_sources: CopySources,
+    count_fits: CountFits,
+    monkeypatch: pytest.MonkeyPatch,
+    change: tuple[str, str, str],
+) -> None:
+    assert count_fits(Attune()) == FOLDS
+    monkeypatch.setattr(source_digest, "FOLDER", copy_sources(*change))
+    assert count_fits(Attune()) == FOLDS
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(("losses.py", "import torch\n", "import torch  # the solver\n"), id="comment"),
+        pytest.param(
+            ("systems/attune/system.py", '"""Hyperparameters of the heads;', '"""Those of the heads;'),
+            id="docstring",
+        ),
+        pytest.param(("systems/acp_net.py", "WIDTH = 1024", "WIDTH = 512"), id="layer of another system"),
+    ],
+)
+def test_folds_are_served_after_any_other_change(
+    copy_sources: CopySources,
+    count_fits: CountFits,
+    monkeypatch: pytest.MonkeyPatch,
+    change: tuple[str, str, str],
+) -> None:
+    assert count_fits(Attune()) == FOLDS
+    monkeypatch.setattr(source_digest, "FOLDER", copy_sources(*change))
+    assert count_fits(Attune()) == 0
+
+
+def test_folds_of_other_parameters_or_blocks_are_not_served(count_fits: CountFits) -> None:
+    system = Attune()
+    assert count_fits(system) == FOLDS
+    assert count_fits(Attune()) == 0
+    assert count_fits(replace(system, kernel_config=replace(system.kernel_config, share=0.8))) == FOLDS
+    recipe = replace(system.recipes["image"], gains={"pooled": 0.4})
+    assert count_fits(replace(system, recipes={**system.recipes, "image": recipe})) == FOLDS
+    assert count_fits(system, FeatureLayout((("pooled", 30), ("stage5", 10)))) == FOLDS
 
 
 def test_sources_are_read_once_per_process() -> None:

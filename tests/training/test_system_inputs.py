@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from attune.embedding.backbones import DEFAULT_BACKBONES
+from attune.embedding.backbones import DEFAULT_BACKBONES, EFFICIENTNET_LITE0
 from attune.tests.media_factory import photo, song
 from attune.training.acp_descriptors import PARTS, RATE, describe
 from attune.training.conse import SEMANTIC_DIM, ClassSemantics, expand_features
@@ -30,9 +30,9 @@ def test_a_tone_is_the_peak_of_its_chroma_and_of_its_mel_band() -> None:
     assert low.shape == (193,)
     assert low.dtype == np.float32
     for descriptors in (low, high):
-        assert descriptors[PARTS["chroma"]].argmax() == 9  # A, counted from C
-    assert low[PARTS["mel"]].argmax() < high[PARTS["mel"]].argmax()
-    assert sum(part.stop - part.start for part in PARTS.values()) == 193
+        assert descriptors[PARTS.columns("chroma")].argmax() == 9  # A, counted from C
+    assert low[PARTS.columns("mel")].argmax() < high[PARTS.columns("mel")].argmax()
+    assert PARTS.width == len(low) == 193
 
 
 def test_silence_and_a_click_are_described() -> None:
@@ -45,33 +45,33 @@ def test_inputs_are_gathered_in_order_and_kept(tmp_path: Path) -> None:
     gone = tmp_path / "gone.png"
     rows = [_row(path) for path in (pictures[2], gone, pictures[0])]
     side, skipped = load_labelled_features(
-        rows, DEFAULT_BACKBONES["image"], ("features", "pixels"), tmp_path / "cache", 1
+        rows, "image", (EFFICIENTNET_LITE0, "pixels"), tmp_path / "cache", 1
     )
     assert [row.path for row in side.rows] == [pictures[2], pictures[0]]
     assert [error.path for error in skipped] == [gone]
-    assert side.inputs["features"].shape == (2, 2528 + SEMANTIC_DIM)
-    assert side.inputs["pixels"].shape == (2, 64, 64, 3)
+    features = side.features[EFFICIENTNET_LITE0]
+    assert features.values.shape == (2, features.layout.width) == (2, 2528 + SEMANTIC_DIM)
+    assert features.layout.names == (*EFFICIENTNET_LITE0.layout.names, "meaning")
+    assert side.raw["pixels"].shape == (2, 64, 64, 3)
     cached = sorted((tmp_path / "cache").rglob("*.np?"))
     written = {file: file.stat().st_mtime_ns for file in cached}
-    again, _ = load_labelled_features(
-        rows, DEFAULT_BACKBONES["image"], ("features", "pixels"), tmp_path / "cache", 1
-    )
-    assert (again.inputs["pixels"] == side.inputs["pixels"]).all()
+    again, _ = load_labelled_features(rows, "image", (EFFICIENTNET_LITE0, "pixels"), tmp_path / "cache", 1)
+    assert (again.raw["pixels"] == side.raw["pixels"]).all()
     assert {file: file.stat().st_mtime_ns for file in cached} == written
 
 
 def test_a_spectrogram_is_silent_after_the_end(tmp_path: Path) -> None:
     short = song(tmp_path / "short.wav", 1, seconds=3.0)
     side, _ = load_labelled_features(
-        [_row(short)], DEFAULT_BACKBONES["music"], ("descriptors", "spectrogram"), tmp_path / "cache", 1
+        [_row(short)], "music", ("descriptors", "spectrogram"), tmp_path / "cache", 1
     )
-    spectrogram = side.inputs["spectrogram"][0].astype(np.float32)
+    spectrogram = side.raw["spectrogram"][0].astype(np.float32)
     assert spectrogram.shape == (64, 469)
     seconds = soundfile.info(short).duration
     end = int(seconds / 30 * 469) + 2
     assert (spectrogram[:, end:] == -100).all()
     assert spectrogram[:, : end - 4].max() > -60
-    assert side.inputs["descriptors"].shape == (1, 193)
+    assert side.raw["descriptors"].shape == (1, 193)
 
 
 def test_meaning_is_what_the_tower_computes_and_ignores_scale_free_noise() -> None:

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from attune.embedding.backbones import EFFICIENTNET_LITE0
+from attune.embedding.feature_layout import FeatureLayout
 from attune.tests.training.affect_data import make_labelled_features
 from attune.training.metrics import pair_auc
 from attune.training.source_digest import digest_system
 from attune.training.systems import acp_net, l3_net, spectrogram_acp
 from attune.training.systems.acp_net import ACP_NET_ON_ATTUNE_FEATURES, AcpNet
-from attune.training.systems.attune import Attune
-from attune.training.systems.base import FittedSystem, LabelledFeatures, System
+from attune.training.systems.attune.system import Attune
+from attune.training.systems.base import BackboneFeatures, FittedSystem, LabelledFeatures, System
 from attune.training.systems.chance import Chance
 from attune.training.systems.convolutions import CROP_FRAMES, build_vgg, prepare_pixels, prepare_spectrograms
 from attune.training.systems.l3_net import L3Net
@@ -60,7 +62,7 @@ def test_labels_that_were_shuffled_teach_nothing() -> None:
     images, music = make_labelled_features("image", 1), make_labelled_features("music", 2)
     order = np.random.default_rng(0).permutation(len(images))
     shuffled = replace(
-        images, rows=[images.rows[i] for i in order], targets=images.targets[order], inputs=images.inputs
+        images, rows=[images.rows[i] for i in order], targets=images.targets[order], features=images.features
     )
     fitted = PosteriorProduct().fit(shuffled, music, 0)
     assert (
@@ -78,7 +80,15 @@ def test_chance_knows_nothing() -> None:
 def test_acp_net_has_the_layers_of_the_paper() -> None:
     """Layers 1280 → 2048 → 1024, 193 → 512 → 2048 → 1024, (1024 + 1024) → 512 → 32 → 2, with biases."""
     images, music = make_labelled_features("image", 1), make_labelled_features("music", 2)
-    wide = replace(images, inputs={"features": np.tile(images.inputs["features"], (1, 32))})
+    features = images.features[EFFICIENTNET_LITE0]
+    wide = replace(
+        images,
+        features={
+            EFFICIENTNET_LITE0: BackboneFeatures(
+                np.tile(features.values, (1, 33)), FeatureLayout((("pooled", 1280), ("stage5", 40)))
+            )
+        },
+    )
     fitted = AcpNet(recipe=replace(acp_net.RECIPE, steps=1)).fit(wide, music, 0)
     layers = [(1280, 2048), (2048, 1024), (193, 512), (512, 2048), (2048, 1024)]
     layers += [(2048, 512), (512, 32), (32, 2)]

@@ -2,12 +2,12 @@
 
     python -m attune.training.convert.efficientnet_lite0
 
-Input `pixels`: uint8 `(N, 224, 224, 3)`, RGB. Output `features`: float32 `(N, 2528)`:
+Input `pixels`: uint8 `(N, 224, 224, 3)`, RGB. Output `features`: float32 `(N, 2528)`, with the blocks
 
-    0     1280  head convolution, activated, averaged over space: the input of the classifier
-    1280  1504  stage 5 (112 channels): means over space, then standard deviations
-    1504  1888  stage 6 (192 channels): the same
-    1888  2528  stage 7 (320 channels): the same
+    pooled  head convolution, activated, averaged over space: the input of the classifier
+    stage5  stage 5 (112 channels): means over space, then standard deviations
+    stage6  stage 6 (192 channels): the same
+    stage7  stage 7 (320 channels): the same
 
 The head recognises objects; means and deviations of the middle stages keep texture, contrast and colour,
 which determine much of a picture's mood. Deviations are those of the population. Their variance is a mean of
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
 
 STAGE_ENDS = (10, 14, 15)
 """Index of the last block of stages 5, 6 and 7."""
-
-BLOCKS = {
-    "head": slice(0, 1280),
-    "stage5": slice(1280, 1504),
-    "stage6": slice(1504, 1888),
-    "stage7": slice(1888, 2528),
-}
-"""Columns of each part of the features."""
 
 
 def load_original_network() -> Any:

@@ -4,13 +4,14 @@
 
 `package` is the unpacked archive of `npm pack @vladmandic/face-api@1.7.15`. Input `pixels`: uint8
 `(N, 416, 416, 3)`, RGB: a picture at the top left of a black square, with its aspect ratio kept, so that
-faces are not distorted. Output `features`: float32 `(N, 3305)`:
+faces are not distorted. Output `features`: float32 `(N, 3305)`, with the
+blocks
 
-    0     1280  head convolution of Lite2, activated, averaged over space
-    1280  2640  stages 5, 6 and 7 (120, 208, 352 channels): means over space, then standard deviations
-    2640  3024  semantic features, as `attune.training.conse` computes them for Lite0
-    3024  3049  faces: expressions and sizes (`attune.training.convert.face_networks`)
-    3049  3305  faces: pooled features that the expressions are computed from, averaged over the faces
+    pooled                  head convolution of Lite2, activated, averaged over space
+    stage5, stage6, stage7  120, 208, 352 channels: means over space, then standard deviations
+    meaning                 semantic features, as `attune.training.conse` computes them for Lite0
+    faces                   expressions and sizes (`attune.training.convert.face_networks`)
+    face_pooled             features that the expressions are computed from, averaged over the faces
 
 The input of Lite2 is the picture without the black, squashed to 260 by 260 pixels. The required packages are
 listed in `requirements.txt`.
@@ -29,20 +30,11 @@ from torchvision.ops import roi_align
 
 from attune.training.conse import TEMPERATURE, load_class_embeddings
 from attune.training.convert.efficientnet_lite0 import compute_mean_and_deviation, normalise
-from attune.training.convert.face_networks import FACE_WIDTH, FaceFeatures
+from attune.training.convert.face_networks import FaceFeatures
 from attune.training.convert.weight_files import IMAGE_AND_FACES_FILE, export
 
 SIDE = 416
 LITE2_SIDE = 260
-BLOCKS = {
-    "head": slice(0, 1280),
-    "stages": slice(1280, 2640),
-    "meaning": slice(2640, 3024),
-    "faces": slice(3024, 3024 + FACE_WIDTH),
-    "expressions": slice(3049, 3305),
-}
-"""Columns of each part of the features."""
-
 _STAGE_ENDS = (14, 19, 20)
 
 

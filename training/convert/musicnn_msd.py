@@ -3,12 +3,12 @@
     python -m attune.training.convert.musicnn_msd
 
 Input `logmel`: float32 `(N, 187, 96)`, computed by `attune.embedding.logmel`. Output `features`: float32
-`(N, 1756)`:
+`(N, 1756)`, with the blocks
 
-    0     200   penultimate: the dense layer before the tags
-    200   953   mean over time of the front end's and the middle layers' 753 channels
-    953   1706  maximum over time of the same
-    1706  1756  taggram: probability of each of the 50 tags, in the order of `musicnn_msd_tags.json`
+    penultimate  the dense layer before the tags
+    mean_pool    mean over time of the front end's and the middle layers' 753 channels
+    max_pool     maximum over time of the same
+    taggram      probability of each of the 50 tags, in the order of `musicnn_msd_tags.json`
 
 Most filters of the front end are dead: weight decay left their kernels below 1e-10, so that their output is
 constant. `LiveConv` computes the other filters and inserts the constants, which gives the same output with an
@@ -33,14 +33,6 @@ from attune.training.convert.weight_files import MUSIC_FILE, TAGS_FILE, export
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-BLOCKS = {
-    "penultimate": slice(0, 200),
-    "mean_pool": slice(200, 953),
-    "max_pool": slice(953, 1706),
-    "taggram": slice(1706, 1756),
-}
-"""Columns of each part of the features."""
 
 
 def checkpoint_prefix() -> str:

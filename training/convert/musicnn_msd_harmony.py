@@ -3,8 +3,8 @@
     python -m attune.training.convert.musicnn_msd_harmony
 
 Input `moments`: float32 `(N, 188, 96)`: 187 frames of log-mel, and one frame with the 59 harmonic features of
-`attune.embedding.harmonic_features`. Output `features`: float32 `(N, 1815)`: musicnn's 1756 features, then
-the harmonic features.
+`attune.embedding.harmonic_features`. Output `features`: float32 `(N, 1815)`: musicnn's blocks, then the
+block `harmony`.
 """
 
 from __future__ import annotations

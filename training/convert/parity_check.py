@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attune.embedding.backbones import EFFICIENTNET_LITE0, MUSICNN_MSD
+from attune.embedding.feature_layout import FeatureLayout
 from attune.embedding.logmel import compute_logmel, split_patches
-from attune.training.convert import efficientnet_lite0, musicnn_msd, reference_features
+from attune.training.convert import reference_features
 from attune.training.convert.weight_files import IMAGE_FILE, MUSIC_FILE
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def is_close(converted: NDArray[np.float32], original: NDArray[np.float32]) -> b
 
 
 def compare_features(
-    name: str, converted: NDArray[np.float32], original: NDArray[np.float32], blocks: Mapping[str, slice]
+    name: str, converted: NDArray[np.float32], original: NDArray[np.float32], layout: FeatureLayout
 ) -> bool:
     """Log the differences of two sets of features, part by part.
 
@@ -74,13 +75,14 @@ def compare_features(
         name: Name of the backbone in the log.
         converted: Features of the ONNX file, `(N, D)`.
         original: Features of the original implementation, `(N, D)`.
-        blocks: Name and columns of each part.
+        layout: The parts of the features.
 
     Returns:
         Whether every part is within one of the two bounds.
     """
     passed = True
-    for block, columns in blocks.items():
+    for block in layout.names:
+        columns = layout.columns(block)
         converted_block, original_block = converted[:, columns], original[:, columns]
         difference, largest = (
             float(np.abs(converted_block - original_block).max()),
@@ -103,7 +105,7 @@ def check_images(files: list[Path]) -> bool:
         "image",
         run_onnx(IMAGE_FILE, pixels),
         reference_features.compute_image_features(pixels),
-        efficientnet_lite0.BLOCKS,
+        EFFICIENTNET_LITE0.layout,
     )
 
 
@@ -121,7 +123,7 @@ def check_music(files: list[Path]) -> bool:
     converted = run_onnx(MUSIC_FILE, moments)
     return (
         compare_features(
-            "music", converted, reference_features.compute_music_features(moments), musicnn_msd.BLOCKS
+            "music", converted, reference_features.compute_music_features(moments), MUSICNN_MSD.layout
         )
         and difference < ABSOLUTE
     )

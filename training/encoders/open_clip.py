@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from attune.core.atomic_files import hash_file
 from attune.core.errors import ArtefactError, AttuneError, UsageError
 from attune.embedding.backbones import Backbone, ColorNormalization, normalize_pixels
+from attune.embedding.feature_layout import unnamed_layout
 from attune.embedding.image_geometry import View
 from attune.embedding.onnx_session import OnnxSession
 
@@ -125,7 +126,7 @@ def export_image_backbone(spec: str, folder: Path) -> Backbone:
         kind="image",
         path=path,
         sha256=hash_file(path),
-        width=expected.shape[1],
+        layout=unnamed_layout(expected.shape[1]),
         licence=f"that of the weights {source.name}",
         view=view,
         colours=colours,

@@ -8,14 +8,17 @@ or all of Attune's features, and AdamW.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from attune.embedding.backbones import EFFICIENTNET_LITE0, MUSICNN_MSD
 from attune.embedding.media_files import Kind
-from attune.training.systems.base import InputName, LabelledFeatures
+from attune.training.systems.base import Input, LabelledFeatures, Needs
 from attune.training.systems.pair_trainer import (
     FittedPairNetwork,
     InputTransform,
@@ -27,8 +30,8 @@ from attune.training.systems.pair_trainer import (
 
 WIDTH = 1024
 JOINT = (512, 32)
-POOLED_DIM = 1280
-"""Number of the image backbone's pooled features, which are its first columns."""
+POOLED = ("pooled",)
+"""Blocks of image features that the networks of the paper read."""
 
 RECIPE = PairRecipe(learning_rate=1e-4, weight_decay=1.0, dropout=0.5)
 
@@ -39,36 +42,36 @@ class AcpNet:
 
     Attributes:
         name: Name of the system in tables.
-        image_width: Number of image features that it reads, counted from the first column.
-        music_input: `descriptors` for the paper's 193 descriptors, `features` for Attune's features.
+        image_blocks: Blocks of image features that it reads; None for all.
+        music_input: `descriptors` for the paper's 193 descriptors, or a backbone for its features.
         recipe: Training hyperparameters.
     """
 
     name: str = "ACP-Net"
-    image_width: int = POOLED_DIM
-    music_input: InputName = "descriptors"
+    image_blocks: tuple[str, ...] | None = POOLED
+    music_input: Input = "descriptors"
     recipe: PairRecipe = RECIPE
 
     @property
-    def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
+    def needs(self) -> Needs:
         """Inputs that the system reads, by modality."""
-        return {"image": ("features",), "music": (self.music_input,)}
+        return {"image": (EFFICIENTNET_LITE0,), "music": (self.music_input,)}
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
         """Train on labelled images and music; see `train_pair_network`."""
         torch.manual_seed(seed)
-        image_features = images.inputs["features"][:, : self.image_width]
-        music_features = music.inputs[self.music_input]
+        image_features = select_blocks(images, self.image_blocks)
+        music_features = music.values(self.music_input)
         standardise_image, standardise_music = (
             fit_standardiser(image_features),
             fit_standardiser(music_features),
         )
 
         def image_input(data: LabelledFeatures, _augment: bool) -> Tensor:
-            return standardise_image(data.inputs["features"][:, : self.image_width])
+            return standardise_image(select_blocks(data, self.image_blocks))
 
         def music_input(data: LabelledFeatures, _augment: bool) -> Tensor:
-            return standardise_music(data.inputs[self.music_input])
+            return standardise_music(data.values(self.music_input))
 
         dropout = self.recipe.dropout
         towers: dict[Kind, nn.Module] = {
@@ -86,11 +89,17 @@ class AcpNet:
 
 ACP_NET_ON_ATTUNE_FEATURES = AcpNet(
     "ACP-Net on Attune's features",
-    image_width=2912,
-    music_input="features",
+    image_blocks=None,
+    music_input=MUSICNN_MSD,
     recipe=PairRecipe(learning_rate=1e-4, weight_decay=0.01, dropout=0.2),
 )
 """ACP-Net on Attune's features, to separate the effect of the features from that of the method."""
+
+
+def select_blocks(images: LabelledFeatures, blocks: Collection[str] | None) -> NDArray[np.float32]:
+    """Return some blocks of the features of pictures, or all if `blocks` is None."""
+    features = images.features[EFFICIENTNET_LITE0]
+    return features.values if blocks is None else features.layout.select(features.values, blocks)
 
 
 def build_image_tower(features: int, dropout: float) -> nn.Module:

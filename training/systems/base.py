@@ -4,17 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
+from attune.embedding.backbones import Backbone
+from attune.embedding.feature_layout import FeatureLayout
 from attune.embedding.media_files import Kind
 from attune.training.losses import Targets
 from attune.training.manifest import LabelledRow
 
-InputName = Literal["features", "accurate features", "pixels", "descriptors", "spectrogram"]
-"""Name of an input of a system; `attune.training.system_inputs` describes each."""
+RawInput = Literal["pixels", "descriptors", "spectrogram"]
+"""Name of an input that is computed without a backbone; `attune.training.system_inputs` describes each."""
+
+Input = Backbone | RawInput
+"""Input of a system: the features of a backbone, or a raw input."""
+
+Needs = Mapping[Kind, tuple[Input, ...]]
+"""Inputs that a system reads, by modality."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneFeatures:
+    """Features of labelled files, and the names of their parts.
+
+    Attributes:
+        values: float32 (N, D).
+        layout: The named blocks of the D columns.
+    """
+
+    values: NDArray[np.float32]
+    layout: FeatureLayout
+
+    def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> BackboneFeatures:
+        """Return the features of the selected files."""
+        return BackboneFeatures(self.values[rows], self.layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +52,15 @@ class LabelledFeatures:
         rows: N rows.
         targets: Training targets of the rows; a system that is trained on pairs reads only
             `targets.polarity`.
-        inputs: Arrays with N entries along the first axis, for the systems that are used.
+        features: Features of the N files, by the backbone that computed them.
+        raw: Raw inputs, arrays with N entries along the first axis.
     """
 
     kind: Kind
     rows: Sequence[LabelledRow]
     targets: Targets
-    inputs: Mapping[InputName, NDArray[np.generic]]
+    features: Mapping[Backbone, BackboneFeatures]
+    raw: Mapping[RawInput, NDArray[np.generic]]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -43,8 +71,13 @@ class LabelledFeatures:
             self,
             rows=[self.rows[i] for i in positions],
             targets=self.targets[positions],
-            inputs={name: array[positions] for name, array in self.inputs.items()},
+            features={backbone: features[positions] for backbone, features in self.features.items()},
+            raw={name: array[positions] for name, array in self.raw.items()},
         )
+
+    def values(self, name: Input) -> NDArray[np.generic]:
+        """Return one input of the N files, (N, ...)."""
+        return self.features[name].values if isinstance(name, Backbone) else self.raw[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +92,25 @@ class Embeddings:
 
     vectors: NDArray[np.float32]
     affect: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LossCheck:
+    """Losses of the model of one modality at one step of the solver.
+
+    Attributes:
+        kind: The modality.
+        fold: Inner fold that is held out.
+        step: Step of the solver.
+        loss: Loss on the training rows, with the penalty on the weights.
+        held_out: Loss on the held-out rows.
+    """
+
+    kind: Kind
+    fold: int
+    step: int
+    loss: float
+    held_out: float
 
 
 class FittedSystem(Protocol):
@@ -78,6 +130,24 @@ class FittedSystem(Protocol):
         ...
 
 
+class FittedEmbeddingSystem(FittedSystem, Protocol):
+    """A trained system whose scores are inner products of embeddings."""
+
+    @property
+    def curve(self) -> Sequence[LossCheck]:
+        """Losses during the training; empty if none were measured."""
+        ...
+
+    def tower(self, kind: Kind) -> nn.Module:
+        """Return one modality's module for export, in evaluation mode.
+
+        It maps the backbone's features, float32 (N, D), to embeddings, float32 (N, 128), of unit length, and
+        affect, float32 (N, 5): valence and arousal in [-1, 1], and the posterior of polarity. Inner products
+        of an image's and a song's embedding are their `scores`.
+        """
+        ...
+
+
 class System(Protocol):
     """A method of learning correspondence, with its hyperparameters.
 
@@ -91,10 +161,33 @@ class System(Protocol):
         ...
 
     @property
-    def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
+    def needs(self) -> Needs:
         """Inputs that the system reads, by modality."""
         ...
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedSystem:
+        """Train on labelled images and music; the same seed and data give the same system."""
+        ...
+
+
+@runtime_checkable
+class EmbeddingSystem(System, Protocol):
+    """A system that can embed: it can be shipped as a network, not only compared."""
+
+    @property
+    def backbones(self) -> Mapping[Kind, Backbone]:
+        """The backbone of each modality, whose features it reads and a library stores."""
+        ...
+
+    @property
+    def hyperparameters(self) -> Mapping[str, Any]:
+        """Hyperparameters as `network.json` records them: what JSON can hold."""
+        ...
+
+    def with_backbones(self, backbones: Mapping[Kind, Backbone]) -> EmbeddingSystem:
+        """Return the system with another backbone for each given modality."""
+        ...
+
+    def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedEmbeddingSystem:
         """Train on labelled images and music; the same seed and data give the same system."""
         ...

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.embedding.media_files import Kind
-from attune.training.systems.base import InputName, LabelledFeatures
+from attune.training.systems.base import LabelledFeatures, Needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Chance:
     name: str = "Chance"
 
     @property
-    def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
+    def needs(self) -> Needs:
         """Inputs that the system reads: none."""
         return {"image": (), "music": ()}
 

@@ -44,7 +44,7 @@ def build_vgg(channels_in: int, width: float, out: int) -> nn.Module:
 
 def prepare_pixels(data: LabelledFeatures, augment: bool) -> Tensor:
     """Return pictures as float32 (N, 3, 64, 64) in [-1, 1]; with `augment`, mirrored at random."""
-    pixels = torch.from_numpy(np.asarray(data.inputs["pixels"], np.float32)) / 127.5 - 1.0
+    pixels = torch.from_numpy(np.asarray(data.raw["pixels"], np.float32)) / 127.5 - 1.0
     images = pixels.permute(0, 3, 1, 2)
     if not augment:
         return images
@@ -58,7 +58,7 @@ def prepare_spectrograms(data: LabelledFeatures, augment: bool) -> Tensor:
     With `augment`, each is cropped at random to `CROP_FRAMES`, and bands of time and frequency are masked
     (SpecAugment: Park et al., Interspeech 2019); without it, the whole excerpt is returned.
     """
-    decibels: NDArray[np.float32] = np.asarray(data.inputs["spectrogram"], np.float32)
+    decibels: NDArray[np.float32] = np.asarray(data.raw["spectrogram"], np.float32)
     maps = (torch.from_numpy(decibels)[:, None] - _FLOOR_DB) / _SPAN_DB
     if not augment:
         return maps

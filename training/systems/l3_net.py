@@ -7,14 +7,13 @@ and by smaller inputs: see `attune.training.systems.convolutions`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from attune.embedding.media_files import Kind
-from attune.training.systems.base import InputName, LabelledFeatures
+from attune.training.systems.base import LabelledFeatures, Needs
 from attune.training.systems.convolutions import build_vgg, prepare_pixels, prepare_spectrograms
 from attune.training.systems.pair_trainer import (
     FittedPairNetwork,
@@ -46,7 +45,7 @@ class L3Net:
     recipe: PairRecipe = RECIPE
 
     @property
-    def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
+    def needs(self) -> Needs:
         """Inputs that the system reads, by modality."""
         return {"image": ("pixels",), "music": ("spectrogram",)}
 

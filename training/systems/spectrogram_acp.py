@@ -6,15 +6,15 @@ convolutions is reduced by `width`: see `attune.training.systems.convolutions`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from attune.embedding.backbones import EFFICIENTNET_LITE0
 from attune.embedding.media_files import Kind
-from attune.training.systems.acp_net import JOINT, POOLED_DIM, WIDTH, build_image_tower
-from attune.training.systems.base import InputName, LabelledFeatures
+from attune.training.systems.acp_net import JOINT, POOLED, WIDTH, build_image_tower, select_blocks
+from attune.training.systems.base import LabelledFeatures, Needs
 from attune.training.systems.convolutions import build_vgg, prepare_spectrograms
 from attune.training.systems.pair_trainer import (
     FittedPairNetwork,
@@ -45,18 +45,18 @@ class SpectrogramAcp:
     recipe: PairRecipe = RECIPE
 
     @property
-    def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
+    def needs(self) -> Needs:
         """Inputs that the system reads, by modality."""
-        return {"image": ("features",), "music": ("spectrogram",)}
+        return {"image": (EFFICIENTNET_LITE0,), "music": ("spectrogram",)}
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
         """Train on labelled images and music; see `train_pair_network`."""
         torch.manual_seed(seed)
-        image_features = images.inputs["features"][:, :POOLED_DIM]
+        image_features = select_blocks(images, POOLED)
         standardise_image = fit_standardiser(image_features)
 
         def image_input(data: LabelledFeatures, _augment: bool) -> Tensor:
-            return standardise_image(data.inputs["features"][:, :POOLED_DIM])
+            return standardise_image(select_blocks(data, POOLED))
 
         dropout = self.recipe.dropout
         towers: dict[Kind, nn.Module] = {

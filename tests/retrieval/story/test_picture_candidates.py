@@ -49,7 +49,7 @@ def measured_scale(features: dict[int, np.ndarray]) -> SimilarityScale:
     return SimilarityScale(float(np.mean(cosines)))
 
 
-@pytest.mark.parametrize("columns", [None, 8], ids=["all-columns", "first-columns"])
+@pytest.mark.parametrize("columns", [None, 1280], ids=["all-blocks", "pooled-alone"])
 @pytest.mark.parametrize("random", [0.76, 0.5, None], ids=["shipped", "another", "brought"])
 def test_near_duplicates_are_those_of_a_folded_answer(
     library: Library,
@@ -62,7 +62,8 @@ def test_near_duplicates_are_those_of_a_folded_answer(
     monkeypatch.setattr(
         near_duplicates, "_MEASURED", {} if random is None else {backbone.name: SimilarityScale(random)}
     )
-    monkeypatch.setattr(near_duplicates, "_COLUMNS", {} if columns is None else {backbone.name: columns})
+    ignored = set() if columns is None else {"stage5", "stage6", "stage7"}
+    monkeypatch.setattr(near_duplicates, "_IGNORED_BLOCKS", ignored)
     features = load_unit_features(library, network, columns)
     scale = measured_scale(features) if random is None else SimilarityScale(random)
     query = network.embed("music", np.random.default_rng(0).random((1, 1756), np.float32)).vectors

@@ -25,8 +25,6 @@ from torch import Tensor, nn
 
 from attune.embedding.media_files import Kind
 from attune.embedding.network import EMBEDDING_DIM
-from attune.training.linear_heads import CLIP, Heads
-from attune.training.losses import merge_quadrant_logits
 
 KNOTS = 33
 """Number of quantiles of valence and arousal that a tower stores."""
@@ -155,45 +153,3 @@ class KernelMap(nn.Module):
         """
         passed = torch.clamp((points[:, :, None] - self.low) / self.gap, 0.0, 1.0)
         return passed.sum(dim=2) * (2.0 / (KNOTS - 1)) - 1.0
-
-
-class Tower(nn.Module):
-    """Module from backbone features to embedding and affect, which is exported to ONNX.
-
-    Args:
-        widen: Module from backbone features (N, D) to the input of the heads (N, H).
-        heads: Standardisation and linear heads.
-        space: Map from the heads' outputs to embedding and affect.
-
-    Attributes:
-        mean: float32 (H,), mean of each input of the heads.
-        scale: float32 (H,), divisor of each centred input, above 0.
-        weights: float32 (H, 5) or (H, 6), weights of the heads as in `Heads`.
-        raw_bias: float32 (5,) or (6,), bias of the heads.
-    """
-
-    mean: Tensor
-    scale: Tensor
-    weights: Tensor
-    raw_bias: Tensor
-
-    def __init__(self, widen: nn.Module, heads: Heads, space: KernelMap) -> None:
-        super().__init__()
-        self.widen = widen
-        self.register_buffer("mean", torch.from_numpy(heads.mean))
-        self.register_buffer("scale", torch.from_numpy(heads.scale))
-        self.register_buffer("weights", torch.from_numpy(heads.weights))
-        self.register_buffer("raw_bias", torch.from_numpy(heads.bias))
-        self.space = space
-        self._uses_quadrants = heads.uses_quadrants
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return embeddings (N, 128), unit length, and affect (N, 5) of features (N, D)."""
-        return self.read(self.widen(features))
-
-    def read(self, widened: Tensor) -> tuple[Tensor, Tensor]:
-        """Return embeddings and affect of features (N, H) that are expanded already."""
-        standard = torch.clamp((widened - self.mean) / self.scale, -CLIP, CLIP)
-        raw = standard @ self.weights + self.raw_bias
-        vectors, affect = self.space(merge_quadrant_logits(raw) if self._uses_quadrants else raw)
-        return vectors, affect

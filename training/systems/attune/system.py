@@ -1,13 +1,14 @@
-"""Attune's own system: linear heads on backbone features, calibrated out of fold, and a kernel map.
+"""The system: heads trained per modality, calibrated out of fold, mapped into one space.
 
 Heads for polarity, valence and arousal are trained per modality on file labels; no image–music pairs are
-sampled. `attune.training.systems.kernel_map` maps the outputs of both modalities into one space.
+sampled. `attune.training.systems.attune.kernel_map` maps the outputs of both modalities into one space.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,19 +17,23 @@ from torch import nn
 
 from attune.embedding.backbones import ACCURATE_BACKBONES, DEFAULT_BACKBONES, Backbone
 from attune.embedding.media_files import Kind
-from attune.embedding.network_config import is_shipped
 from attune.training.assign_folds import assign_folds
-from attune.training.calibration import fit_output_calibration
-from attune.training.conse import SEMANTIC_DIM
-from attune.training.linear_heads import CHECK_EVERY, Heads, Recipe, fit_heads
+from attune.training.conse import build_feature_expansion, expanded_layout
+from attune.training.linear_heads import CHECK_EVERY, Heads, Recipe, Tower, fit_heads
 from attune.training.losses import held_out_loss
-from attune.training.systems.base import Embeddings, InputName, LabelledFeatures
-from attune.training.systems.kernel_map import (
+from attune.training.systems.attune.kernel_map import (
     DEFAULT_KERNEL_CONFIG,
     KernelConfig,
     KernelMap,
     OutputCalibration,
-    Tower,
+)
+from attune.training.systems.attune.output_calibration import fit_output_calibration
+from attune.training.systems.base import (
+    BackboneFeatures,
+    Embeddings,
+    LabelledFeatures,
+    LossCheck,
+    Needs,
 )
 
 INNER_FOLDS = 3
@@ -36,54 +41,11 @@ MAX_STEPS = 80
 PATIENCE = 2
 """Evaluations of the held-out loss without an improvement before training stops."""
 
-_IMAGE_WIDTH = 2528
-
 RECIPES: Mapping[Kind, Recipe] = {
-    "image": Recipe(
-        l2=1.0, point_share=0.15, gains=((0, 1280, 0.5), (_IMAGE_WIDTH, _IMAGE_WIDTH + SEMANTIC_DIM, 2.0))
-    ),
+    "image": Recipe(l2=1.0, point_share=0.15, gains={"pooled": 0.5, "meaning": 2.0, "faces": 3.2}),
     "music": Recipe(l2=0.3, point_share=0.3, quadrant_share=1.0),
 }
-"""Hyperparameters of the heads for the features of the network `attune`; chosen by cross-validation."""
-
-ACCURATE_RECIPES: Mapping[Kind, Recipe] = {
-    # Blocks of `attune.training.convert.efficientnet_lite2_faces`: pooled, semantic, facial expressions. The
-    # features before the expression layer keep the gain 1.
-    "image": Recipe(l2=1.0, point_share=0.15, gains=((0, 1280, 0.5), (2640, 3024, 2.0), (3024, 3049, 3.2))),
-    "music": RECIPES["music"],
-}
-"""Hyperparameters of the heads for the features of the network `accurate`."""
-
-CUSTOM_RECIPES: Mapping[Kind, Recipe] = {
-    "image": Recipe(l2=1.0, point_share=0.15),
-    "music": RECIPES["music"],
-}
-"""Hyperparameters of the heads for any other backbone: no gains, since its feature blocks are unknown."""
-
-_SHIPPED_RECIPES: Mapping[str, Recipe] = {
-    backbones[kind].name: recipes[kind]
-    for backbones, recipes in ((DEFAULT_BACKBONES, RECIPES), (ACCURATE_BACKBONES, ACCURATE_RECIPES))
-    for kind in recipes
-}
-
-
-@dataclass(frozen=True, slots=True)
-class LossCheck:
-    """Losses of the heads of one modality at one step of the solver.
-
-    Attributes:
-        kind: The modality.
-        fold: Inner fold that is held out.
-        step: Step of the solver.
-        loss: Loss on the training rows, with the penalty on the weights.
-        held_out: Loss on the held-out rows.
-    """
-
-    kind: Kind
-    fold: int
-    step: int
-    loss: float
-    held_out: float
+"""Hyperparameters of the heads; chosen by cross-validation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +68,13 @@ class FittedAttune:
     Attributes:
         modalities: The model of each modality.
         kernel_config: Configuration of the kernel map.
-        reads: Name of the input that is read.
+        backbones: The backbone of each modality, whose features are read.
         curve: Losses on the inner folds.
     """
 
     modalities: Mapping[Kind, ModalityModel]
     kernel_config: KernelConfig
-    reads: InputName = "features"
+    backbones: Mapping[Kind, Backbone]
     curve: list[LossCheck] = field(default_factory=list)
 
     @property
@@ -120,15 +82,9 @@ class FittedAttune:
         """Number of learnt parameters."""
         return sum(side.heads.weights.size + side.heads.bias.size for side in self.modalities.values())
 
-    def tower(self, kind: Kind, widen: nn.Module) -> Tower:
-        """Return one modality's tower for export, in evaluation mode.
-
-        Args:
-            kind: The modality.
-            widen: Module from a backbone's features to the input of the heads (`attune.training.conse`).
-        """
-        side = self.modalities[kind]
-        return Tower(widen, side.heads, KernelMap(side.calibration, kind, self.kernel_config)).eval()
+    def tower(self, kind: Kind) -> Tower:
+        """Return one modality's tower for export, in evaluation mode."""
+        return self._build_tower(kind, build_feature_expansion(self.backbones[kind]))
 
     def scores(self, images: LabelledFeatures, music: LabelledFeatures) -> NDArray[np.float32]:
         """Return the inner products of all pairs, (I, M)."""
@@ -136,10 +92,14 @@ class FittedAttune:
 
     def embed(self, data: LabelledFeatures) -> Embeddings:
         """Return embeddings (N, 128), unit length, and affect."""
-        features = torch.from_numpy(np.asarray(data.inputs[self.reads], np.float32))
+        features = torch.from_numpy(data.features[self.backbones[data.kind]].values)
         with torch.no_grad():
-            vectors, affect = self.tower(data.kind, nn.Identity()).read(features)
+            vectors, affect = self._build_tower(data.kind, nn.Identity())(features)
         return Embeddings(vectors.numpy(), affect.numpy())
+
+    def _build_tower(self, kind: Kind, widen: nn.Module) -> Tower:
+        side = self.modalities[kind]
+        return Tower(widen, side.heads, KernelMap(side.calibration, kind, self.kernel_config)).eval()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,20 +108,32 @@ class Attune:
 
     Attributes:
         name: Name of the system in tables.
+        backbones: The backbone of each modality, whose features are read.
         recipes: Hyperparameters of the heads of each modality.
         kernel_config: Configuration of the kernel map.
-        reads: Name of the input that is read.
     """
 
     name: str = "Attune"
+    backbones: Mapping[Kind, Backbone] = field(default_factory=lambda: DEFAULT_BACKBONES)
     recipes: Mapping[Kind, Recipe] = field(default_factory=lambda: RECIPES)
     kernel_config: KernelConfig = DEFAULT_KERNEL_CONFIG
-    reads: InputName = "features"
 
     @property
-    def needs(self) -> Mapping[Kind, tuple[InputName, ...]]:
+    def needs(self) -> Needs:
         """Inputs that the system reads, by modality."""
-        return {"image": (self.reads,), "music": (self.reads,)}
+        return {kind: (backbone,) for kind, backbone in self.backbones.items()}
+
+    @property
+    def hyperparameters(self) -> Mapping[str, Any]:
+        """Kernel and recipes as `network.json` records them, with the gains of blocks that there are."""
+        return {
+            "shape": asdict(self.kernel_config),
+            "recipes": {kind: self._describe_recipe(kind) for kind in self.recipes},
+        }
+
+    def with_backbones(self, backbones: Mapping[Kind, Backbone]) -> Attune:
+        """Return the system with another backbone for each given modality."""
+        return replace(self, backbones={**self.backbones, **backbones})
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedAttune:
         """Train on labelled images and music.
@@ -174,32 +146,27 @@ class Attune:
         """
         curve: list[LossCheck] = []
         modalities = {side.kind: self._fit_modality(side, seed, curve) for side in (images, music)}
-        return FittedAttune(modalities, self.kernel_config, self.reads, curve)
+        return FittedAttune(modalities, self.kernel_config, self.backbones, curve)
+
+    def _describe_recipe(self, kind: Kind) -> dict[str, Any]:
+        recipe, blocks = self.recipes[kind], expanded_layout(self.backbones[kind]).names
+        gains = {block: gain for block, gain in recipe.gains.items() if block in blocks}
+        return asdict(replace(recipe, gains=gains))
 
     def _fit_modality(self, side: LabelledFeatures, seed: int, curve: list[LossCheck]) -> ModalityModel:
-        features, recipe = np.asarray(side.inputs[self.reads], np.float32), self.recipes[side.kind]
+        features, recipe = side.features[self.backbones[side.kind]], self.recipes[side.kind]
         folds = assign_folds(side.rows, side.kind, seed, INNER_FOLDS)
         steps, raw = predict_out_of_fold(features, side, folds, recipe, curve)
         heads = fit_heads(features, side.targets, recipe, steps)
         return ModalityModel(heads, fit_output_calibration(raw, side.targets))
 
 
-def create_attune(backbones: Mapping[Kind, Backbone]) -> Attune:
-    """Return Attune's system with the hyperparameters for the features of these backbones."""
-    return Attune(
-        recipes={
-            kind: _SHIPPED_RECIPES[backbone.name] if is_shipped(backbone) else CUSTOM_RECIPES[kind]
-            for kind, backbone in backbones.items()
-        }
-    )
-
-
-ATTUNE_ACCURATE = Attune("Attune, accurate", ACCURATE_RECIPES, reads="accurate features")
-"""System of the network `accurate`, for the comparison of systems."""
+ATTUNE_ACCURATE = Attune("Attune, accurate", ACCURATE_BACKBONES)
+"""The same system on slower, more accurate backbones."""
 
 
 def predict_out_of_fold(
-    features: NDArray[np.float32],
+    features: BackboneFeatures,
     side: LabelledFeatures,
     folds: NDArray[np.int64],
     recipe: Recipe,
@@ -208,7 +175,7 @@ def predict_out_of_fold(
     """Predict every row with heads that are trained on the other folds, with early stopping.
 
     Args:
-        features: float32 (N, D).
+        features: Features of N files.
         side: The N labelled files.
         folds: int64 (N,), fold of each row.
         recipe: Hyperparameters of the heads.
@@ -230,7 +197,7 @@ def predict_out_of_fold(
 
 
 def _fit_without_fold(
-    features: NDArray[np.float32],
+    features: BackboneFeatures,
     side: LabelledFeatures,
     folds: NDArray[np.int64],
     fold: int,
@@ -242,7 +209,7 @@ def _fit_without_fold(
     checks: dict[int, tuple[NDArray[np.float32], float]] = {}
 
     def check_held_out(step: int, loss: float, heads: Heads) -> bool:
-        predicted = heads.raw(features[held_out])
+        predicted = heads.raw(features[held_out].values)
         validation_loss = held_out_loss(predicted, side.targets[held_out], recipe.point_share)
         checks[step] = predicted, validation_loss
         curve.append(LossCheck(side.kind, fold, step, loss, validation_loss))
