@@ -20,7 +20,7 @@ from attune.embedding.media_files import Kind, kind_of, refusal_reason
 from attune.embedding.network import DEFAULT_NETWORK, Affect, Network, open_network
 from attune.embedding.segments import Segments, embed_segments, embed_track, slice_features
 from attune.indexer.library import Library, read_published_generation
-from attune.indexer.records import Item, Stamp
+from attune.indexer.records import EmbeddedItem, Stamp
 from attune.retrieval.results import QueryEntry
 
 _COUNTER_WEIGHT = 0.5  # of the mean of the files that results should be less similar to
@@ -114,12 +114,12 @@ class QueryResolver:
             MediaError: The file cannot be read.
         """
         try:
-            item = self._find_item(path)
+            known = self._find_item(path)
         except OSError as error:
             raise UnreachableMedia(path, f"cannot be read ({error.strerror})") from error
-        if item is None or self._library is None:
+        if known is None:
             return None
-        return QueryItem(absolute_path(path), item.kind, self._library.vectors([item.id])[0], item.affect)
+        return QueryItem(absolute_path(path), known.item.kind, known.vector, known.item.affect)
 
     def seed(self, path: str, span: Span = WHOLE_SONG) -> QueryItem:
         """Return a file's embedding, of a song only the span.
@@ -129,10 +129,10 @@ class QueryResolver:
             MediaError: The file cannot be used.
         """
         kind = media_kind(path)
-        item = self._find_item(path)
-        if item is not None and self._library is not None and span.whole:
-            return QueryItem(absolute_path(path), kind, self._library.vectors([item.id])[0], item.affect)
-        features = self._features(path, kind, item)
+        known = self._find_item(path)
+        if known is not None and span.whole:
+            return QueryItem(absolute_path(path), kind, known.vector, known.item.affect)
+        features = self._features(path, kind, known)
         if kind == "image":
             embedded = self._network.embed("image", features)
         else:
@@ -157,24 +157,24 @@ class QueryResolver:
         """
         return self._features(path, media_kind(path), self._find_item(path))
 
-    def _features(self, path: str, kind: Kind, item: Item | None) -> NDArray[np.float16]:
-        if item is not None and self._library is not None:
+    def _features(self, path: str, kind: Kind, known: EmbeddedItem | None) -> NDArray[np.float16]:
+        if known is not None and self._library is not None:
             try:
-                return self._library.features(item, self._network.backbones[kind])
+                return self._library.features(known.item, self._network.backbones[kind])
             except LibraryError:
                 pass  # the stored features are lost: they are computed from the file again
         if path not in self._extracted:
             self._extracted[path] = extract(Path(path), kind, self._backbones).features
         return self._extracted[path]
 
-    def _find_item(self, path: str) -> Item | None:
+    def _find_item(self, path: str) -> EmbeddedItem | None:
         if self._library is None:
             return None
         status = Path(path).stat()
-        item = self._library.find(Stamp(absolute_path(path), status.st_size, status.st_mtime_ns))
-        if item is None and self._library.has_size(status.st_size):
-            item = self._library.find_copy(media_kind(path), hash_content(Path(path)))
-        return item
+        known = self._library.find(Stamp(absolute_path(path), status.st_size, status.st_mtime_ns))
+        if known is None and self._library.has_size(status.st_size):
+            known = self._library.find_copy(media_kind(path), hash_content(Path(path)))
+        return known
 
 
 def media_kind(path: str) -> Kind:
