@@ -164,19 +164,14 @@ def _find_top_ten(scores: NDArray[np.float64], gallery: LabelledGallery, weight:
 def _make_item(place: int, kind: Kind) -> Item:
     """Return a labelled file as an item of a library, which `curate` expects; its id is its position."""
     return Item(
-        place,
-        kind,
-        str(place),
-        _NEUTRAL_AFFECT,
-        None,
-        None,
-        None,
-        None,
-        place,
-        1,
-        None,
-        width=None,
-        height=None,
+        id=place,
+        kind=kind,
+        path=str(place),
+        affect=_NEUTRAL_AFFECT,
+        content=b"",
+        feature_row=place,
+        feature_rows=1,
+        features_crc=0,
     )
 
 

@@ -15,15 +15,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Engine
 
 from attune.benchmarks.vector_search import Vectors, grow_vectors, read_embeddings
 from attune.core.progress import Progress
+from attune.embedding.media_facts import MediaFacts
 from attune.embedding.network import Network, open_network
-from attune.indexer import catalogue, catalogue_updates
+from attune.indexer.catalogue_writer import WritableCatalogue
 from attune.indexer.generations import publish
-from attune.indexer.migrate import upgrade
-from attune.indexer.records import Stamp
+from attune.indexer.records import ItemRecord, NetworkOutput, Stamp
 
 _BATCH: Final = 10_000  # rows per transaction
 
@@ -59,48 +58,49 @@ def measure(source: Path, size: int, more: int, progress: Progress) -> dict[str,
     vectors = grow_vectors(read_embeddings(source)[0], size + more)
     with TemporaryDirectory() as scratch:
         library = Path(scratch)
-        engine = catalogue.connect(library / catalogue.FILE, writable=True)
-        try:
-            upgrade(engine, library)
+        with WritableCatalogue.create(library) as catalogue:
             phases = [
-                _time_publish(engine, library, network, vectors[:size], 0, progress),
-                _time_publish(engine, library, network, vectors[size:], size, progress),
+                _time_publish(catalogue, library, network, vectors[:size], 0, progress),
+                _time_publish(catalogue, library, network, vectors[size:], size, progress),
             ]
-        finally:
-            engine.dispose()
     return {"phases": [asdict(phase) for phase in phases]}
 
 
 def _time_publish(
-    engine: Engine, library: Path, network: Network, new: Vectors, first: int, progress: Progress
+    catalogue: WritableCatalogue,
+    library: Path,
+    network: Network,
+    new: Vectors,
+    first: int,
+    progress: Progress,
 ) -> PublishTiming:
     """Write rows as a build does, then time only the publishing."""
     generation = 1 if first == 0 else 2
     progress.start("rows", len(new))
     for offset in range(0, len(new), _BATCH):
-        with engine.begin() as connection:
-            items = list(_iter_items(network, new[offset : offset + _BATCH], first + offset))
-            catalogue_updates.write_items(connection, items, network.id, generation)
-        progress.advance(len(items))
+        records = list(_iter_records(network, new[offset : offset + _BATCH], first + offset))
+        with catalogue.transaction():
+            catalogue.write_items(records, network.id, generation)
+        progress.advance(len(records))
     progress.finish()
     began = time.perf_counter()
-    publish(engine, library, generation, network)
+    publish(catalogue, library, generation, network)
     what = "a library, from nothing" if first == 0 else "new pictures in it"
     return PublishTiming(what, len(new), time.perf_counter() - began)
 
 
-def _iter_items(network: Network, vectors: Vectors, first: int) -> Iterator[catalogue_updates.NewItem]:
+def _iter_records(network: Network, vectors: Vectors, first: int) -> Iterator[ItemRecord]:
     affect = np.array([0.0, 0.0, 1 / 3, 1 / 3, 1 / 3], np.float32)
     for place, vector in enumerate(vectors, start=first):
         path = f"/pictures/{place // 1000:06d}/{place:09d}.jpg"
         content = hashlib.sha256(path.encode()).digest()
-        yield catalogue_updates.NewItem(
+        yield ItemRecord(
             kind="image",
             stamp=Stamp(path, 100_000 + place, place),
-            content=content,
+            facts=MediaFacts(content=content),
             backbone=network.backbones["image"].id,
             feature_row=place,
             feature_rows=1,
-            features_crc=None,
-            network_output=catalogue_updates.NetworkOutput(vector, affect, None),
+            features_crc=0,
+            network_output=NetworkOutput(vector, affect, None),
         )

@@ -15,6 +15,7 @@ from attune.core.atomic_files import hash_file
 from attune.core.errors import MediaError, UnreachableMedia
 from attune.embedding.backbones import Backbones, MusicFrontend
 from attune.embedding.image_geometry import MAX_PIXELS, View
+from attune.embedding.media_facts import MediaFacts
 from attune.embedding.media_files import Kind
 from attune.embedding.title_tags import Tags
 
@@ -44,6 +45,19 @@ class MediaFile:
     height: int | None = None
     tags: Tags = field(default_factory=lambda: Tags(None, None))
     taken: str | None = None
+
+    @property
+    def facts(self) -> MediaFacts:
+        """What a library stores about the file."""
+        return MediaFacts(
+            content=self.content,
+            duration_s=self.duration_s,
+            width=self.width,
+            height=self.height,
+            title=self.tags.title,
+            artist=self.tags.artist,
+            taken=self.taken,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, Row, RowMapping
 
 from attune.core.errors import CostlyMedia, MediaError, UnreachableMedia
 from attune.core.progress import Progress
@@ -20,14 +20,11 @@ from attune.embedding.feature_extraction import FileFeatures, hash_content
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.embedding.segments import embed_segments, embed_track
-from attune.indexer import catalogue_updates, stored_features
 from attune.indexer.build_diff import BuildDiff
-from attune.indexer.catalogue_tables import NO_DATE
-from attune.indexer.catalogue_updates import NetworkOutput, NewItem
+from attune.indexer.catalogue_writer import WritableCatalogue
 from attune.indexer.feature_store import FeatureStore
-from attune.indexer.records import Stamp
+from attune.indexer.records import ItemRecord, NetworkOutput, Stamp, UnembeddedItem
 from attune.indexer.scan import Candidate
-from attune.indexer.skipped_files import prune_skips, write_skip
 
 if TYPE_CHECKING:
     from attune.core.settings import Settings
@@ -61,7 +58,7 @@ class BatchWriter:
     """Writer of the pending generation of a build.
 
     Args:
-        engine: Writable engine of the catalogue.
+        catalogue: The catalogue to write to.
         library: The library's folder.
         network: Network that embeds the items.
         generation: The generation that the rows will belong to.
@@ -70,35 +67,34 @@ class BatchWriter:
 
     def __init__(
         self,
-        engine: Engine,
+        catalogue: WritableCatalogue,
         library: Path,
         network: Network,
         generation: int,
         settings: Settings,
     ) -> None:
         self._reader = reader_version_with_limits(settings)
-        self._engine = engine
+        self._catalogue = catalogue
         self._network = network
         self._generation = generation
         self._stores: dict[Kind, FeatureStore] = {}
         for kind, backbone in network.backbones.items():
             self._stores[kind] = FeatureStore(library, backbone)
-            with engine.begin() as connection:
-                row_count = stored_features.count_feature_rows(connection, backbone.id)
+            row_count = catalogue.count_feature_rows(backbone.id)
+            with catalogue.transaction():
                 # This is committed before `open_at` fills the gap with zeros, so that no row refers to them.
-                catalogue_updates.remove_lost(connection, backbone.id, self._stores[kind].count(), generation)
+                catalogue.remove_lost(backbone.id, self._stores[kind].count(), generation)
             self._stores[kind].open_at(row_count)
-        with engine.connect() as connection:
-            self._sizes = catalogue_updates.read_sizes(connection)
+        self._sizes = catalogue.sizes()
 
     def remove_missing(self, diff: BuildDiff) -> None:
         """Remove the rows of files that are gone, and update the list of skipped files."""
-        with self._engine.begin() as connection:
-            catalogue_updates.remove(connection, diff.removed_ids, self._generation)
+        with self._catalogue.transaction():
+            self._catalogue.remove(diff.removed_ids, self._generation)
             failed_paths = {skip.path for skip in diff.known_failures}
-            prune_skips(connection, failed_paths, diff.missing)
+            self._catalogue.prune_skips(failed_paths, diff.missing)
             for refused in diff.refused:
-                write_skip(connection, refused.stamp, refused.reason, reader_version())
+                self._catalogue.write_skip(refused.stamp, refused.reason, reader_version())
 
     def copy_known(self, candidates: Sequence[Candidate], diff: BuildDiff) -> list[Candidate]:
         """Write rows for the files whose content has features already; return the other files.
@@ -115,24 +111,24 @@ class BatchWriter:
             for candidate in candidates
             if (content := self._hash_candidate(candidate, diff))
         }
-        with self._engine.begin() as connection:
-            found = stored_features.find_contents(
-                connection, contents.values(), self._network.id, self._network.backbones
+        with self._catalogue.transaction():
+            found = self._catalogue.find_contents(
+                contents.values(), self._network.id, self._network.backbones
             )
             copies, rest = [], []
             for candidate in candidates:
                 content = contents.get(candidate)
-                row = None if content is None else found.get((candidate.kind, content))
-                if row is None or not self._stores[candidate.kind].has(
-                    row.feature_row, row.feature_rows, row.features_crc
+                known = None if content is None else found.get((candidate.kind, content))
+                if known is None or not self._stores[candidate.kind].has(
+                    known.feature_row, known.feature_rows, known.features_crc
                 ):
                     rest.append(candidate)
                 else:
-                    copies.append(_copy_item(candidate, row))
-            catalogue_updates.write_items(connection, copies, self._network.id, self._generation)
+                    copies.append(replace(known, stamp=candidate.stamp))
+            self._catalogue.write_items(copies, self._network.id, self._generation)
             paths = (copy.stamp.path for copy in copies)
             old = [diff.replaced[path] for path in paths if path in diff.replaced]
-            catalogue_updates.remove(connection, old, self._generation)
+            self._catalogue.remove(old, self._generation)
         return rest
 
     def _hash_candidate(self, candidate: Candidate, diff: BuildDiff) -> bytes | None:
@@ -159,18 +155,19 @@ class BatchWriter:
         if not batch:
             return
         good = [outcome for outcome in batch if isinstance(outcome, FileFeatures)]
-        items = self._embed_batch(good, stamps)
-        with self._engine.begin() as connection:
-            catalogue_updates.write_items(connection, items, self._network.id, self._generation)
+        records = self._embed_batch(good, stamps)
+        with self._catalogue.transaction():
+            self._catalogue.write_items(records, self._network.id, self._generation)
             for outcome in batch:
                 path = str(outcome.path)
                 if isinstance(outcome, MediaError):
                     logger.info("skipped %s", outcome)
-                    write_skip(connection, stamps[path], outcome.reason, self._reader_for_error(outcome))
+                    reader = self._reader_for_error(outcome)
+                    self._catalogue.write_skip(stamps[path], outcome.reason, reader)
             settled = [str(outcome.path) for outcome in batch if not isinstance(outcome, UnreachableMedia)]
             old = [replaced[path] for path in settled if path in replaced]
-            catalogue_updates.remove(connection, old, self._generation)
-        self._sizes.update(item.stamp.size for item in items)
+            self._catalogue.remove(old, self._generation)
+        self._sizes.update(record.stamp.size for record in records)
         logger.debug("committed %d files, %d of them usable", len(batch), len(good))
 
     def _reader_for_error(self, error: MediaError) -> str:
@@ -180,8 +177,8 @@ class BatchWriter:
 
     def complete(self) -> None:
         """Remove the items without an embedding by the network from the generation."""
-        with self._engine.begin() as connection:
-            catalogue_updates.remove_unembedded(connection, self._generation, self._network.id)
+        with self._catalogue.transaction():
+            self._catalogue.remove_unembedded(self._generation, self._network.id)
 
     def re_embed(self, progress: Progress) -> tuple[int, set[int]]:
         """Embed the items that this network has not embedded yet, from stored features.
@@ -193,66 +190,57 @@ class BatchWriter:
             The number of embedded items, and the ids of items whose features are damaged, so that their
             files must be read again.
         """
-        todo: dict[Kind, list[tuple[int, int, int, int | None]]] = {}
-        with self._engine.connect() as connection:
-            for kind, backbone in self._network.backbones.items():
-                todo[kind] = stored_features.read_unembedded(
-                    connection, self._generation, self._network.id, backbone
-                )
-        count = sum(len(rows) for rows in todo.values())
+        todo: dict[Kind, list[UnembeddedItem]] = {
+            kind: self._catalogue.unembedded(self._generation, self._network.id, backbone.id)
+            for kind, backbone in self._network.backbones.items()
+        }
+        count = sum(map(len, todo.values()))
         damaged: set[int] = set()
         if count == 0:
             return 0, damaged
         progress.start("embedding again", count)
-        for kind, places in todo.items():
-            if not places:
-                continue
-            for offset in range(0, len(places), _EMBED_BATCH):
-                chunk = places[offset : offset + _EMBED_BATCH]
-                read = [(item, self._stores[kind].read(first, rows, crc)) for item, first, rows, crc in chunk]
-                whole = [(item, features) for item, features in read if features is not None]
-                network_output = (
-                    _run_network(self._network, kind, [features for _, features in whole]) if whole else []
-                )
-                with self._engine.begin() as connection:
-                    ids = [item for item, _ in whole]
-                    catalogue_updates.write_embeddings(
-                        connection, self._network.id, list(zip(ids, network_output, strict=True))
-                    )
-                damaged.update(item for item, features in read if features is None)
+        for kind, unembedded in todo.items():
+            for offset in range(0, len(unembedded), _EMBED_BATCH):
+                chunk = unembedded[offset : offset + _EMBED_BATCH]
+                damaged |= self._re_embed_chunk(kind, chunk)
                 progress.advance(len(chunk))
         progress.finish()
         return count - len(damaged), damaged
 
-    def _embed_batch(self, good: Iterable[FileFeatures], stamps: dict[str, Stamp]) -> list[NewItem]:
-        items = []
+    def _re_embed_chunk(self, kind: Kind, chunk: Sequence[UnembeddedItem]) -> set[int]:
+        """Embed items from stored features; return the ids of those whose features are damaged."""
+        store = self._stores[kind]
+        read = {one.id: store.read(one.feature_row, one.feature_rows, one.features_crc) for one in chunk}
+        whole = {item: features for item, features in read.items() if features is not None}
+        if whole:
+            outputs = _run_network(self._network, kind, list(whole.values()))
+            with self._catalogue.transaction():
+                self._catalogue.write_embeddings(self._network.id, list(zip(whole, outputs, strict=True)))
+        return read.keys() - whole.keys()
+
+    def _embed_batch(self, good: Iterable[FileFeatures], stamps: dict[str, Stamp]) -> list[ItemRecord]:
+        records = []
         for kind, backbone in self._network.backbones.items():
             files = [file for file in good if file.kind == kind]
             if not files:
                 continue
             arrays = [file.features for file in files]
             rows = self._stores[kind].append(arrays)
-            network_output = _run_network(self._network, kind, arrays)
-            for file, (row, crc), item_output in zip(files, rows, network_output, strict=True):
-                items.append(
-                    NewItem(
+            outputs = _run_network(self._network, kind, arrays)
+            for file, (row, crc), output in zip(files, rows, outputs, strict=True):
+                records.append(
+                    ItemRecord(
                         kind=kind,
                         stamp=stamps[str(file.path)],
-                        content=file.content,
+                        facts=file.facts,
                         backbone=backbone.id,
                         feature_row=row,
                         feature_rows=len(file.features),
                         features_crc=crc,
-                        network_output=item_output,
-                        duration_s=file.duration_s,
-                        width=file.width,
-                        height=file.height,
-                        title=file.tags.title,
-                        artist=file.tags.artist,
-                        taken=(file.taken or NO_DATE) if kind == "image" else None,
+                        network_output=output,
                     )
                 )
-        return items
+        return records
 
 
 def _run_network(network: Network, kind: Kind, arrays: Sequence[NDArray[np.float16]]) -> list[NetworkOutput]:
@@ -269,33 +257,3 @@ def _run_network(network: Network, kind: Kind, arrays: Sequence[NDArray[np.float
         moments = embed_segments(network, features).embedded.vectors.astype(np.float16)
         network_output.append(NetworkOutput(track.vectors[0], track.affect[0], moments))
     return network_output
-
-
-def _copy_item(candidate: Candidate, row: Row[Any]) -> NewItem:
-    columns = row._mapping
-    return NewItem(
-        kind=columns["kind"],
-        stamp=candidate.stamp,
-        content=columns["content"],
-        backbone=columns["backbone"],
-        feature_row=columns["feature_row"],
-        feature_rows=columns["feature_rows"],
-        features_crc=columns["features_crc"],
-        network_output=None if columns["vector"] is None else _parse_network_output(columns),
-        duration_s=columns["duration_s"],
-        width=columns["width"],
-        height=columns["height"],
-        title=columns["title"],
-        artist=columns["artist"],
-        taken=columns["taken"],
-    )
-
-
-def _parse_network_output(columns: RowMapping) -> NetworkOutput:
-    affect = [columns[name] for name in ("valence", "arousal", "positive", "neutral", "negative")]
-    moments = columns["moments"]
-    return NetworkOutput(
-        np.frombuffer(columns["vector"], "<f4"),
-        np.array(affect, np.float32),
-        None if moments is None else np.frombuffer(moments, "<f2"),
-    )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from attune.core.errors import LibraryError, MediaError, UsageError, escape_path
 from attune.core.paths import absolute_path
@@ -22,16 +20,14 @@ from attune.embedding.decode_pool import ExtractionJob, FeatureExtractor, extrac
 from attune.embedding.feature_extraction import FileFeatures
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
-from attune.indexer import catalogue, catalogue_updates, stored_features
 from attune.indexer.batch_writer import BatchWriter, reader_version, reader_version_with_limits
 from attune.indexer.build_diff import BuildDiff, compare
-from attune.indexer.date_backfill import backfill_capture_dates
-from attune.indexer.generations import generation_folder, publish
+from attune.indexer.catalogue import FILE, Catalogue, OlderLibrary
+from attune.indexer.catalogue_writer import WritableCatalogue, split_into_chunks
+from attune.indexer.generations import FOLDER, generation_folder, publish
 from attune.indexer.locks import acquire_write_lock
-from attune.indexer.migrate import has_catalogue, open_catalogue, upgrade
 from attune.indexer.records import Generation, Root, SkippedFile
 from attune.indexer.scan import Candidate, scan
-from attune.indexer.skipped_files import read_known_skips
 
 if TYPE_CHECKING:
     from attune.core.settings import Settings
@@ -94,6 +90,93 @@ class BuildReport:
     generation: Generation | None = None
 
 
+class BuildSession:
+    """A library that is locked and open for one build; see `open_build`.
+
+    Args:
+        catalogue: The library's catalogue.
+        request: What to build.
+    """
+
+    def __init__(self, catalogue: WritableCatalogue, request: BuildRequest) -> None:
+        self._catalogue = catalogue
+        self._request = request
+        self.published = catalogue.current_generation()
+        """The generation that readers see; None before the first build is published."""
+
+    def count_missing_features(self, backbones: Mapping[Kind, Backbone]) -> int:
+        """Return how many items have no stored features by backbones, so that their files must be read."""
+        if self.published is None:
+            return 0
+        return sum(
+            self._catalogue.count_missing_features(self.published.id, kind, backbone.id)
+            for kind, backbone in backbones.items()
+        )
+
+    def run(
+        self,
+        network: Network,
+        settings: Settings,
+        progress: Progress,
+        reader: FeatureExtractor | None = None,
+    ) -> BuildReport:
+        """Bring the library up to date and publish it; `build` has the arguments and errors."""
+        logger.info(
+            "building %s: network %s, %d workers",
+            escape_path(self._request.library),
+            network.name,
+            settings.workers,
+        )
+        try:
+            return _build(
+                self._catalogue,
+                self.published,
+                self._request,
+                network,
+                settings,
+                progress,
+                reader or extract_all,
+            )
+        except OSError as error:
+            raise _explain_write_error(self._request.library, error) from error
+
+
+@contextmanager
+def open_build(request: BuildRequest) -> Iterator[BuildSession]:
+    """Lock a library and open it for a build; a new library is made.
+
+    With `request.rebuild`, a library of an older version of Attune gets new tables and keeps its features.
+
+    Raises:
+        UsageError: A path does not exist, or there is no path and no library to refresh.
+        LibraryError: The library cannot be written, or another build is writing it.
+    """
+    _check_paths(request)
+    if not request.paths and not (request.library / FILE).exists():
+        raise _no_library()
+    with ExitStack() as opened:
+        try:
+            opened.enter_context(acquire_write_lock(request.library))
+            catalogue, request = _open_catalogue(request)
+        except OSError as error:
+            raise _explain_write_error(request.library, error) from error
+        opened.enter_context(catalogue)
+        if not request.paths and not catalogue.roots():
+            raise _no_library()
+        yield BuildSession(catalogue, request)
+
+
+def _open_catalogue(request: BuildRequest) -> tuple[WritableCatalogue, BuildRequest]:
+    try:
+        return WritableCatalogue.create(request.library), request
+    except OlderLibrary:
+        if not request.rebuild:
+            raise
+    catalogue = WritableCatalogue.convert(request.library)
+    shutil.rmtree(request.library / FOLDER, ignore_errors=True)  # its ids are those of the old tables
+    return catalogue, replace(request, rebuild=False)
+
+
 def build(
     request: BuildRequest,
     network: Network,
@@ -117,22 +200,8 @@ def build(
         UsageError: A path does not exist, or there is no path and no library to refresh.
         LibraryError: The library cannot be written, or another build is writing it.
     """
-    check_paths(request)
-    logger.info(
-        "building %s: network %s, %d workers", escape_path(request.library), network.name, settings.workers
-    )
-    try:
-        with acquire_write_lock(request.library):
-            engine = catalogue.connect(request.library / catalogue.FILE, writable=True)
-            try:
-                upgrade(engine, request.library)
-                return _build(engine, request, network, settings, progress, reader or extract_all)
-            finally:
-                engine.dispose()
-    except DBAPIError as error:
-        raise LibraryError(f"{request.library}: its catalogue cannot be written ({error.orig})") from error
-    except OSError as error:
-        raise LibraryError(f"{request.library}: cannot be written ({error.strerror or error})") from error
+    with open_build(request) as session:
+        return session.run(network, settings, progress, reader)
 
 
 def plan_build(
@@ -151,28 +220,30 @@ def plan_build(
         UsageError: A path does not exist, or there is no path and no library to refresh.
         LibraryError: The library cannot be read.
     """
-    check_paths(request)
-    engine = open_catalogue(request.library)
-    if engine is None:
+    _check_paths(request)
+    catalogue = Catalogue.open(request.library)
+    if catalogue is None:
+        if not request.paths:
+            raise _no_library()
         return compare(scan(_merge_roots(request, []), request.library), [], {}, backbones)
-    try:
-        with engine.connect() as connection:
-            roots = _merge_roots(request, catalogue.read_roots(connection))
-            before = catalogue.current_generation(connection)
-        return _compute_diff(engine, request, roots, _next_generation(before), backbones, settings)
-    except DBAPIError as error:
-        raise LibraryError(f"{request.library}: its catalogue cannot be read ({error.orig})") from error
-    finally:
-        engine.dispose()
+    with catalogue:
+        roots = _merge_roots(request, catalogue.roots())
+        pending = _next_generation(catalogue.current_generation())
+        return _compute_diff(catalogue, request, roots, pending, backbones, settings)
 
 
-def check_paths(request: BuildRequest) -> None:
-    """Raise UsageError if a path does not exist, or if there is no path and no library to refresh."""
+def _check_paths(request: BuildRequest) -> None:
     for path in request.paths:
         if not Path(path).exists():
             raise UsageError(f"{escape_path(path)}: no such file or folder")
-    if not request.paths and not has_catalogue(request.library):
-        raise UsageError("name a folder with photos or music: there is no library yet to refresh")
+
+
+def _no_library() -> UsageError:
+    return UsageError("name a folder with photos or music: there is no library yet to refresh")
+
+
+def _explain_write_error(library: Path, error: OSError) -> LibraryError:
+    return LibraryError(f"{library}: cannot be written ({error.strerror or error})")
 
 
 def _next_generation(before: Generation | None) -> int:
@@ -191,23 +262,23 @@ def _merge_roots(request: BuildRequest, known: Sequence[Root]) -> list[Root]:
 
 
 def _build(
-    engine: Engine,
+    catalogue: WritableCatalogue,
+    before: Generation | None,
     request: BuildRequest,
     network: Network,
     settings: Settings,
     progress: Progress,
     reader: FeatureExtractor,
 ) -> BuildReport:
-    with engine.begin() as connection:
-        roots = _merge_roots(request, catalogue.read_roots(connection))
+    roots = _merge_roots(request, catalogue.roots())
+    with catalogue.transaction():
         for root in roots:
-            catalogue_updates.write_root(connection, root)
-        before = catalogue.current_generation(connection)
+            catalogue.write_root(root)
     pending = _next_generation(before)
-    writer = BatchWriter(engine, request.library, network, pending, settings)
+    writer = BatchWriter(catalogue, request.library, network, pending, settings)
 
     progress.start("looking for files", None)
-    diff = _compute_diff(engine, request, roots, pending, network.backbones, settings)
+    diff = _compute_diff(catalogue, request, roots, pending, network.backbones, settings)
     progress.finish()
 
     logger.info(
@@ -224,35 +295,31 @@ def _build(
     report.re_embedded, damaged = writer.re_embed(progress)
     if damaged:
         request = replace(request, rebuild=False, suspect=frozenset(damaged))
-        diff = _compute_diff(engine, request, roots, pending, network.backbones, settings)
+        diff = _compute_diff(catalogue, request, roots, pending, network.backbones, settings)
         _read_files(diff.read, diff, writer, network, reader, settings, progress, report)
-    backfill_capture_dates(engine, pending, progress)
     writer.complete()
 
-    if before is None or _differs(engine, request.library, before, network, pending):
+    if before is None or _differs(catalogue, request.library, before, network, pending):
         progress.start("publishing", None)
         with defer_interrupts():
-            publish(engine, request.library, pending, network)
+            publish(catalogue, request.library, pending, network)
         progress.finish()
-    with engine.connect() as connection:
-        report.generation = catalogue.current_generation(connection)
-        report.skipped = catalogue.read_skipped(connection)
+    report.generation = catalogue.current_generation()
+    report.skipped = catalogue.skipped()
     return report
 
 
-def _differs(engine: Engine, library: Path, before: Generation, network: Network, pending: int) -> bool:
+def _differs(
+    catalogue: WritableCatalogue, library: Path, before: Generation, network: Network, pending: int
+) -> bool:
     """Return whether the pending generation differs from the published one."""
     if (before.network, before.network_source) != (network.id, network.source):
         return True
-    with engine.connect() as connection:
-        return (
-            catalogue_updates.has_changes(connection, pending)
-            or not generation_folder(library, before.id).is_dir()
-        )
+    return catalogue.has_changes(pending) or not generation_folder(library, before.id).is_dir()
 
 
 def _compute_diff(
-    engine: Engine,
+    catalogue: Catalogue,
     request: BuildRequest,
     roots: Sequence[Root],
     pending: int,
@@ -260,21 +327,17 @@ def _compute_diff(
     settings: Settings | None,
 ) -> BuildDiff:
     found = scan(roots, request.library)
-    with engine.connect() as connection:
-        known = catalogue_updates.read_entries(connection, pending)
-        skips = read_known_skips(connection, (reader_version(), reader_version_with_limits(settings)))
-        diff = compare(found, known, skips, backbones, rebuild=request.rebuild, suspect=request.suspect)
-        if diff.other_backbone:
-            contents = {
-                kind: stored_features.read_kept_contents(connection, backbone.id)
-                for kind, backbone in backbones.items()
-            }
-            diff.kept = {
-                candidate
-                for candidate, content in diff.other_backbone.items()
-                if content in contents[candidate.kind]
-            }
-        return diff
+    known = catalogue.known_files(pending)
+    skips = catalogue.known_skips((reader_version(), reader_version_with_limits(settings)))
+    diff = compare(found, known, skips, backbones, rebuild=request.rebuild, suspect=request.suspect)
+    if diff.other_backbone:
+        contents = {kind: catalogue.kept_contents(backbone.id) for kind, backbone in backbones.items()}
+        diff.kept = {
+            candidate
+            for candidate, content in diff.other_backbone.items()
+            if content in contents[candidate.kind]
+        }
+    return diff
 
 
 def _copy_known_files(
@@ -283,7 +346,7 @@ def _copy_known_files(
     """Write rows for the files whose content is known already; return the files that must be read."""
     rest: list[Candidate] = []
     progress.start("looking for known content", len(diff.read))
-    for chunk in catalogue.split_into_chunks(diff.read):
+    for chunk in split_into_chunks(diff.read):
         unknown = writer.copy_known(chunk, diff)
         others = sum(candidate in diff.other_backbone for candidate in chunk) - sum(
             candidate in diff.other_backbone for candidate in unknown

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from attune.core.paths import is_below_any
 from attune.embedding.backbones import Backbone
 from attune.embedding.media_files import Kind
-from attune.indexer.catalogue_updates import CatalogueEntry
-from attune.indexer.records import SkippedFile, Stamp
+from attune.indexer.records import KnownFile, SkippedFile, Stamp
 from attune.indexer.scan import Candidate, RefusedFile, Scan
 
 
@@ -49,7 +48,7 @@ class BuildDiff:
 
 def compare(
     scan: Scan,
-    known: Iterable[CatalogueEntry],
+    known: Iterable[KnownFile],
     skips: dict[Stamp, str],
     backbones: Mapping[Kind, Backbone],
     *,

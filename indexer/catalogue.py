@@ -1,301 +1,435 @@
-"""SQLite catalogue of a library: connections and the queries of readers."""
+"""Catalogue of a library: opening it, and the questions that are asked of it.
+
+The questions use SQLite's own driver, since importing SQLAlchemy takes longer than a whole query.
+`WritableCatalogue` changes the tables.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Connection,
-    Engine,
-    ExceptionContext,
-    Integer,
-    Row,
-    String,
-    bindparam,
-    create_engine,
-    event,
-    or_,
-    select,
-)
-from sqlalchemy.pool import QueuePool
 
-from attune.core.errors import DamagedLibrary
+from attune.core.errors import DamagedLibrary, LibraryError
 from attune.embedding.media_files import Kind
 from attune.embedding.network import EMBEDDING_DIM, Affect
-from attune.indexer.catalogue_tables import NO_DATE, embeddings, generations, items, roots, skipped, state
-from attune.indexer.records import Generation, Item, Root, SkippedFile, Stamp
+from attune.indexer.records import (
+    FACTS,
+    EmbeddedItem,
+    Generation,
+    Item,
+    KnownFile,
+    Root,
+    SkippedFile,
+    Stamp,
+)
 
-FILE = "catalogue.db"
-DAMAGED_FOLDER = "damaged"
+FILE: Final = "catalogue.db"
+DAMAGED_FOLDER: Final = "damaged"
 """Prefix of the folders, damaged-1 and so on, in which `attune repair` keeps a damaged catalogue."""
-_DAMAGE_MESSAGES = ("Could not decode", "no such table", "no such column", "unsupported file format")
-_Key = TypeVar("_Key")
-_MAX_PARAMETERS = 500  # bound parameters per statement; every SQLite build allows at least 999
+SCHEMA: Final = 1
+"""Number of the schema, which the file stores as its `user_version` and, so that a flipped bit is noticed,
+once more in its `application_id`."""
+APPLICATION: Final = 0x41740000
+"""What the `application_id` of a catalogue is besides the number of its schema."""
+_DAMAGE_MESSAGES: Final = (
+    *("Could not decode", "no such table", "no such column", "unsupported file format"),
+)
+_T = TypeVar("_T")
+
+_VISIBLE: Final = "added <= :generation AND (removed IS NULL OR removed > :generation)"
+_ITEM: Final = """
+    SELECT items.*, valence, arousal, positive, neutral, negative, vector
+    FROM items JOIN embeddings ON embeddings.item = items.id AND embeddings.network = :network WHERE"""
+_OF_STAMP: Final = "AND path = :path AND size = :size AND mtime_ns = :mtime_ns"
+_OF_CONTENT: Final = "AND content = :content AND kind = :kind LIMIT 1"
+_AMONG: Final = "IN (SELECT value FROM json_each(:ids))"
+_BELOW: Final = "AND kind = :kind AND (path = :folder OR path >= :first AND path < :after)"
+_TAKEN: Final = "AND (:first IS NULL OR taken >= :first) AND (:after IS NULL OR taken < :after)"
 
 
-def connect(path: Path, *, writable: bool) -> Engine:
-    """Open the catalogue file; readers never write and never wait for a writer.
+class OlderLibrary(LibraryError):  # noqa: N818 - named after the condition
+    """A library that an older version of Attune made.
 
     Args:
-        path: The SQLite file. It is created if `writable`.
-        writable: Whether rows will be written.
+        library: The library's folder.
     """
-    if writable:
-        mode = "rwc"
-    elif os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
-        mode = "rw"  # a reader in WAL mode needs the shared-memory file
-    else:
-        wal = path.with_name(f"{path.name}-wal")
-        mode = "ro" if wal.exists() and wal.stat().st_size else "ro&immutable=1"
-    # SQLAlchemy would undo the quoting that SQLite's URI needs, so the URI goes to sqlite3 directly.
-    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
 
-    def connect_to_file() -> sqlite3.Connection:
-        # The pool may pass a connection to another thread, but only one thread uses it at a time.
-        return sqlite3.connect(uri, uri=True, timeout=30, check_same_thread=False)
+    def __init__(self, library: Path) -> None:
+        super().__init__(
+            f"{library}: made by an older version of Attune; `attune build-index --rebuild` makes it anew "
+            "from its stored features"
+        )
 
-    engine = create_engine("sqlite://", creator=connect_to_file, poolclass=QueuePool)
 
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: Any) -> None:
-        connection.execute("PRAGMA foreign_keys = ON")
-        if not writable:
-            connection.execute("PRAGMA query_only = ON")
-            return
+class Catalogue:
+    """The catalogue of a library, open for reading: a reader never writes and never waits for a writer.
+
+    Several threads may use it at a time. Each method raises LibraryError if the file cannot be read, and
+    DamagedLibrary if it is corrupt.
+
+    Args:
+        library: The library's folder.
+    """
+
+    def __init__(self, library: Path) -> None:
+        self._library = library
+        self._idle: list[sqlite3.Connection] = []
+
+    @classmethod
+    def open(cls, library: Path) -> Self | None:
+        """Open the catalogue of a library; return None if there is none, or if a kill left no tables.
+
+        Raises:
+            OlderLibrary: An older version of Attune made it.
+            LibraryError: It is damaged, or a newer version of Attune made it.
+        """
+        if not (library / FILE).exists():
+            return None
+        opened = cls(library)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            has_tables = opened._check_schema()
+        except BaseException:
+            opened.close()
+            raise
+        if has_tables:
+            return opened
+        opened.close()
+        return None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def current_generation(self) -> Generation | None:
+        """Return the published generation; None before the first build is published."""
+        return self._first(
+            lambda row: Generation(*row),
+            "SELECT generations.* FROM generations JOIN state ON state.generation = generations.id",
+        )
+
+    def has_generations(self) -> bool:
+        """Return whether any generation was ever published."""
+        return self._first(tuple, "SELECT id FROM generations LIMIT 1") is not None
+
+    def roots(self) -> list[Root]:
+        """Return the folders that the library follows, in path order."""
+        return self._all(
+            lambda row: Root(
+                os.fsdecode(row["path"]), tuple(json.loads(row["exclude"])), bool(row["follow_links"])
+            ),
+            "SELECT * FROM roots ORDER BY path",
+        )
+
+    def skipped(self) -> list[SkippedFile]:
+        """Return the files that could not be used, in path order."""
+        query = "SELECT path, reason FROM skipped ORDER BY path"
+        return self._all(lambda row: SkippedFile(os.fsdecode(row[0]), row[1]), query)
+
+    def known_skips(self, readers: Sequence[str]) -> dict[Stamp, str]:
+        """Return the files that could not be used by any of these reader versions, with the reasons."""
+        query = "SELECT * FROM skipped WHERE reader IN (SELECT value FROM json_each(:readers))"
+        return dict(
+            self._all(lambda row: (_make_stamp(row), row["reason"]), query, readers=json.dumps(readers))
+        )
+
+    def ids(self, generation: int, kind: Kind) -> NDArray[np.int64]:
+        """Return the ids of a generation's items of one kind, ascending."""
+        query = _join("SELECT id FROM items WHERE", _VISIBLE, "AND kind = :kind ORDER BY id")
+        return np.array(self._all(_value, query, generation=generation, kind=kind), np.int64)
+
+    def ids_below(self, generation: int, kind: Kind, folders: Sequence[str]) -> list[int]:
+        """Return the ids of a generation's items of one kind below any of the absolute folders, ascending."""
+        query = _join("SELECT id FROM items WHERE", _VISIBLE, _BELOW)
+        found: set[int] = set()
+        for folder in folders:
+            first = os.fsencode(folder.rstrip(os.sep) + os.sep)
+            # Paths that begin with `a/` sort between `a/` and `a0`, since `0` is the byte after `/`.
+            bounds = {"first": first, "after": first[:-1] + bytes([first[-1] + 1])}
+            place = {"generation": generation, "kind": kind, "folder": os.fsencode(folder)}
+            found.update(self._all(_value, query, **place, **bounds))
+        return sorted(found)
+
+    def ids_taken(self, generation: int, first: str | None, after: str | None) -> list[int]:
+        """Return the ids of a generation's pictures taken in [first, after), ascending.
+
+        Args:
+            generation: Id of the generation.
+            first: Earliest date as ISO 8601 or a prefix of it (`2023`, `2023-07`); None: no bound.
+            after: First date that is excluded, in the same form; None: no bound.
+        """
+        query = _join("SELECT id FROM items WHERE taken IS NOT NULL AND", _VISIBLE, _TAKEN, "ORDER BY id")
+        return self._all(_value, query, generation=generation, first=first, after=after)
+
+    def paths(self, generation: int, kind: Kind) -> list[tuple[int, str]]:
+        """Return id and path of a generation's items of one kind, by id."""
+        query = _join("SELECT id, path FROM items WHERE", _VISIBLE, "AND kind = :kind ORDER BY id")
+        return self._all(lambda row: (row[0], os.fsdecode(row[1])), query, generation=generation, kind=kind)
+
+    def vectors(self, ids: Sequence[int], network: str) -> NDArray[np.float32]:
+        """Return the embeddings of items: float32, shape (n, 128), in the order of `ids`.
+
+        Raises:
+            DamagedLibrary: An item has no embedding by that network.
+        """
+        query = _join("SELECT item, vector FROM embeddings WHERE network = :network AND item", _AMONG)
+        with self._connect() as connection:
+            found = dict(connection.execute(query, {"network": network, "ids": json.dumps(ids)}).fetchall())
+            joined = b"".join(found[item] for item in ids)
+            return np.frombuffer(joined, "<f4").reshape(len(ids), EMBEDDING_DIM)
+
+    def items(self, ids: Sequence[int], network: str) -> dict[int, Item]:
+        """Return items by id, with their affect by that network."""
+        query = _join(_ITEM, "items.id", _AMONG)
+        return {item.id: item for item in self._all(_make_item, query, network=network, ids=json.dumps(ids))}
+
+    def item(self, generation: int, item: int, network: str) -> EmbeddedItem | None:
+        """Return an item of the generation by its id, None if there is none."""
+        query = _join(_ITEM, _VISIBLE, "AND items.id = :id")
+        return self._first(_make_embedded_item, query, generation=generation, id=item, network=network)
+
+    def find(self, generation: int, stamp: Stamp, network: str) -> EmbeddedItem | None:
+        """Return the item with the path, size and modification time of the stamp, None if there is none."""
+        return self._first(
+            _make_embedded_item,
+            _join(_ITEM, _VISIBLE, _OF_STAMP),
+            generation=generation,
+            network=network,
+            path=os.fsencode(stamp.path),
+            size=stamp.size,
+            mtime_ns=stamp.mtime_ns,
+        )
+
+    def find_copy(self, generation: int, kind: Kind, content: bytes, network: str) -> EmbeddedItem | None:
+        """Return an item of the generation with this kind and content hash, None if there is none."""
+        return self._first(
+            _make_embedded_item,
+            _join(_ITEM, _VISIBLE, _OF_CONTENT),
+            generation=generation,
+            network=network,
+            kind=kind,
+            content=content,
+        )
+
+    def has_size(self, generation: int, size: int) -> bool:
+        """Return whether any file of the generation has this size in bytes."""
+        query = _join("SELECT id FROM items WHERE", _VISIBLE, "AND size = :size LIMIT 1")
+        return self._first(tuple, query, generation=generation, size=size) is not None
+
+    def moments(self, item: int, network: str) -> NDArray[np.float32] | None:
+        """Return the embeddings of a song's moments, float32 (n, 128); None for a picture."""
+        query = "SELECT moments FROM embeddings WHERE item = :item AND network = :network"
+        return self._first(_make_moments, query, item=item, network=network)
+
+    def affect(
+        self, generation: int, kind: Kind, network: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return ids and (valence, arousal), shape (n, 2), of a generation's items of one kind."""
+        query = _join(
+            "SELECT items.id, valence, arousal FROM items",
+            "JOIN embeddings ON embeddings.item = items.id AND embeddings.network = :network WHERE",
+            _VISIBLE,
+            "AND kind = :kind ORDER BY items.id",
+        )
+        rows = self._all(tuple, query, generation=generation, kind=kind, network=network)
+        table = np.array(rows, np.float64).reshape(-1, 3)
+        return table[:, 0].astype(np.int64), table[:, 1:]
+
+    def known_files(self, generation: int) -> Iterator[KnownFile]:
+        """Yield the files of a generation."""
+        query = _join("SELECT id, path, size, mtime_ns, content, backbone FROM items WHERE", _VISIBLE)
+        return self._iter(
+            lambda row: KnownFile(row["id"], _make_stamp(row), row["content"], row["backbone"]),
+            query,
+            generation=generation,
+        )
+
+    def kept_contents(self, backbone: str) -> set[bytes]:
+        """Return the content hashes, of any generation, whose features by a backbone are stored."""
+        query = "SELECT DISTINCT content FROM items WHERE backbone = :backbone"
+        return set(self._all(_value, query, backbone=backbone))
+
+    def count_missing_features(self, generation: int, kind: Kind, backbone: str) -> int:
+        """Return how many items of a generation have no stored features by a backbone."""
+        query = _join(
+            "SELECT count(*) FROM items WHERE backbone != :backbone AND kind = :kind AND",
+            _VISIBLE,
+            "AND content NOT IN (SELECT content FROM items WHERE backbone = :backbone)",
+        )
+        counts = self._all(_value, query, generation=generation, kind=kind, backbone=backbone)
+        return int(counts[0])
+
+    def find_structural_damage(self, limit: int) -> list[str]:
+        """Return what SQLite finds wrong with its file, in at most about `limit` lines."""
+        lines = self._all(_value, "SELECT * FROM pragma_integrity_check(:limit)", limit=limit)
+        problems = [str(line) for line in lines if line != "ok"]
+        orphans = self._all(_value, "SELECT count(*) FROM pragma_foreign_key_check")[0]
+        return problems + ([f"{orphans} rows refer to items that are not there"] if orphans else [])
+
+    def item_rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of all items of any generation, by column."""
+        return self._iter(dict, "SELECT * FROM items")
+
+    def unembedded_rows(self, generation: int, network: str) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a generation's items that have no embedding by a network, by column."""
+        query = _join(
+            "SELECT * FROM items WHERE",
+            _VISIBLE,
+            "AND id NOT IN (SELECT item FROM embeddings WHERE network = :network)",
+        )
+        return self._iter(dict, query, generation=generation, network=network)
+
+    def embedding_rows(self, generation: int, network: str) -> Iterator[dict[str, Any]]:
+        """Yield the embeddings of a generation's items by a network, by column, with id and path."""
+        query = _join(
+            "SELECT embeddings.*, items.id, items.path FROM embeddings JOIN items ON items.id = item",
+            "WHERE network = :network AND",
+            _VISIBLE,
+        )
+        return self._iter(dict, query, generation=generation, network=network)
+
+    def _first(self, parse: Callable[[sqlite3.Row], _T], query: str, **values: object) -> _T | None:
+        with self._connect() as connection:
+            row = _execute(connection, query, values).fetchone()
+            return None if row is None else parse(row)
+
+    def _all(self, parse: Callable[[sqlite3.Row], _T], query: str, **values: object) -> list[_T]:
+        return list(self._iter(parse, query, **values))
+
+    def _iter(self, parse: Callable[[sqlite3.Row], _T], query: str, **values: object) -> Iterator[_T]:
+        with self._connect() as connection:
+            yield from map(parse, _execute(connection, query, values))
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lend_connection() as connection:
+                yield connection
         except sqlite3.DatabaseError as error:
-            raise _translate_error(path.parent, error) from error
-        connection.execute("PRAGMA synchronous = FULL")
+            raise explain_error(self._library, error) from error
+        except (LookupError, ValueError, TypeError) as error:  # a damaged row cannot be parsed
+            raise DamagedLibrary(self._library, type(error).__name__) from error
 
-    @event.listens_for(engine, "handle_error")
-    def _explain(context: ExceptionContext) -> None:
-        error = context.original_exception
-        if (
-            isinstance(error, sqlite3.DatabaseError)
-            and (translated := _translate_error(path.parent, error)) != error
-        ):
-            raise translated from error
+    @contextlib.contextmanager
+    def _lend_connection(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection that no other thread uses meanwhile."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open_connection()
+        try:
+            yield connection
+        finally:
+            self._idle.append(connection)
 
-    return engine
+    def _open_connection(self) -> sqlite3.Connection:
+        path = self._library / FILE
+        if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+            mode = "rw"  # a reader in WAL mode needs the shared-memory file
+        else:
+            wal = path.with_name(f"{FILE}-wal")
+            mode = "ro" if wal.exists() and wal.stat().st_size else "ro&immutable=1"
+        connection = connect(path, mode)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _check_schema(self) -> bool:
+        """Return whether the file has tables, of the schema that this version reads.
+
+        Raises:
+            OlderLibrary: An older version of Attune made them.
+            LibraryError: They are damaged, or a newer version of Attune made them.
+        """
+        application, version = (
+            self._all(_value, query)[0] for query in ("PRAGMA application_id", "PRAGMA user_version")
+        )
+        if (application, version) == (APPLICATION | SCHEMA, SCHEMA):
+            return True
+        tables = self._all(_value, "SELECT name FROM sqlite_master WHERE type = 'table'")
+        if (application, version) == (0, 0) and not tables:
+            return False
+        if (application, version) == (0, 0) and "alembic_version" in tables:
+            raise OlderLibrary(self._library)
+        if application == APPLICATION | version:
+            raise LibraryError(
+                f"{self._library}: made by a newer Attune (schema {version}); update Attune to use it"
+            )
+        raise DamagedLibrary(self._library, "its schema has no number")
 
 
-def _translate_error(library: Path, error: sqlite3.DatabaseError) -> Exception:
-    """Return DamagedLibrary for an error that shows a damaged file, for which SQLite has no error class."""
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Open an SQLite file.
+
+    Args:
+        path: The file.
+        mode: SQLite's mode: ro, rw or rwc.
+    """
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"
+    # A connection may pass to another thread, but only one thread uses it at a time.
+    return sqlite3.connect(uri, uri=True, timeout=30, check_same_thread=False)
+
+
+def explain_error(library: Path, error: sqlite3.Error, what: str = "read") -> LibraryError:
+    """Return the error to show; SQLite has no error class for a damaged file."""
     if type(error) is sqlite3.DatabaseError or str(error).startswith(_DAMAGE_MESSAGES):
         return DamagedLibrary(library, error)
-    return error
+    return LibraryError(f"{library}: its catalogue cannot be {what} ({error})")
 
 
-def is_visible_in(generation: int | BindParameter[int]) -> ColumnElement[bool]:
-    """Return the SQL condition that a row of `items` belongs to a generation."""
-    return (items.c.added <= generation) & or_(items.c.removed.is_(None), items.c.removed > generation)
+def _execute(connection: sqlite3.Connection, query: str, values: dict[str, object]) -> sqlite3.Cursor:
+    cursor = connection.cursor()
+    cursor.row_factory = sqlite3.Row
+    return cursor.execute(query, values)
 
 
-# These statements are built once, since building one takes longer than running it.
-_NETWORK = bindparam("network", type_=String)
-_OF_NETWORK = (embeddings.c.item == items.c.id) & (embeddings.c.network == _NETWORK)
-_VISIBLE = is_visible_in(bindparam("generation", type_=Integer))
-_IDS: BindParameter[int] = bindparam("ids", expanding=True)
-_AFFECT = ("valence", "arousal", "positive", "neutral", "negative")
-_ITEM = select(
-    *(getattr(items.c, name) for name in ("id", "kind", "path", "duration_s", "title", "artist", "taken")),
-    *(getattr(items.c, name) for name in ("feature_row", "feature_rows", "features_crc")),
-    *(getattr(items.c, name) for name in ("width", "height")),
-    *(getattr(embeddings.c, name) for name in _AFFECT),
-).select_from(items.join(embeddings, _OF_NETWORK))
-_ITEMS = _ITEM.where(items.c.id.in_(_IDS))
-_ITEM_OF_STAMP = _ITEM.where(
-    _VISIBLE, *(getattr(items.c, name) == bindparam(name) for name in ("path", "size", "mtime_ns"))
-)
-_ITEM_OF_ID = _ITEM.where(_VISIBLE, items.c.id == bindparam("id"))
-_ITEM_OF_CONTENT = _ITEM.where(
-    _VISIBLE, items.c.content == bindparam("content"), items.c.kind == bindparam("kind")
-).limit(1)
-_VECTORS = select(embeddings.c.item, embeddings.c.vector).where(
-    embeddings.c.network == _NETWORK, embeddings.c.item.in_(_IDS)
-)
+def _join(*parts: str) -> str:
+    return " ".join(parts)
 
 
-def current_generation(connection: Connection) -> Generation | None:
-    """Return the published generation; None before the first build is published."""
-    row = connection.execute(select(generations).join(state, state.c.generation == generations.c.id)).first()
-    return None if row is None else Generation(*row)
+def _value(row: sqlite3.Row) -> Any:
+    return row[0]
 
 
-def read_roots(connection: Connection) -> list[Root]:
-    """Return the folders that the library follows, in path order."""
-    rows = connection.execute(select(roots).order_by(roots.c.path))
-    return [Root(os.fsdecode(path), tuple(json.loads(exclude)), links) for path, exclude, links in rows]
+def _make_stamp(row: sqlite3.Row) -> Stamp:
+    return Stamp(os.fsdecode(row["path"]), row["size"], row["mtime_ns"])
 
 
-def read_skipped(connection: Connection) -> list[SkippedFile]:
-    """Return the files that could not be used, in path order."""
-    rows = connection.execute(select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path))
-    return [SkippedFile(os.fsdecode(path), reason) for path, reason in rows]
-
-
-def read_ids(connection: Connection, generation: int, kind: Kind) -> NDArray[np.int64]:
-    """Return the ids of a generation's items of one kind, ascending."""
-    query = select(items.c.id).where(is_visible_in(generation), items.c.kind == kind).order_by(items.c.id)
-    return np.fromiter(connection.execute(query).scalars(), np.int64)
-
-
-def read_ids_below(connection: Connection, generation: int, kind: Kind, folders: Sequence[str]) -> list[int]:
-    """Return the ids of a generation's items of one kind below any of the absolute folders, ascending."""
-    conditions: list[ColumnElement[bool]] = []
-    for folder in folders:
-        prefix = os.fsencode(folder.rstrip(os.sep) + os.sep)
-        # Paths that begin with `a/` sort between `a/` and `a0`, since `0` is the byte after `/`.
-        after = prefix[:-1] + bytes([prefix[-1] + 1])
-        conditions.append((items.c.path >= prefix) & (items.c.path < after))
-        conditions.append(items.c.path == os.fsencode(folder))
-    query = select(items.c.id).where(is_visible_in(generation), items.c.kind == kind, or_(*conditions))
-    return list(connection.execute(query.order_by(items.c.id)).scalars())
-
-
-def read_ids_taken(
-    connection: Connection, generation: int, first: str | None, after: str | None
-) -> list[int]:
-    """Return the ids of a generation's pictures taken in [first, after), ascending.
-
-    Args:
-        connection: Connection to the catalogue.
-        generation: Id of the generation.
-        first: Earliest date as ISO 8601 or a prefix of it (`2023`, `2023-07`); None: no bound.
-        after: First date that is excluded, in the same form; None: no bound.
-    """
-    query = select(items.c.id).where(is_visible_in(generation), items.c.taken != NO_DATE)
-    if first is not None:
-        query = query.where(items.c.taken >= first)
-    if after is not None:
-        query = query.where(items.c.taken < after)
-    return list(connection.execute(query.order_by(items.c.id)).scalars())
-
-
-def read_paths(connection: Connection, generation: int, kind: Kind) -> Iterator[tuple[int, str]]:
-    """Yield id and path of a generation's items of one kind, by id."""
-    query = (
-        select(items.c.id, items.c.path)
-        .where(is_visible_in(generation), items.c.kind == kind)
-        .order_by(items.c.id)
-    )
-    for item, path in connection.execute(query):
-        yield item, os.fsdecode(path)
-
-
-def read_vectors(connection: Connection, ids: Sequence[int], network: str) -> NDArray[np.float32]:
-    """Return the embeddings of items: float32, shape (n, 128), in the order of `ids`.
-
-    Raises:
-        KeyError: An item has no embedding by that network.
-    """
-    found: dict[int, bytes] = {}
-    for chunk in split_into_chunks(ids):
-        rows = connection.execute(_VECTORS, {"network": network, "ids": chunk})
-        found.update((row[0], row[1]) for row in rows)
-    joined = b"".join(found[item] for item in ids)
-    return np.frombuffer(joined, "<f4").reshape(len(ids), EMBEDDING_DIM)
-
-
-def read_items(connection: Connection, ids: Sequence[int], network: str) -> dict[int, Item]:
-    """Return items by id, with their affect by that network."""
-    found: dict[int, Item] = {}
-    for chunk in split_into_chunks(ids):
-        rows = connection.execute(_ITEMS, {"network": network, "ids": chunk})
-        found.update((row[0], _make_item(row)) for row in rows)
-    return found
-
-
-def find_id(connection: Connection, generation: int, item: int, network: str) -> Item | None:
-    """Return an item of the generation by its id, None if there is none."""
-    row = connection.execute(_ITEM_OF_ID, {"id": item, "generation": generation, "network": network}).first()
-    return None if row is None else _make_item(row)
-
-
-def find_stamp(connection: Connection, generation: int, stamp: Stamp, network: str) -> Item | None:
-    """Return the item with the path, size and modification time of the stamp, None if there is none."""
-    parameters = {"path": os.fsencode(stamp.path), "size": stamp.size, "mtime_ns": stamp.mtime_ns}
-    scope = {"generation": generation, "network": network}
-    row = connection.execute(_ITEM_OF_STAMP, parameters | scope).first()
-    return None if row is None else _make_item(row)
-
-
-def has_size(connection: Connection, generation: int, size: int) -> bool:
-    """Return whether any file of the generation has this size in bytes."""
-    query = select(items.c.id).where(is_visible_in(generation), items.c.size == size).limit(1)
-    return connection.execute(query).first() is not None
-
-
-def find_copy(
-    connection: Connection, generation: int, kind: Kind, content: bytes, network: str
-) -> Item | None:
-    """Return an item of the generation with this kind and content hash, None if there is none."""
-    parameters = {"kind": kind, "content": content, "generation": generation, "network": network}
-    row = connection.execute(_ITEM_OF_CONTENT, parameters).first()
-    return None if row is None else _make_item(row)
-
-
-def read_moments(connection: Connection, item: int, network: str) -> NDArray[np.float32] | None:
-    """Return the embeddings of a song's moments, float32 (n, 128); None for a picture."""
-    query = select(embeddings.c.moments).where(embeddings.c.item == item, embeddings.c.network == network)
-    blob = connection.execute(query).scalar()
-    if blob is None:
-        return None
-    vectors = np.frombuffer(blob, "<f2").astype(np.float32)
-    return vectors.reshape(-1, EMBEDDING_DIM)
-
-
-def read_affect(
-    connection: Connection, generation: int, kind: Kind, network: str
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return ids and (valence, arousal), shape (n, 2), of a generation's items of one kind."""
-    query = (
-        select(items.c.id, embeddings.c.valence, embeddings.c.arousal)
-        .join(embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network))
-        .where(is_visible_in(generation), items.c.kind == kind)
-        .order_by(items.c.id)
-    )
-    table = np.array([tuple(row) for row in connection.execute(query)], np.float64).reshape(-1, 3)
-    return table[:, 0].astype(np.int64), table[:, 1:]
-
-
-def _make_item(row: Row[Any]) -> Item:
-    columns = row._mapping
+def _make_item(row: sqlite3.Row) -> Item:
     return Item(
-        id=columns["id"],
-        kind=columns["kind"],
-        path=os.fsdecode(columns["path"]),
-        affect=Affect(
-            columns["valence"],
-            columns["arousal"],
-            columns["positive"],
-            columns["neutral"],
-            columns["negative"],
-        ),
-        duration_s=columns["duration_s"],
-        title=columns["title"],
-        artist=columns["artist"],
-        taken=columns["taken"] or None,
-        feature_row=columns["feature_row"],
-        feature_rows=columns["feature_rows"],
-        features_crc=columns["features_crc"],
-        width=columns["width"],
-        height=columns["height"],
+        id=row["id"],
+        kind=row["kind"],
+        path=os.fsdecode(row["path"]),
+        affect=Affect(row["valence"], row["arousal"], row["positive"], row["neutral"], row["negative"]),
+        feature_row=row["feature_row"],
+        feature_rows=row["feature_rows"],
+        features_crc=row["features_crc"],
+        **{name: row[name] for name in FACTS},
     )
 
 
-def split_into_chunks(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
-    """Yield consecutive parts of `keys` that are small enough to be bound to one SQL statement."""
-    for first in range(0, len(keys), _MAX_PARAMETERS):
-        yield keys[first : first + _MAX_PARAMETERS]
+def _make_embedded_item(row: sqlite3.Row) -> EmbeddedItem:
+    return EmbeddedItem(_make_item(row), np.frombuffer(row["vector"], "<f4").reshape(EMBEDDING_DIM))
+
+
+def _make_moments(row: sqlite3.Row) -> NDArray[np.float32] | None:
+    if row[0] is None:
+        return None
+    return np.frombuffer(row[0], "<f2").astype(np.float32).reshape(-1, EMBEDDING_DIM)

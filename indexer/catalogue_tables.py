@@ -1,6 +1,14 @@
-"""Table definitions of the catalogue."""
+"""Table definitions of the catalogue, and the checksums of its rows, which reveal a flipped bit.
+
+SQLite's pages have no checksums: it notices a broken tree, but not a changed value. The checksums are in the
+columns named `seal`.
+"""
 
 from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -18,9 +26,6 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
-
-NO_DATE = ""
-"""Value of `items.taken` for a picture whose file has no capture date."""
 
 # The table has one row: the generation that readers see.
 state = Table(
@@ -49,7 +54,7 @@ roots = Table(
     Column("follow_links", Boolean, nullable=False),
 )
 
-# A changed file gets a new row. In an existing row only `removed` changes, and `taken` while it is NULL.
+# A changed file gets a new row. In an existing row only `removed` changes.
 items = Table(
     "items",
     metadata,
@@ -64,14 +69,14 @@ items = Table(
     Column("height", Integer),
     Column("title", Text),
     Column("artist", Text),
-    Column("taken", Text),  # ISO 8601, local time; NO_DATE: the file has none; NULL: not read yet
+    Column("taken", Text),  # ISO 8601, local time
     Column("backbone", String(64), nullable=False),
     Column("feature_row", BigInteger, nullable=False),
     Column("feature_rows", Integer, nullable=False),
     Column("added", Integer, nullable=False),
     Column("removed", Integer),
-    Column("features_crc", BigInteger),  # NULL: the features were lost before checksums were introduced
-    Column("seal", BigInteger),  # checksum of the columns that never change
+    Column("features_crc", BigInteger, nullable=False),
+    Column("seal", BigInteger, nullable=False),
     Index("items_path", "path"),
     Index("items_content", "content"),
     Index("items_size", "size"),
@@ -91,7 +96,7 @@ embeddings = Table(
     Column("neutral", Float, nullable=False),
     Column("negative", Float, nullable=False),
     Column("moments", LargeBinary),  # float16 (n, 128), music only
-    Column("seal", BigInteger),
+    Column("seal", BigInteger, nullable=False),
 )
 
 skipped = Table(
@@ -103,3 +108,21 @@ skipped = Table(
     Column("reader", Text, nullable=False),  # version and extras; another reader tries the file again
     Column("reason", Text, nullable=False),
 )
+
+_NOT_SEALED: Final = ("id", "removed", "seal")
+
+
+def compute_item_checksum(row: Mapping[str, Any]) -> int:
+    """Return the checksum of an item's row: of all columns but its id, `removed` and the checksum itself."""
+    return _compute_checksum(items, row)
+
+
+def compute_embedding_checksum(row: Mapping[str, Any]) -> int:
+    """Return the checksum of an embedding's row: of all columns but the checksum itself."""
+    return _compute_checksum(embeddings, row)
+
+
+def _compute_checksum(table: Table, row: Mapping[str, Any]) -> int:
+    values = tuple(row[name] for name in table.c.keys() if name not in _NOT_SEALED)  # noqa: SIM118
+    # `repr` depends on the characters that this version of Python considers printable; `ascii` does not.
+    return zlib.crc32(ascii(values).encode())

@@ -65,30 +65,34 @@ def build_index(
     from attune.core.path_format import choose_path_format
     from attune.core.settings import load_settings
     from attune.embedding.device import resolve_device
-    from attune.embedding.network import DEFAULT_NETWORK, open_network
-    from attune.indexer.build import BuildRequest, build, check_paths, plan_build
-    from attune.indexer.library import count_missing_features, read_published_generation
-    from attune.indexer.migrate import upgrade_if_older
+    from attune.embedding.network import open_network
+    from attune.indexer.build import BuildRequest, open_build, plan_build
+    from attune.indexer.library import read_published_generation
 
     folder = library_folder(library)
     names = tuple(str(path) for path in paths or [])
     globs = None if exclude is None else tuple(glob for glob in exclude if glob)
     request = BuildRequest(folder, names, globs, follow_links, rebuild)
     settings, device_reason = resolve_device(load_settings(workers=workers, device=device), device)
-    if not dry_run:
-        upgrade_if_older(folder)
-    before = read_published_generation(folder)
-    opened = open_network(network or (DEFAULT_NETWORK if before is None else before.network_source))
+    requested = None if network is None else open_network(network)
     if dry_run:
-        _print_diff(plan_build(request, opened.backbones))
+        used = requested or _open_network_of(read_published_generation(folder))
+        _print_diff(plan_build(request, used.backbones))
         return
-    check_paths(request)
-    if not quiet:
-        _print_backbones(opened, count_missing_features(folder, opened.backbones), settings, device_reason)
-    with show_progress(quiet=quiet) as progress:
-        report = build(request, opened, settings, progress)
+    with open_build(request) as session:
+        used = requested or _open_network_of(session.published)
+        if not quiet:
+            _print_backbones(used, session.count_missing_features(used.backbones), settings, device_reason)
+        with show_progress(quiet=quiet) as progress:
+            report = session.run(used, settings, progress)
     if not quiet:
         _print_report(report, library or folder, choose_path_format(paths or []))
+
+
+def _open_network_of(published: Generation | None) -> Network:
+    from attune.embedding.network import DEFAULT_NETWORK, open_network
+
+    return open_network(DEFAULT_NETWORK if published is None else published.network_source)
 
 
 @app.command("status")

@@ -9,25 +9,30 @@ import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
-from sqlalchemy import Connection, Engine
+from numpy.typing import NDArray
 
 from attune.core.atomic_files import atomic_write, fsync, hash_file, make_folder
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
-from attune.indexer import catalogue, catalogue_updates
+from attune.indexer.catalogue import Catalogue
 from attune.indexer.index_files import (
     IVF_MIN_VECTORS,
     VectorIndex,
+    copy_index,
     create_index,
     is_suitable,
-    read_index_file,
+    read_checked,
+    view_index,
     write_index_file,
 )
 from attune.indexer.ivf_index import TRAINING_SAMPLE_SIZE
 from attune.indexer.locks import is_leased
+
+if TYPE_CHECKING:  # it imports SQLAlchemy, which readers do without
+    from attune.indexer.catalogue_writer import WritableCatalogue
 
 logger = logging.getLogger(__name__)
 
@@ -69,40 +74,66 @@ def read_manifest(library: Path, generation: int) -> Manifest | None:
         return None
 
 
-def read_index(library: Path, generation: int, network: str, kind: Kind) -> VectorIndex | None:
-    """Return a generation's index of one kind, None if it is missing, damaged or of another network."""
+def find_newest_folder(library: Path) -> int | None:
+    """Return the largest number of a generation that has a folder; it may not be published yet."""
+    try:
+        names = [folder.name for folder in (library / FOLDER).iterdir()]
+    except OSError:
+        return None
+    return max((int(name) for name in names if name.isdecimal()), default=None)
+
+
+def open_index(library: Path, generation: int, network: str, kind: Kind) -> VectorIndex | None:
+    """Return a generation's index of one kind; it can be searched but not changed.
+
+    None stands for an index that is missing, damaged or of another network.
+    """
+    data = _read_index_bytes(library, generation, network, kind)
+    return None if data is None else view_index(data)
+
+
+def load_index(library: Path, generation: int, network: str, kind: Kind) -> VectorIndex | None:
+    """Return a copy of a generation's index of one kind, to be changed.
+
+    None stands for an index that is missing, damaged or of another network.
+    """
+    data = _read_index_bytes(library, generation, network, kind)
+    return None if data is None else copy_index(data)
+
+
+def _read_index_bytes(library: Path, generation: int, network: str, kind: Kind) -> NDArray[np.uint8] | None:
     manifest = read_manifest(library, generation)
     if manifest is None or (manifest.generation, manifest.network) != (generation, network):
         return None
     name = INDEX_FILES[kind]
-    return read_index_file(generation_folder(library, generation) / name, manifest.sha256.get(name, ""))
+    return read_checked(generation_folder(library, generation) / name, manifest.sha256.get(name, ""))
 
 
 def derive_index(
-    connection: Connection, generation: int, network: str, kind: Kind, start: VectorIndex | None
+    catalogue: Catalogue, generation: int, network: str, kind: Kind, start: VectorIndex | None
 ) -> VectorIndex:
     """Return the index of a generation, made from the catalogue.
 
     Args:
-        connection: Connection to the catalogue.
+        catalogue: The catalogue.
         generation: Id of the generation.
         network: Id of its network.
         kind: image or music.
         start: Index of an older generation that is updated, if its type still suits the number of vectors;
             None: start from an empty index.
     """
-    wanted = catalogue.read_ids(connection, generation, kind)
+    wanted = catalogue.ids(generation, kind)
     index = start if start is not None and is_suitable(start, len(wanted)) else None
     if index is None:
         sample_ids = np.sort(np.random.default_rng(0).permutation(wanted)[:TRAINING_SAMPLE_SIZE])
         sample = sample_ids if len(wanted) >= IVF_MIN_VECTORS else sample_ids[:0]
-        index = create_index(len(wanted), catalogue.read_vectors(connection, sample.tolist(), network))
+        index = create_index(len(wanted), catalogue.vectors(sample.tolist(), network))
     known = index.ids
     index.remove(np.setdiff1d(known, wanted))
     new = np.setdiff1d(wanted, known)
     for first in range(0, len(new), _ADD_BATCH):
         ids = new[first : first + _ADD_BATCH]
-        index.add(ids, catalogue.read_vectors(connection, ids.tolist(), network))
+        index.add(ids, catalogue.vectors(ids.tolist(), network))
     return index
 
 
@@ -128,27 +159,26 @@ def write_indexes(library: Path, generation: int, network: str, indexes: dict[Ki
     fsync(folder.parent)
 
 
-def publish(engine: Engine, library: Path, generation: int, network: Network) -> None:
+def publish(catalogue: WritableCatalogue, library: Path, generation: int, network: Network) -> None:
     """Make a generation visible to readers; all its rows must be committed.
 
     The index of the previous generation is updated. A kill at any moment leaves the previous generation
     published; the next build publishes again.
     """
-    with engine.connect() as connection:
-        before = catalogue.current_generation(connection)
-        indexes: dict[Kind, VectorIndex] = {}
-        for kind in KINDS:
-            start = None
-            if before is not None and before.network == network.id:
-                start = read_index(library, before.id, network.id, kind)
-            indexes[kind] = derive_index(connection, generation, network.id, kind, start)
+    before = catalogue.current_generation()
+    indexes: dict[Kind, VectorIndex] = {}
+    for kind in KINDS:
+        start = None
+        if before is not None and before.network == network.id:
+            start = load_index(library, before.id, network.id, kind)
+        indexes[kind] = derive_index(catalogue, generation, network.id, kind, start)
     delete_partial_indexes(library)
     write_indexes(library, generation, network.id, indexes)
-    with engine.begin() as connection:
-        counts = len(indexes["image"]), len(indexes["music"])
-        catalogue_updates.write_generation(connection, generation, (network.id, network.source), *counts)
+    counts = len(indexes["image"]), len(indexes["music"])
+    with catalogue.transaction():
+        catalogue.write_generation(generation, (network.id, network.source), *counts)
     logger.info("published generation %d: %d images, %d songs", generation, *counts)
-    purge(engine, library)
+    purge(catalogue, library)
 
 
 def delete_partial_indexes(library: Path) -> None:
@@ -157,10 +187,9 @@ def delete_partial_indexes(library: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def purge(engine: Engine, library: Path) -> None:
+def purge(catalogue: WritableCatalogue, library: Path) -> None:
     """Delete the generations that are older than the last two and that no reader has open."""
-    with engine.connect() as connection:
-        current = catalogue.current_generation(connection)
+    current = catalogue.current_generation()
     if current is None:
         return
     kept = [current.id]
@@ -173,5 +202,5 @@ def purge(engine: Engine, library: Path) -> None:
         else:
             with contextlib.suppress(OSError):
                 shutil.rmtree(folder)
-    with engine.begin() as connection:
-        catalogue_updates.purge(connection, kept)
+    with catalogue.transaction():
+        catalogue.purge(kept)

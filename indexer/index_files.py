@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -9,7 +10,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.atomic_files import atomic_write, hash_file
+from attune.core.atomic_files import atomic_write
 from attune.indexer.flat_index import FlatIndex
 from attune.indexer.ivf_index import IvfIndex
 
@@ -80,16 +81,44 @@ def create_index(count: int, sample: NDArray[np.float32]) -> VectorIndex:
     return FlatIndex.empty() if count < IVF_MIN_VECTORS else IvfIndex.train_on(sample)
 
 
-def read_index_file(path: Path, sha256: str) -> VectorIndex | None:
-    """Return the index in a file, or None if the file is missing or its SHA-256 is not the recorded one."""
+def read_checked(path: Path, sha256: str) -> NDArray[np.uint8] | None:
+    """Return the bytes of a file, or None if it is missing or their SHA-256 is not the recorded one."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError:
+        return None
+    return data if hashlib.sha256(data.data).hexdigest() == sha256 else None
+
+
+def view_index(data: NDArray[np.uint8]) -> VectorIndex | None:
+    """Return the index in the bytes of a file, or None if they hold none.
+
+    FAISS searches the vectors where they lie in `data`. So the index must not be changed; see `copy_index`.
+    """
     import faiss
 
     try:
-        if hash_file(path) != sha256:
-            return None
-        index: Any = faiss.deserialize_index(np.fromfile(path, np.uint8))
-    except (OSError, RuntimeError):
+        reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(data), data.nbytes)  # type: ignore[attr-defined]
+        index: Any = faiss.read_index(reader)
+    except RuntimeError:
         return None
+    index.referenced_objects = [data]  # Python frees the bytes no earlier than the index
+    return _wrap_index(index)
+
+
+def copy_index(data: NDArray[np.uint8]) -> VectorIndex | None:
+    """Return an index with its own copy of the vectors, or None if the bytes of the file hold none."""
+    import faiss
+
+    try:
+        return _wrap_index(faiss.deserialize_index(data))
+    except RuntimeError:
+        return None
+
+
+def _wrap_index(index: Any) -> VectorIndex:
+    import faiss
+
     return IvfIndex(index) if isinstance(index, faiss.IndexIVF) else FlatIndex(index)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,19 +12,23 @@ from typing import IO, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
 
-from attune.core.errors import DamagedLibrary, LibraryError, escape_path
+from attune.core.errors import LibraryError, escape_path
 from attune.embedding.backbones import Backbone
 from attune.embedding.media_files import Kind
-from attune.indexer import catalogue, stored_features
+from attune.indexer.catalogue import Catalogue
 from attune.indexer.feature_store import FeatureStore
-from attune.indexer.generations import KINDS, derive_index, read_index, write_indexes
+from attune.indexer.generations import (
+    KINDS,
+    derive_index,
+    find_newest_folder,
+    open_index,
+    write_indexes,
+)
 from attune.indexer.index_files import VectorIndex
 from attune.indexer.library_size import measure_size
 from attune.indexer.locks import lease
-from attune.indexer.migrate import open_catalogue
-from attune.indexer.records import Generation, Item, Root, SkippedFile, Stamp
+from attune.indexer.records import EmbeddedItem, Generation, Item, Root, SkippedFile, Stamp
 
 logger = logging.getLogger(__name__)
 
@@ -62,43 +66,44 @@ class Library:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        engine = open_catalogue(path)
-        if engine is None:
+        catalogue = Catalogue.open(path)
+        if catalogue is None:
             raise LibraryError(f"{path}: no library here; make one with `attune build-index FOLDER`")
-        self._engine = engine
+        self._catalogue = catalogue
         self._indexes: dict[Kind, VectorIndex] = {}
         self._affect: dict[Kind, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
         try:
             self.generation, self._lease = self._lease_generation()
             logger.debug("opened %s, generation %d", escape_path(path), self.generation.id)
         except BaseException:
-            self._engine.dispose()
+            self._catalogue.close()
             raise
 
     def _lease_generation(self) -> tuple[Generation, IO[bytes] | None]:
-        # A build may purge the generation between reading its id and leasing it, so the id is read again.
+        # A lease protects a generation only if the catalogue says after it was taken that the generation is
+        # the published one: before, a build may purge it. The newest folder shows which one that will be.
+        expected = find_newest_folder(self.path)
         while True:
-            generation = self._read_generation()
-            lease_file = lease(self.path, generation.id)
-            if self._read_generation().id == generation.id:
+            lease_file = None if expected is None else lease(self.path, expected)
+            try:
+                generation = self._read_generation()
+            except BaseException:
+                if lease_file is not None:
+                    lease_file.close()
+                raise
+            if generation.id == expected:
                 return generation, lease_file
+            if lease_file is not None:
+                lease_file.close()
+            expected = generation.id
 
     def _read_generation(self) -> Generation:
-        with self._connect_catalogue() as connection:
-            generation = catalogue.current_generation(connection)
+        generation = self._catalogue.current_generation()
         if generation is None:
             raise LibraryError(
                 f"{self.path}: its first build was not finished; run the same `attune build-index` again"
             )
         return generation
-
-    @contextlib.contextmanager
-    def _connect_catalogue(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except (LookupError, ValueError, TypeError) as error:  # a damaged row cannot be parsed
-            raise DamagedLibrary(self.path, type(error).__name__) from error
 
     def __enter__(self) -> Self:
         return self
@@ -112,12 +117,12 @@ class Library:
         """Release the generation and close the catalogue."""
         if self._lease is not None:
             self._lease.close()
-        self._engine.dispose()
+        self._catalogue.close()
 
     def index(self, kind: Kind) -> VectorIndex:
         """Return the index of one kind; a lost or damaged FAISS file is made again from the catalogue."""
         if kind not in self._indexes:
-            found = read_index(self.path, self.generation.id, self.generation.network, kind)
+            found = open_index(self.path, self.generation.id, self.generation.network, kind)
             if found is None:
                 self._derive_indexes()
             else:
@@ -125,13 +130,11 @@ class Library:
         return self._indexes[kind]
 
     def _derive_indexes(self) -> None:
-        with self._connect_catalogue() as connection:
-            for kind in KINDS:
-                self._indexes[kind] = derive_index(
-                    connection, self.generation.id, self.generation.network, kind, None
-                )
+        generation, network = self.generation.id, self.generation.network
+        for kind in KINDS:
+            self._indexes[kind] = derive_index(self._catalogue, generation, network, kind, None)
         with contextlib.suppress(OSError):  # a read-only library can still be searched
-            write_indexes(self.path, self.generation.id, self.generation.network, self._indexes)
+            write_indexes(self.path, generation, network, self._indexes)
 
     def nearest(
         self, kind: Kind, query: NDArray[np.float32], limit: int, among: Sequence[int] | None = None
@@ -161,8 +164,7 @@ class Library:
 
     def ids_below(self, kind: Kind, folders: Sequence[str]) -> list[int]:
         """Return the ids of the items of one kind below any of the folders, ascending."""
-        with self._connect_catalogue() as connection:
-            return catalogue.read_ids_below(connection, self.generation.id, kind, folders)
+        return self._catalogue.ids_below(self.generation.id, kind, folders)
 
     def ids_by_capture_date(self, first: str | None, after: str | None) -> list[int]:
         """Return the ids of the pictures taken in [first, after), ascending.
@@ -171,37 +173,29 @@ class Library:
             first: Earliest date as ISO 8601 or a prefix of it (`2023`, `2023-07`); None: no bound.
             after: First date that is excluded, in the same form; None: no bound.
         """
-        with self._connect_catalogue() as connection:
-            return catalogue.read_ids_taken(connection, self.generation.id, first, after)
+        return self._catalogue.ids_taken(self.generation.id, first, after)
 
     def items(self, ids: Sequence[int]) -> dict[int, Item]:
         """Return items by id."""
-        with self._connect_catalogue() as connection:
-            return catalogue.read_items(connection, ids, self.generation.network)
+        return self._catalogue.items(ids, self.generation.network)
 
     def vectors(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """Return embeddings, float32 (n, 128), in the order of `ids`."""
-        with self._connect_catalogue() as connection:
-            return catalogue.read_vectors(connection, ids, self.generation.network)
+        return self._catalogue.vectors(ids, self.generation.network)
 
     def paths(self, kind: Kind) -> list[tuple[int, str]]:
         """Return id and path of every item of one kind, ordered by id."""
-        with self._connect_catalogue() as connection:
-            return list(catalogue.read_paths(connection, self.generation.id, kind))
+        return self._catalogue.paths(self.generation.id, kind)
 
     def affect(self, kind: Kind) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return ids and (valence, arousal), float64 (n, 2), of every item of one kind (cached)."""
         if kind not in self._affect:
-            with self._connect_catalogue() as connection:
-                self._affect[kind] = catalogue.read_affect(
-                    connection, self.generation.id, kind, self.generation.network
-                )
+            self._affect[kind] = self._catalogue.affect(self.generation.id, kind, self.generation.network)
         return self._affect[kind]
 
     def moments(self, item: int) -> NDArray[np.float32] | None:
         """Return the embeddings of a song's moments, float32 (n, 128); None for a picture."""
-        with self._connect_catalogue() as connection:
-            return catalogue.read_moments(connection, item, self.generation.network)
+        return self._catalogue.moments(item, self.generation.network)
 
     def features(self, item: Item, backbone: Backbone) -> NDArray[np.float16]:
         """Return the stored features of an item, float16 (rows, width).
@@ -220,30 +214,25 @@ class Library:
             raise LibraryError(f"{self.path}: lost some features; `attune repair` computes them again")
         return features
 
-    def item(self, item: int) -> Item | None:
-        """Return an item by its id; None if this generation has no such item."""
-        with self._connect_catalogue() as connection:
-            return catalogue.find_id(connection, self.generation.id, item, self.generation.network)
+    def item(self, item: int) -> EmbeddedItem | None:
+        """Return an item by its id, with its embedding; None if this generation has no such item."""
+        return self._catalogue.item(self.generation.id, item, self.generation.network)
 
-    def find(self, stamp: Stamp) -> Item | None:
+    def find(self, stamp: Stamp) -> EmbeddedItem | None:
         """Return the item of a file that has not changed since the build, None if there is none."""
-        with self._connect_catalogue() as connection:
-            return catalogue.find_stamp(connection, self.generation.id, stamp, self.generation.network)
+        return self._catalogue.find(self.generation.id, stamp, self.generation.network)
 
     def has_size(self, size: int) -> bool:
         """Return whether any file in the library has this size in bytes; if not, it has no copy either."""
-        with self._connect_catalogue() as connection:
-            return catalogue.has_size(connection, self.generation.id, size)
+        return self._catalogue.has_size(self.generation.id, size)
 
-    def find_copy(self, kind: Kind, content: bytes) -> Item | None:
+    def find_copy(self, kind: Kind, content: bytes) -> EmbeddedItem | None:
         """Return an item of one kind with this content hash, None if there is none."""
-        with self._connect_catalogue() as connection:
-            return catalogue.find_copy(connection, self.generation.id, kind, content, self.generation.network)
+        return self._catalogue.find_copy(self.generation.id, kind, content, self.generation.network)
 
     def roots(self) -> list[Root]:
         """Return the folders that the library follows, in path order."""
-        with self._connect_catalogue() as connection:
-            return catalogue.read_roots(connection)
+        return self._catalogue.roots()
 
 
 def read_published_generation(path: Path) -> Generation | None:
@@ -252,36 +241,11 @@ def read_published_generation(path: Path) -> Generation | None:
     Raises:
         LibraryError: The library exists and cannot be read.
     """
-    engine = open_catalogue(path)
-    if engine is None:
+    catalogue = Catalogue.open(path)
+    if catalogue is None:
         return None
-    try:
-        with engine.connect() as connection:
-            return catalogue.current_generation(connection)
-    finally:
-        engine.dispose()
-
-
-def count_missing_features(path: Path, backbones: Mapping[Kind, Backbone]) -> int:
-    """Return how many items have no stored features by these backbones, so that their files must be read.
-
-    Raises:
-        LibraryError: The library exists and cannot be read.
-    """
-    engine = open_catalogue(path)
-    if engine is None:
-        return 0
-    try:
-        with engine.connect() as connection:
-            generation = catalogue.current_generation(connection)
-            if generation is None:
-                return 0
-            return sum(
-                stored_features.count_missing(connection, generation.id, kind, backbone.id)
-                for kind, backbone in backbones.items()
-            )
-    finally:
-        engine.dispose()
+    with catalogue:
+        return catalogue.current_generation()
 
 
 def read_status(path: Path) -> Status:
@@ -290,16 +254,10 @@ def read_status(path: Path) -> Status:
     Raises:
         LibraryError: The library exists and cannot be read.
     """
-    engine = open_catalogue(path)
-    if engine is None:
+    catalogue = Catalogue.open(path)
+    if catalogue is None:
         return Status(None, [], [], 0)
-    try:
-        with engine.connect() as connection:
-            return Status(
-                catalogue.current_generation(connection),
-                catalogue.read_roots(connection),
-                catalogue.read_skipped(connection),
-                measure_size(path),
-            )
-    finally:
-        engine.dispose()
+    with catalogue:
+        return Status(
+            catalogue.current_generation(), catalogue.roots(), catalogue.skipped(), measure_size(path)
+        )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from attune.indexer import catalogue, feature_store, generations, locks
+from attune.indexer import feature_store, generations, locks
+from attune.indexer.catalogue import DAMAGED_FOLDER, FILE
 
-_CATALOGUE_FILES = [catalogue.FILE + suffix for suffix in ("", "-wal", "-shm", "-journal")]
+_CATALOGUE_FILES = [FILE + suffix for suffix in ("", "-wal", "-shm", "-journal")]
 
 
 def measure_size(library: Path) -> int:
@@ -27,7 +28,7 @@ def measure_size(library: Path) -> int:
 
 def _iter_files(library: Path) -> Iterator[Path]:
     """Yield the paths of a library's files; some of them may not exist."""
-    for folder in (library, *library.glob(f"{catalogue.DAMAGED_FOLDER}-*")):
+    for folder in (library, *library.glob(f"{DAMAGED_FOLDER}-*")):
         yield from (folder / name for name in _CATALOGUE_FILES)
     yield library / locks.LOCK
     yield from (library / feature_store.FOLDER).glob("*.f16")

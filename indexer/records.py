@@ -1,12 +1,20 @@
-"""Records that are read from the catalogue."""
+"""Records of the catalogue, as they are read and written."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from attune.core.errors import format_reason
+from attune.embedding.media_facts import MediaFacts
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Affect
+
+FACTS: Final = tuple(field.name for field in fields(MediaFacts))
+"""Names of the facts about a file, which are also the names of their columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,39 +32,114 @@ class Stamp:
     mtime_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One picture or song in one generation of a library.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item(MediaFacts):
+    """One picture or song in one generation of a library, with the facts about its file.
 
     Attributes:
         id: Key in the catalogue and in the FAISS files.
         kind: image or music.
         path: Absolute path.
         affect: Its valence, arousal and polarity probabilities.
-        duration_s: Seconds of music, None for a picture.
-        title: From the tags, if any.
-        artist: From the tags, if any.
-        taken: Capture date of a picture, ISO 8601 in the camera's local time, if its file has one.
         feature_row: First row of its features in the feature store of its backbone.
         feature_rows: Number of its rows there.
-        features_crc: CRC-32 of its features; None if they were lost.
-        width: Pixels of the upright picture, None for music.
-        height: Pixels of the upright picture, None for music.
+        features_crc: CRC-32 of its features.
     """
 
     id: int
     kind: Kind
     path: str
     affect: Affect
-    duration_s: float | None
-    title: str | None
-    artist: str | None
-    taken: str | None
     feature_row: int
     feature_rows: int
-    features_crc: int | None
-    width: int | None
-    height: int | None
+    features_crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedItem:
+    """An item with its embedding.
+
+    Attributes:
+        item: The item.
+        vector: float32 (128,), unit length.
+    """
+
+    item: Item
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOutput:
+    """Embedding and affect of one item.
+
+    Attributes:
+        vector: Embedding, float32 (128,).
+        affect: float32 (5,): valence, arousal, positive, neutral, negative.
+        moments: Embeddings of a song's moments, float16 (n, 128); None for a picture.
+    """
+
+    vector: NDArray[np.float32]
+    affect: NDArray[np.float32]
+    moments: NDArray[np.float16] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRecord:
+    """Everything that the catalogue stores about an item besides its id and its generations.
+
+    Attributes:
+        kind: image or music.
+        stamp: Path, size and modification time of the file when it was read.
+        facts: Facts about the file.
+        backbone: Id of the backbone that computed its features.
+        feature_row: First row of its features in the feature store.
+        feature_rows: Number of its rows there.
+        features_crc: CRC-32 of its features.
+        network_output: Its embedding and affect; None if it still has to be embedded from its features.
+    """
+
+    kind: Kind
+    stamp: Stamp
+    facts: MediaFacts
+    backbone: str
+    feature_row: int
+    feature_rows: int
+    features_crc: int
+    network_output: NetworkOutput | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnembeddedItem:
+    """An item with features that a network has not embedded.
+
+    Attributes:
+        id: Id of the item.
+        feature_row: First row of its features in the feature store.
+        feature_rows: Number of its rows there.
+        features_crc: CRC-32 of its features.
+    """
+
+    id: int
+    feature_row: int
+    feature_rows: int
+    features_crc: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file of the catalogue, as far as a build compares it with the disk.
+
+    Attributes:
+        id: Id of the item.
+        stamp: Path, size and modification time of the file when it was read.
+        content: Hash of its bytes.
+        backbone: Id of the backbone that computed its features.
+    """
+
+    id: int
+    stamp: Stamp
+    content: bytes
+    backbone: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,21 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Engine, insert, inspect
-
 from attune.core.atomic_files import fsync, make_folder
 from attune.core.errors import LibraryError, escape_text
 from attune.core.paths import is_below_any
 from attune.core.progress import Progress
 from attune.embedding.network import DEFAULT_NETWORK, open_network
-from attune.indexer import catalogue
 from attune.indexer.batch_writer import BatchWriter
 from attune.indexer.build import BuildReport, BuildRequest, build
-from attune.indexer.catalogue_tables import embeddings, items, metadata, roots, skipped
+from attune.indexer.catalogue import DAMAGED_FOLDER, FILE, Catalogue
+from attune.indexer.catalogue_tables import metadata
+from attune.indexer.catalogue_writer import WritableCatalogue
 from attune.indexer.generations import FOLDER, publish
 from attune.indexer.library import read_published_generation
 from attune.indexer.locks import acquire_write_lock
-from attune.indexer.migrate import open_catalogue, upgrade
 from attune.indexer.salvage import RowValues, SalvagedRows, salvage
 from attune.indexer.verify import Findings, verify
 
@@ -110,43 +108,33 @@ def repair(library: Path, source: str | None, settings: Settings, progress: Prog
 
 
 def _has_roots(library: Path) -> bool:
-    engine = open_catalogue(library)
-    if engine is None:
+    catalogue = Catalogue.open(library)
+    if catalogue is None:
         return False
-    try:
-        with engine.connect() as connection:
-            return bool(catalogue.read_roots(connection))
-    finally:
-        engine.dispose()
+    with catalogue:
+        return bool(catalogue.roots())
 
 
 def _replace_catalogue(
     library: Path, source: str | None, settings: Settings, progress: Progress
 ) -> CatalogueRecovery:
     """Replace a broken catalogue by one with all its readable rows, and keep the broken one."""
-    broken, new_catalogue = library / catalogue.FILE, library / _NEW_CATALOGUE
+    broken, new_catalogue = library / FILE, library / _NEW_CATALOGUE
     for leftover in library.glob(f"{_NEW_CATALOGUE}*"):
         leftover.unlink()  # of a repair that was killed
-    engine = catalogue.connect(new_catalogue, writable=True)
-    try:
-        upgrade(engine, library)
-        columns = {
-            name: [str(column["name"]) for column in inspect(engine).get_columns(name)]
-            for name in metadata.tables
-        }
+    with WritableCatalogue.create(library, _NEW_CATALOGUE) as catalogue:
+        columns = {name: table.columns.keys() for name, table in metadata.tables.items()}
         rows = salvage(broken, columns) if broken.exists() else SalvagedRows()
         last = rows.generations.get(max(rows.generations, default=0))
         network = open_network(source or (DEFAULT_NETWORK if last is None else last["network_source"]))
-        count, guessed = _write_rows(engine, rows)
+        count, guessed = _write_rows(catalogue, rows)
         generation = _next_generation(rows)
-        writer = BatchWriter(engine, library, network, generation, settings)
+        writer = BatchWriter(catalogue, library, network, generation, settings)
         writer.re_embed(progress)
         writer.complete()
         # The old FAISS files may contain ids that the salvaged rows do not have.
         shutil.rmtree(library / FOLDER, ignore_errors=True)
-        publish(engine, library, generation, network)
-    finally:
-        engine.dispose()
+        publish(catalogue, library, generation, network)
     kept_at = _archive_catalogue(library) if broken.exists() else None
     for part in ("-wal", "-shm"):  # SQLite would otherwise apply the old log to the new catalogue
         broken.with_name(broken.name + part).unlink(missing_ok=True)
@@ -159,10 +147,10 @@ def _replace_catalogue(
 def _archive_catalogue(library: Path) -> Path:
     """Link or copy the files of the broken catalogue into a new folder, and return the folder."""
     number = 1
-    while (folder := library / f"{catalogue.DAMAGED_FOLDER}-{number}").exists():
+    while (folder := library / f"{DAMAGED_FOLDER}-{number}").exists():
         number += 1
     make_folder(folder)
-    for name in (catalogue.FILE, f"{catalogue.FILE}-wal"):
+    for name in (FILE, f"{FILE}-wal"):
         if (library / name).exists():
             try:
                 os.link(library / name, folder / name)
@@ -178,7 +166,7 @@ def _next_generation(rows: SalvagedRows) -> int:
     return max(numbers, default=0) + 1
 
 
-def _write_rows(engine: Engine, rows: SalvagedRows) -> tuple[int, list[str]]:
+def _write_rows(catalogue: WritableCatalogue, rows: SalvagedRows) -> tuple[int, list[str]]:
     """Write the consistent rows; return the number of items and the roots that had to be guessed."""
     live: dict[bytes, int] = {}
     for key, row in sorted(rows.items.items()):
@@ -189,15 +177,11 @@ def _write_rows(engine: Engine, rows: SalvagedRows) -> tuple[int, list[str]]:
     embedding_rows = [row for row in rows.embeddings.values() if row["item"] in ids]
     guessed = _guess_roots(live, rows)
     followed = [*rows.roots.values(), *map(_make_root_row, guessed)]
-    with engine.begin() as connection:
-        for table, rows_to_write in (
-            (items, kept),
-            (embeddings, embedding_rows),
-            (roots, followed),
-            (skipped, list(rows.skipped.values())),
-        ):
-            for part in catalogue.split_into_chunks(rows_to_write):
-                connection.execute(insert(table), list(part))
+    with catalogue.transaction():
+        catalogue.write_rows("items", kept)
+        catalogue.write_rows("embeddings", embedding_rows)
+        catalogue.write_rows("roots", followed)
+        catalogue.write_rows("skipped", list(rows.skipped.values()))
     return len(kept), guessed
 
 

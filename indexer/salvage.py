@@ -17,8 +17,15 @@ from typing import Any, Final
 
 from sqlalchemy import Boolean, Float, Integer, LargeBinary, Table
 
-from attune.indexer.catalogue_tables import embeddings, generations, items, roots, skipped
-from attune.indexer.row_checksums import compute_embedding_checksum, compute_item_checksum
+from attune.indexer.catalogue_tables import (
+    compute_embedding_checksum,
+    compute_item_checksum,
+    embeddings,
+    generations,
+    items,
+    roots,
+    skipped,
+)
 
 RowValues = dict[str, Any]
 _LEAF: Final = 0x0D  # type of a page that holds rows of a table

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from sqlalchemy import Connection, Engine, select, text
-from sqlalchemy.exc import DBAPIError
 
 from attune.core.errors import AttuneError, DamagedLibrary, LibraryError, escape_path
 from attune.core.progress import Progress
 from attune.embedding.backbones import Backbone
 from attune.embedding.network import EMBEDDING_DIM, open_network
-from attune.indexer import catalogue
-from attune.indexer.catalogue import is_visible_in
-from attune.indexer.catalogue_tables import embeddings, generations, items
+from attune.indexer.catalogue import Catalogue
+from attune.indexer.catalogue_tables import compute_embedding_checksum, compute_item_checksum
 from attune.indexer.feature_store import open_feature_stores
-from attune.indexer.generations import KINDS, generation_folder, read_index, read_manifest
-from attune.indexer.migrate import open_catalogue
+from attune.indexer.generations import KINDS, generation_folder, open_index, read_manifest
 from attune.indexer.records import Generation
-from attune.indexer.row_checksums import compute_embedding_checksum, compute_item_checksum
 
 logger = logging.getLogger(__name__)
 
 Part = Literal["catalogue", "features", "index"]
-_FETCH_ROWS: Final = 1_000  # rows in memory at a time
 _MAX_SQLITE_MESSAGES: Final = 20  # lines that are shown of SQLite's integrity check
 
 
@@ -81,61 +75,56 @@ def verify(library: Path, progress: Progress) -> Findings:
     """
     findings = Findings()
     try:
-        engine = open_catalogue(library)
+        catalogue = Catalogue.open(library)
     except DamagedLibrary as error:
         findings.broken = True
         findings.damage.append(Damage("catalogue", str(error)))
         return findings
-    if engine is None:
+    if catalogue is None:
         if generation_folder(library, 0).parent.is_dir():  # a library without its catalogue
             findings.broken = True
             findings.damage.append(Damage("catalogue", "it is missing"))
             return findings
         raise LibraryError(f"{library}: no library here; make one with `attune build-index FOLDER`")
     try:
-        _verify(engine, library, findings, progress)
-    except (DamagedLibrary, DBAPIError, LookupError, ValueError, TypeError) as error:
+        with catalogue:
+            _verify(catalogue, library, findings, progress)
+    except (LibraryError, LookupError, ValueError, TypeError) as error:
         findings.broken = True
         findings.damage.append(Damage("catalogue", f"it cannot be read to its end ({error})"))
-    finally:
-        engine.dispose()
     logger.info("verified %s: %d damaged parts", escape_path(library), len(findings.damage))
     return findings
 
 
-def _verify(engine: Engine, library: Path, findings: Findings, progress: Progress) -> None:
-    with engine.connect() as connection:
-        progress.start("checking the catalogue", None)
-        messages = connection.execute(text(f"PRAGMA integrity_check({_MAX_SQLITE_MESSAGES})")).scalars().all()
-        orphans = connection.execute(text("PRAGMA foreign_key_check")).all()
-        progress.finish()
-        problems = [str(line) for line in messages if line != "ok"]
-        problems += [f"{len(orphans)} rows refer to items that are not there"] if orphans else []
-        if problems:
+def _verify(catalogue: Catalogue, library: Path, findings: Findings, progress: Progress) -> None:
+    progress.start("checking the catalogue", None)
+    problems = catalogue.find_structural_damage(_MAX_SQLITE_MESSAGES)
+    progress.finish()
+    if problems:
+        findings.broken = True
+        findings.damage += [Damage("catalogue", line) for line in problems]
+        return
+    generation = catalogue.current_generation()
+    catalogue.roots()  # raises an error if a row cannot be parsed
+    if generation is None:
+        if catalogue.has_generations():
             findings.broken = True
-            findings.damage += [Damage("catalogue", line) for line in problems]
-            return
-        generation = catalogue.current_generation(connection)
-        catalogue.read_roots(connection)  # raises an error if a row cannot be parsed
-        if generation is None:
-            if connection.execute(select(generations.c.id).limit(1)).first() is not None:
-                findings.broken = True
-                findings.damage.append(Damage("catalogue", "it does not say which generation is the latest"))
-            return
-        findings.generation = generation.id
-        findings.images, findings.music = generation.images, generation.music
-        _verify_rows(connection, generation, library, findings, progress)
-        _verify_index(connection, generation, library, findings)
+            findings.damage.append(Damage("catalogue", "it does not say which generation is the latest"))
+        return
+    findings.generation = generation.id
+    findings.images, findings.music = generation.images, generation.music
+    _verify_rows(catalogue, generation, library, findings, progress)
+    _verify_index(catalogue, generation, library, findings)
 
 
 def _verify_rows(
-    connection: Connection, generation: Generation, library: Path, findings: Findings, progress: Progress
+    catalogue: Catalogue, generation: Generation, library: Path, findings: Findings, progress: Progress
 ) -> None:
     """Check the checksums of all rows and of the features to which they refer."""
     stores = open_feature_stores(library, _load_backbones(generation))
     counts = dict.fromkeys(KINDS, 0)
     progress.start("checking items and features", generation.images + generation.music)
-    for row in _iter_item_rows(connection):
+    for row in catalogue.item_rows():
         progress.advance()
         is_visible = row["removed"] is None or row["removed"] > generation.id
         is_visible &= row["added"] <= generation.id
@@ -154,13 +143,9 @@ def _verify_rows(
         findings.broken = True
         detail = f"{counts['image']} images and {counts['music']} songs, not {generation.images} and "
         findings.damage.append(Damage("catalogue", f"{detail}{generation.music} as published"))
-    unembedded = select(items).where(
-        is_visible_in(generation.id),
-        items.c.id.not_in(select(embeddings.c.item).where(embeddings.c.network == generation.network)),
-    )
-    for missing in connection.execute(unembedded):
-        _add_damage(findings, "catalogue", "its embedding is missing", dict(missing._mapping))
-    for row in _iter_embedding_rows(connection, generation):
+    for row in catalogue.unembedded_rows(generation.id, generation.network):
+        _add_damage(findings, "catalogue", "its embedding is missing", row)
+    for row in catalogue.embedding_rows(generation.id, generation.network):
         if row["seal"] != compute_embedding_checksum(row) or len(row["vector"]) != 4 * EMBEDDING_DIM:
             _add_damage(findings, "catalogue", "its embedding is damaged", row)
 
@@ -173,33 +158,21 @@ def _load_backbones(generation: Generation) -> list[Backbone]:
         return []
 
 
-def _iter_item_rows(connection: Connection) -> Iterator[Mapping[str, Any]]:
-    for row in connection.execution_options(yield_per=_FETCH_ROWS).execute(select(items)):
-        yield dict(row._mapping)
-
-
-def _iter_embedding_rows(connection: Connection, generation: Generation) -> Iterator[Mapping[str, Any]]:
-    query = select(embeddings, items.c.id, items.c.path).join(items)
-    query = query.where(is_visible_in(generation.id), embeddings.c.network == generation.network)
-    for row in connection.execution_options(yield_per=_FETCH_ROWS).execute(query):
-        yield dict(row._mapping)
-
-
 def _add_damage(findings: Findings, part: Part, detail: str, row: Mapping[str, Any]) -> None:
     findings.suspect.add(row["id"])
     findings.damage.append(Damage(part, detail, os.fsdecode(row["path"])))
 
 
-def _verify_index(connection: Connection, generation: Generation, library: Path, findings: Findings) -> None:
+def _verify_index(catalogue: Catalogue, generation: Generation, library: Path, findings: Findings) -> None:
     """Check that the FAISS files are undamaged and hold exactly the items of the generation."""
     if read_manifest(library, generation.id) is None:
         findings.damage.append(Damage("index", "its manifest is missing or damaged"))
         return
     for kind in KINDS:
-        index = read_index(library, generation.id, generation.network, kind)
+        index = open_index(library, generation.id, generation.network, kind)
         if index is None:
             findings.damage.append(Damage("index", f"the file for {kind} is missing or damaged"))
             continue
-        wanted = catalogue.read_ids(connection, generation.id, kind)
+        wanted = catalogue.ids(generation.id, kind)
         if not np.array_equal(np.sort(index.ids), wanted):
             findings.damage.append(Damage("index", f"the file for {kind} holds other items"))

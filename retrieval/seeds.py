@@ -20,7 +20,7 @@ from attune.embedding.media_files import Kind, kind_of, refusal_reason
 from attune.embedding.network import DEFAULT_NETWORK, Affect, Network, open_network
 from attune.embedding.segments import Segments, embed_segments, embed_track, slice_features
 from attune.indexer.library import Library, read_published_generation
-from attune.indexer.records import Item, Stamp
+from attune.indexer.records import EmbeddedItem, Item, Stamp
 from attune.retrieval.answers import QueryEntry
 
 _COUNTER_WEIGHT = 0.5  # of the mean of the files that results should be less similar to
@@ -77,13 +77,13 @@ class QueryFile:
     Attributes:
         path: Absolute path, or the name of a file that is not on this disk.
         kind: image or music.
-        item: The library's item of the file, None if it has none.
+        known: The library's item of the file with its embedding, None if it has none.
         on_disk: Whether `path` may be opened. The name of an upload must not be.
     """
 
     path: str
     kind: Kind
-    item: Item | None
+    known: EmbeddedItem | None
     on_disk: bool = True
 
 
@@ -151,9 +151,8 @@ class QuerySource(ABC):
 
     def _embed(self, reference: str, span: Span) -> QueryItem:
         file = self.file(reference)
-        if file.item is not None and self._library is not None and (span.whole or file.kind == "image"):
-            vector = self._library.vectors([file.item.id])[0]
-            return QueryItem(file.path, file.kind, vector, file.item.affect)
+        if file.known is not None and (span.whole or file.kind == "image"):
+            return QueryItem(file.path, file.kind, file.known.vector, file.known.item.affect)
         features = self.features(reference)
         if file.kind == "image":
             embedded = self._network.embed("image", features)
@@ -181,7 +180,7 @@ class QuerySource(ABC):
         """
         if reference not in self._features:
             file = self.file(reference)
-            stored = None if file.item is None else self._read_stored_features(file.item)
+            stored = None if file.known is None else self._read_stored_features(file.known.item)
             self._features[reference] = self._extract_features(reference, file) if stored is None else stored
         return self._features[reference]
 
@@ -213,12 +212,12 @@ class QueryResolver(QuerySource):
             MediaError: The file cannot be read.
         """
         try:
-            item = self._find_item(path)
+            known = self._find_item(path)
         except OSError as error:
             raise UnreachableMedia(path, f"cannot be read ({error.strerror})") from error
-        if item is None or self._library is None:
+        if known is None:
             return None
-        return QueryItem(absolute_path(path), item.kind, self._library.vectors([item.id])[0], item.affect)
+        return QueryItem(absolute_path(path), known.item.kind, known.vector, known.item.affect)
 
     def _find_file(self, reference: str) -> QueryFile:
         kind = media_kind(reference)
@@ -227,14 +226,14 @@ class QueryResolver(QuerySource):
     def _extract_features(self, reference: str, file: QueryFile) -> NDArray[np.float16]:
         return extract(Path(reference), file.kind, self.backbones).features
 
-    def _find_item(self, path: str) -> Item | None:
+    def _find_item(self, path: str) -> EmbeddedItem | None:
         if self._library is None:
             return None
         status = Path(path).stat()
-        item = self._library.find(Stamp(absolute_path(path), status.st_size, status.st_mtime_ns))
-        if item is None and self._library.has_size(status.st_size):
-            item = self._library.find_copy(media_kind(path), hash_content(Path(path)))
-        return item
+        known = self._library.find(Stamp(absolute_path(path), status.st_size, status.st_mtime_ns))
+        if known is None and self._library.has_size(status.st_size):
+            known = self._library.find_copy(media_kind(path), hash_content(Path(path)))
+        return known
 
 
 def media_kind(path: str) -> Kind:

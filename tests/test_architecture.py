@@ -205,7 +205,7 @@ def test_only_commands_know_typer() -> None:
     "command", ["--help", "find-images --help", "serve --help", "train --help", "--version"]
 )
 def test_help_loads_no_heavy_library(command: str) -> None:
-    heavy = sorted(HEAVY | {"numpy", "sqlalchemy", "alembic"})
+    heavy = sorted(HEAVY | {"numpy", "sqlalchemy"})
     code = (
         "import sys\nfrom attune import cli\n"
         f"assert cli.run({command.split()!r}) == 0\n"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from attune.core.errors import UnreachableMedia, UsageError
 from attune.embedding.backbones import Backbones
-from attune.indexer.records import Item
+from attune.indexer.records import EmbeddedItem, Item
 from attune.retrieval.seeds import QueryFile, QuerySource
 from attune.retrieval.web.http_errors import ExpiredUpload, UnknownItem
 from attune.retrieval.web.library_holder import LibrarySnapshot
@@ -49,17 +49,18 @@ class ReferenceResolver(QuerySource):
             UnknownItem: The generation has no such item.
             ExpiredUpload: The upload is no longer stored.
         """
-        return self.file(reference).item or self._uploads[reference]
+        known = self.file(reference).known
+        return self._uploads[reference] if known is None else known.item
 
     def _find_file(self, reference: str) -> QueryFile:
         if reference.startswith(PREFIX):
             upload = self._uploads[reference] = self._store.get(reference)
             return QueryFile(upload.name, upload.kind, None, on_disk=False)
-        item = get_item(self._snapshot, reference)
-        return QueryFile(item.path, item.kind, item)
+        known = get_item(self._snapshot, reference)
+        return QueryFile(known.item.path, known.item.kind, known)
 
     def _extract_features(self, reference: str, file: QueryFile) -> NDArray[np.float16]:
-        if file.item is not None:
+        if file.known is not None:
             raise UnreachableMedia(file.path, "its features are missing; build the index again")
         upload = self._uploads[reference]
         if upload.backbone != self._snapshot.network.backbones[upload.kind].id:
@@ -67,8 +68,8 @@ class ReferenceResolver(QuerySource):
         return upload.features
 
 
-def get_item(snapshot: LibrarySnapshot, reference: str) -> Item:
-    """Return the library's item of a reference.
+def get_item(snapshot: LibrarySnapshot, reference: str) -> EmbeddedItem:
+    """Return the library's item of a reference, with its embedding.
 
     Raises:
         UsageError: The text is not an id.
@@ -76,7 +77,7 @@ def get_item(snapshot: LibrarySnapshot, reference: str) -> Item:
     """
     if not _ID.fullmatch(reference):
         raise UsageError(f"{reference[:40]!r}: not the id of an item")
-    item = snapshot.library.item(int(reference))
-    if item is None:
+    known = snapshot.library.item(int(reference))
+    if known is None:
         raise UnknownItem(f"the library has no item {reference} (any more)")
-    return item
+    return known

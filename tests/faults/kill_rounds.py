@@ -91,7 +91,7 @@ def kill_builds(count: int, folder: Path, seed: int, progress: Progress) -> list
             "attune.indexer.build",
             "onnxruntime",
             "faiss",
-            "alembic.command",
+            "sqlalchemy",
         ]
     )
     cases = [_make_case(name, folder / name.replace(" ", "-"), context) for name in CASES]

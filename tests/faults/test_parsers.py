@@ -19,7 +19,7 @@ from attune.embedding.media_files import kind_of, refusal_reason
 from attune.embedding.network_config import read_backbones, read_calibration, read_network_config
 from attune.embedding.title_tags import read_tags
 from attune.indexer.feature_store import FeatureStore
-from attune.indexer.generations import INDEX_FILES, MANIFEST, generation_folder, read_index, read_manifest
+from attune.indexer.generations import INDEX_FILES, MANIFEST, generation_folder, open_index, read_manifest
 from attune.indexer.salvage import _decode_record, _decode_varint, _iter_cells, _read_wal_pages
 from attune.tests.networks import write_network
 
@@ -116,7 +116,7 @@ def test_a_manifest_of_anything_is_no_manifest(tmp_path_factory: object, data: b
     for name in INDEX_FILES.values():
         (folder / name).write_bytes(data)
     assert read_manifest(library, 1) is None
-    assert read_index(library, 1, "network", "image") is None
+    assert open_index(library, 1, "network", "image") is None
 
 
 @pytest.mark.slow

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import alembic.op
 import numpy as np
 import pytest
+from sqlalchemy import Engine, event
 
 from attune.core.errors import LibraryError, MediaError, UnreachableMedia, UsageError
 from attune.embedding import decode_pool
@@ -19,9 +19,9 @@ from attune.embedding.backbones import DEFAULT_BACKBONES
 from attune.embedding.network import Network, open_network
 from attune.indexer import build as build_module
 from attune.indexer.build import BuildRequest, plan_build
+from attune.indexer.catalogue import APPLICATION, SCHEMA, Catalogue
 from attune.indexer.library import Library, read_published_generation, read_status
 from attune.indexer.locks import acquire_write_lock
-from attune.indexer.migrate import open_catalogue, read_revision
 from attune.tests.conftest import PHOTOS, SONGS, run_build
 from attune.tests.media_factory import damaged, photo
 
@@ -48,13 +48,12 @@ def test_a_first_build_has_every_file(built: Path, media: Path) -> None:
 def test_the_size_is_that_of_all_files_of_a_library(library: Path) -> None:
     (library / "damaged-1").mkdir()
     (library / "damaged-1" / "catalogue.db").write_bytes(b"a catalogue that was repaired")
-    engine = open_catalogue(library)
-    assert engine is not None
-    with engine.connect() as connection:  # SQLite keeps two more files while a connection is open
-        read_revision(connection)
+    catalogue = Catalogue.open(library)
+    assert catalogue is not None
+    with catalogue:  # SQLite keeps two more files while a connection is open
+        assert catalogue.current_generation() is not None
         expected = sum(file.stat().st_size for file in library.rglob("*") if file.is_file())
         assert read_status(library).bytes == expected
-    engine.dispose()
 
 
 def test_the_status_reads_no_more_folders_where_others_put_files(
@@ -336,7 +335,8 @@ def test_a_second_writer_is_told_who_writes(library: Path, network: Network, med
 
 def test_a_newer_catalogue_is_refused(library: Path, network: Network) -> None:
     with sqlite3.connect(library / "catalogue.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION | SCHEMA + 1}")
     connection.close()
     with pytest.raises(LibraryError, match="newer Attune"):
         Library(library)
@@ -347,22 +347,22 @@ def test_a_newer_catalogue_is_refused(library: Path, network: Network) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("left", ["empty file", "half the tables"])
 def test_a_first_build_that_was_killed_early_is_continued(
-    tmp_path: Path, own_media: Path, network: Network, left: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, own_media: Path, network: Network, left: str
 ) -> None:
     library = tmp_path / "library"
     library.mkdir()
     if left == "empty file":
         (library / "catalogue.db").touch()
     else:
-        create = alembic.op.create_index
 
-        def killed(*_: object, **__: object) -> None:
-            raise KeyboardInterrupt
+        def kill(*arguments: Any) -> None:
+            if arguments[2].startswith("CREATE INDEX"):
+                raise KeyboardInterrupt
 
-        monkeypatch.setattr(alembic.op, "create_index", killed)
+        event.listen(Engine, "before_cursor_execute", kill)
         with pytest.raises(KeyboardInterrupt):
             run_build(library, network, own_media)
-        monkeypatch.setattr(alembic.op, "create_index", create)
+        event.remove(Engine, "before_cursor_execute", kill)
     assert read_published_generation(library) is None
     assert read_status(library).generation is None
     assert len(plan_build(BuildRequest(library, (str(own_media),))).read) == PHOTOS + SONGS

@@ -15,7 +15,14 @@ from attune.core.atomic_files import hash_file
 from attune.embedding.network import Network
 from attune.indexer import generations, index_files
 from attune.indexer.flat_index import FlatIndex
-from attune.indexer.index_files import create_index, is_suitable, read_index_file, write_index_file
+from attune.indexer.index_files import (
+    copy_index,
+    create_index,
+    is_suitable,
+    read_checked,
+    view_index,
+    write_index_file,
+)
 from attune.indexer.ivf_index import IvfIndex
 from attune.indexer.library import Library
 from attune.tests.conftest import run_build
@@ -129,10 +136,30 @@ def test_both_kinds_survive_the_disk(filled: tuple[IvfIndex, NDArray[np.float32]
     exact.add(np.array([5, 2], np.int64), unit(2))
     for name, index in (("exact", exact), ("cells", filled[0])):
         write_index_file(index, tmp_path / name)
-        again = read_index_file(tmp_path / name, hash_file(tmp_path / name))
-        assert type(again) is type(index)
-        np.testing.assert_array_equal(again.ids, index.ids)
-        assert read_index_file(tmp_path / name, "0" * 64) is None
+        data = read_checked(tmp_path / name, hash_file(tmp_path / name))
+        assert data is not None
+        for again in (view_index(data), copy_index(data)):
+            assert type(again) is type(index)
+            np.testing.assert_array_equal(again.ids, index.ids)
+            for found, expected in zip(again.search(unit(1)[0], 3), index.search(unit(1)[0], 3), strict=True):
+                np.testing.assert_array_equal(found, expected)
+        assert read_checked(tmp_path / name, "0" * 64) is None
+
+
+def test_a_copy_of_an_index_can_be_changed_and_leaves_the_bytes(
+    filled: tuple[IvfIndex, NDArray[np.float32]],
+) -> None:
+    exact = FlatIndex.empty()
+    exact.add(np.array([5, 2], np.int64), unit(2))
+    for index in (exact, filled[0]):
+        data = index.serialize().copy()
+        before = data.copy()
+        copy = copy_index(data)
+        assert copy is not None
+        copy.remove(index.ids[:1])
+        copy.add(np.array([1 << 40], np.int64), unit(1))
+        assert len(copy) == len(index)
+        np.testing.assert_array_equal(data, before)
 
 
 def test_the_kind_follows_the_size_and_does_not_flap() -> None:

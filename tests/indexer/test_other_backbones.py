@@ -16,8 +16,8 @@ from attune.core.errors import MediaError
 from attune.embedding import decode_pool
 from attune.embedding.network import Network, open_network
 from attune.indexer import build as build_module
-from attune.indexer.build import BuildRequest, plan_build
-from attune.indexer.library import Library, count_missing_features
+from attune.indexer.build import BuildRequest, open_build, plan_build
+from attune.indexer.library import Library
 from attune.retrieval.seeds import QueryResolver
 from attune.tests.conftest import PHOTOS, SONGS, run_build
 from attune.tests.e2e.command import attune
@@ -39,6 +39,11 @@ def library(tmp_path: Path, built: Path) -> Path:
 def _nothing_is_read(jobs: Iterator[decode_pool.ExtractionJob], *_: object) -> Iterator[MediaError]:
     assert list(jobs) == []
     yield from ()
+
+
+def _count_missing_features(library: Path, network: Network) -> int:
+    with open_build(BuildRequest(library)) as session:
+        return session.count_missing_features(network.backbones)
 
 
 def _rows(library: Path, name: str = "") -> int:
@@ -64,8 +69,8 @@ def test_another_backbone_reads_again_and_going_back_does_not(
     library: Path, network: Network, slower_network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _vectors(library, network)
-    assert count_missing_features(library, network.backbones) == 0
-    assert count_missing_features(library, slower_network.backbones) == PHOTOS
+    assert _count_missing_features(library, network) == 0
+    assert _count_missing_features(library, slower_network) == PHOTOS
     plan = plan_build(BuildRequest(library), slower_network.backbones)
     assert (len(plan.read), len(plan.other_backbone), len(plan.kept), plan.unchanged) == (
         PHOTOS,
@@ -82,7 +87,7 @@ def test_another_backbone_reads_again_and_going_back_does_not(
 
     monkeypatch.setattr(build_module, "extract_all", _nothing_is_read)
     for _ in range(3):
-        assert count_missing_features(library, network.backbones) == 0
+        assert _count_missing_features(library, network) == 0
         plan = plan_build(BuildRequest(library), network.backbones)
         assert (len(plan.other_backbone), len(plan.kept)) == (PHOTOS, PHOTOS)
         report = run_build(library, network)

@@ -20,7 +20,17 @@ DUPLICATE_COSINE = 0.97
 
 def item(place: int, artist: str | None = None, folder: str = "/a") -> Item:
     return Item(
-        place, "image", f"{folder}/{place}.jpg", NEUTRAL, None, None, artist, None, place, 1, None, 4, 3
+        id=place,
+        kind="image",
+        path=f"{folder}/{place}.jpg",
+        affect=NEUTRAL,
+        content=b"",
+        artist=artist,
+        width=4,
+        height=3,
+        feature_row=place,
+        feature_rows=1,
+        features_crc=0,
     )
 
 

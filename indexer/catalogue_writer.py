@@ -1,0 +1,404 @@
+"""Changes of the catalogue of a library."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from sqlalchemy import (
+    ColumnElement,
+    ExceptionContext,
+    create_engine,
+    delete,
+    event,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.pool import StaticPool
+
+from attune.core.paths import is_below_any
+from attune.embedding.backbones import Backbone
+from attune.embedding.media_facts import MediaFacts
+from attune.embedding.media_files import Kind
+from attune.indexer.catalogue import (
+    APPLICATION,
+    FILE,
+    SCHEMA,
+    Catalogue,
+    connect,
+    explain_error,
+)
+from attune.indexer.catalogue_tables import (
+    compute_embedding_checksum,
+    compute_item_checksum,
+    embeddings,
+    generations,
+    items,
+    metadata,
+    roots,
+    skipped,
+    state,
+)
+from attune.indexer.records import FACTS, ItemRecord, NetworkOutput, Root, Stamp, UnembeddedItem
+
+_EMBEDDING_COLUMNS = (
+    *(column for column in embeddings.c if column.name != "seal"),
+    embeddings.c.seal.label("embedding_seal"),
+)
+_CONVERTIBLE = "0003"  # the schema of an older version whose rows are kept
+_OLDER_ITEMS = """
+    SELECT * FROM older_items WHERE removed IS NULL AND features_crc IS NOT NULL
+    AND (kind = 'music' OR taken IS NOT NULL) ORDER BY id"""  # without a date the file was not read whole
+_AFFECT = ("valence", "arousal", "positive", "neutral", "negative")
+_MAX_PARAMETERS = 500  # bound parameters per statement; every SQLite build allows at least 999
+_Key = TypeVar("_Key")
+
+
+class WritableCatalogue(Catalogue):
+    """The catalogue of a library, open for changes, by one thread and over one connection.
+
+    Every change must be made inside `with catalogue.transaction():`. Questions see the changes at once.
+
+    Args:
+        library: The library's folder.
+        name: Name of the file in it, which is created if it is missing.
+    """
+
+    def __init__(self, library: Path, name: str = FILE) -> None:
+        super().__init__(library)
+        try:
+            self._file = connect(library / name, "rwc")
+            self._file.execute("PRAGMA foreign_keys = ON")
+            self._file.execute("PRAGMA journal_mode = WAL")
+            self._file.execute("PRAGMA synchronous = FULL")
+        except sqlite3.DatabaseError as error:
+            raise explain_error(library, error, "written") from error
+        engine = create_engine("sqlite://", creator=lambda: self._file, poolclass=StaticPool)
+        event.listen(engine, "handle_error", self._explain)
+        self._tables = engine.connect()
+
+    @classmethod
+    def create(cls, library: Path, name: str = FILE) -> Self:
+        """Open the catalogue of a library, and create its tables if it has none.
+
+        Raises:
+            OlderLibrary: An older version of Attune made it.
+            LibraryError: It cannot be written, is damaged, or a newer version of Attune made it.
+        """
+        opened = cls(library, name)
+        try:
+            if not opened._check_schema():
+                with opened._begin_immediately():
+                    opened._create_tables()
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    @classmethod
+    def convert(cls, library: Path) -> Self:
+        """Open a catalogue that an older version made, and give it new tables.
+
+        Folders, exclusions and the files with stored features are kept; embeddings and generations are not.
+        """
+        opened = cls(library)
+        try:
+            with opened._begin_immediately():
+                opened._replace_older_tables()
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._tables.close()
+        self._tables.engine.dispose()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all changes in the block at once, or none of them if it raises an error."""
+        with self._tables.begin():
+            yield
+
+    def sizes(self) -> set[int]:
+        """Return the sizes of all files that have features; a file of another size is no copy of any."""
+        return set(self._all(itemgetter(0), "SELECT DISTINCT size FROM items"))
+
+    def has_changes(self, generation: int) -> bool:
+        """Return whether a build, perhaps an interrupted one, added rows to a generation or removed some."""
+        query = "SELECT id FROM items WHERE added = :generation OR removed = :generation LIMIT 1"
+        return self._first(tuple, query, generation=generation) is not None
+
+    def count_feature_rows(self, backbone: str) -> int:
+        """Return the number of rows in the store of a backbone, as recorded in the catalogue."""
+        query = "SELECT max(feature_row + feature_rows) FROM items WHERE backbone = :backbone"
+        return self._all(itemgetter(0), query, backbone=backbone)[0] or 0
+
+    def unembedded(self, generation: int, network: str, backbone: str) -> list[UnembeddedItem]:
+        """Return the items with features by a backbone that a network has not embedded, by feature row."""
+        found = [
+            UnembeddedItem(row["id"], row["feature_row"], row["feature_rows"], row["features_crc"])
+            for row in self.unembedded_rows(generation, network)
+            if row["backbone"] == backbone
+        ]
+        return sorted(found, key=lambda item: item.feature_row)
+
+    def find_contents(
+        self, contents: Iterable[bytes], network: str, backbones: Mapping[Kind, Backbone]
+    ) -> dict[tuple[Kind, bytes], ItemRecord]:
+        """Return, for each kind and content, the newest record of any generation with features by backbones.
+
+        Rows with a wrong checksum are left out.
+
+        Args:
+            contents: Content hashes to look up.
+            network: Id of the network whose embeddings are returned.
+            backbones: Backbones of that network.
+        """
+        query = select(items, *_EMBEDDING_COLUMNS).outerjoin(
+            embeddings, (embeddings.c.item == items.c.id) & (embeddings.c.network == network)
+        )
+        query = query.order_by(embeddings.c.item.is_not(None), items.c.id)
+        found: dict[tuple[Kind, bytes], ItemRecord] = {}
+        for chunk in split_into_chunks(list(contents)):
+            for row in self._tables.execute(query.where(items.c.content.in_(chunk))).mappings():
+                columns = dict(row)
+                if row["backbone"] == backbones[row["kind"]].id and _has_valid_checksums(columns):
+                    found[row["kind"], row["content"]] = _make_record(columns)
+        return found
+
+    def write_root(self, root: Root) -> None:
+        """Add a root, or replace its settings."""
+        path = os.fsencode(root.path)
+        self._tables.execute(delete(roots).where(roots.c.path == path))
+        exclude = json.dumps(root.exclude)
+        self._tables.execute(insert(roots).values(path=path, exclude=exclude, follow_links=root.follow_links))
+
+    def write_items(self, records: Sequence[ItemRecord], network: str, generation: int) -> None:
+        """Add items to a generation, each with its embedding if it has one."""
+        if not records:
+            return
+        rows = [_make_row(record, generation) for record in records]
+        added = insert(items).returning(items.c.id, sort_by_parameter_order=True)
+        ids = self._tables.execute(added, rows).scalars().all()
+        outputs = ((item, record.network_output) for item, record in zip(ids, records, strict=True))
+        self.write_embeddings(network, [(item, output) for item, output in outputs if output is not None])
+
+    def write_embeddings(self, network: str, outputs: Sequence[tuple[int, NetworkOutput]]) -> None:
+        """Add the embeddings of items, given as pairs of item id and network output."""
+        rows: list[dict[str, Any]] = []
+        for item, output in outputs:
+            row = dict(zip(_AFFECT, map(float, output.affect), strict=True)) | {
+                "item": item,
+                "network": network,
+                "vector": output.vector.astype("<f4").tobytes(),
+                "moments": None if output.moments is None else output.moments.astype("<f2").tobytes(),
+            }
+            rows.append(row | {"seal": compute_embedding_checksum(row)})
+        if rows:
+            self._tables.execute(insert(embeddings), rows)
+
+    def write_rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows as they are, by column."""
+        for chunk in split_into_chunks(rows):
+            self._tables.execute(insert(metadata.tables[table]), list(chunk))
+
+    def remove(self, ids: Iterable[int], generation: int) -> None:
+        """Remove items from a generation and all later ones; readers of older generations still see them."""
+        for chunk in split_into_chunks(list(ids)):
+            self._tables.execute(update(items).where(items.c.id.in_(chunk)).values(removed=generation))
+
+    def remove_lost(self, backbone: str, kept_rows: int, generation: int) -> None:
+        """Remove the items whose features lie beyond the end of the store: their files are read again.
+
+        Args:
+            backbone: Id of the backbone of the store.
+            kept_rows: Number of rows in the store.
+            generation: Generation from which the items are removed.
+        """
+        beyond = items.c.feature_row + items.c.feature_rows > kept_rows
+        lost = _is_visible_in(generation) & (items.c.backbone == backbone) & beyond
+        self._tables.execute(update(items).where(lost).values(removed=generation))
+
+    def remove_unembedded(self, generation: int, network: str) -> None:
+        """Remove the items that have no embedding by a network, since they lack features of its backbone.
+
+        Their files could not be read in this build. A later build that can read them adds them again.
+        """
+        done = select(embeddings.c.item).where(embeddings.c.network == network)
+        rest = _is_visible_in(generation) & items.c.id.not_in(done)
+        self._tables.execute(update(items).where(rest).values(removed=generation))
+
+    def write_skip(self, stamp: Stamp, reason: str, reader: str) -> None:
+        """Record that a file cannot be used by a reader version, so that it is not read again in vain."""
+        self._delete_skip(stamp.path)
+        place = {"path": os.fsencode(stamp.path), "size": stamp.size, "mtime_ns": stamp.mtime_ns}
+        self._tables.execute(insert(skipped).values(**place, reader=reader, reason=reason))
+
+    def prune_skips(self, paths: set[str], missing: Sequence[str]) -> None:
+        """Delete the records of all skipped files but those in `paths` and those below `missing` folders."""
+        for skip in self.skipped():
+            if skip.path not in paths and not is_below_any(skip.path, missing):
+                self._delete_skip(skip.path)
+
+    def _delete_skip(self, path: str) -> None:
+        self._tables.execute(delete(skipped).where(skipped.c.path == os.fsencode(path)))
+
+    def write_generation(self, generation: int, network: tuple[str, str], images: int, music: int) -> None:
+        """Publish a generation: from now on readers see it.
+
+        Args:
+            generation: Id of the generation.
+            network: Id and source of its network.
+            images: Number of its pictures.
+            music: Number of its songs.
+        """
+        self._tables.execute(delete(generations).where(generations.c.id == generation))
+        self._tables.execute(
+            insert(generations).values(
+                id=generation,
+                network=network[0],
+                network_source=network[1],
+                images=images,
+                music=music,
+                published_at=time.time(),
+            )
+        )
+        self._tables.execute(delete(state))
+        self._tables.execute(insert(state).values(id=1, generation=generation))
+
+    def purge(self, kept: Sequence[int]) -> None:
+        """Delete the rows, embeddings and generations that none of the kept generations can see.
+
+        A row is kept if its content is in the library with features of another backbone only: a network that
+        uses the row's backbone again finds the features.
+        """
+        oldest_kept = min(kept)
+        remaining = items.alias()
+        newer = items.alias()
+        has_same_content = (remaining.c.kind == items.c.kind) & (remaining.c.content == items.c.content)
+        other_backbone = select(remaining.c.id).where(
+            has_same_content,
+            remaining.c.backbone != items.c.backbone,
+            or_(remaining.c.removed.is_(None), remaining.c.removed > oldest_kept),
+        )
+        newer_row = select(newer.c.id).where(
+            newer.c.kind == items.c.kind,
+            newer.c.content == items.c.content,
+            newer.c.backbone == items.c.backbone,
+            newer.c.id > items.c.id,
+        )
+        is_needless = ~other_backbone.exists() | newer_row.exists()
+        needless = select(items.c.id).where(items.c.removed <= oldest_kept, is_needless)
+        for chunk in split_into_chunks(self._tables.execute(needless).scalars().all()):
+            self._tables.execute(delete(items).where(items.c.id.in_(chunk)))
+        networks = select(generations.c.network).where(generations.c.id.in_(kept))
+        self._tables.execute(delete(embeddings).where(embeddings.c.network.not_in(networks)))
+        outdated = generations.c.id.not_in(kept) & (generations.c.id < max(kept))
+        self._tables.execute(delete(generations).where(outdated))
+
+    @contextlib.contextmanager
+    def _begin_immediately(self) -> Iterator[None]:
+        with self._tables.begin():
+            # Without an explicit BEGIN, Python's driver commits each CREATE separately, and a kill would
+            # leave only some of the tables.
+            self._tables.exec_driver_sql("BEGIN IMMEDIATE")
+            yield
+
+    def _create_tables(self) -> None:
+        metadata.create_all(self._tables)
+        self._tables.exec_driver_sql(f"PRAGMA application_id = {APPLICATION | SCHEMA}")
+        self._tables.exec_driver_sql(f"PRAGMA user_version = {SCHEMA}")
+
+    def _replace_older_tables(self) -> None:
+        version = self._all(itemgetter(0), "SELECT version_num FROM alembic_version")
+        for name in ("embeddings", "generations", "state", "alembic_version"):
+            self._tables.exec_driver_sql(f"DROP TABLE {name}")
+        for index in items.indexes:
+            self._tables.exec_driver_sql(f"DROP INDEX {index.name}")
+        self._tables.exec_driver_sql("ALTER TABLE items RENAME TO older_items")
+        self._create_tables()
+        if version == [_CONVERTIBLE]:
+            records = self._iter(_make_older_record, _OLDER_ITEMS)
+            while chunk := list(islice(records, _MAX_PARAMETERS)):
+                self.write_items(chunk, network="", generation=1)
+        self._tables.exec_driver_sql("DROP TABLE older_items")
+
+    @contextlib.contextmanager
+    def _lend_connection(self) -> Iterator[sqlite3.Connection]:
+        yield self._file
+
+    def _explain(self, context: ExceptionContext) -> None:
+        error = context.original_exception
+        if isinstance(error, sqlite3.DatabaseError):
+            raise explain_error(self._library, error, "written") from error
+
+
+def split_into_chunks(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
+    """Yield consecutive parts of `keys` that are small enough to be bound to one SQL statement."""
+    for first in range(0, len(keys), _MAX_PARAMETERS):
+        yield keys[first : first + _MAX_PARAMETERS]
+
+
+def _is_visible_in(generation: int) -> ColumnElement[bool]:
+    return (items.c.added <= generation) & or_(items.c.removed.is_(None), items.c.removed > generation)
+
+
+def _make_row(record: ItemRecord, generation: int) -> dict[str, Any]:
+    row = {name: getattr(record.facts, name) for name in FACTS} | {
+        "kind": record.kind,
+        "path": os.fsencode(record.stamp.path),
+        "size": record.stamp.size,
+        "mtime_ns": record.stamp.mtime_ns,
+        "backbone": record.backbone,
+        "feature_row": record.feature_row,
+        "feature_rows": record.feature_rows,
+        "features_crc": record.features_crc,
+        "added": generation,
+    }
+    return row | {"seal": compute_item_checksum(row)}
+
+
+def _make_record(row: Mapping[str, Any]) -> ItemRecord:
+    return ItemRecord(
+        kind=row["kind"],
+        stamp=Stamp(os.fsdecode(row["path"]), row["size"], row["mtime_ns"]),
+        facts=MediaFacts(**{name: row[name] for name in FACTS}),
+        backbone=row["backbone"],
+        feature_row=row["feature_row"],
+        feature_rows=row["feature_rows"],
+        features_crc=row["features_crc"],
+        network_output=None if row["vector"] is None else _make_output(row),
+    )
+
+
+def _make_output(row: Mapping[str, Any]) -> NetworkOutput:
+    moments = row["moments"]
+    return NetworkOutput(
+        np.frombuffer(row["vector"], "<f4"),
+        np.array([row[name] for name in _AFFECT], np.float32),
+        None if moments is None else np.frombuffer(moments, "<f2"),
+    )
+
+
+def _make_older_record(row: sqlite3.Row) -> ItemRecord:
+    return _make_record(dict(row) | {"taken": row["taken"] or None, "vector": None})
+
+
+def _has_valid_checksums(joined: Mapping[str, Any]) -> bool:
+    """Return whether the checksums of an item's row and of its embedding's row, if it has one, are right."""
+    if joined["seal"] != compute_item_checksum(joined):
+        return False
+    return joined["item"] is None or joined["embedding_seal"] == compute_embedding_checksum(joined)

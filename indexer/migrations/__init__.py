@@ -1,1 +1,0 @@
-"""Schema migrations of the catalogue (Alembic)."""

@@ -1,1 +1,0 @@
-"""Migration scripts, one module per schema version."""
