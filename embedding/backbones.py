@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import ArtefactError
-from attune.embedding.image_geometry import DEFAULT_VIEW, View
+from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC, ImageSpec
 from attune.embedding.logmel import PATCH_SECONDS, compute_logmel, split_patches
 from attune.embedding.media_files import Kind
 from attune.embedding.onnx_session import Device, OnnxSession
@@ -59,7 +59,7 @@ class Backbone:
         sha256: SHA-256 of that file, 64 hexadecimal digits.
         width: Length of one feature vector.
         licence: SPDX identifier; the full record of the shipped ones is in NOTICE.md.
-        view: Size and shape in which it takes pictures; unused for music.
+        image_spec: Size and shape in which it takes pictures; unused for music.
         colours: Standardisation of colours; None if the graph takes bytes.
         harmony: Whether patches of music carry `attune.embedding.harmonic_features` as one more frame.
     """
@@ -70,7 +70,7 @@ class Backbone:
     sha256: str
     width: int
     licence: str
-    view: View = DEFAULT_VIEW
+    image_spec: ImageSpec = DEFAULT_IMAGE_SPEC
     colours: ColorNormalization | None = None
     harmony: bool = False
 
@@ -95,7 +95,7 @@ EFFICIENTNET_LITE2_FACES = Backbone(
     sha256="d584651f6138b40b3fa5f94c9894df78bed8ed7a9364aaa85c41bb7d7e3fca47",
     width=3305,
     licence="Apache-2.0 AND MIT",
-    view=View(416, "pad"),
+    image_spec=ImageSpec(416, "pad"),
 )
 MUSICNN_MSD = Backbone(
     name="musicnn_msd",
@@ -142,9 +142,9 @@ class Backbones:
         self._sessions: dict[Kind, OnnxSession] = {}
 
     @property
-    def view(self) -> View:
+    def image_spec(self) -> ImageSpec:
         """Size and shape in which pictures must be decoded."""
-        return self._backbones["image"].view
+        return self._backbones["image"].image_spec
 
     @property
     def music_frontend(self) -> MusicFrontend:
@@ -159,8 +159,8 @@ class Backbones:
 
         Args:
             kind: The media type of the rows.
-            rows: Pixels, uint8 (n, side, side, 3), decoded with the backbone's `view`; or patches, float32
-                (n, 187, 96) or (n, 188, 96), computed by the function of `choose_music_frontend`.
+            rows: Pixels, uint8 (n, side, side, 3), decoded by the backbone's `image_spec`; or patches,
+                float32 (n, 187, 96) or (n, 188, 96), computed by the function of `choose_music_frontend`.
 
         Returns:
             float16 (n, width); a patch of music lasts `PATCH_S` seconds.

@@ -238,18 +238,18 @@ class BatchWriter:
                     NewItem(
                         kind=kind,
                         stamp=stamps[str(file.path)],
-                        content=file.content,
+                        content=file.facts.content,
                         backbone=backbone.id,
                         feature_row=row,
                         feature_rows=len(file.features),
                         features_crc=crc,
                         network_output=item_output,
-                        duration_s=file.duration_s,
-                        width=file.width,
-                        height=file.height,
-                        title=file.tags.title,
-                        artist=file.tags.artist,
-                        taken=(file.taken or NO_DATE) if kind == "image" else None,
+                        duration_s=file.facts.duration_s,
+                        width=file.facts.width,
+                        height=file.facts.height,
+                        title=file.facts.title,
+                        artist=file.facts.artist,
+                        taken=(file.facts.taken or NO_DATE) if kind == "image" else None,
                     )
                 )
         return items

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, bindparam, select, update
 
 from attune.core.errors import MediaError
 from attune.core.progress import Progress
-from attune.embedding.capture_date import read_capture_date
+from attune.embedding.media_tags import read_capture_date
 from attune.indexer.catalogue import is_visible_in, split_into_chunks
 from attune.indexer.catalogue_tables import NO_DATE, items
 
