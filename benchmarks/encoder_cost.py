@@ -35,7 +35,7 @@ def measure_encoder(encoder: str, photos: Sequence[Path], progress: Progress) ->
 
 
 def _measure_cost(backbone: Backbone, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:
-    from attune.embedding.image_decoding import read_image
+    from attune.embedding.image_decoding import decode_image
 
     loaded = Backbones({**DEFAULT_BACKBONES, "image": backbone})
     decode_s, network_s, read = 0.0, 0.0, -1  # the first picture is not counted: it loads the libraries
@@ -43,7 +43,7 @@ def _measure_cost(backbone: Backbone, photos: Sequence[Path], progress: Progress
     for path in [photos[0], *photos]:
         began = time.perf_counter()
         try:
-            picture = read_image(path, loaded.view)
+            picture = decode_image(path, loaded.image_spec)
         except MediaError:
             continue
         decoded = time.perf_counter()
@@ -59,7 +59,7 @@ def _measure_cost(backbone: Backbone, photos: Sequence[Path], progress: Progress
     return {
         "name": backbone.name,
         "megabytes": backbone.path.stat().st_size / 1e6,
-        "side": backbone.view.side,
+        "side": backbone.image_spec.side,
         "width": backbone.width,
         "decode_ms": 1000 * decode_s / read,
         "network_ms": 1000 * network_s / read,

@@ -168,14 +168,14 @@ def _measure_cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, floa
     """Return seconds of decoding and of the network, and the length of the music, summed over all files."""
     from attune.embedding.audio_decoding import read_audio
     from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_patches
-    from attune.embedding.image_decoding import read_image
+    from attune.embedding.image_decoding import decode_image
 
     backbones = Backbones(DEFAULT_BACKBONES, threads=1)
 
     def cost(path: Path) -> tuple[float, float, float]:
         began = time.perf_counter()
         if kind == "image":
-            picture = read_image(path)
+            picture = decode_image(path)
             decoded, seconds = time.perf_counter(), 0.0
             backbones.features("image", picture.pixels[None])
         else:

@@ -1,10 +1,11 @@
-"""Decoding of music files to mono samples at 16 kHz.
+"""Decoding of music files: to mono samples at 16 kHz for backbones, and to any rate and layout for people.
 
     open → length from the header → mono blocks from the start of the wanted part → resampling, block by block
+    open → FFmpeg's frames from the start of the wanted part → FFmpeg's resampler and mixer → blocks
 
-soundfile reads WAV, FLAC, Vorbis and Opus. PyAV reads the other formats, and the files on which soundfile
-fails. MP3 is read by PyAV too, as libsndfile's decoder stops at the first damaged kilobyte, and writes to the
-terminal.
+For backbones, soundfile reads WAV, FLAC, Vorbis and Opus. PyAV reads the other formats, and the files on
+which soundfile fails. MP3 is read by PyAV too, as libsndfile's decoder stops at the first damaged kilobyte,
+and writes to the terminal. What people hear is read by PyAV alone, which mixes any layout to stereo.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,13 +98,50 @@ def read_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float 
     if not (0 <= start_s < math.inf) or (end_s is not None and not end_s - start_s >= MIN_SECONDS):
         raise UsageError(f"a part from {start_s:g} s to {end_s} s is not at least half a second of sound")
     with open_media(path) as file:
-        # PyAV may succeed on formats that libsndfile does not support, and on damage at which it stops.
-        with suppress(*DECODER_ERRORS):
-            if file.read(4) in _SOUNDFILE_MAGIC:
-                file.seek(0)
-                with _open_with_soundfile(file, start_s) as source:
-                    return _decode_range(path, source, start_s, end_s)
-        return _read_by_pyav(path, file, start_s, end_s)
+        return read_audio_file(path, file, start_s, end_s)
+
+
+def read_audio_file(
+    path: str | os.PathLike[str], file: BinaryIO, start_s: float = 0.0, end_s: float | None = None
+) -> Sound:
+    """Decode an open file, at its start, as `read_audio` does; `path` is its name."""
+    # PyAV may succeed on formats that libsndfile does not support, and on damage at which it stops.
+    with suppress(*DECODER_ERRORS):
+        if file.read(4) in _SOUNDFILE_MAGIC:
+            file.seek(0)
+            with _open_with_soundfile(file, start_s) as source:
+                return _decode_range(path, source, start_s, end_s)
+    with _open_with_pyav(path) as container:
+        return _decode_range(path, _describe_stream(path, file, container, start_s), start_s, end_s)
+
+
+def iter_audio(
+    path: str | os.PathLike[str],
+    rate: int | None,
+    layout: Literal["mono", "stereo"],
+    start_s: float = 0.0,
+    end_s: float = math.inf,
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Decode a music file, or a part of it, block by block, as people hear it.
+
+    FFmpeg decodes and resamples. Packets that cannot be decoded are skipped.
+
+    Args:
+        path: The file.
+        rate: Sample rate in Hz; None: that of the file.
+        layout: `mono` averages the channels; `stereo` mixes any other layout to two.
+        start_s: Start of the part, in seconds.
+        end_s: End of the part, in seconds; the part is shorter if the music ends earlier.
+
+    Yields:
+        Pairs of the sample rate in Hz and samples, float32 (channels, n); n is at least 1.
+
+    Raises:
+        MediaError: The file is damaged, empty, without sound, not permitted or not a regular file.
+    """
+    open_media(path).close()  # raises a clear error if the file is missing, forbidden or not regular
+    with _open_with_pyav(path) as container:
+        yield from _convert_frames(_iter_frames(path, container, start_s), rate, layout, end_s - start_s)
 
 
 def open_audio_container(path: str | os.PathLike[str]) -> InputContainer:
@@ -131,12 +170,16 @@ def open_audio_container(path: str | os.PathLike[str]) -> InputContainer:
     return container
 
 
-def _read_by_pyav(path: str | os.PathLike[str], file: BinaryIO, start_s: float, end_s: float | None) -> Sound:
+@contextmanager
+def _open_with_pyav(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
+    """Open a file that has sound in it, and turn the decoder's errors into ours."""
     import av
 
     try:
         with open_audio_container(path) as container:
-            return _decode_range(path, _open_with_pyav(path, file, container, start_s), start_s, end_s)
+            if not container.streams.audio:
+                raise MediaError(path, _NOT_MUSIC)
+            yield container
     except (av.error.InvalidDataError, av.error.ArgumentError, av.error.EOFError) as error:
         raise MediaError(path, _NOT_MUSIC) from error
     except (av.error.FFmpegError, *DECODER_ERRORS) as error:
@@ -241,15 +284,13 @@ def _measure_header_excess(parsing_log: str) -> float:
     return announced_bytes / actual_bytes if 0 < actual_bytes < announced_bytes < 0xFFFFFF00 else 1.0
 
 
-def _open_with_pyav(
+def _describe_stream(
     path: str | os.PathLike[str], file: BinaryIO, container: InputContainer, start_s: float
 ) -> _AudioStream:
-    if not container.streams.audio:
-        raise MediaError(path, _NOT_MUSIC)
     headerless = container.format.name in _HEADERLESS
     length_s = container.duration / 1e6 if container.duration and container.duration > 0 else None
     announced = length_s is not None and (not headerless or _has_mp3_header(file))
-    return _AudioStream(length_s, announced, _join_blocks(_iter_pyav_blocks(path, container, start_s)))
+    return _AudioStream(length_s, announced, _join_blocks(_iter_mono(path, container, start_s)))
 
 
 def _has_mp3_header(file: BinaryIO) -> bool:
@@ -264,15 +305,53 @@ def _has_mp3_header(file: BinaryIO) -> bool:
         return False
 
 
-def _iter_pyav_blocks(
+def _iter_mono(
     path: str | os.PathLike[str], container: InputContainer, start_s: float
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield the frames from `start_s` on as mono blocks; packets that cannot be decoded are skipped."""
+    """Yield the sound from `start_s` on as mono blocks of the rate that it is stored in."""
+    for frame, early in _iter_frames(path, container, start_s):
+        yield frame.sample_rate, _mix_to_mono(_convert_to_planar(frame))[early:]
+
+
+def _convert_frames(
+    frames: Iterator[tuple[AudioFrame, int]], rate: int | None, layout: str, length_s: float
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Mix and resample frames, leave out what is early, and end after a length in seconds."""
+    import av
+
+    # Not FFmpeg's mono, which is 3 dB louder than the average and may clip.
+    resampler = av.AudioResampler("fltp", "stereo" if layout == "stereo" else None, rate)
+    skip: int | None = None
+    left = math.inf
+    for frame, early in chain(frames, [(None, 0)]):  # None makes the resampler give what it still holds
+        if frame is not None and skip is None:
+            target = rate or frame.sample_rate
+            skip, left = round(early / frame.sample_rate * target), length_s * target
+        for part in resampler.resample(frame):
+            samples = np.asarray(part.to_ndarray(), np.float32)
+            block = (_mix_to_mono(samples)[None] if layout == "mono" else samples)[:, skip:]
+            skip = max((skip or 0) - part.samples, 0)
+            if block.shape[1] > left:
+                block = block[:, : round(left)]
+            if block.shape[1]:
+                yield part.sample_rate, block
+            left -= block.shape[1]
+        if left < 1:
+            return
+
+
+def _iter_frames(
+    path: str | os.PathLike[str], container: InputContainer, start_s: float
+) -> Iterator[tuple[AudioFrame, int]]:
+    """Yield frames, each with the number of its samples that lie before `start_s`.
+
+    Packets that cannot be decoded are skipped.
+    """
     import av
 
     stream = container.streams.audio[0]
     begin_s = (container.start_time or 0) / 1e6
-    skip: int | None = None
+    early: int | None = None
     # The time stamps of WMA frames do not match their sound, so samples are counted from the beginning.
     seeks = start_s > 0 and container.format.name != "asf"
     if seeks:
@@ -286,12 +365,11 @@ def _iter_pyav_blocks(
         for frame in frames:
             if not _VALID_RATES[0] <= frame.sample_rate <= _VALID_RATES[1]:
                 raise MediaError(path, f"damaged: a sample rate of {frame.sample_rate} Hz")
-            if skip is None:
+            if early is None:
                 at_s = frame.time - begin_s if seeks and frame.time is not None else 0.0
-                skip = max(round((start_s - at_s) * frame.sample_rate), 0)
-            mono = _mix_to_mono(_convert_to_planar(frame))
-            yield frame.sample_rate, mono[skip:]
-            skip = max(skip - len(mono), 0)
+                early = max(round((start_s - at_s) * frame.sample_rate), 0)
+            yield frame, early
+            early = max(early - frame.samples, 0)
 
 
 def _convert_to_planar(frame: AudioFrame) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from attune.core.errors import ArtefactError
 from attune.embedding.feature_layout import FeatureLayout
-from attune.embedding.image_geometry import DEFAULT_VIEW, View
+from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC, ImageSpec
 from attune.embedding.logmel import PATCH_SECONDS, compute_logmel, split_patches
 from attune.embedding.media_files import Kind
 from attune.embedding.onnx_session import Device, OnnxSession
@@ -61,7 +61,7 @@ class Backbone:
         layout: The named blocks that a feature vector consists of; `attune.training.convert` describes those
             of the shipped backbones.
         licence: SPDX identifier; the full record of the shipped ones is in NOTICE.md.
-        view: Size and shape in which it takes pictures; unused for music.
+        image_spec: Size and shape in which it takes pictures; unused for music.
         colours: Standardisation of colours; None if the graph takes bytes.
         harmony: Whether patches of music carry `attune.embedding.harmonic_features` as one more frame.
     """
@@ -72,7 +72,7 @@ class Backbone:
     sha256: str
     layout: FeatureLayout
     licence: str
-    view: View = DEFAULT_VIEW
+    image_spec: ImageSpec = DEFAULT_IMAGE_SPEC
     colours: ColorNormalization | None = None
     harmony: bool = False
 
@@ -112,7 +112,7 @@ EFFICIENTNET_LITE2_FACES = Backbone(
         )
     ),
     licence="Apache-2.0 AND MIT",
-    view=View(416, "pad"),
+    image_spec=ImageSpec(416, "pad"),
 )
 MUSICNN_MSD = Backbone(
     name="musicnn_msd",
@@ -159,9 +159,9 @@ class Backbones:
         self._sessions: dict[Kind, OnnxSession] = {}
 
     @property
-    def view(self) -> View:
+    def image_spec(self) -> ImageSpec:
         """Size and shape in which pictures must be decoded."""
-        return self._backbones["image"].view
+        return self._backbones["image"].image_spec
 
     @property
     def music_frontend(self) -> MusicFrontend:
@@ -176,8 +176,8 @@ class Backbones:
 
         Args:
             kind: The media type of the rows.
-            rows: Pixels, uint8 (n, side, side, 3), decoded with the backbone's `view`; or patches, float32
-                (n, 187, 96) or (n, 188, 96), computed by the function of `choose_music_frontend`.
+            rows: Pixels, uint8 (n, side, side, 3), decoded by the backbone's `image_spec`; or patches,
+                float32 (n, 187, 96) or (n, 188, 96), computed by the function of `choose_music_frontend`.
 
         Returns:
             float16 (n, width); a patch of music lasts `PATCH_S` seconds.

@@ -25,21 +25,18 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from attune.core.errors import ArtefactError, CostlyMedia, MediaError, UnreachableMedia, escape_path
 from attune.embedding.feature_extraction import (
-    NO_LIMITS,
     FileFeatures,
-    Limits,
-    PreparedFile,
     extract,
     extract_in_batches,
     pass_through,
-    prepare,
 )
 from attune.embedding.media_files import TOO_MUCH_MEMORY, Kind
+from attune.embedding.media_reader import NO_LIMITS, Limits, PreparedFile, read_media
 
 if TYPE_CHECKING:
     from attune.core.settings import Settings
     from attune.embedding.backbones import Backbone, Backbones, MusicFrontend
-    from attune.embedding.image_geometry import View
+    from attune.embedding.image_geometry import ImageSpec
 
 logger = logging.getLogger(__name__)
 
@@ -281,7 +278,7 @@ class _DecodeTask:
     """Worker task that only decodes a file, as its backbone runs in the parent process."""
 
     job: ExtractionJob
-    view: View
+    image_spec: ImageSpec
     music_frontend: MusicFrontend
 
     @property
@@ -296,7 +293,7 @@ class _DecodeTask:
 
     def run(self, _backbones: Backbones) -> PreparedFile:
         """Decode the file."""
-        return prepare(self.path, self.kind, self.view, self.music_frontend, self.job.limits)
+        return read_media(self.path, self.kind, self.image_spec, self.music_frontend, self.job.limits)
 
 
 def extract_all(
@@ -333,7 +330,7 @@ def extract_all(
     device_frontend: MusicFrontend = pass_through
     if spectrogram is not None and worker_frontend is compute_patches:
         device_frontend, worker_frontend = spectrogram, pass_through
-    decodings = (_DecodeTask(job, backbones["image"].view, worker_frontend) for job in jobs)
+    decodings = (_DecodeTask(job, backbones["image"].image_spec, worker_frontend) for job in jobs)
     with contextlib.closing(_iter_outcomes(decodings, settings, backbones)) as outcomes:
         on_device = Backbones(backbones, device=settings.device)
         yield from extract_in_batches(outcomes, on_device, device_frontend)

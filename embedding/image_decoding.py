@@ -1,4 +1,4 @@
-"""Decoding of pictures to small upright RGB arrays, for backbones and for thumbnails.
+"""Decoding of pictures to upright RGB arrays, for backbones and for people.
 
     open → size check → decode (JPEG: at a reduced scale) → 8-bit mode → resize → RGB → upright
 
@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from attune.core.errors import MediaError, UnsupportedMedia
 from attune.embedding.image_geometry import (
-    DEFAULT_VIEW,
-    View,
+    DEFAULT_IMAGE_SPEC,
+    ImageSpec,
     apply_orientation,
     center_crop_box,
     compute_fitted_size,
@@ -38,10 +38,11 @@ if TYPE_CHECKING:
 # A JPEG is decoded at 1/2, 1/4 or 1/8 of its size as long as both sides stay above this multiple of the
 # wanted side. Pixels then differ from those of a full decode by less than 1 of 255 on average (a test checks
 # it), and a photo of 12 MP takes 30 ms instead of 120 ms. A multiple of 1 would save another 7 ms, at 1.5
-# times the difference.
-_DRAFT: Final = 2
+# times the difference, which Lanczos keeps from being seen.
+_DRAFT: Final = {"bilinear": 2, "bicubic": 2, "lanczos": 1}
+_REDUCING_GAP: Final = {"bilinear": 2.0, "bicubic": 2.0, "lanczos": 3.0}
 # Pillow also supports formats that run other programs (EPS) or are not pictures; only these are tried.
-FORMATS: Final = (
+_FORMATS: Final = (
     *("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "QOI", "TGA"),
 )
 _HEIF_BRANDS: Final = frozenset(b"heic heix heim heis hevc hevx mif1 msf1 avci avcs".split())
@@ -67,15 +68,15 @@ class Picture:
     height: int
 
 
-def read_image(path: str | os.PathLike[str], view: View = DEFAULT_VIEW) -> Picture:
+def decode_image(path: str | os.PathLike[str], spec: ImageSpec = DEFAULT_IMAGE_SPEC) -> Picture:
     """Decode a picture file, recognised by its content whatever its name.
 
     EXIF orientation is applied. Transparent parts become white, as most pages and viewers show them. Of an
-    animation, the first frame is read. Sizes from one pixel up to `view.max_pixels` are read.
+    animation, the first frame is read. Sizes from one pixel up to `spec.max_pixels` are read.
 
     Args:
         path: The file.
-        view: Size, shape and colours of the result.
+        spec: Size, shape and colours of the result.
 
     Returns:
         The picture.
@@ -84,46 +85,63 @@ def read_image(path: str | os.PathLike[str], view: View = DEFAULT_VIEW) -> Pictu
         UnsupportedMedia: HEIC or RAW without the extra, or an unusual colour mode.
         MediaError: The file is damaged, truncated, empty, too large, not permitted or not a regular file.
     """
-    with open_media(path) as file, quiet_pillow():
+    with open_media(path) as file:
+        return decode_image_file(path, file, spec)
+
+
+def decode_image_file(path: str | os.PathLike[str], file: BinaryIO, spec: ImageSpec) -> Picture:
+    """Decode a picture from an open file, at its start, as `decode_image` does; `path` is its name."""
+    with quiet_pillow():
         try:
-            if os.fsdecode(path).rpartition(".")[2].lower() in RAW_SUFFIXES:
-                return _read_raw(path, file, view)
-            if is_heif(file):
-                return _read_heif(path, file, view)
-            return _read_pillow(path, file, view)
+            if is_raw(path):
+                return _read_raw(path, file, spec)
+            with open_picture(path, file) as image:
+                return _decode_opened(path, image, spec)
         except DECODER_ERRORS as error:
             raise _make_decode_error(path, error) from error
 
 
-def _read_pillow(
-    path: str | os.PathLike[str], file: BinaryIO, view: View, turn: int | None = None
-) -> Picture:
-    """Decode with Pillow; `turn` is the EXIF orientation to apply where the file itself has none."""
+def open_picture(path: str | os.PathLike[str], file: BinaryIO) -> Image.Image:
+    """Open a picture with Pillow, without decoding its pixels; inside `quiet_pillow`.
+
+    Raises:
+        UnsupportedMedia: It is HEIC, and the extra is not installed.
+        OSError: Pillow does not know its format.
+    """
     from PIL import Image
 
-    with Image.open(file, formats=FORMATS) as image:
-        width, height = _check_size(path, image.size, view)
-        image.draft(None, (_DRAFT * view.side, _DRAFT * view.side))
-        image.load()
-        orientation = _read_orientation(image) or turn or 1
-        # Pillow applies a TIFF's orientation while loading, which may exchange width and height. (For a JPEG,
-        # the size is now that of the reduced scale.)
-        if image.format == "TIFF":
-            width, height = image.size
-        return _resize_image(path, image, (width, height), orientation, view)
-
-
-def _read_heif(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Picture:
+    if not _is_heif(file):
+        return Image.open(file, formats=_FORMATS)
     try:
         import pi_heif
     except ImportError:
         raise UnsupportedMedia(path, f"HEIC {_PHOTOS_HINT}") from None
-    heif = pi_heif.open_heif(file)
-    size = _check_size(path, heif.size, view)
-    return _resize_image(path, heif.to_pillow(), size, 1, view)  # libheif has applied the orientation
+    pi_heif.register_heif_opener()  # its pictures are upright, with an EXIF orientation that says so
+    return Image.open(file, formats=(*_FORMATS, "HEIF"))
 
 
-def _read_raw(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Picture:
+def is_raw(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file is camera RAW, by its name: most are TIFF files inside."""
+    return os.fsdecode(path).rpartition(".")[2].lower() in RAW_SUFFIXES
+
+
+def _decode_opened(
+    path: str | os.PathLike[str], image: Image.Image, spec: ImageSpec, turn: int | None = None
+) -> Picture:
+    """Decode with Pillow; `turn` is the EXIF orientation to apply where the file itself has none."""
+    width, height = _check_size(path, image.size, spec)
+    draft = _DRAFT[spec.resample] * spec.side
+    image.draft(None, (draft, draft))
+    image.load()
+    orientation = _read_orientation(image) or turn or 1
+    # Pillow applies a TIFF's orientation while loading, which may exchange width and height. (For a JPEG,
+    # the size is now that of the reduced scale.)
+    if image.format == "TIFF":
+        width, height = image.size
+    return _resize_image(path, image, (width, height), orientation, spec)
+
+
+def _read_raw(path: str | os.PathLike[str], file: BinaryIO, spec: ImageSpec) -> Picture:
     """Decode the preview embedded in a RAW file, or develop at half size where there is none."""
     try:
         import rawpy
@@ -134,12 +152,12 @@ def _read_raw(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Pictu
     try:
         with rawpy.imread(file) as raw:
             sizes = raw.sizes
-            width, height = _check_size(path, (sizes.width, sizes.height), view)
+            width, height = _check_size(path, (sizes.width, sizes.height), spec)
             upright = (height, width) if sizes.flip in (5, 6) else (width, height)
-            preview = _read_embedded_preview(path, raw, view, wide=width >= height)
+            preview = _read_embedded_preview(path, raw, spec, wide=width >= height)
             if preview is None:
                 developed = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
-                preview = _resize_image(path, Image.fromarray(developed), upright, 1, view)
+                preview = _resize_image(path, Image.fromarray(developed), upright, 1, spec)
     except rawpy.LibRawError as error:
         detail = error.args[0] if error.args else ""
         text = detail.decode("ascii", "replace") if isinstance(detail, bytes) else str(detail)
@@ -148,7 +166,7 @@ def _read_raw(path: str | os.PathLike[str], file: BinaryIO, view: View) -> Pictu
 
 
 def _read_embedded_preview(
-    path: str | os.PathLike[str], raw: object, view: View, wide: bool
+    path: str | os.PathLike[str], raw: object, spec: ImageSpec, wide: bool
 ) -> Picture | None:
     """Return the embedded JPEG, upright, or None where there is none of at least the wanted size."""
     import rawpy
@@ -166,31 +184,41 @@ def _read_embedded_preview(
         # shape shows which of the two it is.
         turn = {3: 3, 5: 8, 6: 6}.get(raw.sizes.flip, 1)  # type: ignore[attr-defined]
         turn = turn if (image.width >= image.height) == wide else 1
-        too_small = min(image.size) < view.side
-    return None if too_small else _read_pillow(path, io.BytesIO(thumb.data), view, turn)
+        return _decode_opened(path, image, spec, turn) if _is_sufficient(image.size, turn, spec) else None
+
+
+def _is_sufficient(size: tuple[int, int], turn: int, spec: ImageSpec) -> bool:
+    """Return whether a preview need not be enlarged."""
+    wanted = _orient_size(spec.box or (spec.side, spec.side), turn)
+    return size[0] >= wanted[0] and size[1] >= wanted[1]
+
+
+def _orient_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """Return width and height after an EXIF orientation is applied, or before it was."""
+    return size[::-1] if orientation in (5, 6, 7, 8) else size
 
 
 def _resize_image(
-    path: str | os.PathLike[str], image: Image.Image, size: tuple[int, int], orientation: int, view: View
+    path: str | os.PathLike[str], image: Image.Image, size: tuple[int, int], orientation: int, spec: ImageSpec
 ) -> Picture:
     """Scale, convert and orient a loaded image; `size` is the original's, before `orientation` is applied."""
     from PIL import Image
 
-    resample = Image.Resampling[view.resample.upper()]
-    box = center_crop_box(image.size) if view.fit == "crop" else None
-    small = convert_to_8bit(path, image).resize(
-        compute_fitted_size(image.size, view), resample, box, reducing_gap=2.0
+    resample = Image.Resampling[spec.resample.upper()]
+    box = center_crop_box(image.size) if spec.fit == "crop" else None
+    upright_size = compute_fitted_size(_orient_size(image.size, orientation), spec)
+    small = _convert_to_8bit(path, image).resize(
+        _orient_size(upright_size, orientation), resample, box, reducing_gap=_REDUCING_GAP[spec.resample]
     )
     if small.mode == "RGBA":
         small = Image.alpha_composite(Image.new("RGBA", small.size, _WHITE), small).convert("RGB")
-    profile = image.info.get("icc_profile") if view.colors == "srgb" else None
-    pixels = np.asarray(convert_to_srgb(small, profile))
-    width, height = size[::-1] if orientation in (5, 6, 7, 8) else size
+    profile = image.info.get("icc_profile") if spec.colors == "srgb" else None
+    pixels = np.asarray(_convert_to_srgb(small, profile))
     turned = apply_orientation(pixels, orientation)
-    return Picture(np.ascontiguousarray(pad_to_square(turned, view)), width, height)
+    return Picture(np.ascontiguousarray(pad_to_square(turned, spec)), *_orient_size(size, orientation))
 
 
-def convert_to_8bit(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
+def _convert_to_8bit(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
     """Return the image as 8-bit L, RGB, RGBA or CMYK, modes in which neighbouring pixels can be averaged."""
     if image.mode.startswith("I;16"):
         return _scale_to_8bit(np.asarray(image), tops=(65535,))
@@ -209,7 +237,7 @@ def convert_to_8bit(path: str | os.PathLike[str], image: Image.Image) -> Image.I
     raise UnsupportedMedia(path, f"colours stored as {image.mode}: export it as RGB")
 
 
-def convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+def _convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert an image to RGB: by an ICC profile to sRGB, or plainly where there is no usable profile.
 
     Args:
@@ -247,22 +275,22 @@ def _read_orientation(image: Image.Image) -> int | None:
     return value if isinstance(value, int) and 1 <= value <= 8 else None
 
 
-def is_heif(file: BinaryIO) -> bool:
+def _is_heif(file: BinaryIO) -> bool:
     """Return whether a file is HEIC or HEIF, by its content.
 
-    AVIF has the same container, but is read by Pillow.
+    AVIF has the same container, but is read by Pillow itself.
     """
     head = file.read(64)
     file.seek(0)
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head
 
 
-def _check_size(path: str | os.PathLike[str], size: tuple[int, int], view: View) -> tuple[int, int]:
+def _check_size(path: str | os.PathLike[str], size: tuple[int, int], spec: ImageSpec) -> tuple[int, int]:
     width, height = size
     if width < 1 or height < 1:
         raise MediaError(path, "damaged: it has no pixels")
-    if width * height > view.max_pixels:
-        limit = f"more than {view.max_pixels / 1e6:g} million"
+    if width * height > spec.max_pixels:
+        limit = f"more than {spec.max_pixels / 1e6:g} million"
         raise MediaError(path, f"{width} × {height} pixels, {limit}: not decoded")
     return width, height
 

@@ -16,44 +16,56 @@ from numpy.typing import NDArray
 SIDE: Final = 224
 MAX_PIXELS: Final = 250_000_000
 
-Fit = Literal["squash", "crop", "pad", "inside"]
+Fit = Literal["squash", "crop", "pad", "inside", "cover"]
 """How a picture is fitted: `squash` stretches it to a square, `crop` takes its largest central square, and
-`pad` keeps its aspect ratio and fills a square with black to the right or below. `inside` keeps the aspect
-ratio without a square, and never enlarges."""
+`pad` keeps its aspect ratio and fills a square with black to the right or below. `inside` and `cover` keep
+the aspect ratio without a square, and never enlarge: `inside` limits the longer side, and `cover` makes the
+picture just large enough to cover a box."""
 
-SQUARE_FITS: Final = tuple(fit for fit in get_args(Fit) if fit != "inside")
+SQUARE_FITS: Final = tuple(fit for fit in get_args(Fit) if fit not in ("inside", "cover"))
 """The fits that give a square, which a backbone may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ImageSpec:
     """Size, shape and colours in which a picture is wanted.
 
     Attributes:
-        side: Side of the square, in pixels; with `inside`, the largest length of the longer side.
+        side: Side of the square, in pixels; with `inside`, the largest length of the longer side; with
+            `cover`, the longer side of the box.
         fit: How the picture is fitted to the side.
         resample: Interpolation used for scaling.
         max_pixels: Originals with more pixels are refused before they are decoded.
         colors: `stored` gives values as they are in the file, for a network; `srgb` converts them by the
             embedded ICC profile, for people.
+        box: Width and height in pixels of the box that `cover` covers; other fits have none.
     """
 
     side: int = SIDE
     fit: Fit = "squash"
-    resample: Literal["bicubic", "bilinear"] = "bicubic"
+    resample: Literal["bicubic", "bilinear", "lanczos"] = "bicubic"
     max_pixels: int = MAX_PIXELS
     colors: Literal["stored", "srgb"] = "stored"
+    box: tuple[int, int] | None = None
 
 
-DEFAULT_VIEW: Final = View()
+DEFAULT_IMAGE_SPEC: Final = ImageSpec()
 
 
-def compute_fitted_size(size: tuple[int, int], view: View) -> tuple[int, int]:
+def make_cover_spec(width: int, height: int) -> ImageSpec:
+    """Return the spec of a picture for people that covers a box of width and height, in pixels."""
+    return ImageSpec(max(width, height), "cover", "lanczos", colors="srgb", box=(width, height))
+
+
+def compute_fitted_size(size: tuple[int, int], spec: ImageSpec) -> tuple[int, int]:
     """Return the width and height, at least 1, to which a picture of width and height `size` is scaled."""
-    if view.fit in ("squash", "crop"):
-        return view.side, view.side
-    scale = view.side / max(size)
-    if view.fit == "inside":
+    if spec.fit in ("squash", "crop"):
+        return spec.side, spec.side
+    if spec.box is not None:
+        scale = max(wanted / length for wanted, length in zip(spec.box, size, strict=True))
+    else:
+        scale = spec.side / max(size)
+    if spec.fit != "pad":
         scale = min(1.0, scale)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
@@ -65,29 +77,29 @@ def center_crop_box(size: tuple[int, int]) -> tuple[float, float, float, float]:
     return left, top, left + short, top + short
 
 
-def pad_to_square(pixels: NDArray[np.uint8], view: View) -> NDArray[np.uint8]:
-    """Place pixels (rows, columns, 3) at the top left of a black square, if the view's fit is `pad`."""
-    if view.fit != "pad":
+def pad_to_square(pixels: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
+    """Place pixels (rows, columns, 3) at the top left of a black square, if the fit is `pad`."""
+    if spec.fit != "pad":
         return pixels
-    square = np.zeros((view.side, view.side, 3), np.uint8)
+    square = np.zeros((spec.side, spec.side, 3), np.uint8)
     square[: pixels.shape[0], : pixels.shape[1]] = pixels
     return square
 
 
-def crop_padding(pixels: NDArray[np.uint8], size: tuple[int, int], view: View) -> NDArray[np.uint8]:
+def crop_padding(pixels: NDArray[np.uint8], size: tuple[int, int], spec: ImageSpec) -> NDArray[np.uint8]:
     """Remove the padding that `pad_to_square` added.
 
     Args:
-        pixels: A picture decoded with the view, uint8 (side, side, 3).
+        pixels: A picture decoded by the spec, uint8 (side, side, 3).
         size: Width and height of the upright original.
-        view: The view.
+        spec: Size and shape in which it was decoded.
 
     Returns:
-        uint8 (rows, columns, 3), unchanged if the view's fit is not `pad`.
+        uint8 (rows, columns, 3), unchanged if the fit is not `pad`.
     """
-    if view.fit != "pad":
+    if spec.fit != "pad":
         return pixels
-    width, height = compute_fitted_size(size, view)
+    width, height = compute_fitted_size(size, spec)
     return pixels[:height, :width]
 
 

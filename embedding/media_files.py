@@ -6,7 +6,8 @@ import os
 import stat
 import struct
 import zlib
-from typing import BinaryIO, Final, Literal
+from io import FileIO
+from typing import Final, Literal
 
 from attune.core.errors import CostlyMedia, MediaError, UnreachableMedia
 
@@ -85,7 +86,7 @@ def refusal_reason(path: str | os.PathLike[str]) -> str | None:
     return _REASONS.get(_suffix(path))
 
 
-def open_media(path: str | os.PathLike[str]) -> BinaryIO:
+def open_media(path: str | os.PathLike[str]) -> FileIO:
     """Open a media file for reading; refuse pipes and devices, which could block or never end.
 
     Args:

@@ -43,12 +43,12 @@ class ThumbnailTask:
         """
         from PIL import Image
 
-        from attune.embedding.image_decoding import read_image
-        from attune.embedding.image_geometry import View
+        from attune.embedding.image_decoding import decode_image
+        from attune.embedding.image_geometry import ImageSpec
 
         stream = io.BytesIO()
-        view = View(self.long_side, "inside", colors="srgb")
-        picture = Image.fromarray(read_image(self.path, view).pixels)
+        spec = ImageSpec(self.long_side, "inside", colors="srgb")
+        picture = Image.fromarray(decode_image(self.path, spec).pixels)
         picture.save(stream, "WEBP", quality=_WEBP_QUALITY, method=_WEBP_METHOD)
         return stream.getvalue()
 

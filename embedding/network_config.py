@@ -22,7 +22,7 @@ from typing import Any, Final, get_args
 from attune.core.errors import ArtefactError
 from attune.embedding.backbones import SHIPPED_BACKBONES, Backbone, ColorNormalization
 from attune.embedding.feature_layout import unnamed_layout
-from attune.embedding.image_geometry import SQUARE_FITS, View
+from attune.embedding.image_geometry import SQUARE_FITS, ImageSpec
 from attune.embedding.media_files import Kind
 
 CONFIG_FILE: Final = "network.json"
@@ -88,8 +88,8 @@ def describe_backbone(backbone: Backbone) -> str | dict[str, Any]:
         "licence": backbone.licence,
     }
     if backbone.kind == "image":
-        view = backbone.view
-        description |= {"size": view.side, "fit": view.fit, "resample": view.resample}
+        spec = backbone.image_spec
+        description |= {"size": spec.side, "fit": spec.fit, "resample": spec.resample}
     if backbone.colours is not None:
         description |= {"mean": list(backbone.colours.mean), "std": list(backbone.colours.std)}
     return description
@@ -130,20 +130,20 @@ def _parse_custom_backbone(folder: Path, kind: Kind, description: Mapping[str, A
         sha256=_check_pattern(_SHA256_PATTERN, "sha256", description["sha256"]),
         layout=unnamed_layout(_check_range(1, 1 << 16, "width", description["width"])),
         licence=str(description["licence"]),
-        view=_parse_view(description) if kind == "image" else View(),
+        image_spec=_parse_image_spec(description) if kind == "image" else ImageSpec(),
         colours=_parse_color_normalization(description)
         if "mean" in description or "std" in description
         else None,
     )
 
 
-def _parse_view(description: Mapping[str, Any]) -> View:
+def _parse_image_spec(description: Mapping[str, Any]) -> ImageSpec:
     fit, resample = description["fit"], description.get("resample", "bicubic")
     if fit not in SQUARE_FITS:
         raise ValueError(f"fit is {fit!r}, none of {', '.join(SQUARE_FITS)}")
     if resample not in ("bicubic", "bilinear"):
         raise ValueError(f"resample is {resample!r}, neither bicubic nor bilinear")
-    return View(_check_range(1, _LARGEST_SIDE, "size", description["size"]), fit, resample)
+    return ImageSpec(_check_range(1, _LARGEST_SIDE, "size", description["size"]), fit, resample)
 
 
 def _parse_color_normalization(description: Mapping[str, Any]) -> ColorNormalization:

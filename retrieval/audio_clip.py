@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+from fractions import Fraction
 from typing import Any
 
 from attune.core.errors import MediaError
-from attune.embedding.audio_decoding import open_audio_container
-from attune.embedding.media_files import DECODER_ERRORS, describe_error, open_media
+from attune.embedding.audio_decoding import iter_audio
+from attune.embedding.media_files import DECODER_ERRORS, describe_error
 
 _RATE = 44_100
 _BIT_RATE = 64_000  # bits per second; 8 KB for each second of mono
@@ -27,11 +28,10 @@ def encode_mp3_clip(path: str | os.PathLike[str], start_s: float, length_s: floa
     """
     import av
 
-    open_media(path).close()  # raises a clear error if the file is missing, forbidden or not regular
     buffer = io.BytesIO()
     try:
-        with open_audio_container(path) as source, av.open(buffer, "w", format="mp3") as target:
-            samples = _transcode(source, target, start_s, length_s)
+        with av.open(buffer, "w", format="mp3") as target:
+            samples = _encode_part(path, target, start_s, length_s)
     except (av.FFmpegError, *DECODER_ERRORS) as error:
         raise MediaError(path, f"no excerpt can be made of it: {describe_error(error)}") from error
     if not samples:
@@ -39,25 +39,17 @@ def encode_mp3_clip(path: str | os.PathLike[str], start_s: float, length_s: floa
     return buffer.getvalue()
 
 
-def _transcode(source: Any, target: Any, start_s: float, length_s: float) -> int:
+def _encode_part(path: str | os.PathLike[str], target: Any, start_s: float, length_s: float) -> int:
     """Encode the part into `target`; return its number of samples."""
     import av
 
     stream = target.add_stream("libmp3lame", rate=_RATE, layout="mono")
     stream.bit_rate = _BIT_RATE
-    resampler = av.AudioResampler(format="s16p", layout="mono", rate=_RATE)
-    if start_s > 0:
-        source.seek(int(start_s * av.time_base))
     written = 0
-    wanted = round(length_s * _RATE)
-    for frame in source.decode(audio=0):
-        if frame.time is not None and frame.time + frame.samples / frame.sample_rate < start_s:
-            continue  # a seek goes to the last position before `start_s` at which decoding can begin
-        for part in resampler.resample(frame):
-            part.pts = written
-            written += part.samples
-            target.mux(stream.encode(part))
-        if written >= wanted:
-            break
+    for _, block in iter_audio(path, _RATE, "mono", start_s, start_s + length_s):
+        frame = av.AudioFrame.from_ndarray(block, "fltp", "mono")
+        frame.sample_rate, frame.pts, frame.time_base = _RATE, written, Fraction(1, _RATE)
+        written += frame.samples
+        target.mux(stream.encode(frame))
     target.mux(stream.encode(None))
     return written

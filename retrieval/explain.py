@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from attune.core.errors import MediaError, escape_path
 from attune.embedding.backbones import PATCH_S
 from attune.embedding.color_statistics import ColorStatistics, measure_colors, normalize_quality
-from attune.embedding.image_decoding import Picture, read_image
+from attune.embedding.image_decoding import Picture, decode_image
 from attune.embedding.image_geometry import crop_padding, pad_to_square
 from attune.embedding.media_files import Kind
 from attune.embedding.music_tags import rank_music_tags
@@ -133,18 +133,18 @@ class _Explainer:
         if path not in self._picture_descriptions:
             try:
                 self._picture_descriptions[path] = self._describe_pixels(
-                    read_image(path, self._backbones.view)
+                    decode_image(path, self._backbones.image_spec)
                 )
             except MediaError as error:
                 self._picture_descriptions[path] = f"cannot be looked at: {error.reason}"
         return self._picture_descriptions[path]
 
     def _describe_pixels(self, picture: Picture) -> str:
-        view = self._backbones.view
-        pixels = crop_padding(picture.pixels, (picture.width, picture.height), view)
+        spec = self._backbones.image_spec
+        pixels = crop_padding(picture.pixels, (picture.width, picture.height), spec)
         statistics = measure_colors(pixels)
         variants = [pixels, *(normalize_quality(pixels, quality) for quality in statistics.unusual)]
-        squares = [pad_to_square(variant, view) for variant in variants]
+        squares = [pad_to_square(variant, spec) for variant in variants]
         features = self._backbones.features("image", np.stack(squares))
         affect = self._network.embed("image", features).affect[:, :2]
         return describe_picture(statistics, affect[0] - affect[1:])

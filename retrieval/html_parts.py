@@ -11,7 +11,8 @@ from pathlib import Path
 
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import AttuneError, MediaError, escape_path
-from attune.embedding.image_display import read_display_image
+from attune.embedding.image_decoding import decode_image
+from attune.embedding.image_geometry import make_cover_spec
 from attune.retrieval.answers import Answer, QueryEntry
 from attune.retrieval.audio_clip import encode_mp3_clip
 from attune.retrieval.mood import CurvePoint
@@ -57,7 +58,9 @@ def make_thumbnail(path: str, side: int) -> bytes:
     Raises:
         MediaError: It cannot be read.
     """
-    small = read_display_image(path, side, side)
+    from PIL import Image
+
+    small = Image.fromarray(decode_image(path, make_cover_spec(side, side)).pixels)
     small.thumbnail((side, side))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=_QUALITY)

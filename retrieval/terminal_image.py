@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attune.core.errors import MediaError
-from attune.embedding.image_decoding import read_image
-from attune.embedding.image_geometry import View
+from attune.embedding.image_decoding import decode_image
+from attune.embedding.image_geometry import ImageSpec
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -23,7 +23,7 @@ def render_half_blocks(path: str) -> Text:
     from rich.text import Text
 
     try:
-        picture = read_image(path, View(colors="srgb"))
+        picture = decode_image(path, ImageSpec(colors="srgb"))
     except MediaError:
         return Text("")
     scale = min(COLUMNS / picture.width, 2 * LINES / picture.height)

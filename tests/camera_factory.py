@@ -16,17 +16,21 @@ from PIL import Image
 _Entry = tuple[int, str, "tuple[int, ...] | bytes"]
 
 
-def heic(path: Path, pixels: NDArray[np.uint8], quarter_turns: int = 0) -> Path:
-    """Write uint8 (height, width, 3) as HEIC, to be shown turned anticlockwise by so many quarter turns."""
+def heic(path: Path, pixels: NDArray[np.uint8], quarter_turns: int = 0, exif: bytes = b"") -> Path:
+    """Write uint8 (height, width, 3) as HEIC, to be shown turned anticlockwise by so many quarter turns.
+
+    `exif` is EXIF data that begins with `Exif`, as Pillow gives it, or nothing.
+    """
     config, sample = _hevc(pixels)
     height, width = pixels.shape[:2]
     properties = (
         config + _full_box(b"ispe", struct.pack(">II", width, height)) + _box(b"irot", bytes([quarter_turns]))
     )
-    meta_size = len(_meta(properties, 0, 0))
+    items = [sample, *([struct.pack(">I", 0) + exif.removeprefix(b"Exif\0\0")] if exif else [])]
+    meta_size = len(_meta(properties, 0, items))
     file_type = _box(b"ftyp", b"heic\0\0\0\0mif1heic")
     offset = len(file_type) + meta_size + 8
-    path.write_bytes(file_type + _meta(properties, offset, len(sample)) + _box(b"mdat", sample))
+    path.write_bytes(file_type + _meta(properties, offset, items) + _box(b"mdat", b"".join(items)))
     return path
 
 
@@ -47,15 +51,26 @@ def _hevc(pixels: NDArray[np.uint8]) -> tuple[bytes, bytes]:
     return _box(b"hvcC", fixed + arrays), b"".join(struct.pack(">I", len(unit)) + unit for unit in frames)
 
 
-def _meta(properties: bytes, offset: int, length: int) -> bytes:
+def _meta(properties: bytes, offset: int, items: list[bytes]) -> bytes:
+    """Return the box that describes the picture and, if there is a second item, its EXIF data."""
+    kinds = (b"hvc1", b"Exif")[: len(items)]
     handler = _full_box(b"hdlr", bytes(4) + b"pict" + bytes(13))
     primary = _full_box(b"pitm", struct.pack(">H", 1))
-    location = _full_box(b"iloc", struct.pack(">BBHHHHII", 0x44, 0, 1, 1, 0, 1, offset, length))
-    entry = _full_box(b"infe", struct.pack(">HH", 1, 0) + b"hvc1\0", version=2)
-    items = _full_box(b"iinf", struct.pack(">H", 1) + entry)
+    places = b""
+    for number, item in enumerate(items, 1):
+        places += struct.pack(">HHHII", number, 0, 1, offset, len(item))
+        offset += len(item)
+    location = _full_box(b"iloc", struct.pack(">BBH", 0x44, 0, len(items)) + places)
+    entries = [
+        _full_box(b"infe", struct.pack(">HH", number, 0) + kind + b"\0", version=2)
+        for number, kind in enumerate(kinds, 1)
+    ]
+    listed = _full_box(b"iinf", struct.pack(">H", len(items)) + b"".join(entries))
+    described = _full_box(b"iref", _box(b"cdsc", struct.pack(">HHH", 2, 1, 1))) if len(items) == 2 else b""
     links = _full_box(b"ipma", struct.pack(">IHBBBB", 1, 1, 3, 0x81, 0x02, 0x83))
     return _full_box(
-        b"meta", handler + primary + location + items + _box(b"iprp", _box(b"ipco", properties) + links)
+        b"meta",
+        handler + primary + location + listed + described + _box(b"iprp", _box(b"ipco", properties) + links),
     )
 
 

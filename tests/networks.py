@@ -10,7 +10,7 @@ import numpy as np
 from attune.core.atomic_files import hash_file
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone, ColorNormalization
 from attune.embedding.feature_layout import unnamed_layout
-from attune.embedding.image_geometry import View
+from attune.embedding.image_geometry import ImageSpec
 from attune.embedding.network import EMBEDDING_DIM
 from attune.embedding.network_config import describe_backbone
 
@@ -69,7 +69,7 @@ def write_image_backbone(folder: Path, seed: int = 0, width: int = 24, side: int
         sha256=hash_file(path),
         layout=unnamed_layout(width),
         licence="Apache-2.0",
-        view=View(side, "crop", "bilinear"),
+        image_spec=ImageSpec(side, "crop", "bilinear"),
         colours=ColorNormalization((0.48, 0.46, 0.41), (0.27, 0.26, 0.28)),
     )
 

@@ -99,9 +99,9 @@ def load_pixels(path: Path) -> NDArray[np.uint8]:
     """Return a picture as uint8 (64, 64, 3)."""
     from PIL import Image
 
-    from attune.embedding.image_decoding import read_image
+    from attune.embedding.image_decoding import decode_image
 
-    small = Image.fromarray(read_image(path).pixels).resize((PIXELS, PIXELS), Image.Resampling.BOX)
+    small = Image.fromarray(decode_image(path).pixels).resize((PIXELS, PIXELS), Image.Resampling.BOX)
     return np.asarray(small)
 
 

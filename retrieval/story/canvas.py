@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.embedding.image_display import read_display_image
+from attune.embedding.image_decoding import decode_image
+from attune.embedding.image_geometry import make_cover_spec
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -73,13 +74,15 @@ def compose(path: str, size: tuple[int, int]) -> Canvas:
     Raises:
         MediaError: The picture cannot be used.
     """
+    from PIL import Image
+
     wide, high = (2 * round(side * ZOOM / 2) for side in size)
-    image = read_display_image(path, wide, high)
+    image = Image.fromarray(decode_image(path, make_cover_spec(wide, high)).pixels)
     shape, wanted = image.width / image.height, wide / high
     cropped_share = 1.0 - min(shape / wanted, wanted / shape)
     saliency = _compute_saliency(image)
     if cropped_share <= _MAX_CROP and max(size[0] / image.width, size[1] / image.height) <= _MAX_ENLARGEMENT:
-        from PIL import Image, ImageOps
+        from PIL import ImageOps
 
         around = (
             _choose_window(saliency.sum(axis=0), 1 - cropped_share, 0.5),

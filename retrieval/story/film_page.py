@@ -12,7 +12,8 @@ from typing import Any, Final
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import AttuneError, MediaError, escape_path, escape_text
 from attune.core.progress import Progress
-from attune.embedding.image_display import read_display_image
+from attune.embedding.image_decoding import decode_image
+from attune.embedding.image_geometry import make_cover_spec
 from attune.retrieval.story.film_plan import FilmPlan, Shot
 from attune.retrieval.story.song_audio import encode_m4a
 
@@ -85,7 +86,9 @@ def _shot_json(shot: Shot, source: str) -> dict[str, Any]:
 
 
 def _encode_picture(path: str) -> str:
-    image = read_display_image(path, *_BOX)
+    from PIL import Image
+
+    image = Image.fromarray(decode_image(path, make_cover_spec(*_BOX)).pixels)
     image.thumbnail((_MAX_SIDE, _MAX_SIDE))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=_QUALITY, progressive=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from attune.core.errors import LibraryError, MediaError
 from attune.embedding.backbones import Backbone
-from attune.embedding.capture_date import read_capture_date
+from attune.embedding.media_tags import read_capture_date
 from attune.indexer.library import Library
 from attune.indexer.records import Item
 from attune.retrieval.near_duplicates import Fingerprints

@@ -1,4 +1,4 @@
-"""Decoding of a song at any sample rate, and encoding as AAC for films and pages."""
+"""Sound of a song for finding its beats, and encoded as AAC for films and pages."""
 
 from __future__ import annotations
 
@@ -12,48 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import MediaError, UsageError, escape_path
-from attune.embedding.audio_decoding import MAX_SECONDS, open_audio_container
-from attune.embedding.media_files import DECODER_ERRORS, describe_error, open_media
+from attune.embedding.audio_decoding import MAX_SECONDS, iter_audio
 
 if TYPE_CHECKING:
-    from av import AudioFrame
     from av.container import OutputContainer
 
 RATE: Final = 48_000
 """Sample rate of the encoded sound, in Hz."""
 MAX_DURATION_S: Final = MAX_SECONDS  # later parts of a song are not embedded, so they have no mood
 _BIT_RATE: Final = 192_000  # bits per second
-
-
-def decode(path: str, rate: int | None, layout: str) -> Iterator[AudioFrame]:
-    """Yield a song's frames as planar float32 of one rate and layout; damaged packets are skipped.
-
-    Args:
-        path: The song.
-        rate: Sample rate in Hz; None: that of the file.
-        layout: Channel layout, `mono` or `stereo`.
-
-    Raises:
-        MediaError: The file cannot be opened, or has no sound in it.
-    """
-    import av
-
-    open_media(path).close()  # raises a clear error if the file is missing, unreadable or no regular file
-    try:
-        with open_audio_container(path) as container:
-            if not container.streams.audio:
-                raise MediaError(path, "no sound in it")
-            resampler = av.AudioResampler("fltp", layout, rate)
-            for packet in container.demux(container.streams.audio[0]):
-                try:
-                    frames = packet.decode()
-                except av.error.FFmpegError:
-                    continue
-                for frame in frames:
-                    yield from resampler.resample(frame)
-            yield from resampler.resample(None)
-    except (av.error.FFmpegError, *DECODER_ERRORS) as error:
-        raise MediaError(path, f"damaged: {describe_error(error)}") from error
 
 
 def decode_mono(path: str, rate: int) -> NDArray[np.float32]:
@@ -67,10 +34,9 @@ def decode_mono(path: str, rate: int) -> NDArray[np.float32]:
 
     blocks: list[NDArray[np.float32]] = []
     decoded_s, own_rate = 0.0, rate
-    for frame in decode(path, None, "mono"):
-        own_rate = frame.sample_rate
-        blocks.append(frame.to_ndarray()[0])
-        decoded_s += len(blocks[-1]) / own_rate
+    for own_rate, block in iter_audio(path, None, "mono"):
+        blocks.append(block[0])
+        decoded_s += block.shape[1] / own_rate
         if decoded_s > MAX_DURATION_S:
             raise UsageError(f"{escape_path(path)}: longer than 30 minutes, the most that a film may last")
     if decoded_s < 1.0:
@@ -95,9 +61,12 @@ def encode_aac(song: str, output: OutputContainer, until_s: float = math.inf) ->
 
 
 def _encode_packets(song: str, stream: Any, until_s: float) -> Iterator[tuple[float, Any]]:
+    import av
+
     encoded = 0
-    for frame in decode(song, RATE, "stereo"):
-        frame.pts, frame.time_base = encoded, Fraction(1, RATE)
+    for _, block in iter_audio(song, RATE, "stereo"):
+        frame = av.AudioFrame.from_ndarray(block, "fltp", "stereo")
+        frame.sample_rate, frame.pts, frame.time_base = RATE, encoded, Fraction(1, RATE)
         encoded += frame.samples
         yield encoded / RATE, stream.encode(frame)
         if encoded / RATE >= until_s:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import UsageError
+from attune.embedding.media_tags import read_tags
 from attune.embedding.network import Affect, Network
 from attune.embedding.segments import Segments
-from attune.embedding.title_tags import read_tags
 from attune.indexer.library import Library
 from attune.retrieval.match import explain_match
 from attune.retrieval.search import Filters

@@ -115,11 +115,11 @@ class UploadStore:
             kind,
             extracted.features,
             backbones[kind].id,
-            extracted.duration_s,
-            extracted.width,
-            extracted.height,
-            extracted.tags.title,
-            extracted.tags.artist,
+            extracted.facts.duration_s,
+            extracted.facts.width,
+            extracted.facts.height,
+            extracted.facts.title,
+            extracted.facts.artist,
             preview,
         )
         with self._lock:

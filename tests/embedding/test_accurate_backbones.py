@@ -15,8 +15,8 @@ from attune.embedding.backbones import ACCURATE_BACKBONES, DEFAULT_BACKBONES, Ba
 from attune.embedding.decode_pool import ExtractionJob, extract_all
 from attune.embedding.feature_extraction import FileFeatures, extract
 from attune.embedding.harmonic_features import WIDTH, compute_harmonic_features
-from attune.embedding.image_decoding import read_image
-from attune.embedding.image_geometry import View, pad_to_square
+from attune.embedding.image_decoding import decode_image
+from attune.embedding.image_geometry import ImageSpec, pad_to_square
 from attune.embedding.media_files import Kind
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
@@ -45,7 +45,7 @@ def accurate() -> Backbones:
 
 
 def pixels(path: Path) -> NDArray[np.uint8]:
-    return read_image(path, ACCURATE_BACKBONES["image"].view).pixels[None]
+    return decode_image(path, ACCURATE_BACKBONES["image"].image_spec).pixels[None]
 
 
 @pytest.fixture(scope="module")
@@ -120,10 +120,13 @@ def test_the_black_beside_a_picture_is_not_looked_at(
     accurate: Backbones, photo_features: dict[Path, NDArray[np.float16]]
 ) -> None:
     """The features of a smaller copy in the same corner are closest to those of the picture itself."""
-    side = ACCURATE_BACKBONES["image"].view.side
+    side = ACCURATE_BACKBONES["image"].image_spec.side
     paths = [*photo_features][:5]
     small = np.stack(
-        [pad_to_square(read_image(path, View(300, "pad")).pixels, View(side, "pad")) for path in paths]
+        [
+            pad_to_square(decode_image(path, ImageSpec(300, "pad")).pixels, ImageSpec(side, "pad"))
+            for path in paths
+        ]
     )
     own = np.stack([photo_features[path] for path in paths])[:, HEAD].astype(np.float32)
     other = accurate.features("image", small)[:, HEAD].astype(np.float32)
@@ -167,10 +170,6 @@ def test_workers_give_what_one_file_at_a_time_gives() -> None:
     for path, kind in kinds.items():
         alone, outcome = extract(path, kind, backbones), outcomes[path]
         assert isinstance(outcome, FileFeatures)
-        assert (outcome.content, outcome.width, outcome.duration_s) == (
-            alone.content,
-            alone.width,
-            alone.duration_s,
-        )
+        assert outcome.facts == alone.facts
         assert (outcome.features.shape, outcome.features.dtype) == (alone.features.shape, np.float16)
         np.testing.assert_array_equal(outcome.features, alone.features)

@@ -6,6 +6,7 @@ import os
 import random
 import struct
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from attune.core.errors import MediaError, UsageError
 from attune.embedding import audio_decoding as decoder
-from attune.embedding.audio_decoding import SAMPLE_RATE, read_audio
+from attune.embedding.audio_decoding import SAMPLE_RATE, iter_audio, read_audio
 from attune.tests.media_factory import MUSIC_DAMAGE, MUSIC_SUFFIXES, damaged, encode, photo, song, tune
 
 OTHER_SUFFIXES = ("m4b", "mka", "caf", "wv", "au")
@@ -275,3 +276,31 @@ def test_cut_and_altered_files_raise_nothing_else(
         content[dice.randrange(min(len(content), dice.choice((64, 1024, 10**6))))] = dice.randrange(256)
     path = tmp_path_factory.getbasetemp() / f"altered.{suffix}"
     read_quietly(path, bytes(content), data.draw(st.sampled_from([0.0, 0.3])))
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "opus", "mp3", "m4a", "wma"])
+@pytest.mark.parametrize("layout", ["mono", "stereo"])
+def test_blocks_of_a_part_are_that_part_of_the_whole(
+    tmp_path: Path, suffix: str, layout: Literal["mono", "stereo"]
+) -> None:
+    path = song(tmp_path / f"a.{suffix}", 1, seconds=5, rate=48_000, channels=2)
+    whole = np.concatenate([block for _, block in iter_audio(path, 48_000, layout)], axis=1)
+    part = np.concatenate([block for _, block in iter_audio(path, 48_000, layout, 1.7, 3.2)], axis=1)
+    assert part.shape == (1 if layout == "mono" else 2, round(1.5 * 48_000))
+    expected = whole[:, round(1.7 * 48_000) :][:, : part.shape[1]]
+    # AAC replaces noise by noise of its own, another one after a seek.
+    assert np.abs(part - expected).mean() < 0.1 * np.abs(expected).mean()
+
+
+def test_blocks_have_the_rate_of_the_file_and_the_average_of_its_channels(tmp_path: Path) -> None:
+    samples = sine(44_100, channels=2) * np.array([1.0, 0.5], np.float32)
+    path = encode(tmp_path / "a.wav", samples, 44_100)
+    rates, blocks = zip(*iter_audio(path, None, "mono"), strict=True)
+    assert set(rates) == {44_100}
+    assert np.abs(np.concatenate(blocks, axis=1)[0] - samples.mean(axis=1)).max() < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "noise"])
+def test_blocks_of_a_damaged_file_are_a_reason(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(MediaError):
+        list(iter_audio(damaged(tmp_path / "a.mp3", kind), 48_000, "stereo"))

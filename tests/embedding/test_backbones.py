@@ -14,8 +14,8 @@ from PIL import Image
 from attune.core.errors import ArtefactError, UsageError
 from attune.embedding import network as networks
 from attune.embedding.backbones import DEFAULT_BACKBONES, WEIGHTS, Backbones, normalize_pixels
-from attune.embedding.image_decoding import read_image
-from attune.embedding.image_geometry import View
+from attune.embedding.image_decoding import decode_image
+from attune.embedding.image_geometry import ImageSpec
 from attune.embedding.network import DEFAULT_NETWORK, open_network, shipped_names
 from attune.embedding.network_config import describe_backbone, read_backbones
 from attune.tests.media_factory import photo
@@ -38,9 +38,13 @@ def test_a_network_reads_by_its_own_backbone(folder: Path, tmp_path: Path) -> No
     network = open_network(str(folder))
     assert network.backbones["music"] == DEFAULT_BACKBONES["music"]
     own = network.backbones["image"]
-    assert (own.path, own.width, own.view) == (folder / "patches.onnx", 24, View(32, "crop", "bilinear"))
+    assert (own.path, own.width, own.image_spec) == (
+        folder / "patches.onnx",
+        24,
+        ImageSpec(32, "crop", "bilinear"),
+    )
     backbones = Backbones(network.backbones)
-    picture = read_image(photo(tmp_path / "a.jpg", 1, (300, 200)), backbones.view)
+    picture = decode_image(photo(tmp_path / "a.jpg", 1, (300, 200)), backbones.image_spec)
     features = backbones.features("image", picture.pixels[None])
     assert (features.shape, features.dtype) == ((1, 24), np.float16)
     embedded = network.embed("image", features)
@@ -93,7 +97,7 @@ def test_an_incomplete_description_names_what_is_missing(folder: Path, name: str
 
 
 def test_damaged_or_other_weights_are_refused(folder: Path, tmp_path: Path) -> None:
-    pixels = read_image(photo(tmp_path / "a.jpg", 1), View(32, "crop", "bilinear")).pixels[None]
+    pixels = decode_image(photo(tmp_path / "a.jpg", 1), ImageSpec(32, "crop", "bilinear")).pixels[None]
     _change(folder, width=25)
     with pytest.raises(ArtefactError, match=r"patches\.onnx: gives features"):
         Backbones(open_network(str(folder)).backbones).features("image", pixels)
@@ -129,10 +133,10 @@ def test_a_crop_is_the_middle_and_colours_are_standardised(tmp_path: Path) -> No
     wide = np.zeros((64, 192, 3), np.uint8)
     wide[:, :64], wide[:, 64:128], wide[:, 128:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    cropped = read_image(tmp_path / "wide.png", View(16, "crop"))
+    cropped = decode_image(tmp_path / "wide.png", ImageSpec(16, "crop"))
     assert (cropped.pixels[:, 1:-1] == (0, 255, 0)).all()  # scaling uses pixels a little beyond the edge
     assert (cropped.width, cropped.height) == (192, 64)
-    whole = read_image(tmp_path / "wide.png", View(16)).pixels
+    whole = decode_image(tmp_path / "wide.png", ImageSpec(16)).pixels
     assert (whole[:, 0] == (255, 0, 0)).all()
     assert (whole[:, -1] == (0, 0, 255)).all()
     colours = write_image_backbone(tmp_path).colours
@@ -155,7 +159,7 @@ def test_a_crop_is_upright(tmp_path: Path, orientation: int) -> None:
 
     upright = ImageOps.exif_transpose(Image.open(tmp_path / "turned.png"))
     upright.save(tmp_path / "upright.png", exif=Image.Exif())
-    view = View(32, "crop")
-    one, other = (read_image(tmp_path / name, view) for name in ("turned.png", "upright.png"))
+    spec = ImageSpec(32, "crop")
+    one, other = (decode_image(tmp_path / name, spec) for name in ("turned.png", "upright.png"))
     assert np.abs(one.pixels.astype(int) - other.pixels).max() <= 1
     assert (one.width, one.height) == (other.width, other.height)

@@ -9,8 +9,8 @@ from PIL import Image
 
 from attune.core.errors import MediaError
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones
-from attune.embedding.capture_date import read_capture_date
 from attune.embedding.feature_extraction import extract
+from attune.embedding.media_tags import read_capture_date
 from attune.tests import camera_factory
 from attune.tests.media_factory import IMAGE_DAMAGE, damaged, dated_photo, photo, scene
 
@@ -60,4 +60,4 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 def test_extraction_carries_it(tmp_path: Path) -> None:
     dated = extract(dated_photo(tmp_path / "a.jpg", 0, SUMMER), "image", Backbones(DEFAULT_BACKBONES))
-    assert dated.taken == "2023-07-14T18:20:05"
+    assert dated.facts.taken == "2023-07-14T18:20:05"

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from attune.embedding.backbones import ACCURATE_BACKBONES, DEFAULT_BACKBONES, Backbones
-from attune.embedding.image_decoding import read_image
-from attune.embedding.image_display import read_display_image
-from attune.embedding.image_geometry import crop_padding
+from attune.embedding.image_decoding import decode_image
+from attune.embedding.image_geometry import crop_padding, make_cover_spec
 from attune.embedding.media_preview import ThumbnailTask
 from attune.retrieval.html_parts import make_thumbnail
 from attune.retrieval.story.canvas import compose
@@ -49,7 +48,7 @@ def of_page(path: Path) -> NDArray[np.float64]:
 
 
 def of_display(path: Path) -> NDArray[np.float64]:
-    return middle(read_display_image(path, 64, 64))
+    return middle(Image.fromarray(decode_image(path, make_cover_spec(64, 64)).pixels))
 
 
 def of_film(path: Path) -> NDArray[np.float64]:
@@ -126,6 +125,6 @@ def test_backbones_get_the_stored_colours(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.new("RGB", (128, 128), (60, 180, 90)).save(path, icc_profile=make_rgb_profile(DISPLAY_P3))
     for backbones in (DEFAULT_BACKBONES, ACCURATE_BACKBONES):
-        view = backbones["image"].view
-        shown = crop_padding(read_image(path, view).pixels, (128, 128), view)
+        spec = backbones["image"].image_spec
+        shown = crop_padding(decode_image(path, spec).pixels, (128, 128), spec)
         assert (shown == (60, 180, 90)).all()

@@ -14,14 +14,14 @@ from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_pat
 from attune.embedding.decode_pool import ExtractionJob, extract_all
 from attune.embedding.feature_extraction import (
     IMAGE_BATCH_SIZE,
-    PreparedFile,
     extract,
     extract_in_batches,
     pass_through,
-    prepare,
 )
-from attune.embedding.image_geometry import DEFAULT_VIEW
+from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC
+from attune.embedding.media_facts import MediaFacts
 from attune.embedding.media_files import Kind
+from attune.embedding.media_reader import PreparedFile, read_media
 from attune.embedding.onnx_session import choose_device
 from attune.tests.e2e.command import attune
 from attune.tests.media_factory import damaged, photo, song
@@ -74,7 +74,7 @@ def test_batches_give_what_files_give_one_by_one(tmp_path: Path) -> None:
     backbones = Backbones(DEFAULT_BACKBONES)
     broken = MediaError(damaged(tmp_path / "broken.jpg", "text"), "damaged")
     prepared: list[PreparedFile | MediaError] = [
-        prepare(path, kind, DEFAULT_VIEW, compute_patches) for path, kind in files
+        read_media(path, kind, DEFAULT_IMAGE_SPEC, compute_patches) for path, kind in files
     ]
     prepared.insert(1, broken)
     outcomes = list(extract_in_batches(prepared, backbones, pass_through))
@@ -83,15 +83,14 @@ def test_batches_give_what_files_give_one_by_one(tmp_path: Path) -> None:
     assert len(outcomes) == len(files) + 1
     for path, kind in files:
         expected = extract(path, kind, backbones)
-        assert (found[path].content, found[path].tags) == (expected.content, expected.tags)
-        assert (found[path].width, found[path].duration_s) == (expected.width, expected.duration_s)
+        assert found[path].facts == expected.facts
         assert found[path].features.shape == expected.features.shape
         difference = found[path].features.astype(np.float32) - expected.features
         assert np.abs(difference).max() < SAME
 
 
 def test_a_full_batch_is_read_before_more_comes() -> None:
-    one = PreparedFile(path=Path("a"), kind="image", content=b"", rows=np.zeros((1, 224, 224, 3), np.uint8))
+    one = PreparedFile(Path("a"), "image", MediaFacts(content=b""), np.zeros((1, 224, 224, 3), np.uint8))
     taken = 0
 
     def counted():  # type: ignore[no-untyped-def]
@@ -130,7 +129,7 @@ def test_a_gpu_gives_what_the_cpu_gives(tmp_path: Path) -> None:
 
 def test_moments_are_made_where_they_are_wanted(tmp_path: Path) -> None:
     path = song(tmp_path / "song.flac", 1, seconds=7.0)
-    here = prepare(path, "music", DEFAULT_VIEW, compute_patches)
-    later = prepare(path, "music", DEFAULT_VIEW, pass_through)
+    here = read_media(path, "music", DEFAULT_IMAGE_SPEC, compute_patches)
+    later = read_media(path, "music", DEFAULT_IMAGE_SPEC, pass_through)
     assert later.rows.ndim == 1
     np.testing.assert_array_equal(compute_patches(later.rows), here.rows)

@@ -9,8 +9,14 @@ import pytest
 from PIL import Image, ImageCms
 
 from attune.core.errors import MediaError
-from attune.embedding.image_display import read_display_image
+from attune.embedding.image_decoding import decode_image
+from attune.embedding.image_geometry import make_cover_spec
 from attune.tests.media_factory import IMAGE_DAMAGE, bomb, damaged, scene
+
+
+def read_display_image(path: Path, width: int, height: int) -> Image.Image:
+    return Image.fromarray(decode_image(path, make_cover_spec(width, height)).pixels)
+
 
 MODES = ("rgb.jpg", "rgba.png", "l.png", "palette.gif", "cmyk.jpg", "deep.png", "one.avif")
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from attune.embedding.image_decoding import read_image
-from attune.embedding.image_geometry import View, compute_fitted_size, crop_padding, pad_to_square
+from attune.embedding.image_decoding import decode_image
+from attune.embedding.image_geometry import ImageSpec, compute_fitted_size, crop_padding, pad_to_square
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
-PAD = View(64, "pad")
+PAD = ImageSpec(64, "pad")
 EXIF_ORIENTATION = 0x0112
 
 sizes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
@@ -59,7 +59,7 @@ def top_left(rows: int, columns: int) -> NDArray[np.bool_]:
 def test_a_padded_picture_lies_at_the_top_left_in_its_shape(
     tmp_path: Path, size: tuple[int, int], rows: int, columns: int
 ) -> None:
-    read = read_image(picture(tmp_path / "a.png", size), PAD)
+    read = decode_image(picture(tmp_path / "a.png", size), PAD)
     assert (read.width, read.height) == size
     assert (read.pixels.shape, read.pixels.dtype) == ((64, 64, 3), np.uint8)
     assert read.pixels.flags.c_contiguous
@@ -69,7 +69,7 @@ def test_a_padded_picture_lies_at_the_top_left_in_its_shape(
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tiff"])
 def test_a_padded_picture_is_turned_before_it_is_put_there(tmp_path: Path, suffix: str) -> None:
     """Orientation 6 moves the left side to the top."""
-    read = read_image(picture(tmp_path / f"a.{suffix}", (300, 100), orientation=6), PAD)
+    read = decode_image(picture(tmp_path / f"a.{suffix}", (300, 100), orientation=6), PAD)
     assert (read.width, read.height) == (100, 300)
     assert not read.pixels[:, 21:].any()
     assert np.abs(read.pixels[:24, :21].astype(int) - RED).max() <= 6
@@ -80,7 +80,7 @@ def test_a_padded_picture_is_turned_before_it_is_put_there(tmp_path: Path, suffi
 def test_turned_and_padded_is_the_same_as_padded_and_turned(tmp_path: Path, orientation: int) -> None:
     stored = picture(tmp_path / "stored.png", (120, 70), orientation)
     ImageOps.exif_transpose(Image.open(stored)).save(tmp_path / "upright.png", exif=Image.Exif())
-    one, other = (read_image(path, PAD) for path in (stored, tmp_path / "upright.png"))
+    one, other = (decode_image(path, PAD) for path in (stored, tmp_path / "upright.png"))
     assert np.abs(one.pixels.astype(int) - other.pixels).max() <= 1
     assert (one.width, one.height) == (other.width, other.height)
 
@@ -88,32 +88,32 @@ def test_turned_and_padded_is_the_same_as_padded_and_turned(tmp_path: Path, orie
 @given(sizes, sides)
 def test_a_squashed_or_cropped_picture_fills_the_square(size: tuple[int, int], side: int) -> None:
     assert (
-        compute_fitted_size(size, View(side, "squash"))
-        == compute_fitted_size(size, View(side, "crop"))
+        compute_fitted_size(size, ImageSpec(side, "squash"))
+        == compute_fitted_size(size, ImageSpec(side, "crop"))
         == (side, side)
     )
 
 
 def test_padding_is_taken_away_again() -> None:
-    view = View(40, "pad")
+    spec = ImageSpec(40, "pad")
     for size in ((80, 30), (30, 80), (50, 50), (7, 2)):
-        width, height = compute_fitted_size(size, view)
+        width, height = compute_fitted_size(size, spec)
         pixels = np.full((height, width, 3), 9, np.uint8)
-        assert np.array_equal(crop_padding(pad_to_square(pixels, view), size, view), pixels)
+        assert np.array_equal(crop_padding(pad_to_square(pixels, spec), size, spec), pixels)
     square = np.zeros((40, 40, 3), np.uint8)
-    assert crop_padding(square, (80, 30), View(40)) is square
+    assert crop_padding(square, (80, 30), ImageSpec(40)) is square
 
 
 @given(sizes, sides)
 def test_a_padded_picture_touches_the_far_end_of_the_square(size: tuple[int, int], side: int) -> None:
-    width, height = compute_fitted_size(size, View(side, "pad"))
+    width, height = compute_fitted_size(size, ImageSpec(side, "pad"))
     assert max(width, height) == side
     assert min(width, height) >= 1
 
 
 @given(sizes, sides)
 def test_a_copy_inside_is_never_larger_than_the_picture_or_the_side(size: tuple[int, int], side: int) -> None:
-    width, height = compute_fitted_size(size, View(side, "inside"))
+    width, height = compute_fitted_size(size, ImageSpec(side, "inside"))
     assert 1 <= width <= min(size[0], side)
     assert 1 <= height <= min(size[1], side)
     if max(size) <= side:
@@ -123,7 +123,7 @@ def test_a_copy_inside_is_never_larger_than_the_picture_or_the_side(size: tuple[
 @pytest.mark.parametrize("fit", ["pad", "inside"])
 @given(sizes, sides)
 def test_its_shape_is_kept_to_half_a_pixel(fit: str, size: tuple[int, int], side: int) -> None:
-    view = View(side, fit)  # type: ignore[arg-type]
-    scale = max(compute_fitted_size(size, view)) / max(size)
-    for length, wanted in zip(compute_fitted_size(size, view), size, strict=True):
+    spec = ImageSpec(side, fit)  # type: ignore[arg-type]
+    scale = max(compute_fitted_size(size, spec)) / max(size)
+    for length, wanted in zip(compute_fitted_size(size, spec), size, strict=True):
         assert length == 1 or abs(length - wanted * scale) <= 0.5 + 1e-6

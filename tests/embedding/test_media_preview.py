@@ -17,8 +17,9 @@ from attune.core.settings import Settings
 from attune.embedding.audio_decoding import read_audio
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones
 from attune.embedding.decode_pool import DecodeService, ExtractionJob
-from attune.embedding.feature_extraction import Limits, extract
+from attune.embedding.feature_extraction import extract
 from attune.embedding.media_preview import PEAKS, ThumbnailTask, WaveformTask, compute_waveform
+from attune.embedding.media_reader import Limits
 from attune.tests.media_factory import damaged, photo, scene, song
 
 LOADED = Backbones(DEFAULT_BACKBONES)
@@ -68,7 +69,8 @@ def test_limits_refuse_before_the_work(tmp_path: Path) -> None:
         extract(photo(tmp_path / "a.png", 1), "image", LOADED, Limits(pixels=1000))
     with pytest.raises(MediaError, match="lasts"):
         extract(song(tmp_path / "a.flac", 1, 9.0), "music", LOADED, Limits(seconds=5.0))
-    assert extract(tmp_path / "a.flac", "music", LOADED, Limits(seconds=10.0)).duration_s == pytest.approx(9)
+    whole = extract(tmp_path / "a.flac", "music", LOADED, Limits(seconds=10.0))
+    assert whole.facts.duration_s == pytest.approx(9)
 
 
 def test_readers_outlive_what_kills_a_worker(tmp_path: Path) -> None:

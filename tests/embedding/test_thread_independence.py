@@ -44,11 +44,11 @@ _PRINT_FEATURES = """
 import hashlib, sys
 from attune.embedding.audio_decoding import read_audio
 from attune.embedding.backbones import ACCURATE_BACKBONES, DEFAULT_BACKBONES, Backbones
-from attune.embedding.image_decoding import read_image
+from attune.embedding.image_decoding import decode_image
 samples = read_audio(sys.argv[1], end_s=10.0).samples
 for chosen in (DEFAULT_BACKBONES, ACCURATE_BACKBONES):
     backbones = Backbones(chosen, threads=int(sys.argv[3]))
-    pixels = read_image(sys.argv[2], backbones.view).pixels[None]
+    pixels = decode_image(sys.argv[2], backbones.image_spec).pixels[None]
     for features in (
         backbones.features("image", pixels),
         backbones.features("music", backbones.music_frontend(samples)),

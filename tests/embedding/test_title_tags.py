@@ -8,7 +8,7 @@ import mutagen
 import pytest
 from mutagen.id3 import TIT2, TPE1
 
-from attune.embedding.title_tags import Tags, read_tags
+from attune.embedding.media_tags import Tags, read_tags
 from attune.tests.media_factory import MUSIC_DAMAGE, MUSIC_SUFFIXES, damaged, song
 
 

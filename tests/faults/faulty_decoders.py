@@ -15,7 +15,8 @@ from typing import Any
 
 import attune.embedding.decode_pool
 from attune.embedding.backbones import Backbones
-from attune.embedding.feature_extraction import FileFeatures, Limits
+from attune.embedding.feature_extraction import FileFeatures
+from attune.embedding.media_reader import Limits
 
 _extract = attune.embedding.decode_pool.extract
 _serve_tasks = attune.embedding.decode_pool._serve_tasks

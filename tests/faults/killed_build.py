@@ -21,6 +21,7 @@ from attune.core.settings import Settings
 from attune.embedding.backbones import Backbone
 from attune.embedding.decode_pool import ExtractionJob
 from attune.embedding.feature_extraction import FileFeatures, hash_content
+from attune.embedding.media_facts import MediaFacts
 from attune.embedding.media_files import Kind
 
 _SONGS: Final = 10
@@ -90,9 +91,7 @@ def read_content(
         shape = (1 if job.kind == "image" else 4, backbones[job.kind].width)
         features = random.gamma(0.5, 1.0, shape).astype(np.float16)
         duration_s = None if job.kind == "image" else 9.0
-        yield FileFeatures(
-            path=job.path, kind=job.kind, content=content, features=features, duration_s=duration_s
-        )
+        yield FileFeatures(job.path, job.kind, MediaFacts(content=content, duration_s=duration_s), features)
 
 
 class _StepCounter:

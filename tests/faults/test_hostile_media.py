@@ -17,7 +17,7 @@ from attune.embedding.audio_decoding import read_audio
 from attune.embedding.backbones import DEFAULT_BACKBONES
 from attune.embedding.decode_pool import ExtractionJob, extract_all
 from attune.embedding.feature_extraction import FileFeatures
-from attune.embedding.image_decoding import read_image
+from attune.embedding.image_decoding import decode_image
 from attune.embedding.media_files import kind_of
 from attune.embedding.network import Network
 from attune.embedding.title_tags import read_tags
@@ -51,7 +51,7 @@ def read(path: Path) -> str | None:
     """Return why a file cannot be read, None if it can; any error that is not meant for people passes."""
     try:
         if kind_of(path) == "image":
-            read_image(path)
+            decode_image(path)
         else:
             read_audio(path)
             read_tags(path)

@@ -22,8 +22,9 @@ from attune.core.settings import Settings
 from attune.embedding import image_decoding
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_patches
 from attune.embedding.decode_pool import ExtractionJob, FeatureExtractor
-from attune.embedding.feature_extraction import extract, hash_content, prepare
-from attune.embedding.image_geometry import DEFAULT_VIEW
+from attune.embedding.feature_extraction import extract, hash_content
+from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC
+from attune.embedding.media_reader import read_media
 from attune.embedding.network import DEFAULT_NETWORK, Network, open_network
 from attune.indexer.build import BuildRequest, build
 from attune.indexer.library import read_status
@@ -133,7 +134,7 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
         assert {Path(one.stamp.path).name for one in found.refused} == {"pipe.jpg", "socket.flac"}
         assert found.missing == []
     with pytest.raises(MediaError, match="not a regular file"):
-        prepare(folder / "pipe.jpg", "image", DEFAULT_VIEW, compute_patches)
+        read_media(folder / "pipe.jpg", "image", DEFAULT_IMAGE_SPEC, compute_patches)
     build_quietly(tmp_path / "library", folder, DEFAULT_NETWORK)
     assert len(read_contents(tmp_path / "library")) == 1
     assert len(read_status(tmp_path / "library").skipped) == 2
@@ -175,14 +176,14 @@ def test_a_file_that_changes_while_it_is_read_is_read_another_time(
 ) -> None:
     """Otherwise the features of the old picture would be stored under the hash of the new one for good."""
     path = photo(tmp_path / "photo.jpg", 1)
-    real = image_decoding.read_image
+    real = image_decoding.decode_image_file
 
     def changed(*arguments: Any) -> Any:
         picture = real(*arguments)
         photo(path, 2, (300, 200))
         return picture
 
-    monkeypatch.setattr(image_decoding, "read_image", changed)
+    monkeypatch.setattr(image_decoding, "decode_image_file", changed)
     with pytest.raises(UnreachableMedia, match="changed while it was read"):
         extract(path, "image", Backbones(DEFAULT_BACKBONES))
 

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from attune.embedding.backbones import DEFAULT_BACKBONES, PATCH_S, WEIGHTS, Backbones
 from attune.embedding.color_statistics import ColorQuality, measure_colors, normalize_quality
 from attune.embedding.feature_extraction import extract
-from attune.embedding.image_decoding import read_image
+from attune.embedding.image_decoding import decode_image
 from attune.embedding.music_tags import rank_music_tags
 from attune.embedding.network import Network
 from attune.indexer.library import Library
@@ -81,7 +81,7 @@ def test_each_line_about_pictures_is_measured(
         assert line is not None
         place = f"picture {result.affect.valence + 0:+.2f} {result.affect.arousal + 0:+.2f}".replace("-", "−")
         assert place.split(" ", 1)[1] in line
-        words = measure_colors(read_image(result.path).pixels).words.values()
+        words = measure_colors(decode_image(result.path).pixels).words.values()
         assert f"picture: {', '.join(words)} (" in line
 
         start = re.search(r"fits best at (\d+):(\d+)–", line)
@@ -103,7 +103,7 @@ def test_what_moves_a_picture_is_found_by_trying(library: Library, network: Netw
     backbones = Backbones(DEFAULT_BACKBONES)
     effects = 0
     for result in explain_answers(answer, library, network, seeds, query).results:
-        picture = read_image(result.path)
+        picture = decode_image(result.path)
         statistics = measure_colors(picture.pixels)
         for quality in statistics.unusual:
             normalized = normalize_quality(picture.pixels, quality)

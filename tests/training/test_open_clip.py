@@ -13,7 +13,7 @@ from PIL import Image
 
 from attune.core.errors import AttuneError, UsageError
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone, Backbones, normalize_pixels
-from attune.embedding.image_decoding import read_image
+from attune.embedding.image_decoding import decode_image
 from attune.embedding.network_config import describe_backbone, read_backbones
 from attune.tests.media_factory import photo
 from attune.tests.open_clip_factory import CONFIG, write_model
@@ -43,7 +43,7 @@ def test_features_are_those_of_the_model(backbone: Backbone, folder: Path, tmp_p
     transform = open_clip.image_transform(32, is_train=False)
     path = photo(tmp_path / "wide.png", 3, (300, 200))
     assert backbone.width == 24
-    pixels = read_image(path, backbone.view).pixels[None]
+    pixels = decode_image(path, backbone.image_spec).pixels[None]
     normalized = normalize_pixels(pixels, backbone.colours)
     with Image.open(path) as image:
         transformed = transform(image)

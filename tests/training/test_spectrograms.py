@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_patches
-from attune.embedding.feature_extraction import extract, extract_in_batches, pass_through, prepare
-from attune.embedding.image_geometry import DEFAULT_VIEW
+from attune.embedding.feature_extraction import extract, extract_in_batches, pass_through
+from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC
+from attune.embedding.media_reader import read_media
 from attune.tests.media_factory import song
 from attune.training.spectrograms import TOLERANCE, TorchSpectrogram, create_spectrogram
 
@@ -45,7 +46,7 @@ def test_torchaudio_equals_the_runtime(
 def test_features_by_torchaudio_are_those_of_the_runtime(tmp_path: Path) -> None:
     path = song(tmp_path / "song.flac", 3, seconds=9.0)
     backbones = Backbones(DEFAULT_BACKBONES)
-    prepared = [prepare(path, "music", DEFAULT_VIEW, pass_through)]
+    prepared = [read_media(path, "music", DEFAULT_IMAGE_SPEC, pass_through)]
     (found,) = extract_in_batches(prepared, backbones, TorchSpectrogram("cpu"))
     expected = extract(path, "music", backbones)
     np.testing.assert_allclose(found.features, expected.features, atol=0.02, rtol=0.02)  # type: ignore[union-attr]

@@ -27,7 +27,7 @@ from attune.core.atomic_files import hash_file
 from attune.core.errors import ArtefactError, AttuneError, UsageError
 from attune.embedding.backbones import Backbone, ColorNormalization, normalize_pixels
 from attune.embedding.feature_layout import unnamed_layout
-from attune.embedding.image_geometry import View
+from attune.embedding.image_geometry import ImageSpec
 from attune.embedding.onnx_session import OnnxSession
 
 SCHEME = "open_clip:"
@@ -96,13 +96,15 @@ def export_image_backbone(spec: str, folder: Path) -> Backbone:
     """
     source = parse_source(spec)
     model = _load(spec, source)
-    view, colours = _read_preprocessing(spec, model)
+    image_spec, colours = _read_preprocessing(spec, model)
     tower = _Tower(model).eval()
     size = sum(weight.numel() for weight in model.visual.parameters()) * 4
     if size > _MAX_ONNX_BYTES:
         raise AttuneError(f"{spec}: its image tower has {size / 1e9:.1f} GB; an ONNX file holds 2 GB")
     path = folder / f"{source.name}.onnx"
-    pictures = np.random.default_rng(0).integers(0, 256, (_CHECK_BATCH, view.side, view.side, 3), np.uint8)
+    pictures = np.random.default_rng(0).integers(
+        0, 256, (_CHECK_BATCH, image_spec.side, image_spec.side, 3), np.uint8
+    )
     inputs = torch.from_numpy(np.asarray(normalize_pixels(pictures, colours)))
     with _enable_export():
         torch.onnx.export(
@@ -128,7 +130,7 @@ def export_image_backbone(spec: str, folder: Path) -> Backbone:
         sha256=hash_file(path),
         layout=unnamed_layout(expected.shape[1]),
         licence=f"that of the weights {source.name}",
-        view=view,
+        image_spec=image_spec,
         colours=colours,
     )
 
@@ -182,7 +184,7 @@ def _check_config(spec: str, config: Path) -> None:
         raise UsageError(f"{spec}: {config} is no config: it needs embed_dim, vision_cfg and text_cfg")
 
 
-def _read_preprocessing(spec: str, model: Any) -> tuple[View, ColorNormalization]:
+def _read_preprocessing(spec: str, model: Any) -> tuple[ImageSpec, ColorNormalization]:
     import open_clip
 
     preprocessing = open_clip.get_model_preprocess_cfg(model)
@@ -198,8 +200,8 @@ def _read_preprocessing(spec: str, model: Any) -> tuple[View, ColorNormalization
     resample = "bilinear" if preprocessing["interpolation"] == "bilinear" else "bicubic"
     red, green, blue = (float(value) for value in preprocessing["mean"])
     deviations = tuple(float(value) for value in preprocessing["std"])
-    view = View(int(sides[0]), fits[preprocessing["resize_mode"]], resample)  # type: ignore[arg-type]
-    return view, ColorNormalization((red, green, blue), deviations)  # type: ignore[arg-type]
+    image_spec = ImageSpec(int(sides[0]), fits[preprocessing["resize_mode"]], resample)  # type: ignore[arg-type]
+    return image_spec, ColorNormalization((red, green, blue), deviations)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

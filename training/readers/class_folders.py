@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attune.embedding.media_files import Kind, kind_of
-from attune.embedding.title_tags import read_tags
+from attune.embedding.media_tags import read_tags
 from attune.training.manifest import LabelledRow
 from attune.training.readers.emotion_words import EMOTION_WORDS, create_row
 
