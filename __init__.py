@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from attune.api import (
         Answer,
-        Answers,
+        AnswerList,
         EmbeddedFile,
         FileMood,
         Library,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
-    "Answers",
+    "AnswerList",
     "AttuneError",
     "EmbeddedFile",
     "FileMood",

@@ -7,40 +7,46 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import UsageError, escape_path
+from attune.core.paths import absolute_path, spell_folders
 from attune.core.user_folders import default_library
+from attune.embedding.backbones import Backbones
 from attune.embedding.media_files import Kind
-from attune.embedding.network import DEFAULT_NETWORK, Affect, open_network
-from attune.indexer.library import read_published_generation, read_status
+from attune.embedding.network import DEFAULT_NETWORK, Affect, Network, open_network
+from attune.indexer.library import read_status
 from attune.retrieval import queries
+from attune.retrieval.answers import Answer, Moment
 from attune.retrieval.match import Match, match
 from attune.retrieval.mood_words import mood_word
-from attune.retrieval.query_options import build_curation, build_filters, parse_mood, parse_point
-from attune.retrieval.results import Answer as Answers
-from attune.retrieval.results import Moment, QueryEntry
-from attune.retrieval.results import Result as Answer
-from attune.retrieval.search import Filters
-from attune.retrieval.seeds import WHOLE_SONG, QueryResolver, Span, media_kind, open_library, require_kind
+from attune.retrieval.query_parameters import (
+    BrowseParameters,
+    FindParameters,
+    ParameterGroup,
+    QueryParameter,
+    iter_parameters,
+    read_parameters,
+)
+from attune.retrieval.seeds import QueryResolver, mean_vector, media_kind, open_library, require_kind
 
 if TYPE_CHECKING:
-    from attune.embedding.backbones import Backbones
-    from attune.embedding.network import Network
+    from attune.indexer.library import Library as LibraryReader
     from attune.indexer.records import Item, SkippedFile
+    from attune.retrieval.explain import Explainer
 
 __all__ = [
     "Answer",
-    "Answers",
+    "AnswerList",
     "EmbeddedFile",
     "FileMood",
     "Library",
@@ -59,7 +65,7 @@ _CHUNK = 500  # items that are read from the catalogue at a time
 
 
 class SearchOptions(TypedDict, total=False):
-    """Conditions on the answers of a search; all are optional.
+    """Conditions on the answers to a search; all are optional.
 
     Attributes:
         limit: Largest number of answers; 10 by default.
@@ -82,6 +88,15 @@ class SearchOptions(TypedDict, total=False):
     fold: bool
     per_folder: int
     per_artist: int
+
+
+class AnswerList(list[Answer]):
+    """The answers to a search, best first."""
+
+    def _repr_html_(self) -> str:
+        from attune.retrieval.notebook import render_answers
+
+        return render_answers(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +184,6 @@ def embed(path: FilePath, network: str | None = None) -> EmbeddedFile:
         UsageError: The file does not exist or is no media, or there is no such network.
         MediaError: The file cannot be used.
     """
-    from attune.core.paths import absolute_path
     from attune.embedding.feature_extraction import extract
     from attune.embedding.segments import embed_track
 
@@ -185,8 +199,6 @@ def embed(path: FilePath, network: str | None = None) -> EmbeddedFile:
 @cache
 def _open_embedder(network: str) -> tuple[Network, Backbones]:
     """Return a network and its backbones; they stay open, since loading them takes longer than a picture."""
-    from attune.embedding.backbones import Backbones
-
     opened = open_network(network)
     return opened, Backbones(opened.backbones, threads=os.cpu_count() or 1)
 
@@ -217,6 +229,10 @@ class Library:
         self.images, self.music = self._reader.generation.images, self._reader.generation.music
         self.network = self._network.name
 
+    @cached_property
+    def _backbones(self) -> Backbones:
+        return Backbones(self._network.backbones, threads=os.cpu_count() or 1)
+
     def __enter__(self) -> Self:
         return self
 
@@ -240,7 +256,7 @@ class Library:
         start_s: float | None = None,
         end_s: float | None = None,
         **options: Unpack[SearchOptions],
-    ) -> Answers:
+    ) -> AnswerList:
         """Find the pictures that feel like songs.
 
         Args:
@@ -258,7 +274,8 @@ class Library:
             UsageError: A file does not exist or is no song, or an option makes no sense.
             MediaError: A file cannot be used.
         """
-        return self._find("music", songs, unlike, mood, Span(start_s, end_s), options)
+        span = {"start": start_s, "end": end_s}
+        return self._find("music", songs, {"against": unlike, "mood": mood} | span | options)
 
     def find_music(
         self,
@@ -266,7 +283,7 @@ class Library:
         unlike: Sequence[FilePath] = (),
         mood: str | None = None,
         **options: Unpack[SearchOptions],
-    ) -> Answers:
+    ) -> AnswerList:
         """Find the songs that feel like pictures, each with its best moment.
 
         Args:
@@ -282,7 +299,7 @@ class Library:
             UsageError: A file does not exist or is no picture, or an option makes no sense.
             MediaError: A file cannot be used.
         """
-        return self._find("image", images, unlike, mood, WHOLE_SONG, options)
+        return self._find("image", images, {"against": unlike, "mood": mood} | options)
 
     def browse(
         self,
@@ -292,7 +309,7 @@ class Library:
         mood: str | None = None,
         kind: Kind = "image",
         **options: Unpack[SearchOptions],
-    ) -> Answers:
+    ) -> AnswerList:
         """List the files nearest to a point of the valence–arousal plane.
 
         Args:
@@ -302,11 +319,16 @@ class Library:
             kind: Kind of the files, image or music.
             options: Conditions on the answers.
 
+        Returns:
+            The answers, nearest first; their scores say how near they are.
+
         Raises:
             UsageError: Neither a mood nor both numbers are given, or an option makes no sense.
         """
-        point = QueryEntry(None, kind, None, *parse_point(valence, arousal, mood))
-        return queries.browse(self._reader, self._network, point, _build_filters(options))
+        point = {"valence": valence, "arousal": arousal, "mood": mood, "kind": kind}
+        parameters = _read_options(BrowseParameters, point | options)
+        found = queries.browse(self._reader, self._network, parameters.point, parameters.filters)
+        return AnswerList(found.results)
 
     def match(self, image: FilePath, music: FilePath) -> Match:
         """Tell whether a picture and a song carry the same emotion, and why.
@@ -317,11 +339,9 @@ class Library:
             UsageError: A file does not exist, or is of the wrong kind.
             MediaError: A file cannot be used.
         """
-        require_kind([os.fspath(image)], "image", "match")
-        require_kind([os.fspath(music)], "music", "match")
-        return match(
-            QueryResolver(self._reader, self._network), self._network, os.fspath(image), os.fspath(music)
-        )
+        require_kind([os.fspath(image)], "image", "match(image, music)")
+        require_kind([os.fspath(music)], "music", "match(image, music)")
+        return match(self._open_query(), self._network, os.fspath(image), os.fspath(music))
 
     def moods(self, kind: Kind | None = None) -> MoodTable:
         """Return the mood of every file in the library.
@@ -349,23 +369,25 @@ class Library:
         """The files that could not be used, each with the reason."""
         return read_status(self.path).skipped
 
-    def _find(
-        self,
-        query_kind: Kind,
-        files: Sequence[FilePath],
-        unlike: Sequence[FilePath],
-        mood: str | None,
-        span: Span,
-        options: SearchOptions,
-    ) -> Answers:
-        names, against = [os.fspath(file) for file in files], [os.fspath(file) for file in unlike]
+    def _find(self, query_kind: Kind, files: Sequence[FilePath], options: Mapping[str, Any]) -> AnswerList:
+        names = [os.fspath(file) for file in files]
         if not names:
             raise UsageError("name at least one file to search with")
-        require_kind(names, query_kind, "find_images" if query_kind == "image" else "find_music")
-        near = None if mood is None else parse_mood(mood)
-        seeds = QueryResolver(self._reader, self._network)
-        filters = _build_filters(options)
-        return queries.find(self._reader, self._network, seeds, names, filters, span, against, near)
+        require_kind(names, query_kind, "find_images" if query_kind == "music" else "find_music")
+        query = _read_options(FindParameters, options)
+        seeds = self._open_query()
+        found = queries.find_and_explain(self._reader, self._network, seeds, names, query, query.filters)
+        context = _QueryContext(self._reader, self._network, seeds, names, query)
+        return AnswerList(
+            replace(answer, explain=context.explain, fit=context.compute_fit(answer))
+            for answer in found.results
+        )
+
+    def _open_query(self) -> QueryResolver:
+        """Return a resolver for one query; files may change between two, but the backbones stay open."""
+        resolver = QueryResolver(self._reader, self._network)
+        resolver.backbones = self._backbones
+        return resolver
 
     def _iter_items(self, kind: Kind) -> Iterator[Item]:
         ids = [item for item, _ in self._reader.paths(kind)]
@@ -373,7 +395,55 @@ class Library:
             yield from self._reader.items(ids[first : first + _CHUNK]).values()
 
 
-def open(path: FilePath | None = None, network: str | None = None) -> Library:  # noqa: A001
+class _QueryContext:
+    """A query and what it was asked of, for questions about its answers."""
+
+    def __init__(
+        self,
+        reader: LibraryReader,
+        network: Network,
+        seeds: QueryResolver,
+        names: Sequence[str],
+        query: FindParameters,
+    ) -> None:
+        self._reader = reader
+        self._network = network
+        self._seeds = seeds
+        self._names = names
+        self._query = query
+
+    def explain(self, answer: Answer) -> str:
+        """Return one line that explains an answer."""
+        (vector,) = self._reader.vectors([answer.item.id])
+        return self._explainer.explain(answer, vector)
+
+    def compute_fit(self, answer: Answer) -> float | None:
+        """Return the share of the library's other files of the answer's kind that fit the query less.
+
+        None if the library is so large that its index compares only a part of the files with a query.
+        """
+        if not self._reader.index(answer.item.kind).exact:
+            return None
+        ids, inner = self._ranking
+        (own,) = inner[ids == answer.item.id]
+        return float((inner < own).sum() / max(len(inner) - 1, 1))
+
+    @cached_property
+    def _ranking(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Ids and inner products with the query of all files of the answers' kind."""
+        query = [self._seeds.seed(name, self._query.span) for name in self._names]
+        vector = mean_vector(query, [self._seeds.seed(name) for name in self._query.against])
+        kind: Kind = "image" if query[0].kind == "music" else "music"
+        return self._reader.nearest(kind, vector, len(self._reader.index(kind)))
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        from attune.retrieval.explain import Explainer
+
+        return Explainer(self._network, self._seeds, self._names, self._query.span)
+
+
+def open(path: FilePath | None = None, network: str | None = None) -> Library:
     """Open a library for searching; arguments and errors as for `Library`."""
     return Library(path, network)
 
@@ -409,32 +479,61 @@ def build(
     """
     from attune.core.console import show_progress
     from attune.core.settings import load_settings
-    from attune.indexer.build import BuildRequest
-    from attune.indexer.build import build as build_library
+    from attune.embedding.device import resolve_device
+    from attune.indexer.build import BuildRequest, open_build
 
     folder = default_library() if library is None else Path(library).absolute()
     names = tuple(os.fspath(path) for path in paths)
     globs = None if exclude is None else tuple(exclude)
     request = BuildRequest(folder, names, globs, follow_links, rebuild)
-    before = read_published_generation(folder)
-    opened = open_network(network or (DEFAULT_NETWORK if before is None else before.network_source))
-    with show_progress(quiet=quiet) as progress:
-        build_library(request, opened, load_settings(workers=workers), progress)
+    settings, _ = resolve_device(load_settings(workers=workers), None)
+    with open_build(request) as session, show_progress(quiet=quiet) as progress:
+        own = DEFAULT_NETWORK if session.published is None else session.published.network_source
+        session.run(open_network(network or own), settings, progress)
     return Library(folder, network)
 
 
-def _build_filters(options: SearchOptions) -> Filters:
-    curation = build_curation(
-        options.get("diverse", 0.0),
-        options.get("fold", False),
-        options.get("per_folder"),
-        options.get("per_artist"),
-    )
-    return build_filters(
-        options.get("limit", 10),
-        options.get("min_score", 0.0),
-        [Path(folder) for folder in options.get("below", ())],
-        list(options.get("exclude", ())),
-        options.get("taken"),
-        curation,
-    )
+_PYTHON_NAMES = {"in": "below", "not": "unlike", "from": "start_s", "to": "end_s"}
+_Group = TypeVar("_Group", bound=ParameterGroup)
+
+
+def _read_options(group: type[_Group], values: Mapping[str, Any]) -> _Group:
+    """Return query parameters from keyword arguments, checked as the options of the commands are.
+
+    Raises:
+        UsageError: There is no such option, or a value makes no sense.
+    """
+    known = {one.field: one.definition for one in iter_parameters(group)}
+    given: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in known:
+            raise UsageError(f"there is no option `{name}`; the options are {', '.join(known)}")
+        if value is None:
+            continue
+        definition = known[name]
+        low, high = definition.low, definition.high
+        if (low is not None and value < low) or (high is not None and value > high):
+            bounds = " and ".join(
+                f"{word} {bound:g}"
+                for word, bound in (("at least", low), ("at most", high))
+                if bound is not None
+            )
+            raise UsageError(f"{_python_name(definition.name)}: {value} is not {bounds}")
+        given[name] = _convert(definition, value)
+    return read_parameters(group, given, _python_name)
+
+
+def _convert(definition: QueryParameter, value: Any) -> Any:
+    """Return an argument as a command would have read it: paths and times as text."""
+    if definition.files == "folder":
+        for folder in value:
+            if not Path(folder).is_dir():
+                raise UsageError(f"below {escape_path(folder)}: no such folder")
+        return spell_folders(Path(folder) for folder in value)
+    if definition.files == "file":
+        return [os.fspath(file) for file in value]
+    return value if definition.parse is None else str(value)
+
+
+def _python_name(name: str) -> str:
+    return _PYTHON_NAMES.get(name, name.replace("-", "_"))

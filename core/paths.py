@@ -13,6 +13,14 @@ def absolute_path(path: str | os.PathLike[str]) -> str:
     return os.path.abspath(os.fspath(path))  # noqa: PTH100 - pathlib resolves links or keeps `..`
 
 
+def spell_folders(folders: Iterable[Path]) -> list[str]:
+    """Return the absolute path of each folder twice: as it was named, and with symbolic links resolved.
+
+    A library knows files by the spelling that its roots had, which may be either.
+    """
+    return [name for folder in folders for name in (absolute_path(folder), str(folder.resolve()))]
+
+
 def is_below(path: str, folder: str) -> bool:
     """Return whether an absolute path is the folder itself or lies below it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -116,6 +116,6 @@ def _render_details(answer: Answer) -> str:
         details += f" · {html.escape(answer.taken[:10])}"
     if answer.alike:
         details += f" · +{len(answer.alike)} alike"
-    if answer.why is not None:
-        details += f'<span class="why">{html.escape(answer.why)}</span>'
+    if answer.explanation is not None:
+        details += f'<span class="why">{html.escape(answer.explanation)}</span>'
     return details

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Affect
@@ -59,7 +60,10 @@ class Answer:
         score: Correspondence probability in [0, 1]; for a point of the plane, closeness in [0, 1].
         moment: The best moment of a song; None for a picture, and in answers to a point of the plane.
         alike: Paths of the near-duplicates that are folded into this answer, best first.
-        why: One line that explains the answer; None if no explanation was requested.
+        explanation: One line that explains the answer; None if no explanation was requested.
+        explain: Function that explains the answer when somebody asks; None if nothing can.
+        fit: Share of the library's files of this kind that correspond with the query's files less than this
+            one, in [0, 1]; None if it was not requested, or is not known.
     """
 
     item: Item
@@ -67,7 +71,25 @@ class Answer:
     score: float
     moment: Moment | None = None
     alike: tuple[str, ...] = ()
-    why: str | None = None
+    explanation: str | None = None
+    explain: Callable[[Answer], str] | None = field(default=None, repr=False, compare=False)
+    fit: float | None = None
+
+    def why(self) -> str:
+        """Return one line that explains the answer; computing it may read the file.
+
+        Raises:
+            LibraryError: The library that was searched is closed.
+        """
+        if self.explanation is not None:
+            return self.explanation
+        return "" if self.explain is None else self.explain(self)
+
+    def _repr_html_(self) -> str:
+        """Return the card that a notebook shows."""
+        from attune.retrieval.notebook import render_answer
+
+        return render_answer(self)
 
     @property
     def path(self) -> str:

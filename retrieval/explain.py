@@ -56,16 +56,25 @@ def explain_answers(
         references: The query's files.
         span: The part of each song in the query that was used.
     """
-    explainer = _Explainer(network, seeds, references, span)
+    explainer = Explainer(network, seeds, references, span)
     vectors = library.vectors([answer.item.id for answer in answers.results])
     results = [
-        replace(answer, why=explainer.why(answer, vector))
+        replace(answer, explanation=explainer.explain(answer, vector))
         for answer, vector in zip(answers.results, vectors, strict=True)
     ]
     return replace(answers, results=results)
 
 
-class _Explainer:
+class Explainer:
+    """Explains the answers to one query; what it learns of the query's files is kept.
+
+    Args:
+        network: The network of the library that was searched.
+        seeds: Source of the query's files.
+        references: The query's files.
+        span: The part of each song in the query that was used.
+    """
+
     def __init__(self, network: Network, seeds: QuerySource, references: Sequence[str], span: Span) -> None:
         self._network = network
         self._seeds = seeds
@@ -74,7 +83,7 @@ class _Explainer:
         self._backbones = seeds.backbones
         self._picture_descriptions: dict[str, str] = {}
 
-    def why(self, answer: Answer, vector: NDArray[np.float32]) -> str:
+    def explain(self, answer: Answer, vector: NDArray[np.float32]) -> str:
         """Return the explanation of one answer, in comparison with the query item nearest to it.
 
         Args:

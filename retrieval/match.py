@@ -38,6 +38,12 @@ class Match:
         """Whether the score is at least one half."""
         return self.score >= 0.5
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from attune.retrieval.notebook import render_match
+
+        return render_match(self)
+
 
 def match(seeds: QuerySource, network: Network, image: str, music: str) -> Match:
     """Compare a picture with a song.

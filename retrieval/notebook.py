@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from attune.core.errors import MediaError, escape_path
 from attune.embedding.media_files import Kind
+from attune.retrieval.answers import Answer, QueryEntry
 from attune.retrieval.audio_clip import encode_mp3_clip
-from attune.retrieval.html_parts import data_uri, picture_tag, result_name
+from attune.retrieval.html_parts import answer_name, data_uri, picture_tag
 from attune.retrieval.match import Match
 from attune.retrieval.mood_words import mood_word
 from attune.retrieval.render_text import format_time
-from attune.retrieval.results import Answer, QueryEntry, Result
 
 _LONG_SIDE: Final = 240
 _EXCERPT_S: Final = 15.0
@@ -22,19 +22,18 @@ _MAX_ROWS: Final = 50
 _CARD: Final = "display:inline-block;vertical-align:top;margin:0 1em 1em 0;max-width:300px"
 
 
-def render_answers(answers: Answer) -> str:
+def render_answers(answers: Sequence[Answer]) -> str:
     """Return the answers of a search as cards, best first."""
-    cards = "".join(render_answer(answer) for answer in answers.results)
+    cards = "".join(render_answer(answer) for answer in answers)
     return f"<div>{cards or 'Nothing in the library matches.'}</div>"
 
 
-def render_answer(answer: Result) -> str:
+def render_answer(answer: Answer) -> str:
     """Return an answer as a card with its rank, its score and its mood."""
     start_s = answer.moment.start_s if answer.moment is not None else None
-    kind: Kind = "image" if answer.duration_s is None else "music"
     best = "" if start_s is None else f", best from {format_time(start_s)}"
-    caption = f"{answer.rank}. {result_name(answer)}: {answer.score:.0%}, {mood_word(answer.affect)}{best}"
-    return _render_card(answer.path, kind, start_s or 0.0, caption)
+    caption = f"{answer.rank}. {answer_name(answer)}: {answer.score:.0%}, {answer.mood}{best}"
+    return _render_card(answer.path, answer.item.kind, start_s or 0.0, caption)
 
 
 def render_match(match: Match) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from attune.core.errors import UsageError, escape_path
-from attune.core.paths import absolute_path
+from attune.core.paths import spell_folders
 from attune.retrieval.query_parameters import ParameterField, ParameterGroup, iter_parameters, read_parameters
 
 PathsOption = Annotated[bool, typer.Option("--paths", help="Print only the paths, one per line.")]
@@ -150,8 +150,7 @@ def _read_option(parameter: ParameterField, value: Any) -> Any:
     for folder in value:
         if not folder.is_dir():
             raise UsageError(f"{_option_name(parameter.definition.name)} {folder}: no such folder")
-    # Each folder twice: as it was named, and with symbolic links resolved.
-    return [name for folder in value for name in (absolute_path(folder), str(folder.resolve()))]
+    return spell_folders(value)
 
 
 def _option_name(name: str) -> str:

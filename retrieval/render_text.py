@@ -84,8 +84,8 @@ def _describe_answer(answer: Answer, music: bool) -> list[str]:
         lines.append(escape_text(answer.display_name))
     if answer.alike:
         lines.append(f"+{len(answer.alike)} alike")
-    if answer.why is not None:
-        lines.append(answer.why)
+    if answer.explanation is not None:
+        lines.append(answer.explanation)
     return lines
 
 

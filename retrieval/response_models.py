@@ -69,7 +69,10 @@ class AnswerModel(_ResponseModel):
     taken: str | None = Field(description="When a picture was taken: ISO 8601, in the camera's local time.")
     duration_s: float | None
     alike: list[_Path] = Field(description="Near-duplicates that this answer stands for.")
-    why: str | None = Field(description="One line that explains the answer, if it was asked for.")
+    why: str | None = Field(
+        description="One line that explains the answer, if it was asked for.",
+        validation_alias=AliasChoices("explanation", "why"),
+    )
 
 
 class LibraryModel(_ResponseModel):

@@ -16,7 +16,7 @@ from attune.tests.e2e.command import attune_json
 
 NAMES = {
     *("build", "embed", "open"),
-    *("Library", "Answer", "Answers", "Match", "Moment", "EmbeddedFile", "FileMood", "MoodTable"),
+    *("Library", "Answer", "AnswerList", "Match", "Moment", "EmbeddedFile", "FileMood", "MoodTable"),
     "SearchOptions",
     *("AttuneError", "LibraryError", "MediaError", "UsageError"),
 }

@@ -74,7 +74,7 @@ def test_each_line_about_pictures_is_measured(
     seeds = QueryResolver(library, network)
     query = str(media / "song 3.mp3")
     answer = find(library, network, seeds, [query], Filters(limit=8), span)
-    lines = [r.why for r in explain_answers(answer, library, network, seeds, [query], span).results]
+    lines = [r.explanation for r in explain_answers(answer, library, network, seeds, [query], span).results]
     assert len(set(lines)) == len(lines)
     moments, features = seeds.moments(query), seeds.features(query)
     for result, line in zip(answer.results, lines, strict=True):
@@ -115,7 +115,7 @@ def test_what_moves_a_picture_is_found_by_trying(library: Library, network: Netw
             claim = (
                 f"{statistics.word(quality)}: {abs(change):.2f} {'more' if change > 0 else 'less'} pleasant"
             )
-            assert (claim in (result.why or "")) == (abs(change) >= 0.05)
+            assert (claim in (result.explanation or "")) == (abs(change) >= 0.05)
             effects += abs(change) >= 0.05
     assert effects
 
@@ -125,9 +125,9 @@ def test_lines_about_songs_name_their_own_moment(library: Library, network: Netw
     query = [str(media / "photo 00.jpg")]
     answer = find(library, network, seeds, query, Filters(limit=4))
     for result in explain_answers(answer, library, network, seeds, query).results:
-        assert result.moment is not None and result.why is not None
+        assert result.moment is not None and result.explanation is not None
         minutes, seconds = divmod(int(result.moment.start_s), 60)
-        assert f"fits best at {minutes}:{seconds:02d}–" in result.why
+        assert f"fits best at {minutes}:{seconds:02d}–" in result.explanation
 
 
 def test_of_several_questions_the_nearest_is_named(library: Library, network: Network, media: Path) -> None:
@@ -137,7 +137,7 @@ def test_of_several_questions_the_nearest_is_named(library: Library, network: Ne
     for result in explain_answers(answer, library, network, seeds, songs).results:
         vector = library.vectors([result.item.id])[0]
         nearest = max(songs, key=lambda path: float(seeds.seed(path).vector @ vector))
-        assert (result.why or "").startswith(f"nearest to {Path(nearest).name}; ")
+        assert (result.explanation or "").startswith(f"nearest to {Path(nearest).name}; ")
 
 
 def test_a_picture_that_is_gone_has_a_line_all_the_same(tmp_path: Path, network: Network) -> None:
@@ -149,4 +149,4 @@ def test_a_picture_that_is_gone_has_a_line_all_the_same(tmp_path: Path, network:
         seeds = QueryResolver(library, network)
         answer = find(library, network, seeds, [str(query)], Filters())
         (result,) = explain_answers(answer, library, network, seeds, [str(query)]).results
-    assert result.why is not None and result.why.endswith("picture: cannot be looked at: no such file")
+    assert result.explanation is not None and result.explanation.endswith("picture: cannot be looked at: no such file")
