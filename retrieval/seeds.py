@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -180,27 +181,22 @@ class QuerySource(ABC):
             MediaError: The file cannot be used.
         """
         if reference not in self._features:
-            file = self.file(reference)
-            stored = None if file.item is None else self._read_stored_features(file.item)
-            self._features[reference] = self._extract_features(reference, file) if stored is None else stored
+            self._features[reference] = self._load_features(reference, self.file(reference))
         return self._features[reference]
 
     def item_features(self, item: Item) -> NDArray[np.float16]:
-        """Return the backbone features of an item of the library, computed again if they are lost.
+        """Return the backbone features of an item of the library.
 
         Raises:
             MediaError: They are lost, and the file cannot be used.
         """
-        stored = self._read_stored_features(item)
-        return extract(Path(item.path), item.kind, self.backbones).features if stored is None else stored
+        return self._load_features(item.path, QueryFile(item.path, item.kind, item))
 
-    def _read_stored_features(self, item: Item) -> NDArray[np.float16] | None:
-        if self._library is None:
-            return None
-        try:
-            return self._library.features(item, self._network.backbones[item.kind])
-        except LibraryError:
-            return None
+    def _load_features(self, reference: str, file: QueryFile) -> NDArray[np.float16]:
+        if file.item is not None and self._library is not None:
+            with contextlib.suppress(LibraryError):
+                return self._library.features(file.item, self._network.backbones[file.kind])
+        return self._extract_features(reference, file)
 
 
 class QueryResolver(QuerySource):
