@@ -103,7 +103,7 @@ def browse_command(
     from attune.retrieval.seeds import open_library
 
     if query.kind == "image" and m3u is not None:
-        raise UsageError("--m3u: only for music; choose it with --kind")
+        raise UsageError("--m3u: only for music; add --kind music")
     form = OutputOptions(as_json, paths, nul, html, show, m3u, preview, quiet)
     opened, net = open_library(library_folder(library), network)
     with opened:

@@ -147,12 +147,7 @@ _Globs = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class PathParameters(ParameterGroup):
-    """Which files may be used, by their paths.
-
-    Attributes:
-        below: Folders in one of which a file must be; empty: any folder.
-        exclude: Globs that a file must not match.
-    """
+    """Which files may be used, by their paths."""
 
     below: _Folders = ()
     exclude: _Globs = ()
@@ -160,19 +155,7 @@ class PathParameters(ParameterGroup):
 
 @dataclass(frozen=True, slots=True)
 class SearchParameters(ParameterGroup):
-    """Conditions on the answers to any query, and rules for choosing among them.
-
-    Attributes:
-        limit: The largest number of answers.
-        min_score: The least score, in [0, 1].
-        below: Folders in one of which a file must be; empty: any folder.
-        exclude: Globs that a file must not match.
-        taken: Dates between which a picture must have been taken.
-        diverse: Weight of variety, in [0, 1].
-        fold: Whether near-duplicates are folded into one answer.
-        per_artist: The largest number of songs of one artist.
-        per_folder: The largest number of files of one folder.
-    """
+    """Conditions on the answers to any query, and rules for choosing among them."""
 
     limit: Annotated[
         int,
@@ -224,15 +207,7 @@ class SearchParameters(ParameterGroup):
 
 @dataclass(frozen=True, slots=True)
 class FindParameters(SearchParameters):
-    """Parameters of a query by files.
-
-    Attributes:
-        start: Start of the part of the songs to use, in seconds; None: the beginning.
-        end: End of that part, in seconds; None: the end.
-        against: Files that the answers should be less similar to.
-        mood: Name of a mood that the answers should also be close to.
-        why: Whether each answer is explained.
-    """
+    """Parameters of a query by files."""
 
     start: Annotated[
         float | None,
@@ -275,14 +250,7 @@ class FindParameters(SearchParameters):
 
 @dataclass(frozen=True, slots=True)
 class BrowseParameters(SearchParameters):
-    """Parameters of a query by a point of the plane.
-
-    Attributes:
-        valence: Valence of the point, in [-1, 1].
-        arousal: Arousal of the point, in [-1, 1].
-        mood: Name of a mood in place of the two numbers.
-        kind: Kind of the answers.
-    """
+    """Parameters of a query by a point of the plane."""
 
     valence: Annotated[
         float | None, QueryParameter("valence", "From unpleasant to pleasant.", "X", low=-1.0, high=1.0)
@@ -316,7 +284,7 @@ class BrowseParameters(SearchParameters):
         if self.kind == "music" and self.taken is not None:
             raise UsageError(f"{name('taken')}: only pictures have a date of capture")
         if self.kind == "image" and self.per_artist is not None:
-            raise UsageError(f"{name('per-artist')}: only for music; choose it with {name('kind')}")
+            raise UsageError(f"{name('per-artist')}: only for music; add {name('kind')} music")
         numbers = f"{name('valence')} and {name('arousal')}"
         if self.mood is not None and (self.valence, self.arousal) != (None, None):
             raise UsageError(f"give either {name('mood')} or {numbers}")

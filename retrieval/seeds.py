@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -77,13 +78,13 @@ class QueryFile:
     Attributes:
         path: Absolute path, or the name of a file that is not on this disk.
         kind: image or music.
-        known: The library's item of the file with its embedding, None if it has none.
+        item: The library's item of the file, None if it has none.
         on_disk: Whether `path` may be opened. The name of an upload must not be.
     """
 
     path: str
     kind: Kind
-    known: EmbeddedItem | None
+    item: EmbeddedItem | None
     on_disk: bool = True
 
 
@@ -151,8 +152,8 @@ class QuerySource(ABC):
 
     def _embed(self, reference: str, span: Span) -> QueryItem:
         file = self.file(reference)
-        if file.known is not None and (span.whole or file.kind == "image"):
-            return QueryItem(file.path, file.kind, file.known.vector, file.known.item.affect)
+        if file.item is not None and (span.whole or file.kind == "image"):
+            return QueryItem(file.path, file.kind, file.item.vector, file.item.affect)
         features = self.features(reference)
         if file.kind == "image":
             embedded = self._network.embed("image", features)
@@ -179,27 +180,22 @@ class QuerySource(ABC):
             MediaError: The file cannot be used.
         """
         if reference not in self._features:
-            file = self.file(reference)
-            stored = None if file.known is None else self._read_stored_features(file.known.item)
-            self._features[reference] = self._extract_features(reference, file) if stored is None else stored
+            self._features[reference] = self._load_features(reference, self.file(reference))
         return self._features[reference]
 
     def item_features(self, item: Item) -> NDArray[np.float16]:
-        """Return the backbone features of an item of the library, computed again if they are lost.
+        """Return the backbone features of an item of the library.
 
         Raises:
             MediaError: They are lost, and the file cannot be used.
         """
-        stored = self._read_stored_features(item)
-        return extract(Path(item.path), item.kind, self.backbones).features if stored is None else stored
+        return self._load_features(item.path, QueryFile(item.path, item.kind, item))
 
-    def _read_stored_features(self, item: Item) -> NDArray[np.float16] | None:
-        if self._library is None:
-            return None
-        try:
-            return self._library.features(item, self._network.backbones[item.kind])
-        except LibraryError:
-            return None
+    def _load_features(self, reference: str, file: QueryFile) -> NDArray[np.float16]:
+        if file.item is not None and self._library is not None:
+            with contextlib.suppress(LibraryError):
+                return self._library.features(file.item, self._network.backbones[file.kind])
+        return self._extract_features(reference, file)
 
 
 class QueryResolver(QuerySource):
@@ -212,12 +208,12 @@ class QueryResolver(QuerySource):
             MediaError: The file cannot be read.
         """
         try:
-            known = self._find_item(path)
+            item = self._find_item(path)
         except OSError as error:
             raise UnreachableMedia(path, f"cannot be read ({error.strerror})") from error
-        if known is None:
+        if item is None:
             return None
-        return QueryItem(absolute_path(path), known.item.kind, known.vector, known.item.affect)
+        return QueryItem(absolute_path(path), item.kind, item.vector, item.affect)
 
     def _find_file(self, reference: str) -> QueryFile:
         kind = media_kind(reference)
@@ -230,10 +226,10 @@ class QueryResolver(QuerySource):
         if self._library is None:
             return None
         status = Path(path).stat()
-        known = self._library.find(Stamp(absolute_path(path), status.st_size, status.st_mtime_ns))
-        if known is None and self._library.has_size(status.st_size):
-            known = self._library.find_copy(media_kind(path), hash_content(Path(path)))
-        return known
+        item = self._library.find(Stamp(absolute_path(path), status.st_size, status.st_mtime_ns))
+        if item is None and self._library.has_size(status.st_size):
+            item = self._library.find_copy(media_kind(path), hash_content(Path(path)))
+        return item
 
 
 def media_kind(path: str) -> Kind:

@@ -43,7 +43,7 @@ def media_routes(service: Service) -> APIRouter:
     async def load_item(reference: str, kind: Kind | None = None) -> Item:
         def fetch() -> Item:
             with service.library_holder.use() as snapshot:
-                return get_item(snapshot, reference).item
+                return get_item(snapshot, reference)
 
         found = await service.query_pool.run(fetch)
         if kind is not None and found.kind != kind:

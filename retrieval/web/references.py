@@ -49,18 +49,17 @@ class ReferenceResolver(QuerySource):
             UnknownItem: The generation has no such item.
             ExpiredUpload: The upload is no longer stored.
         """
-        known = self.file(reference).known
-        return self._uploads[reference] if known is None else known.item
+        return self.file(reference).item or self._uploads[reference]
 
     def _find_file(self, reference: str) -> QueryFile:
         if reference.startswith(PREFIX):
             upload = self._uploads[reference] = self._store.get(reference)
             return QueryFile(upload.name, upload.kind, None, on_disk=False)
-        known = get_item(self._snapshot, reference)
-        return QueryFile(known.item.path, known.item.kind, known)
+        item = get_item(self._snapshot, reference)
+        return QueryFile(item.path, item.kind, item)
 
     def _extract_features(self, reference: str, file: QueryFile) -> NDArray[np.float16]:
-        if file.known is not None:
+        if file.item is not None:
             raise UnreachableMedia(file.path, "its features are missing; build the index again")
         upload = self._uploads[reference]
         if upload.backbone != self._snapshot.network.backbones[upload.kind].id:
@@ -69,7 +68,7 @@ class ReferenceResolver(QuerySource):
 
 
 def get_item(snapshot: LibrarySnapshot, reference: str) -> EmbeddedItem:
-    """Return the library's item of a reference, with its embedding.
+    """Return the library's item of a reference.
 
     Raises:
         UsageError: The text is not an id.
@@ -77,7 +76,7 @@ def get_item(snapshot: LibrarySnapshot, reference: str) -> EmbeddedItem:
     """
     if not _ID.fullmatch(reference):
         raise UsageError(f"{reference[:40]!r}: not the id of an item")
-    known = snapshot.library.item(int(reference))
-    if known is None:
+    item = snapshot.library.item(int(reference))
+    if item is None:
         raise UnknownItem(f"the library has no item {reference} (any more)")
-    return known
+    return item
