@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
 import os
 import queue
 import signal
+import subprocess
+import sys
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import cycle, islice
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -30,7 +32,7 @@ from attune.embedding.feature_extraction import (
     extract_in_batches,
     pass_through,
 )
-from attune.embedding.media_files import TOO_MUCH_MEMORY, Kind
+from attune.embedding.media_files import Kind
 from attune.embedding.media_reader import NO_LIMITS, Limits, PreparedFile, read_media
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ _CRASH_SIGNALS = frozenset(
     {signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, getattr(signal, "SIGBUS", 0)}
 )
 _START_S = 60.0  # extra time for a new worker, which first imports its libraries
+WORKER_MODULE = "attune.embedding.decode_worker"  # tests may substitute one of their own
 _QUEUE_DEPTH = 3  # files assigned to a worker, so that it continues while the caller writes to disk
 
 Outcome = FileFeatures | MediaError
@@ -133,22 +136,19 @@ class Worker:
     def __init__(self, settings: Settings, backbones: Mapping[Kind, Backbone]) -> None:
         self._settings = settings
         self._backbones = backbones
-        context = multiprocessing.get_context("spawn")
-        self.connection, child_connection = context.Pipe()
-        self._process = context.Process(
-            target=_serve_tasks, args=(child_connection, settings.memory_mb, backbones), daemon=True
-        )
-        # Workers inherit this variable. With about one worker per core, more threads would only compete.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        self._process.start()
-        child_connection.close()  # so that the pipe closes when the process dies
+        self.connection, child_connection = Pipe()
+        with child_connection:  # closed here, so that the pipe closes when the process dies
+            self._process = _start_process(child_connection.fileno())
+        weakref.finalize(self, _end_process, self._process)  # at the latest when Python ends
+        with contextlib.suppress(OSError):  # the worker died; `wait_for_workers` will notice
+            self.connection.send((settings.memory_mb, dict(backbones)))
         self._grace_s = _START_S
         self.waiting: deque[PendingTask] = deque()
         self.usable = True
 
     def serves(self, backbones: Mapping[Kind, Backbone]) -> bool:
         """Return whether the worker is alive (the system may kill an idle one) and has these backbones."""
-        return self.usable and self._process.is_alive() and self._backbones == backbones
+        return self.usable and self._process.poll() is None and self._backbones == backbones
 
     def start_successor(self) -> Worker:
         """Start a worker with the same settings and backbones."""
@@ -191,13 +191,12 @@ class Worker:
         return CostlyMedia(task.path, f"reading it took more than {self._limit_s(task):g} s ({variable})")
 
     def _handle_death(self, pending: PendingTask) -> MediaError | None:
-        logger.info(
-            "a worker ended with exit code %s on %s", self._process.exitcode, escape_path(pending.task.path)
-        )
+        code = self._process.returncode
+        logger.info("a worker ended with exit code %s on %s", code, escape_path(pending.task.path))
         if not pending.retried:
             self.waiting.appendleft(PendingTask(pending.task, retried=True))
             return None
-        if -(self._process.exitcode or 0) in _CRASH_SIGNALS:
+        if -code in _CRASH_SIGNALS:
             return CostlyMedia(pending.task.path, _CRASHED)
         return UnreachableMedia(pending.task.path, _KILLED)
 
@@ -211,47 +210,37 @@ class Worker:
     def stop(self) -> None:
         """Kill the worker's process."""
         self.usable = False
-        self._process.kill()
-        self._process.join()
+        _end_process(self._process)
         self.connection.close()
 
 
-def _serve_tasks(connection: Connection, memory_mb: int, backbones: Mapping[Kind, Backbone]) -> None:
-    """Run tasks until the parent closes the pipe."""
-    from attune.embedding.backbones import Backbones
+def _start_process(handle: int) -> subprocess.Popen[bytes]:
+    """Start a process that inherits a pipe, given as a file descriptor or, on Windows, a handle.
 
-    _restrict_process(memory_mb)
-    loaded = Backbones(backbones, threads=1)
-    while True:
-        try:
-            task: Task[Any] = connection.recv()
-        except EOFError:
-            return
-        connection.send(_run_task(task, loaded))
+    `multiprocessing` would import the caller's script in each worker, and so run a script that has no
+    `if __name__ == "__main__"` again.
+    """
+    # -P: what happens to lie in the current folder must not be imported in the place of a library.
+    command = [sys.executable, "-P", "-m", WORKER_MODULE, str(handle)]
+    folders = [folder or str(Path.cwd()) for folder in sys.path]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders)}
+    # With about one worker per core, more threads would only compete.
+    environment.setdefault("OPENBLAS_NUM_THREADS", "1")
+    descriptors: list[int] = []
+    startup: Any = None
+    if sys.platform == "win32":
+        os.set_handle_inheritable(handle, True)
+        startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]})
+    else:
+        descriptors = [handle]
+    return subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, pass_fds=descriptors, startupinfo=startup
+    )
 
 
-def _run_task(task: Task[Any], backbones: Backbones) -> Any:
-    try:
-        return task.run(backbones)
-    except (MediaError, ArtefactError) as error:
-        return error
-    except MemoryError:
-        return CostlyMedia(task.path, TOO_MUCH_MEMORY)
-    except Exception as error:  # noqa: BLE001 - an error of any kind in one file must not end the run
-        return MediaError(task.path, f"it could not be read ({type(error).__name__}: {error})")
-
-
-def _restrict_process(memory_mb: int) -> None:
-    # The parent handles Ctrl-C: it commits what is done, then stops the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # LibRaw and others write to the terminal on a damaged file; the reason is in the outcome anyway.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not write a core file of a gigabyte
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 2**20, hard))
+def _end_process(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,9 +20,21 @@ from attune.embedding.decode_pool import ExtractionJob, extract_all
 from attune.embedding.feature_extraction import FileFeatures
 from attune.tests.media_factory import damaged, photo
 
+UNGUARDED = """
+import sys
+from attune.core.progress import SilentProgress
+from attune.core.settings import Settings
+from attune.embedding.network import open_network
+from attune.indexer.build import BuildRequest, build
+from pathlib import Path
+print("once", flush=True)
+request = BuildRequest(Path(sys.argv[1]), (sys.argv[2],))
+print(build(request, open_network(), Settings(workers=2), SilentProgress()).added)
+"""
+
 
 def workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if "decode_worker" in " ".join(child.cmdline())]
 
 
 def pictures(folder: Path, count: int) -> list[ExtractionJob]:
@@ -114,3 +128,47 @@ def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
     deadline = time.monotonic() + 10
     while workers():
         assert time.monotonic() < deadline
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_runs_once(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    (tmp_path / "photos").mkdir()
+    for seed in range(2):
+        photo(tmp_path / "photos" / f"{seed}.jpg", seed)
+    command = [sys.executable, str(script), str(tmp_path / "library"), str(tmp_path / "photos")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "once\n2\n", "")
+
+
+@pytest.mark.slow
+def test_workers_import_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of photos may hold anything, and is often the current one."""
+    (tmp_path / "numpy.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder])
+    (outcome,) = extract_all(pictures(tmp_path, 1), Settings(workers=1), DEFAULT_BACKBONES)
+    assert isinstance(outcome, FileFeatures)
+
+
+@pytest.mark.slow
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    """Also one that hangs, and one that nobody has stopped."""
+    script = f"""
+import sys, time
+from pathlib import Path
+from attune.core.settings import Settings
+from attune.embedding.backbones import DEFAULT_BACKBONES
+from attune.embedding.decode_pool import PendingTask, Worker
+from attune.embedding.media_preview import ThumbnailTask
+worker = Worker(Settings(), DEFAULT_BACKBONES)
+worker.send_task(PendingTask(ThumbnailTask(Path({str(tmp_path / "huge.png")!r}), 64)))
+time.sleep(2)
+print(worker._process.pid)
+"""
+    photo(tmp_path / "huge.png", 1, (9000, 9000))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not psutil.pid_exists(int(done.stdout)) or psutil.Process(int(done.stdout)).status() == "zombie"

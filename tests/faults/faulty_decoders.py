@@ -1,7 +1,6 @@
 """A worker process whose decoders have bugs that some file names trigger.
 
-This is a module of its own, imported by its full name, because a spawned process has to import the function
-that it runs, and pytest gives test modules names that other processes do not know.
+It stands in for `attune.embedding.decode_worker`.
 """
 
 from __future__ import annotations
@@ -9,23 +8,17 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import attune.embedding.decode_pool
+from attune.embedding import decode_pool, decode_worker
 from attune.embedding.backbones import Backbones
 from attune.embedding.feature_extraction import FileFeatures
 from attune.embedding.media_reader import Limits
 
-_extract = attune.embedding.decode_pool.extract
-_serve_tasks = attune.embedding.decode_pool._serve_tasks
-
-
-def serve_tasks_with_bugs(connection: Any, memory_mb: int, backbones: Any) -> None:
-    """Stand in for `decode_pool._serve_tasks`."""
-    attune.embedding.decode_pool.extract = _crash_hang_or_hog
-    _serve_tasks(connection, memory_mb, backbones)
+_extract = decode_pool.extract
 
 
 def _crash_hang_or_hog(path: Path, kind: Any, backbones: Backbones, limits: Limits) -> FileFeatures:
@@ -41,3 +34,8 @@ def _crash_hang_or_hog(path: Path, kind: Any, backbones: Backbones, limits: Limi
         case "killed":
             os.kill(os.getpid(), signal.SIGKILL)
     return _extract(path, kind, backbones, limits)
+
+
+if __name__ == "__main__":
+    decode_pool.extract = _crash_hang_or_hog
+    decode_worker.serve_tasks(int(sys.argv[1]))

@@ -8,21 +8,20 @@ from pathlib import Path
 
 import pytest
 
-import attune.embedding.decode_pool
 from attune.benchmarks.soak import HostileMediaReport, read_hostile, write_files
 from attune.core.errors import CostlyMedia, MediaError, UnreachableMedia
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
+from attune.embedding import decode_pool
 from attune.embedding.audio_decoding import read_audio
 from attune.embedding.backbones import DEFAULT_BACKBONES
 from attune.embedding.decode_pool import ExtractionJob, extract_all
 from attune.embedding.feature_extraction import FileFeatures
 from attune.embedding.image_decoding import decode_image
 from attune.embedding.media_files import kind_of
+from attune.embedding.media_tags import read_tags
 from attune.embedding.network import Network
-from attune.embedding.title_tags import read_tags
 from attune.indexer.build import BuildRequest, build, plan_build
-from attune.tests.faults.faulty_decoders import serve_tasks_with_bugs
 from attune.tests.faults.hostile_media import (
     iter_truncated_files,
     make_animation,
@@ -114,7 +113,7 @@ def test_twelve_hours_of_silence_and_five_thousand_frames(tmp_path: Path) -> Non
 @pytest.fixture
 def buggy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with files on which the decoders have bugs, among good ones."""
-    monkeypatch.setattr(attune.embedding.decode_pool, "_serve_tasks", serve_tasks_with_bugs)
+    monkeypatch.setattr(decode_pool, "WORKER_MODULE", "attune.tests.faults.faulty_decoders")
     for number, name in enumerate(("a", "segfault", "b", "abort", "c", "hang", "d", "hog", "killed", "e")):
         photo(tmp_path / f"{name}.jpg", number, (40, 30))
     return tmp_path

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from attune.core.errors import ArtefactError, escape_path, escape_text
 from attune.core.paths import is_below, matches_any
 from attune.embedding.media_files import kind_of, refusal_reason
+from attune.embedding.media_tags import read_tags
 from attune.embedding.network_config import read_backbones, read_calibration, read_network_config
-from attune.embedding.title_tags import read_tags
 from attune.indexer.feature_store import FeatureStore
 from attune.indexer.generations import INDEX_FILES, MANIFEST, generation_folder, open_index, read_manifest
 from attune.indexer.salvage import _decode_record, _decode_varint, _iter_cells, _read_wal_pages
