@@ -66,8 +66,8 @@ class OlderLibrary(LibraryError):  # noqa: N818 - named after the condition
 
     def __init__(self, library: Path) -> None:
         super().__init__(
-            f"{library}: made by an older version of Attune; `attune build-index --rebuild` makes it anew "
-            "from its stored features"
+            f"{library}: made by an older version of Attune; `attune build-index --rebuild` makes it anew, "
+            "its features are kept"
         )
 
 
@@ -257,7 +257,7 @@ class Catalogue:
         """Yield the files of a generation."""
         query = _join("SELECT id, path, size, mtime_ns, content, backbone FROM items WHERE", _VISIBLE)
         return self._iter(
-            lambda row: KnownFile(row["id"], _make_stamp(row), row["content"], row["backbone"]),
+            lambda row: KnownFile(row[0], Stamp(os.fsdecode(row[1]), row[2], row[3]), row[4], row[5]),
             query,
             generation=generation,
         )
