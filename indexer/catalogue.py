@@ -44,6 +44,7 @@ APPLICATION: Final = 0x41740000
 _DAMAGE_MESSAGES: Final = (
     *("Could not decode", "no such table", "no such column", "unsupported file format"),
 )
+_COPIED: Final = ("id", "kind", "feature_row", "feature_rows", "features_crc", *FACTS)
 _T = TypeVar("_T")
 
 _VISIBLE: Final = "added <= :generation AND (removed IS NULL OR removed > :generation)"
@@ -201,10 +202,10 @@ class Catalogue:
         query = _join(_ITEM, "items.id", _AMONG)
         return {item.id: item for item in self._all(_make_item, query, network=network, ids=json.dumps(ids))}
 
-    def item(self, generation: int, item: int, network: str) -> Item | None:
+    def item(self, generation: int, item: int, network: str) -> EmbeddedItem | None:
         """Return an item of the generation by its id, None if there is none."""
         query = _join(_ITEM, _VISIBLE, "AND items.id = :id")
-        return self._first(_make_item, query, generation=generation, id=item, network=network)
+        return self._first(_make_embedded_item, query, generation=generation, id=item, network=network)
 
     def find(self, generation: int, stamp: Stamp, network: str) -> EmbeddedItem | None:
         """Return the item with the path, size and modification time of the stamp, None if there is none."""
@@ -413,20 +414,19 @@ def _make_stamp(row: sqlite3.Row) -> Stamp:
 
 
 def _make_item(row: sqlite3.Row) -> Item:
-    return Item(
-        id=row["id"],
-        kind=row["kind"],
-        path=os.fsdecode(row["path"]),
-        affect=Affect(row["valence"], row["arousal"], row["positive"], row["neutral"], row["negative"]),
-        feature_row=row["feature_row"],
-        feature_rows=row["feature_rows"],
-        features_crc=row["features_crc"],
-        **{name: row[name] for name in FACTS},
-    )
+    return Item(**_parse_item(row))
 
 
 def _make_embedded_item(row: sqlite3.Row) -> EmbeddedItem:
-    return EmbeddedItem(_make_item(row), np.frombuffer(row["vector"], "<f4").reshape(EMBEDDING_DIM))
+    vector = np.frombuffer(row["vector"], "<f4").reshape(EMBEDDING_DIM)
+    return EmbeddedItem(**_parse_item(row), vector=vector)
+
+
+def _parse_item(row: sqlite3.Row) -> dict[str, Any]:
+    return {name: row[name] for name in _COPIED} | {
+        "path": os.fsdecode(row["path"]),
+        "affect": Affect(row["valence"], row["arousal"], row["positive"], row["neutral"], row["negative"]),
+    }
 
 
 def _make_moments(row: sqlite3.Row) -> NDArray[np.float32] | None:

@@ -219,7 +219,7 @@ class Library:
             raise LibraryError(f"{self.path}: lost some features; `attune repair` computes them again")
         return features
 
-    def item(self, item: int) -> Item | None:
+    def item(self, item: int) -> EmbeddedItem | None:
         """Return an item by its id; None if this generation has no such item."""
         return self._catalogue.item(self.generation.id, item, self.generation.network)
 

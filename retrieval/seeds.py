@@ -119,7 +119,7 @@ class QueryResolver:
             raise UnreachableMedia(path, f"cannot be read ({error.strerror})") from error
         if known is None:
             return None
-        return QueryItem(absolute_path(path), known.item.kind, known.vector, known.item.affect)
+        return QueryItem(absolute_path(path), known.kind, known.vector, known.affect)
 
     def seed(self, path: str, span: Span = WHOLE_SONG) -> QueryItem:
         """Return a file's embedding, of a song only the span.
@@ -131,7 +131,7 @@ class QueryResolver:
         kind = media_kind(path)
         known = self._find_item(path)
         if known is not None and span.whole:
-            return QueryItem(absolute_path(path), kind, known.vector, known.item.affect)
+            return QueryItem(absolute_path(path), kind, known.vector, known.affect)
         features = self._features(path, kind, known)
         if kind == "image":
             embedded = self._network.embed("image", features)
@@ -160,7 +160,7 @@ class QueryResolver:
     def _features(self, path: str, kind: Kind, known: EmbeddedItem | None) -> NDArray[np.float16]:
         if known is not None and self._library is not None:
             try:
-                return self._library.features(known.item, self._network.backbones[kind])
+                return self._library.features(known, self._network.backbones[kind])
             except LibraryError:
                 pass  # the stored features are lost: they are computed from the file again
         if path not in self._extracted:
