@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -24,7 +23,7 @@ from attune.indexer.batch_writer import BatchWriter, reader_version, reader_vers
 from attune.indexer.build_diff import BuildDiff, compare
 from attune.indexer.catalogue import FILE, Catalogue, OlderLibrary
 from attune.indexer.catalogue_writer import WritableCatalogue, split_into_chunks
-from attune.indexer.generations import FOLDER, generation_folder, publish
+from attune.indexer.generations import generation_folder, publish
 from attune.indexer.locks import acquire_write_lock
 from attune.indexer.records import Generation, Root, SkippedFile
 from attune.indexer.scan import Candidate, scan
@@ -145,7 +144,7 @@ class BuildSession:
 def open_build(request: BuildRequest) -> Iterator[BuildSession]:
     """Lock a library and open it for a build; a new library is made.
 
-    With `request.rebuild`, a library of an older version of Attune gets new tables and keeps its features.
+    With `request.rebuild`, a library of an older version of Attune is converted in place of being read again.
 
     Raises:
         UsageError: A path does not exist, or there is no path and no library to refresh.
@@ -172,9 +171,7 @@ def _open_catalogue(request: BuildRequest) -> tuple[WritableCatalogue, BuildRequ
     except OlderLibrary:
         if not request.rebuild:
             raise
-    catalogue = WritableCatalogue.convert(request.library)
-    shutil.rmtree(request.library / FOLDER, ignore_errors=True)  # its ids are those of the old tables
-    return catalogue, replace(request, rebuild=False)
+    return WritableCatalogue.convert(request.library), replace(request, rebuild=False)
 
 
 def build(

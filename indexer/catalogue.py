@@ -44,6 +44,7 @@ APPLICATION: Final = 0x41740000
 _DAMAGE_MESSAGES: Final = (
     *("Could not decode", "no such table", "no such column", "unsupported file format"),
 )
+_COPIED: Final = ("id", "kind", "feature_row", "feature_rows", "features_crc", *FACTS)
 _T = TypeVar("_T")
 
 _VISIBLE: Final = "added <= :generation AND (removed IS NULL OR removed > :generation)"
@@ -66,8 +67,8 @@ class OlderLibrary(LibraryError):  # noqa: N818 - named after the condition
 
     def __init__(self, library: Path) -> None:
         super().__init__(
-            f"{library}: made by an older version of Attune; `attune build-index --rebuild` makes it anew "
-            "from its stored features"
+            f"{library}: made by an older version of Attune; `attune build-index --rebuild` makes it anew, "
+            "its features are kept"
         )
 
 
@@ -257,7 +258,7 @@ class Catalogue:
         """Yield the files of a generation."""
         query = _join("SELECT id, path, size, mtime_ns, content, backbone FROM items WHERE", _VISIBLE)
         return self._iter(
-            lambda row: KnownFile(row["id"], _make_stamp(row), row["content"], row["backbone"]),
+            lambda row: KnownFile(row[0], Stamp(os.fsdecode(row[1]), row[2], row[3]), row[4], row[5]),
             query,
             generation=generation,
         )
@@ -413,20 +414,19 @@ def _make_stamp(row: sqlite3.Row) -> Stamp:
 
 
 def _make_item(row: sqlite3.Row) -> Item:
-    return Item(
-        id=row["id"],
-        kind=row["kind"],
-        path=os.fsdecode(row["path"]),
-        affect=Affect(row["valence"], row["arousal"], row["positive"], row["neutral"], row["negative"]),
-        feature_row=row["feature_row"],
-        feature_rows=row["feature_rows"],
-        features_crc=row["features_crc"],
-        **{name: row[name] for name in FACTS},
-    )
+    return Item(**_parse_item(row))
 
 
 def _make_embedded_item(row: sqlite3.Row) -> EmbeddedItem:
-    return EmbeddedItem(_make_item(row), np.frombuffer(row["vector"], "<f4").reshape(EMBEDDING_DIM))
+    vector = np.frombuffer(row["vector"], "<f4").reshape(EMBEDDING_DIM)
+    return EmbeddedItem(**_parse_item(row), vector=vector)
+
+
+def _parse_item(row: sqlite3.Row) -> dict[str, Any]:
+    return {name: row[name] for name in _COPIED} | {
+        "path": os.fsdecode(row["path"]),
+        "affect": Affect(row["valence"], row["arousal"], row["positive"], row["neutral"], row["negative"]),
+    }
 
 
 def _make_moments(row: sqlite3.Row) -> NDArray[np.float32] | None:

@@ -7,7 +7,7 @@ columns named `seal`.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -69,12 +69,12 @@ items = Table(
     Column("height", Integer),
     Column("title", Text),
     Column("artist", Text),
-    Column("taken", Text),  # ISO 8601, local time
     Column("backbone", String(64), nullable=False),
     Column("feature_row", BigInteger, nullable=False),
     Column("feature_rows", Integer, nullable=False),
     Column("added", Integer, nullable=False),
     Column("removed", Integer),
+    Column("taken", Text),  # ISO 8601, local time
     Column("features_crc", BigInteger, nullable=False),
     Column("seal", BigInteger, nullable=False),
     Index("items_path", "path"),
@@ -109,20 +109,23 @@ skipped = Table(
     Column("reason", Text, nullable=False),
 )
 
-_NOT_SEALED: Final = ("id", "removed", "seal")
+_SEALED_OF_ITEM: Final = tuple(
+    column.name for column in items.c if column.name not in ("id", "removed", "seal")
+)
+_SEALED_OF_EMBEDDING: Final = tuple(column.name for column in embeddings.c if column.name != "seal")
 
 
 def compute_item_checksum(row: Mapping[str, Any]) -> int:
     """Return the checksum of an item's row: of all columns but its id, `removed` and the checksum itself."""
-    return _compute_checksum(items, row)
+    return compute_values_checksum(row[name] for name in _SEALED_OF_ITEM)
 
 
 def compute_embedding_checksum(row: Mapping[str, Any]) -> int:
     """Return the checksum of an embedding's row: of all columns but the checksum itself."""
-    return _compute_checksum(embeddings, row)
+    return compute_values_checksum(row[name] for name in _SEALED_OF_EMBEDDING)
 
 
-def _compute_checksum(table: Table, row: Mapping[str, Any]) -> int:
-    values = tuple(row[name] for name in table.c.keys() if name not in _NOT_SEALED)  # noqa: SIM118
+def compute_values_checksum(values: Iterable[Any]) -> int:
+    """Return the CRC-32 of values, as SQLite returns them."""
     # `repr` depends on the characters that this version of Python considers printable; `ascii` does not.
-    return zlib.crc32(ascii(values).encode())
+    return zlib.crc32(ascii(tuple(values)).encode())

@@ -8,7 +8,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -17,6 +16,7 @@ import numpy as np
 from sqlalchemy import (
     ColumnElement,
     ExceptionContext,
+    bindparam,
     create_engine,
     delete,
     event,
@@ -42,6 +42,7 @@ from attune.indexer.catalogue import (
 from attune.indexer.catalogue_tables import (
     compute_embedding_checksum,
     compute_item_checksum,
+    compute_values_checksum,
     embeddings,
     generations,
     items,
@@ -56,10 +57,12 @@ _EMBEDDING_COLUMNS = (
     *(column for column in embeddings.c if column.name != "seal"),
     embeddings.c.seal.label("embedding_seal"),
 )
-_CONVERTIBLE = "0003"  # the schema of an older version whose rows are kept
-_OLDER_ITEMS = """
-    SELECT * FROM older_items WHERE removed IS NULL AND features_crc IS NOT NULL
-    AND (kind = 'music' OR taken IS NOT NULL) ORDER BY id"""  # without a date the file was not read whole
+_CONVERTIBLE = "0003"  # the schema before the first
+_OLDER_SEALED = (
+    *("kind", "path", "size", "mtime_ns", "content", "duration_s", "width", "height", "title", "artist"),
+    *("backbone", "feature_row", "feature_rows", "features_crc", "added"),
+)
+"""Columns of which the schema before the first stored the checksum."""
 _AFFECT = ("valence", "arousal", "positive", "neutral", "negative")
 _MAX_PARAMETERS = 500  # bound parameters per statement; every SQLite build allows at least 999
 _Key = TypeVar("_Key")
@@ -78,10 +81,7 @@ class WritableCatalogue(Catalogue):
     def __init__(self, library: Path, name: str = FILE) -> None:
         super().__init__(library)
         try:
-            self._file = connect(library / name, "rwc")
-            self._file.execute("PRAGMA foreign_keys = ON")
-            self._file.execute("PRAGMA journal_mode = WAL")
-            self._file.execute("PRAGMA synchronous = FULL")
+            self._file = _open_file(library / name)
         except sqlite3.DatabaseError as error:
             raise explain_error(library, error, "written") from error
         engine = create_engine("sqlite://", creator=lambda: self._file, poolclass=StaticPool)
@@ -108,14 +108,17 @@ class WritableCatalogue(Catalogue):
 
     @classmethod
     def convert(cls, library: Path) -> Self:
-        """Open a catalogue that an older version made, and give it new tables.
+        """Open a catalogue of the schema before the first, and change it into one of the first schema.
 
-        Folders, exclusions and the files with stored features are kept; embeddings and generations are not.
+        All rows are kept. Of a catalogue of a still older schema only the folders and skipped files are.
+
+        Raises:
+            LibraryError: It cannot be written, or is damaged.
         """
         opened = cls(library)
         try:
             with opened._begin_immediately():
-                opened._replace_older_tables()
+                opened._convert_tables()
         except BaseException:
             opened.close()
             raise
@@ -148,12 +151,12 @@ class WritableCatalogue(Catalogue):
 
     def unembedded(self, generation: int, network: str, backbone: str) -> list[UnembeddedItem]:
         """Return the items with features by a backbone that a network has not embedded, by feature row."""
-        found = [
-            UnembeddedItem(row["id"], row["feature_row"], row["feature_rows"], row["features_crc"])
-            for row in self.unembedded_rows(generation, network)
-            if row["backbone"] == backbone
-        ]
-        return sorted(found, key=lambda item: item.feature_row)
+        query = """
+            SELECT id, feature_row, feature_rows, features_crc FROM items
+            WHERE backbone = :backbone AND added <= :generation AND (removed IS NULL OR removed > :generation)
+            AND id NOT IN (SELECT item FROM embeddings WHERE network = :network) ORDER BY feature_row"""
+        scope = {"generation": generation, "network": network, "backbone": backbone}
+        return self._all(lambda row: UnembeddedItem(*row), query, **scope)
 
     def find_contents(
         self, contents: Iterable[bytes], network: str, backbones: Mapping[Kind, Backbone]
@@ -322,19 +325,26 @@ class WritableCatalogue(Catalogue):
         self._tables.exec_driver_sql(f"PRAGMA application_id = {APPLICATION | SCHEMA}")
         self._tables.exec_driver_sql(f"PRAGMA user_version = {SCHEMA}")
 
-    def _replace_older_tables(self) -> None:
-        version = self._all(itemgetter(0), "SELECT version_num FROM alembic_version")
-        for name in ("embeddings", "generations", "state", "alembic_version"):
-            self._tables.exec_driver_sql(f"DROP TABLE {name}")
-        for index in items.indexes:
-            self._tables.exec_driver_sql(f"DROP INDEX {index.name}")
-        self._tables.exec_driver_sql("ALTER TABLE items RENAME TO older_items")
+    def _convert_tables(self) -> None:
+        if self._all(itemgetter(0), "SELECT version_num FROM alembic_version") == [_CONVERTIBLE]:
+            self._convert_items()
+        else:
+            for table in (embeddings, items, generations, state):
+                table.drop(self._tables)
+        self._tables.exec_driver_sql("DROP TABLE alembic_version")
         self._create_tables()
-        if version == [_CONVERTIBLE]:
-            records = self._iter(_make_older_record, _OLDER_ITEMS)
-            while chunk := list(islice(records, _MAX_PARAMETERS)):
-                self.write_items(chunk, network="", generation=1)
-        self._tables.exec_driver_sql("DROP TABLE older_items")
+
+    def _convert_items(self) -> None:
+        names = ("taken", "features_crc", "seal")
+        change = update(items).where(items.c.id == bindparam("of"))
+        change = change.values({name: bindparam(f"new_{name}") for name in names})
+        query = "SELECT * FROM items WHERE id > :after ORDER BY id LIMIT 1000"
+        after = 0
+        while rows := self._all(_convert_row, query, after=after):
+            self._tables.execute(
+                change, [{"of": row["id"]} | {f"new_{name}": row[name] for name in names} for row in rows]
+            )
+            after = rows[-1]["id"]
 
     @contextlib.contextmanager
     def _lend_connection(self) -> Iterator[sqlite3.Connection]:
@@ -344,6 +354,17 @@ class WritableCatalogue(Catalogue):
         error = context.original_exception
         if isinstance(error, sqlite3.DatabaseError):
             raise explain_error(self._library, error, "written") from error
+
+
+def _open_file(path: Path) -> sqlite3.Connection:
+    file = connect(path, "rwc")
+    try:
+        for setting in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = FULL"):
+            file.execute(f"PRAGMA {setting}")
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def split_into_chunks(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
@@ -393,8 +414,13 @@ def _make_output(row: Mapping[str, Any]) -> NetworkOutput:
     )
 
 
-def _make_older_record(row: sqlite3.Row) -> ItemRecord:
-    return _make_record(dict(row) | {"taken": row["taken"] or None, "vector": None})
+def _convert_row(older: sqlite3.Row) -> dict[str, Any]:
+    """Return a row of the schema before the first as one of the first; a wrong checksum stays wrong."""
+    crc = 0 if older["features_crc"] is None else older["features_crc"]  # None: the features were lost
+    row = dict(older) | {"taken": older["taken"] or None, "features_crc": crc}
+    if older["seal"] == compute_values_checksum(older[name] for name in _OLDER_SEALED):
+        row["seal"] = compute_item_checksum(row)
+    return row
 
 
 def _has_valid_checksums(joined: Mapping[str, Any]) -> bool:

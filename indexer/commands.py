@@ -48,7 +48,13 @@ def build_index(
     ] = None,
     workers: WorkersOption = None,
     device: DeviceOption = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Read every file again.")] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild",
+            help="Read every file again; make a library of an older version anew.",
+        ),
+    ] = False,
     follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow symbolic links.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")

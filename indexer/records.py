@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Final
 
 import numpy as np
@@ -13,7 +13,7 @@ from attune.embedding.media_facts import MediaFacts
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Affect
 
-FACTS: Final = tuple(field.name for field in fields(MediaFacts))
+FACTS: Final = tuple(fact.name for fact in fields(MediaFacts))
 """Names of the facts about a file, which are also the names of their columns."""
 
 
@@ -55,17 +55,15 @@ class Item(MediaFacts):
     features_crc: int
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedItem:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedItem(Item):
     """An item with its embedding.
 
     Attributes:
-        item: The item.
         vector: float32 (128,), unit length.
     """
 
-    item: Item
-    vector: NDArray[np.float32]
+    vector: NDArray[np.float32] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from attune.core.errors import LibraryError, MediaError
@@ -105,43 +104,46 @@ def _nothing_is_read(jobs: Iterator[object], *_: object) -> Iterator[MediaError]
     yield from ()
 
 
-def test_a_rebuild_keeps_folders_facts_and_features_and_reads_no_file(
+def test_a_rebuild_keeps_everything_and_reads_no_file(
     tmp_path: Path, own_media: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = tmp_path / "library"
     damaged(own_media / "broken.jpg", "truncated")
     run_build(library, network, own_media, exclude=("*.gif",))
     before = contents(library)
-    features = {path: path.read_bytes() for path in (library / "features").iterdir()}
+    derived = [path for part in ("features", "index") for path in (library / part).rglob("*.f*")]
+    files = {path: path.read_bytes() for path in derived}
+    assert len(files) == 4
     make_older(library)
     monkeypatch.setattr(build_module, "extract_all", _nothing_is_read)
 
     report = run_build(library, network, rebuild=True)
 
-    assert (report.unchanged, report.re_embedded, report.added) == (PHOTOS + SONGS, PHOTOS + SONGS, 0)
+    assert (report.unchanged, report.re_embedded, report.added) == (PHOTOS + SONGS, 0, 0)
+    assert report.generation is not None
+    assert (report.generation.id, report.generation.network) == (1, network.id)
     assert [Path(skip.path).name for skip in report.skipped] == ["broken.jpg"]
     assert [root.exclude for root in read_status(library).roots] == [("*.gif",)]
-    after = contents(library)
-    assert after.keys() == before.keys()
-    for path, (*facts, vector) in after.items():
-        assert facts == [*before[path][:-1]]
-        expected = np.frombuffer(before[path][-1], "<f4")  # type: ignore[call-overload]
-        np.testing.assert_allclose(np.frombuffer(vector, "<f4"), expected, atol=1e-6)
-    assert {path: path.read_bytes() for path in features} == features
+    assert contents(library) == before
+    assert {path: path.read_bytes() for path in files} == files
     assert verify(library, SilentProgress()).damage == []
 
 
-def test_what_changed_meanwhile_is_read_and_damaged_features_are_not_kept(
-    older: Path, own_media: Path, network: Network
-) -> None:
+def test_what_changed_meanwhile_is_read(older: Path, own_media: Path, network: Network) -> None:
     photo(own_media / "photo 00.jpg", 98, (300, 200))
-    path = next((older / "features").glob("eff*"))
-    data = bytearray(path.read_bytes())
-    data[-10] ^= 1
-    path.write_bytes(data)
     report = run_build(older, network, rebuild=True)
-    assert (report.changed, report.re_embedded) == (2, PHOTOS + SONGS - 2)
+    assert (report.changed, report.unchanged) == (1, PHOTOS + SONGS - 1)
     assert verify(older, SilentProgress()).damage == []
+
+
+def test_damage_is_still_found_afterwards(older: Path, own_media: Path, network: Network) -> None:
+    with closing(sqlite3.connect(older / "catalogue.db")) as connection:
+        connection.execute("UPDATE items SET width = width + 1 WHERE id = 3")
+        connection.execute("UPDATE items SET features_crc = features_crc + 1 WHERE id = 4")
+        connection.execute("UPDATE embeddings SET valence = valence + 0.001 WHERE item = 5")
+        connection.commit()
+    run_build(older, network, rebuild=True)
+    assert verify(older, SilentProgress()).suspect == {3, 4, 5}
 
 
 @pytest.mark.parametrize("version", ["0001", "0002"])
@@ -173,7 +175,7 @@ def test_a_kill_during_the_rebuild_leaves_the_older_tables(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(catalogue_writer, "_make_older_record", killed)
+    monkeypatch.setattr(catalogue_writer, "_convert_row", killed)
     with pytest.raises(KeyboardInterrupt):
         run_build(older, network, rebuild=True)
     monkeypatch.undo()
