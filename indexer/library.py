@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,21 +16,26 @@ from numpy.typing import NDArray
 from attune.core.errors import LibraryError, escape_path
 from attune.embedding.backbones import Backbone
 from attune.embedding.media_files import Kind
-from attune.indexer.catalogue import Catalogue
+from attune.indexer.catalogue import DAMAGED_FOLDER, FILE, Catalogue
+from attune.indexer.feature_store import FOLDER as FEATURES
 from attune.indexer.feature_store import FeatureStore
+from attune.indexer.generations import FOLDER as INDEXES
 from attune.indexer.generations import (
+    INDEX_FILES,
     KINDS,
+    MANIFEST,
     derive_index,
     find_newest_folder,
     open_index,
     write_indexes,
 )
 from attune.indexer.index_files import VectorIndex
-from attune.indexer.library_size import measure_size
-from attune.indexer.locks import lease
+from attune.indexer.locks import LOCK, lease
 from attune.indexer.records import EmbeddedItem, Generation, Item, Root, SkippedFile, Stamp
 
 logger = logging.getLogger(__name__)
+
+_CATALOGUE_FILES = [FILE + suffix for suffix in ("", "-wal", "-shm", "-journal")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +220,7 @@ class Library:
         return features
 
     def item(self, item: int) -> EmbeddedItem | None:
-        """Return an item by its id, with its embedding; None if this generation has no such item."""
+        """Return an item by its id; None if this generation has no such item."""
         return self._catalogue.item(self.generation.id, item, self.generation.network)
 
     def find(self, stamp: Stamp) -> EmbeddedItem | None:
@@ -259,5 +264,30 @@ def read_status(path: Path) -> Status:
         return Status(None, [], [], 0)
     with catalogue:
         return Status(
-            catalogue.current_generation(), catalogue.roots(), catalogue.skipped(), measure_size(path)
+            catalogue.current_generation(), catalogue.roots(), catalogue.skipped(), _measure_size(path)
         )
+
+
+def _measure_size(library: Path) -> int:
+    """Return the total size of a library's files, in bytes.
+
+    Only the files that Attune writes are looked up. So the cost depends neither on the number of items nor on
+    other files below the library's folder.
+    """
+    size = 0
+    for path in _iter_files(library):
+        try:
+            size += path.stat().st_size
+        except OSError:  # it does not exist, or a build has just replaced it
+            continue
+    return size
+
+
+def _iter_files(library: Path) -> Iterator[Path]:
+    """Yield the paths of a library's files; some of them may not exist."""
+    for folder in (library, *library.glob(f"{DAMAGED_FOLDER}-*")):
+        yield from (folder / name for name in _CATALOGUE_FILES)
+    yield library / LOCK
+    yield from (library / FEATURES).glob("*.f16")
+    for folder in (library / INDEXES).glob("[0-9]*"):
+        yield from (folder / name for name in (*INDEX_FILES.values(), MANIFEST))

@@ -84,7 +84,7 @@ class QueryFile:
 
     path: str
     kind: Kind
-    item: EmbeddedItem | None
+    item: Item | None
     on_disk: bool = True
 
 
@@ -152,7 +152,7 @@ class QuerySource(ABC):
 
     def _embed(self, reference: str, span: Span) -> QueryItem:
         file = self.file(reference)
-        if file.item is not None and (span.whole or file.kind == "image"):
+        if isinstance(file.item, EmbeddedItem) and (span.whole or file.kind == "image"):
             return QueryItem(file.path, file.kind, file.item.vector, file.item.affect)
         features = self.features(reference)
         if file.kind == "image":
