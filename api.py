@@ -373,7 +373,7 @@ class Library:
         names = [os.fspath(file) for file in files]
         if not names:
             raise UsageError("name at least one file to search with")
-        require_kind(names, query_kind, "find_images" if query_kind == "music" else "find_music")
+        require_kind(names, query_kind, "find_images" if query_kind == "image" else "find_music")
         query = _read_options(FindParameters, options)
         seeds = self._open_query()
         found = queries.find_and_explain(self._reader, self._network, seeds, names, query, query.filters)

@@ -33,8 +33,8 @@ def match_command(
     from attune.retrieval.render_text import format_accuracy, print_match
     from attune.retrieval.seeds import QueryResolver, open_library_or_network, require_kind
 
-    require_kind([str(image)], "image", "match IMAGE SONG")
-    require_kind([str(song)], "music", "match IMAGE SONG")
+    require_kind([str(image)], "image", "attune match IMAGE SONG")
+    require_kind([str(song)], "music", "attune match IMAGE SONG")
     opened, net = open_library_or_network(library_folder(library), network)
     found = match(QueryResolver(opened, net), net, str(image), str(song))
     if as_json:

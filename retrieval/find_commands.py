@@ -125,7 +125,7 @@ def _find(
     from attune.retrieval.seeds import QueryResolver, open_library, require_kind
 
     names = [str(path) for path in files]
-    require_kind(names, kind, "find-images" if kind == "image" else "find-music")
+    require_kind(names, kind, "attune find-images" if kind == "image" else "attune find-music")
     opened, net = open_library(library_folder(library), network)
     with opened:
         seeds = QueryResolver(opened, net)

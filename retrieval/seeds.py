@@ -250,23 +250,22 @@ def media_kind(path: str) -> Kind:
     return kind
 
 
-def require_kind(paths: Sequence[str], wanted: Kind, other_command: str) -> None:
+def require_kind(paths: Sequence[str], wanted: Kind, other: str) -> None:
     """Make sure that all files are of one kind.
 
     Args:
         paths: The files.
         wanted: The kind that they must be of.
-        other_command: The command that accepts the other kind, for the error message.
+        other: The command or method that accepts the other kind, for the error message.
 
     Raises:
-        UsageError: A file is of the other kind; the message names the command that accepts it.
+        UsageError: A file is of the other kind; the message names what accepts it.
     """
     for path in paths:
         kind = media_kind(path)
         if kind != wanted:
             raise UsageError(
-                f"{escape_path(path)} is {_NAMES[kind]}, not {_NAMES[wanted]}; "
-                f"`attune {other_command}` takes it"
+                f"{escape_path(path)} is {_NAMES[kind]}, not {_NAMES[wanted]}; `{other}` takes it"
             )
 
 

@@ -158,7 +158,8 @@ def test_a_script_without_a_guard_runs_once(
     script = tmp_path / "script.py"
     script.write_text(
         "import attune\n"
-        f"library = attune.build({str(own_media)!r}, library='library', network={network.source!r}, quiet=True)\n"
+        f"library = attune.build({str(own_media)!r}, library='library', "
+        f"network={network.source!r}, quiet=True)\n"
         "print('images', library.images, 'skipped', len(library.skipped))\n"
     )
     result = subprocess.run(
@@ -170,7 +171,7 @@ def test_a_script_without_a_guard_runs_once(
         check=True,
         timeout=120,
     )
-    images = len([path for path in own_media.rglob("photo*")])
+    images = len(list(own_media.rglob("photo*")))
     assert (result.stdout, result.stderr) == (f"images {images} skipped 0\n", "")
 
 

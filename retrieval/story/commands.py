@@ -159,7 +159,7 @@ def _make_plan(
     from attune.retrieval.story.beats import require_librosa
     from attune.retrieval.story.storyboard import plan_film
 
-    require_kind([str(song)], "music", "storyboard SONG")
+    require_kind([str(song)], "music", "attune storyboard SONG")
     require_librosa()
     opened, net = open_library(library_folder(library), network)
     filters = Filters(below=pictures.below, exclude=pictures.exclude)
