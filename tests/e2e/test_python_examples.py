@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from attune.retrieval.demo import SAMPLES
+from attune.tests.e2e.command import attune
+from attune.tests.media_factory import photo, song
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -76,3 +79,38 @@ def test_a_ranking_of_ones_own(folder: Path) -> None:
     printed = run_example(folder, "own_ranking.py", "samples/music/song-21.opus", "samples/photos")
     arousal = [float(line.split()[1]) for line in printed.splitlines()]
     assert len(arousal) == 8 and arousal == sorted(arousal) and arousal[0] < 0 < arousal[-1]
+
+
+@pytest.fixture(scope="module")
+def labelled(folder: Path) -> Path:
+    """Return a folder with pictures and songs of two quadrants."""
+    for place, quadrant in enumerate(("Q1", "Q3")):
+        for number in range(6):
+            seed = 10 * place + number
+            for kind in ("images", "music"):
+                (folder / "labelled" / kind / quadrant).mkdir(parents=True, exist_ok=True)
+            photo(folder / "labelled" / "images" / quadrant / f"{seed}.jpg", seed)
+            song(folder / "labelled" / "music" / quadrant / f"{seed}.flac", seed, seconds=4.0)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_a_loss_of_ones_own(labelled: Path) -> None:
+    printed = run_example(labelled, "own_loss.py", "labelled/images", "labelled/music")
+    assert re.search(r"(?m)^soft ranking +accuracy [01]\.\d{3} ", printed)
+    assert re.search(r"(?m)^Attune +accuracy [01]\.\d{3} ", printed)
+    assert re.search(r"(?m)^difference +[+-]\d\.\d{3} ", printed)
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_an_encoder_of_ones_own(labelled: Path) -> None:
+    run_example(labelled, "own_encoder.py", "labelled/images", "labelled/music", "my-network")
+    library = labelled / "library"
+    built = attune(
+        "build-index", labelled / "labelled", "--network", labelled / "my-network", library=library
+    )
+    assert built.returncode == 0, built.stderr
+    assert "12 images and 12 songs" in built.stdout
+    assert list((library / "features").glob("color-grid-*.f16"))
