@@ -54,7 +54,8 @@ roots = Table(
     Column("follow_links", Boolean, nullable=False),
 )
 
-# A changed file gets a new row. In an existing row only `removed` changes.
+# A changed file gets a new row. In an existing row only `removed` changes. The facts about a file have the
+# names of the fields of `MediaFacts`, from which they are written and read; a new fact needs both.
 items = Table(
     "items",
     metadata,
