@@ -34,7 +34,7 @@ from attune.retrieval.query_parameters import (
     FindParameters,
     ParameterGroup,
     QueryParameter,
-    iter_parameters,
+    list_parameters,
     read_parameters,
 )
 from attune.retrieval.seeds import QueryResolver, mean_vector, media_kind, open_library, require_kind
@@ -503,7 +503,7 @@ def _read_options(group: type[_Group], values: Mapping[str, Any]) -> _Group:
     Raises:
         UsageError: There is no such option, or a value makes no sense.
     """
-    known = {one.field: one.definition for one in iter_parameters(group)}
+    known = {one.field: one.definition for one in list_parameters(group)}
     given: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:

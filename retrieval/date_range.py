@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
+_DATE = r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?"
 _NOT_A_RANGE = "not a range of dates; write 2023, 2023-07..2023-08 or 2023-07-14.."
 
 
@@ -49,7 +49,7 @@ def parse_date_range(text: str) -> DateRange:
 
 def _parse_date(part: str) -> tuple[date, date]:
     """Return the first day of a period (a year, a month or a day) and the first day after it."""
-    match = _DATE.fullmatch(part)
+    match = re.fullmatch(_DATE, part)
     if match is None:
         raise ValueError(_NOT_A_RANGE)
     year, month, day = (None if group is None else int(group) for group in match.groups())

@@ -13,7 +13,7 @@ import typer
 
 from attune.core.errors import UsageError, escape_path
 from attune.core.paths import spell_folders
-from attune.retrieval.query_parameters import ParameterField, ParameterGroup, iter_parameters, read_parameters
+from attune.retrieval.query_parameters import ParameterField, ParameterGroup, list_parameters, read_parameters
 
 PathsOption = Annotated[bool, typer.Option("--paths", help="Print only the paths, one per line.")]
 NulOption = Annotated[bool, typer.Option("-0", help="Print only the paths, each followed by a NUL byte.")]
@@ -93,7 +93,7 @@ def with_query_options(*omitted: str) -> Callable[[Callable[..., None]], Callabl
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(function, eval_str=True)
         (place,) = (one for one in signature.parameters.values() if _is_group(one.annotation))
-        offered = list(iter_parameters(place.annotation, omitted))
+        offered = [one for one in list_parameters(place.annotation) if one.field not in omitted]
 
         @functools.wraps(function)
         def run(**values: Any) -> None:
@@ -123,6 +123,7 @@ def _spread(
     ]
 
 
+@functools.cache
 def _annotate_option(parameter: ParameterField) -> Any:
     definition = parameter.definition
     value_type: Any = Path if definition.files else parameter.type

@@ -15,7 +15,7 @@ from attune.retrieval.query_parameters import (
     ParameterField,
     ParameterGroup,
     SearchParameters,
-    iter_parameters,
+    list_parameters,
     read_parameters,
 )
 from attune.retrieval.search import Filters
@@ -41,7 +41,7 @@ def query_parameters(group: type[_Group], *omitted: str) -> Callable[..., _Group
         group: The group.
         omitted: Fields of the group that a route does not offer; they keep their defaults.
     """
-    offered = list(iter_parameters(group, omitted))
+    offered = [one for one in list_parameters(group) if one.field not in omitted]
 
     def read(**values: Any) -> _Group:
         return read_parameters(group, values, _served_name)
