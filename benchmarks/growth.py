@@ -20,9 +20,9 @@ from attune.benchmarks.vector_search import Vectors, grow_vectors, read_embeddin
 from attune.core.progress import Progress
 from attune.embedding.media_facts import MediaFacts
 from attune.embedding.network import Network, open_network
-from attune.indexer.catalogue_writer import WritableCatalogue
+from attune.indexer.catalogue_writer import ItemRecord, NetworkOutput, WritableCatalogue
 from attune.indexer.generations import publish
-from attune.indexer.records import ItemRecord, NetworkOutput, Stamp
+from attune.indexer.records import Stamp
 
 _BATCH: Final = 10_000  # rows per transaction
 

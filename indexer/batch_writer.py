@@ -21,9 +21,9 @@ from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.embedding.segments import embed_segments, embed_track
 from attune.indexer.build_diff import BuildDiff
-from attune.indexer.catalogue_writer import WritableCatalogue
+from attune.indexer.catalogue_writer import ItemRecord, NetworkOutput, UnembeddedItem, WritableCatalogue
 from attune.indexer.feature_store import FeatureStore
-from attune.indexer.records import ItemRecord, NetworkOutput, Stamp, UnembeddedItem
+from attune.indexer.records import Stamp
 from attune.indexer.scan import Candidate
 
 if TYPE_CHECKING:

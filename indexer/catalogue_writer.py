@@ -8,11 +8,13 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     ExceptionContext,
@@ -51,7 +53,7 @@ from attune.indexer.catalogue_tables import (
     skipped,
     state,
 )
-from attune.indexer.records import FACTS, ItemRecord, NetworkOutput, Root, Stamp, UnembeddedItem
+from attune.indexer.records import FACTS, Root, Stamp
 
 _EMBEDDING_COLUMNS = (
     *(column for column in embeddings.c if column.name != "seal"),
@@ -66,6 +68,63 @@ _OLDER_SEALED = (
 _AFFECT = ("valence", "arousal", "positive", "neutral", "negative")
 _MAX_PARAMETERS = 500  # bound parameters per statement; every SQLite build allows at least 999
 _Key = TypeVar("_Key")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOutput:
+    """Embedding and affect of one item.
+
+    Attributes:
+        vector: Embedding, float32 (128,).
+        affect: float32 (5,): valence, arousal, positive, neutral, negative.
+        moments: Embeddings of a song's moments, float16 (n, 128); None for a picture.
+    """
+
+    vector: NDArray[np.float32]
+    affect: NDArray[np.float32]
+    moments: NDArray[np.float16] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRecord:
+    """Everything that the catalogue stores about an item besides its id and its generations.
+
+    Attributes:
+        kind: image or music.
+        stamp: Path, size and modification time of the file when it was read.
+        facts: Facts about the file.
+        backbone: Id of the backbone that computed its features.
+        feature_row: First row of its features in the feature store.
+        feature_rows: Number of its rows there.
+        features_crc: CRC-32 of its features.
+        network_output: Its embedding and affect; None if it still has to be embedded from its features.
+    """
+
+    kind: Kind
+    stamp: Stamp
+    facts: MediaFacts
+    backbone: str
+    feature_row: int
+    feature_rows: int
+    features_crc: int
+    network_output: NetworkOutput | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnembeddedItem:
+    """An item with features that a network has not embedded.
+
+    Attributes:
+        id: Id of the item.
+        feature_row: First row of its features in the feature store.
+        feature_rows: Number of its rows there.
+        features_crc: CRC-32 of its features.
+    """
+
+    id: int
+    feature_row: int
+    feature_rows: int
+    features_crc: int
 
 
 class WritableCatalogue(Catalogue):

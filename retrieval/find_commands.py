@@ -31,6 +31,8 @@ from attune.retrieval.query_parameters import BrowseParameters, FindParameters
 
 if TYPE_CHECKING:
     from attune.embedding.media_files import Kind
+    from attune.retrieval.mood import Mood
+    from attune.retrieval.seeds import QuerySource
 
 app = CommandApp()
 
@@ -119,7 +121,6 @@ def _find(
     library: Path | None,
     network: str | None,
 ) -> None:
-    from attune.retrieval.mood import estimate_moods
     from attune.retrieval.output import show_answers
     from attune.retrieval.queries import find_and_explain
     from attune.retrieval.seeds import QueryResolver, open_library, require_kind
@@ -130,5 +131,11 @@ def _find(
     with opened:
         seeds = QueryResolver(opened, net)
         answers = find_and_explain(opened, net, seeds, names, query, query.filters)
-        query_moods = estimate_moods(seeds, names) if form.needs_page else []
+        query_moods = _estimate_moods(seeds, names) if form.needs_page else []
     show_answers(answers, query_moods, form, choose_path_format(files))
+
+
+def _estimate_moods(seeds: QuerySource, names: list[str]) -> list[Mood]:
+    from attune.retrieval.mood import estimate_moods
+
+    return estimate_moods(seeds, names)

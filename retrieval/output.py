@@ -11,10 +11,10 @@ from attune.core.console import print_json, stderr_console
 from attune.core.errors import escape_path
 from attune.core.path_format import PathFormat
 from attune.retrieval.answers import Answers
-from attune.retrieval.mood import Mood
 from attune.retrieval.render_text import print_answers, print_paths
 
 if TYPE_CHECKING:
+    from attune.retrieval.mood import Mood
     from attune.retrieval.query_options import OutputOptions
 
 

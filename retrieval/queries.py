@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import Library
-from attune.retrieval.affect_plane import search_plane, search_with_mood
 from attune.retrieval.answers import Answer, Answers, LibraryInfo, QueryEntry
 from attune.retrieval.mood_words import MOODS
 from attune.retrieval.query_parameters import FindParameters
@@ -56,6 +55,8 @@ def find(
     if mood is None:
         found = search_nearest(library, network, vector, kind, filters)
     else:
+        from attune.retrieval.affect_plane import search_with_mood
+
         found = search_with_mood(library, network, vector, MOODS[mood], kind, filters)
     return _build_answers(kind, [item.entry for item in query], found, library, network, began)
 
@@ -94,6 +95,8 @@ def find_and_explain(
 
 def browse(library: Library, network: Network, point: QueryEntry, filters: Filters) -> Answers:
     """Find the items nearest to a point of the plane; `point.kind` is the kind of the answers."""
+    from attune.retrieval.affect_plane import search_plane
+
     began = time.perf_counter()
     wanted: Kind = point.kind or "image"
     found = search_plane(library, network, point.valence, point.arousal, wanted, filters)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attune.core.console import stdout_console
 from attune.core.errors import escape_path, escape_text
 from attune.core.path_format import PathFormat
 from attune.core.path_table import PathTable
 from attune.retrieval.answers import Answer, Answers, QueryEntry
-from attune.retrieval.match import Match
-from attune.retrieval.mood import Mood
 from attune.retrieval.mood_words import mood_word
-from attune.retrieval.terminal_image import render_half_blocks
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from attune.retrieval.match import Match
+    from attune.retrieval.mood import Mood
 
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_WIDTH = 48
@@ -65,7 +68,7 @@ def print_answers(
             *cells,
             path=format_path(answer.path),
             details=_describe_answer(answer, music),
-            picture=render_half_blocks(answer.path) if show_images else None,
+            picture=_render_picture(answer.path) if show_images else None,
         )
     table.print(console)
     library = answers.library
@@ -87,6 +90,12 @@ def _describe_answer(answer: Answer, music: bool) -> list[str]:
     if answer.explanation is not None:
         lines.append(answer.explanation)
     return lines
+
+
+def _render_picture(path: str) -> Text:
+    from attune.retrieval.terminal_image import render_half_blocks
+
+    return render_half_blocks(path)
 
 
 def print_match(match: Match, accuracy: str | None, format_path: PathFormat = escape_path) -> None:

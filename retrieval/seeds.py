@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from attune.core.errors import LibraryError, UnreachableMedia, UsageError, escape_path
 from attune.core.paths import absolute_path
 from attune.embedding.backbones import Backbones
-from attune.embedding.feature_extraction import extract, hash_content
 from attune.embedding.media_files import Kind, kind_of, refusal_reason
 from attune.embedding.network import DEFAULT_NETWORK, Affect, Network, open_network
 from attune.embedding.segments import Segments, embed_segments, embed_track, slice_features
@@ -220,6 +219,8 @@ class QueryResolver(QuerySource):
         return QueryFile(absolute_path(reference), kind, self._find_item(reference))
 
     def _extract_features(self, reference: str, file: QueryFile) -> NDArray[np.float16]:
+        from attune.embedding.feature_extraction import extract
+
         return extract(Path(reference), file.kind, self.backbones).features
 
     def _find_item(self, path: str) -> EmbeddedItem | None:
@@ -228,6 +229,8 @@ class QueryResolver(QuerySource):
         status = Path(path).stat()
         item = self._library.find(Stamp(absolute_path(path), status.st_size, status.st_mtime_ns))
         if item is None and self._library.has_size(status.st_size):
+            from attune.embedding.feature_extraction import hash_content
+
             item = self._library.find_copy(media_kind(path), hash_content(Path(path)))
         return item
 
