@@ -142,8 +142,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 still gets its answer
-    # Nearly all objects of a short command are modules and classes, which live as long as it does. To look for
-    # garbage among them, again and again and once more at the end, would take a fifth of its time.
+    # Nearly all objects of a short command are modules and classes, which live as long as it does. To look
+    # for garbage among them, again and again and at the end, would take a fifth of its time.
     gc.set_threshold(_GC_THRESHOLD)
     exit_code = run(sys.argv[1:])
     gc.freeze()
