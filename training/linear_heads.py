@@ -112,9 +112,8 @@ def fit_heads(
     def closure() -> torch.Tensor:
         solver.zero_grad()
         raw = standard @ weights + shifts[set_index]
-        loss = head_loss(
-            merge_quadrant_logits(raw) if recipe.quadrant_share else raw, targets, recipe.point_share
-        )
+        merged = merge_quadrant_logits(raw) if recipe.quadrant_share else raw
+        loss = head_loss(merged, targets, recipe.point_share)
         if recipe.quadrant_share:
             loss = loss + recipe.quadrant_share * quadrant_loss(raw, targets)
         loss = loss + 0.5 * recipe.l2 * (weights**2).sum() + 0.5 * _SET_SHIFT_L2 * (shifts**2).sum()

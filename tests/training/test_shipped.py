@@ -15,6 +15,7 @@ from attune.embedding.decode_pool import ExtractionJob, extract_all
 from attune.embedding.network import Network, open_network
 from attune.retrieval.demo import SAMPLES
 from attune.tests.e2e.command import attune
+from attune.training.linear_heads import Recipe
 
 AFFECT = os.environ.get("ATTUNE_AFFECT")
 SAME = 0.999  # cosine: another processor sums in another order
@@ -55,9 +56,11 @@ def _select_sets(manifest: Path, sets: dict[str, int], copy: Path) -> Path:
 def _training_record(network: Network) -> dict[str, Any]:
     """Return what a network was trained on and how, without the digest of the source that trained it.
 
-    The source may have changed since, as long as it gives the same network: `_assert_agreement` decides.
+    The source may have changed since, as long as it gives the same network: `_assert_agreement` decides. A
+    hyperparameter that recipes did not have at the time has its default.
     """
-    return {key: value for key, value in network.config["training"].items() if key != "version"}
+    record = {key: value for key, value in network.config["training"].items() if key != "version"}
+    return record | {"recipes": {kind: Recipe(**recipe) for kind, recipe in record["recipes"].items()}}
 
 
 def _assert_agreement(again: Network, shipped: Network) -> None:
