@@ -84,7 +84,7 @@ def test_readers_outlive_what_kills_a_worker(tmp_path: Path) -> None:
         worker = readers._idle.get()
         assert worker is not None
         worker._process.kill()  # as the system does when it runs out of memory
-        worker._process.join()
+        worker._process.wait()
         readers._idle.put(worker)
         assert seen(readers.read(ThumbnailTask(good, 100), DEFAULT_BACKBONES)).size == (100, 75)
     finally:
