@@ -40,7 +40,7 @@ from attune.retrieval.query_parameters import (
 from attune.retrieval.seeds import QueryResolver, mean_vector, media_kind, open_library, require_kind
 
 if TYPE_CHECKING:
-    from attune.indexer.library import Library as LibraryReader
+    from attune.indexer.library import LibraryReader
     from attune.indexer.records import Item, SkippedFile
     from attune.retrieval.explain import Explainer
 

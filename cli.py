@@ -109,7 +109,7 @@ def demo(
     from attune.core.settings import load_settings
     from attune.embedding.network import open_network
     from attune.indexer.build import BuildRequest, build
-    from attune.indexer.library import Library
+    from attune.indexer.library import LibraryReader
     from attune.retrieval.demo import SAMPLES, run_demo_queries
     from attune.retrieval.demo_page import write_demo_page
     from attune.retrieval.render_text import print_answers
@@ -126,7 +126,7 @@ def demo(
         assert report.generation is not None
         if not quiet:
             console.print(f"Read {report.added} sample files, {report.generation.images} of them pictures.")
-        with Library(Path(folder)) as library:
+        with LibraryReader(Path(folder)) as library:
             queries = run_demo_queries(library, network)
     for query in queries:
         if not quiet:

@@ -45,9 +45,9 @@ def measure(folder: Path) -> dict[str, Any]:
     Raises:
         UsageError: The library lacks pictures or music.
     """
-    from attune.indexer.library import Library
+    from attune.indexer.library import LibraryReader
 
-    with Library(folder) as library:
+    with LibraryReader(folder) as library:
         paths = {kind: [path for _, path in library.paths(kind)] for kind in _KINDS}
         counts = library.generation.images, library.generation.music
     if not all(paths.values()):

@@ -145,9 +145,9 @@ def read_embeddings(path: Path) -> tuple[Vectors, Vectors]:
     Raises:
         UsageError: The library has too few pictures or pieces of music.
     """
-    from attune.indexer.library import Library
+    from attune.indexer.library import LibraryReader
 
-    with Library(path) as library:
+    with LibraryReader(path) as library:
         images, music = (
             library.vectors([item for item, _ in library.paths(kind)]) for kind in ("image", "music")
         )

@@ -55,7 +55,7 @@ class Status:
     bytes: int
 
 
-class Library:
+class LibraryReader:
     """The published generation of a library, open for reading.
 
     Args:

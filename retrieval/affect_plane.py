@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.answers import Answer
 from attune.retrieval.diversify import RankedItem
 from attune.retrieval.search import (
@@ -26,7 +26,7 @@ _DIAGONAL = math.sqrt(8.0)  # from (-1, -1) to (1, 1)
 
 
 def search_plane(
-    library: Library, network: Network, valence: float, arousal: float, kind: Kind, filters: Filters
+    library: LibraryReader, network: Network, valence: float, arousal: float, kind: Kind, filters: Filters
 ) -> list[Answer]:
     """Rank items by their distance from a point of the plane.
 
@@ -50,7 +50,7 @@ def search_plane(
 
 
 def search_with_mood(
-    library: Library,
+    library: LibraryReader,
     network: Network,
     vector: NDArray[np.float32],
     mood: tuple[float, float],
@@ -95,7 +95,7 @@ def closeness(points: NDArray[np.float64], mood: tuple[float, float]) -> NDArray
 
 
 def _load_points(
-    library: Library, kind: Kind, filters: Filters
+    library: LibraryReader, kind: Kind, filters: Filters
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the ids, ascending, and points, (n, 2), of the items in the folders and dates of a filter."""
     ids, points = library.affect(kind)
@@ -107,7 +107,7 @@ def _load_points(
 
 
 def _filter_ranking(
-    library: Library,
+    library: LibraryReader,
     filters: Filters,
     ids: NDArray[np.int64],
     scores: NDArray[np.float64],

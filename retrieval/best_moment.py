@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from attune.embedding.backbones import PATCH_S
 from attune.embedding.network import Network
 from attune.embedding.segments import segment_length
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.indexer.records import Item
 from attune.retrieval.answers import Moment
 
@@ -53,7 +53,7 @@ def find_best_moment(
 
 
 def find_item_moment(
-    library: Library, network: Network, vector: NDArray[np.float32], item: Item
+    library: LibraryReader, network: Network, vector: NDArray[np.float32], item: Item
 ) -> Moment | None:
     """Return the best moment of a library's song, at most up to the song's end; None for a picture."""
     segments = library.moments(item.id)

@@ -8,7 +8,7 @@ from pathlib import Path
 from attune.core.errors import escape_path
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.affect_plane import search_plane
 from attune.retrieval.answers import Answers
 from attune.retrieval.mood import Mood, estimate_moods
@@ -39,7 +39,7 @@ class DemoQuery:
     moods: list[Mood]
 
 
-def run_demo_queries(library: Library, network: Network) -> list[DemoQuery]:
+def run_demo_queries(library: LibraryReader, network: Network) -> list[DemoQuery]:
     """Run a query with each of four samples: the song and the picture nearest to sad, and to festive."""
     seeds = QueryResolver(library, network)
     queries = []

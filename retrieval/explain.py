@@ -25,7 +25,7 @@ from attune.embedding.music_tags import rank_music_tags
 from attune.embedding.network import Affect, Network
 from attune.embedding.network_config import is_shipped
 from attune.embedding.segments import segment_length
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.answers import Answer, Answers, Moment
 from attune.retrieval.best_moment import find_best_moment
 from attune.retrieval.render_text import format_time
@@ -40,7 +40,7 @@ _KINDS: dict[Kind, str] = {"image": "picture", "music": "song"}
 
 def explain_answers(
     answers: Answers,
-    library: Library,
+    library: LibraryReader,
     network: Network,
     seeds: QuerySource,
     references: Sequence[str],

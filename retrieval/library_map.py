@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.embedding.media_files import Kind
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class MapLayer:
     names: dict[int, str]
 
 
-def load_layers(library: Library) -> list[MapLayer]:
+def load_layers(library: LibraryReader) -> list[MapLayer]:
     """Return two layers: the pictures of a library and its music."""
     return [_load_layer(library, "image"), _load_layer(library, "music")]
 
 
-def _load_layer(library: Library, kind: Kind) -> MapLayer:
+def _load_layer(library: LibraryReader, kind: Kind) -> MapLayer:
     ids, points = library.affect(kind)
     item_ids = ids.tolist()
     paths = dict(library.paths(kind))

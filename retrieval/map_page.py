@@ -19,7 +19,7 @@ import numpy as np
 from attune.core.errors import MediaError
 from attune.core.progress import Progress
 from attune.embedding.backbones import PATCH_S
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.audio_clip import encode_mp3_clip
 from attune.retrieval.best_moment import find_best_segment
 from attune.retrieval.html_parts import data_uri, make_thumbnail, write_from_template
@@ -37,7 +37,7 @@ _EXCERPT_S = 15.0
 _QUANTIZATION_STEPS = 32767  # positions are stored as 16-bit integers: finer than any screen
 
 
-def write_map_page(path: Path, library: Library, layers: list[MapLayer], progress: Progress) -> None:
+def write_map_page(path: Path, library: LibraryReader, layers: list[MapLayer], progress: Progress) -> None:
     """Write the map of a library.
 
     Args:
@@ -94,7 +94,7 @@ def _encode_thumbnails(layer: MapLayer, progress: Progress) -> list[str | None] 
     return uris
 
 
-def _encode_clips(layer: MapLayer, library: Library, progress: Progress) -> list[str | None] | None:
+def _encode_clips(layer: MapLayer, library: LibraryReader, progress: Progress) -> list[str | None] | None:
     """Return an excerpt of each song as a data URI, from its most typical moment on; None if unreadable."""
     if len(layer.paths) > MAX_INLINE_SONGS:
         return None

@@ -17,7 +17,7 @@ from attune.embedding.backbones import (
     MUSICNN_MSD,
     Backbone,
 )
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.indexer.records import Item
 
 _DUPLICATE_SHARE: Final = 0.875  # of the way from the mean cosine of random files to 1
@@ -83,7 +83,7 @@ class Fingerprints:
         backbone: The backbone that made the features: one of the library's network.
     """
 
-    def __init__(self, library: Library, backbone: Backbone) -> None:
+    def __init__(self, library: LibraryReader, backbone: Backbone) -> None:
         self._library = library
         self._backbone = backbone
         self._known: dict[int, NDArray[np.float32]] = {}

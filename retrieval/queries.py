@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.answers import Answer, Answers, LibraryInfo, QueryEntry
 from attune.retrieval.mood_words import MOODS
 from attune.retrieval.query_parameters import FindParameters
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def find(
-    library: Library,
+    library: LibraryReader,
     network: Network,
     seeds: QuerySource,
     paths: Sequence[str],
@@ -62,7 +62,7 @@ def find(
 
 
 def find_and_explain(
-    library: Library,
+    library: LibraryReader,
     network: Network,
     seeds: QuerySource,
     paths: Sequence[str],
@@ -93,7 +93,7 @@ def find_and_explain(
     return explain_answers(answers, library, network, seeds, paths, query.span)
 
 
-def browse(library: Library, network: Network, point: QueryEntry, filters: Filters) -> Answers:
+def browse(library: LibraryReader, network: Network, point: QueryEntry, filters: Filters) -> Answers:
     """Find the items nearest to a point of the plane; `point.kind` is the kind of the answers."""
     from attune.retrieval.affect_plane import search_plane
 
@@ -107,7 +107,7 @@ def _build_answers(
     wanted: Kind,
     query: list[QueryEntry],
     found: list[Answer],
-    library: Library,
+    library: LibraryReader,
     network: Network,
     began: float,
 ) -> Answers:

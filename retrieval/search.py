@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from attune.core.paths import is_below, matches_any
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.indexer.records import Item
 from attune.retrieval.answers import Answer
 from attune.retrieval.best_moment import find_item_moment
@@ -56,7 +56,7 @@ class Filters:
 
 
 def search_nearest(
-    library: Library, network: Network, vector: NDArray[np.float32], kind: Kind, filters: Filters
+    library: LibraryReader, network: Network, vector: NDArray[np.float32], kind: Kind, filters: Filters
 ) -> list[Answer]:
     """Rank the items of one kind by their correspondence with an embedding.
 
@@ -79,7 +79,7 @@ def search_nearest(
 
 
 def select_answers(
-    library: Library, network: Network, kind: Kind, filters: Filters, ranking: Iterable[RankedItem]
+    library: LibraryReader, network: Network, kind: Kind, filters: Filters, ranking: Iterable[RankedItem]
 ) -> list[Answer]:
     """Choose answers from a ranking of items that pass the filters, by the rules in `filters.curation`."""
     prints = Fingerprints(library, network.backbones[kind])
@@ -91,7 +91,7 @@ def select_answers(
 
 
 def find_moments(
-    library: Library, network: Network, vector: NDArray[np.float32], answers: list[Answer]
+    library: LibraryReader, network: Network, vector: NDArray[np.float32], answers: list[Answer]
 ) -> list[Answer]:
     """Return answers, each song with its moment that corresponds best with an embedding."""
     return [
@@ -103,7 +103,7 @@ def find_moments(
 
 
 def _iter_ranking(
-    library: Library, network: Network, vector: NDArray[np.float32], kind: Kind, filters: Filters
+    library: LibraryReader, network: Network, vector: NDArray[np.float32], kind: Kind, filters: Filters
 ) -> Iterator[RankedItem]:
     """Yield the items that pass the filters, best first; the index is searched only as far as needed."""
     allowed_ids = filter_ids(library, kind, filters)
@@ -124,7 +124,7 @@ def _iter_ranking(
         wanted *= 4  # items were excluded, folded or over a limit: search further
 
 
-def filter_ids(library: Library, kind: Kind, filters: Filters) -> list[int] | None:
+def filter_ids(library: LibraryReader, kind: Kind, filters: Filters) -> list[int] | None:
     """Return the ids of the items in a filter's folders and dates; None if it has neither."""
     below = library.ids_below(kind, filters.below) if filters.below else None
     if filters.taken is None:
@@ -133,7 +133,7 @@ def filter_ids(library: Library, kind: Kind, filters: Filters) -> list[int] | No
     return taken if below is None else sorted(set(taken).intersection(below))
 
 
-def build_item_filter(library: Library, filters: Filters) -> Callable[[Item], bool]:
+def build_item_filter(library: LibraryReader, filters: Filters) -> Callable[[Item], bool]:
     """Return a predicate that is true for items that pass the globs and ids of a filter."""
     if not filters.exclude:
         return lambda item: item.id not in filters.without

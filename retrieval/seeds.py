@@ -19,7 +19,7 @@ from attune.embedding.backbones import Backbones
 from attune.embedding.media_files import Kind, kind_of, refusal_reason
 from attune.embedding.network import DEFAULT_NETWORK, Affect, Network, open_network
 from attune.embedding.segments import Segments, embed_segments, embed_track, slice_features
-from attune.indexer.library import Library, read_published_generation
+from attune.indexer.library import LibraryReader, read_published_generation
 from attune.indexer.records import EmbeddedItem, Item, Stamp
 from attune.retrieval.answers import QueryEntry
 
@@ -97,7 +97,7 @@ class QuerySource(ABC):
         network: The network that embeds.
     """
 
-    def __init__(self, library: Library | None, network: Network) -> None:
+    def __init__(self, library: LibraryReader | None, network: Network) -> None:
         self._library = library
         self._network = network
         self._files: dict[str, QueryFile] = {}
@@ -286,7 +286,7 @@ def mean_vector(seeds: Sequence[QueryItem], against: Sequence[QueryItem] = ()) -
     return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
 
 
-def open_library(path: Path, network: str | None) -> tuple[Library, Network]:
+def open_library(path: Path, network: str | None) -> tuple[LibraryReader, Network]:
     """Open a library and the network with which it was built.
 
     Args:
@@ -297,7 +297,7 @@ def open_library(path: Path, network: str | None) -> tuple[Library, Network]:
         LibraryError: There is no library, or it was built with another network than the requested one.
         UsageError: There is no such network.
     """
-    library = Library(path)
+    library = LibraryReader(path)
     try:
         return library, _open_library_network(library, network)
     except BaseException:
@@ -305,7 +305,7 @@ def open_library(path: Path, network: str | None) -> tuple[Library, Network]:
         raise
 
 
-def open_library_or_network(path: Path, network: str | None) -> tuple[Library | None, Network]:
+def open_library_or_network(path: Path, network: str | None) -> tuple[LibraryReader | None, Network]:
     """Open a library and its network; without a library of the requested network, open the network alone.
 
     Args:
@@ -318,7 +318,7 @@ def open_library_or_network(path: Path, network: str | None) -> tuple[Library | 
     """
     if read_published_generation(path) is None:
         return None, open_network(network or DEFAULT_NETWORK)
-    library = Library(path)
+    library = LibraryReader(path)
     if network is None:
         return library, _open_library_network(library, None)
     requested = open_network(network)
@@ -328,7 +328,7 @@ def open_library_or_network(path: Path, network: str | None) -> tuple[Library | 
     return None, requested
 
 
-def _open_library_network(library: Library, requested: str | None) -> Network:
+def _open_library_network(library: LibraryReader, requested: str | None) -> Network:
     source = requested or library.generation.network_source
     network = open_network(source)
     if network.id != library.generation.network:

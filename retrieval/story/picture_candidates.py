@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from attune.core.errors import LibraryError, MediaError
 from attune.embedding.backbones import Backbone
 from attune.embedding.media_tags import read_capture_date
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.indexer.records import Item
 from attune.retrieval.near_duplicates import Fingerprints
 from attune.retrieval.search import Filters, build_item_filter, filter_ids
@@ -55,7 +55,7 @@ class PictureCandidates:
 
 
 def gather_candidates(
-    library: Library, backbone: Backbone, queries: NDArray[np.float32], filters: Filters
+    library: LibraryReader, backbone: Backbone, queries: NDArray[np.float32], filters: Filters
 ) -> PictureCandidates:
     """Return the pictures nearest to any of several query vectors, without near-duplicates.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from attune.core.errors import AttuneError
 from attune.embedding.network import Affect, Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.indexer.records import Item
 from attune.retrieval.answers import Answer, LibraryInfo
 from attune.retrieval.best_moment import find_item_moment
@@ -126,7 +126,7 @@ class _CandidateSongs:
 
 
 def compose_soundtrack(
-    library: Library, network: Network, photos: Sequence[Photo], minutes: float
+    library: LibraryReader, network: Network, photos: Sequence[Photo], minutes: float
 ) -> Soundtrack:
     """Choose songs for photos.
 
@@ -167,7 +167,7 @@ def compose_soundtrack(
     return Soundtrack(chapters, _make_notes(songs, chosen, minutes), source)
 
 
-def _find_candidates(library: Library, vectors: NDArray[np.float32]) -> _CandidateSongs:
+def _find_candidates(library: LibraryReader, vectors: NDArray[np.float32]) -> _CandidateSongs:
     sample = vectors[:: max(1, len(vectors) // 100)]
     found = [library.nearest("music", vector, _NEAREST)[0].tolist() for vector in sample]
     ids = list(dict.fromkeys(key for ranks in zip(*found, strict=True) for key in ranks))

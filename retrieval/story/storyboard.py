@@ -15,7 +15,7 @@ from attune.core.errors import UsageError
 from attune.embedding.media_tags import read_tags
 from attune.embedding.network import Affect, Network
 from attune.embedding.segments import Segments
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.match import explain_match
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryItem, QueryResolver
@@ -56,7 +56,7 @@ class Spans:
 
 
 def plan_film(
-    library: Library,
+    library: LibraryReader,
     network: Network,
     seeds: QueryResolver,
     song: str,

@@ -6,7 +6,7 @@ import random
 from pathlib import PurePath
 
 from attune.embedding.media_files import Kind
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.indexer.records import Item
 
 
@@ -17,7 +17,7 @@ class ItemSearch:
         library: The library, opened at this generation.
     """
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: LibraryReader) -> None:
         self._library = library
         self._names: dict[Kind, list[tuple[int, str]]] = {}
 

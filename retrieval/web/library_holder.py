@@ -14,7 +14,7 @@ from attune.core.errors import AttuneError, LibraryError, escape_path, escape_te
 from attune.embedding.backbones import Backbones
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
-from attune.indexer.library import Library, read_published_generation
+from attune.indexer.library import LibraryReader, read_published_generation
 from attune.indexer.records import Generation
 from attune.retrieval.seeds import open_library
 from attune.retrieval.web.item_search import ItemSearch
@@ -31,7 +31,7 @@ class LibrarySnapshot:
         network: The network for its embeddings.
     """
 
-    def __init__(self, library: Library, network: Network) -> None:
+    def __init__(self, library: LibraryReader, network: Network) -> None:
         self.library = library
         self.network = network
         self.users = 0

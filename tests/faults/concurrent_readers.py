@@ -12,7 +12,7 @@ import numpy as np
 
 from attune.core.errors import AttuneError
 from attune.embedding.network import DEFAULT_NETWORK, EMBEDDING_DIM
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.tests.faults.kill_rounds import build_quietly
 
 _FILES: Final = 60
@@ -75,7 +75,7 @@ def _read(library: Path, report: ConcurrentReadReport, stop: threading.Event) ->
     random = np.random.default_rng(threading.get_ident())
     while not stop.is_set():
         try:
-            with Library(library) as opened:
+            with LibraryReader(library) as opened:
                 for _ in range(random.integers(1, 6)):  # later searches are in an outdated generation
                     mixed = _check_answer(opened, random.normal(size=EMBEDDING_DIM).astype(np.float32))
                     report.answers += 1
@@ -86,7 +86,7 @@ def _read(library: Path, report: ConcurrentReadReport, stop: threading.Event) ->
             return
 
 
-def _check_answer(opened: Library, query: np.ndarray[tuple[int], np.dtype[np.float32]]) -> str | None:
+def _check_answer(opened: LibraryReader, query: np.ndarray[tuple[int], np.dtype[np.float32]]) -> str | None:
     """Search for all pictures; return what is wrong with the result, None if nothing is."""
     ids, _ = opened.nearest("image", query, _FILES)
     paths = [Path(item.path).name for item in opened.items(ids.tolist()).values()]

@@ -23,7 +23,7 @@ from attune.core.settings import Settings
 from attune.embedding.media_files import Kind
 from attune.embedding.network import DEFAULT_NETWORK, EMBEDDING_DIM, open_network
 from attune.indexer.build import BuildReport, BuildRequest, build
-from attune.indexer.library import Library, read_published_generation
+from attune.indexer.library import LibraryReader, read_published_generation
 from attune.indexer.verify import verify
 from attune.tests.faults import killed_build
 from attune.tests.faults.killed_build import KilledBuildSpec, change_media, make_media, read_content
@@ -290,7 +290,7 @@ def examine(library: Path, *, must_answer: bool) -> list[str]:
     findings = verify(library, SilentProgress())
     # The first reader makes a lost index folder again, so its loss is no fault.
     broken = [f"{damage.part}: {damage.detail}" for damage in findings.damage if damage.part != "index"]
-    with Library(library) as opened, _CatalogueConnection(library) as connection:
+    with LibraryReader(library) as opened, _CatalogueConnection(library) as connection:
         rows = connection.execute(_VISIBLE_ROWS).fetchall()
         kinds: tuple[Kind, ...] = ("image", "music")
         for kind in kinds:
@@ -303,7 +303,7 @@ def examine(library: Path, *, must_answer: bool) -> list[str]:
     return broken
 
 
-def _check_answers(opened: Library, kind: Kind, ids: Any, vectors: Any) -> list[str]:
+def _check_answers(opened: LibraryReader, kind: Kind, ids: Any, vectors: Any) -> list[str]:
     query = np.random.default_rng(0).normal(size=EMBEDDING_DIM).astype(np.float32)
     found, _ = opened.nearest(kind, query, 10)
     expected = np.sort(vectors @ query)[::-1][:10]

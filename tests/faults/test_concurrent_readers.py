@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.tests.faults.concurrent_readers import read_during_builds
 
 
@@ -16,7 +16,7 @@ def test_ten_readers_during_builds_never_see_two_generations_in_one(tmp_path: Pa
     assert report.mixed == []
     assert report.generations >= 2
     assert report.answers >= 20
-    with Library(tmp_path / "library") as opened:
+    with LibraryReader(tmp_path / "library") as opened:
         assert opened.generation.id == report.generations + 1
     # Only the index folders of the last two generations are left, and perhaps one that a reader holds.
     assert len(list((tmp_path / "library" / "index").iterdir())) <= 3

@@ -20,7 +20,7 @@ from attune.core.settings import Settings
 from attune.embedding.network import Network, open_network
 from attune.indexer.build import BuildRequest, build
 from attune.indexer.catalogue_tables import metadata
-from attune.indexer.library import Library, read_published_generation
+from attune.indexer.library import LibraryReader, read_published_generation
 from attune.indexer.repair import RepairReport, repair
 from attune.indexer.salvage import salvage
 from attune.indexer.verify import verify
@@ -86,7 +86,7 @@ def test_damage_is_noticed_and_mended(library: Path, part: str, damage: str) -> 
     damaged_part = "index" if part.startswith("index") else part.split(".")[0]
     assert {one.part for one in findings.damage} == {damaged_part}
     if damaged_part == "index":  # it is derived from the catalogue, so its damage must not make a search fail
-        with Library(library) as opened:
+        with LibraryReader(library) as opened:
             assert len(opened.index("image")) == PHOTOS
     repaired = repair_library(library)
     assert repaired.after.damage == []
@@ -161,7 +161,7 @@ def test_rows_are_read_from_pages_that_no_tree_holds(library: Path) -> None:
     data[:4096] = bytes(4096)
     path.write_bytes(data)
     with pytest.raises(DamagedLibrary, match="attune repair"):
-        Library(library)
+        LibraryReader(library)
     found = salvage(path, columns)
     assert len(found.items) == len(found.embeddings) == PHOTOS + SONGS
     assert len(found.roots) == 1

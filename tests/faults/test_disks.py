@@ -21,7 +21,7 @@ from attune.core.errors import LibraryError
 from attune.embedding.backbones import DEFAULT_BACKBONES
 from attune.embedding.network import DEFAULT_NETWORK
 from attune.indexer.feature_store import FeatureStore
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.tests.e2e.command import ATTUNE
 from attune.tests.faults.kill_rounds import build_quietly, make_media, read_contents
 from attune.tests.faults.mounts import grow, read_only, small_disk
@@ -47,7 +47,7 @@ def test_a_full_disk_costs_nothing_that_was_committed(base: tuple[Path, Path], t
         before = read_contents(library)
         with pytest.raises(LibraryError, match=r"full|No space"):
             build_quietly(library, media, DEFAULT_NETWORK)
-        with Library(library) as opened:
+        with LibraryReader(library) as opened:
             assert opened.generation.id == 1
         assert read_contents(library) == before
         assert not list(library.glob("index/.aside-*"))
@@ -196,7 +196,7 @@ def test_media_are_opened_for_reading_alone(media: Path) -> None:
 def _check_read_only(library: Path, media: Path) -> None:
     """Check that a library that cannot be written is opened, and that a build of it is refused."""
     before = _state(library)
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         assert len(opened.index("image").ids) == opened.generation.images
     with pytest.raises(LibraryError, match="cannot be written"):
         build_quietly(library, media, DEFAULT_NETWORK)

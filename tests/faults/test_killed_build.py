@@ -10,7 +10,7 @@ import pytest
 
 from attune.core.errors import LibraryError
 from attune.embedding.network import DEFAULT_NETWORK
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.indexer.locks import acquire_write_lock
 from attune.tests.faults import killed_build
 from attune.tests.faults.kill_rounds import build_quietly, read_contents
@@ -42,7 +42,7 @@ def test_a_build_that_is_not_killed_logs_its_steps(base: tuple[Path, Path], tmp_
         steps
     )
     assert steps.index("switch the generation") > steps.index("rename")
-    with Library(spec.library) as opened:
+    with LibraryReader(spec.library) as opened:
         assert opened.generation.id == 2
 
 

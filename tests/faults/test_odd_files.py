@@ -260,9 +260,9 @@ import json, sys
 from pathlib import Path
 from attune.tests.faults.kill_rounds import build_quietly
 from attune.core.errors import AttuneError
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 library, media, home = map(Path, sys.argv[1:])
-with Library(library) as opened:
+with LibraryReader(library) as opened:
     answered = len(opened.index("image").ids)
 try:
     build_quietly(library, media, "attune")

@@ -20,7 +20,7 @@ from attune.embedding.network import Network, open_network
 from attune.indexer import build as build_module
 from attune.indexer.build import BuildRequest, plan_build
 from attune.indexer.catalogue import APPLICATION, SCHEMA, Catalogue
-from attune.indexer.library import Library, read_published_generation, read_status
+from attune.indexer.library import LibraryReader, read_published_generation, read_status
 from attune.indexer.locks import acquire_write_lock
 from attune.tests.conftest import PHOTOS, SONGS, run_build
 from attune.tests.media_factory import damaged, photo
@@ -32,7 +32,7 @@ def library(tmp_path: Path, built: Path) -> Path:
 
 
 def paths_in(library: Path) -> set[str]:
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         return {path for kind in ("image", "music") for _, path in opened.paths(kind)}  # type: ignore[arg-type]
 
 
@@ -104,7 +104,7 @@ def test_added_changed_deleted(tmp_path: Path, own_media: Path, network: Network
     assert (report.added, report.changed, report.removed, report.moved) == (1, 1, 1, 0)
     assert str(own_media / "new.jpg") in paths_in(library)
     assert str(own_media / "song 1.ogg") not in paths_in(library)
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         assert (opened.generation.images, opened.generation.music) == (PHOTOS + 1, SONGS - 1)
         assert len(opened.index("image")) == PHOTOS + 1
 
@@ -115,7 +115,7 @@ def test_a_moved_folder_and_a_copy_keep_their_embeddings(
 ) -> None:
     library = tmp_path / "library"
     run_build(library, network, own_media)
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         before = _by_path(opened, own_media)
     (own_media / "below").rename(own_media / "elsewhere")
     shutil.copyfile(own_media / "photo 00.jpg", own_media / "copy.jpg")
@@ -124,19 +124,19 @@ def test_a_moved_folder_and_a_copy_keep_their_embeddings(
     report = run_build(library, network)
 
     assert (report.moved, report.removed, report.added) == (PHOTOS // 2 + 1, PHOTOS // 2, 0)
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         after = _by_path(opened, own_media)
     for path, vector in after.items():
         origin = path.replace("elsewhere", "below").replace("copy", "photo 00")
         np.testing.assert_array_equal(vector, before[origin])
 
 
-def _by_path(library: Library, folder: Path) -> dict[str, np.ndarray]:
+def _by_path(library: LibraryReader, folder: Path) -> dict[str, np.ndarray]:
     paths = (os.path.relpath(path, folder) for _, path in library.paths("image"))
     return dict(zip(paths, library.vectors(_ids(library)), strict=True))
 
 
-def _ids(library: Library) -> list[int]:
+def _ids(library: LibraryReader) -> list[int]:
     return [item for item, _ in library.paths("image")]
 
 
@@ -215,7 +215,7 @@ def test_another_network_embeds_again_without_reading_media(
     monkeypatch.setattr(build_module, "extract_all", _nothing_is_read)
     report = run_build(library, other_network)
     assert report.re_embedded == PHOTOS + SONGS
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         assert opened.generation.network == other_network.id
         item = _ids(opened)[0]
         features = opened.features(opened.items([item])[item], DEFAULT_BACKBONES["image"])
@@ -258,7 +258,7 @@ def test_a_reader_keeps_its_generation_while_others_are_published(
 ) -> None:
     library = tmp_path / "library"
     run_build(library, network, own_media)
-    with Library(library) as reader:
+    with LibraryReader(library) as reader:
         for round_ in range(4):
             (own_media / f"photo {round_ * 3:02d}.jpg").unlink(missing_ok=True)
             (own_media / "below" / f"photo {round_ * 3:02d}.jpg").unlink(missing_ok=True)
@@ -271,7 +271,7 @@ def test_a_reader_keeps_its_generation_while_others_are_published(
 @pytest.mark.parametrize("damage", ["deleted", "cut", "folder"])
 def test_lost_index_files_are_made_again(library: Path, damage: str) -> None:
     folder = library / "index" / "1"
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         before = opened.index("image").ids
     if damage == "folder":
         shutil.rmtree(folder)
@@ -279,9 +279,9 @@ def test_lost_index_files_are_made_again(library: Path, damage: str) -> None:
         (folder / "images.faiss").write_bytes((folder / "images.faiss").read_bytes()[:500])
     else:
         (folder / "images.faiss").unlink()
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         np.testing.assert_array_equal(opened.index("image").ids, before)
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         np.testing.assert_array_equal(np.sort(opened.index("image").ids), np.sort(before))
     assert (folder / "images.faiss").exists()
 
@@ -292,7 +292,7 @@ def test_lost_features_are_computed_again(library: Path, network: Network) -> No
         file.unlink()
     report = run_build(library, network)
     assert report.added == PHOTOS + SONGS
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         item = _ids(opened)[0]
         features = opened.features(opened.items([item])[item], DEFAULT_BACKBONES["image"])
         assert features.shape == (1, 2528)
@@ -312,17 +312,17 @@ def test_lost_features_below_an_unplugged_root_are_never_zeros(
     (tmp_path / "unplugged").rename(own_media)
     report = run_build(library, other_network)
     assert report.added == PHOTOS + SONGS
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         assert len(np.unique(opened.vectors(_ids(opened)), axis=0)) == PHOTOS
 
 
 @pytest.mark.slow
 def test_rebuild_reads_every_file_again(library: Path, network: Network) -> None:
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         before = {path: item for item, path in opened.paths("image")}
     report = run_build(library, network, rebuild=True)
     assert (report.changed, report.added, report.removed) == (PHOTOS + SONGS, 0, 0)
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         after = {path: item for item, path in opened.paths("image")}
         assert after.keys() == before.keys()
         assert set(after.values()).isdisjoint(before.values())
@@ -339,7 +339,7 @@ def test_a_newer_catalogue_is_refused(library: Path, network: Network) -> None:
         connection.execute(f"PRAGMA application_id = {APPLICATION | SCHEMA + 1}")
     connection.close()
     with pytest.raises(LibraryError, match="newer Attune"):
-        Library(library)
+        LibraryReader(library)
     with pytest.raises(LibraryError, match="newer Attune"):
         run_build(library, network)
 
@@ -386,7 +386,7 @@ def test_wrong_paths_are_usage_errors(tmp_path: Path, network: Network) -> None:
     with pytest.raises(UsageError, match="no library yet"):
         run_build(tmp_path / "library", network)
     with pytest.raises(LibraryError, match="no library here"):
-        Library(tmp_path / "library")
+        LibraryReader(tmp_path / "library")
 
 
 def test_odd_names_come_through(tmp_path: Path, network: Network) -> None:
@@ -463,7 +463,7 @@ def test_a_lease_outlives_an_index_that_is_made_again(
     library = tmp_path / "library"
     run_build(library, network, own_media)
     (library / "index" / "1" / "images.faiss").unlink()
-    with Library(library) as reader:
+    with LibraryReader(library) as reader:
         ids = reader.index("image").ids.tolist()
         for number in range(3):
             photo(own_media / "photo 00.jpg", 200 + number, (60 + number, 40))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import dated_photo, photo, song
 
@@ -29,7 +29,7 @@ def make_album(folder: Path) -> Path:
 
 
 def dates(library: Path) -> dict[str, str | None]:
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         items = opened.items([item for item, _ in opened.paths("image")])
         return {Path(item.path).name: item.taken for item in items.values()}
 
@@ -38,7 +38,7 @@ def test_a_build_keeps_dates_and_readers_find_by_them(tmp_path: Path, network: N
     library = tmp_path / "library"
     run_build(library, network, make_album(tmp_path / "album"))
     assert dates(library) == TAKEN
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         names = {item: Path(path).name for item, path in opened.paths("image")}
 
         def taken(first: str | None, after: str | None) -> set[str]:

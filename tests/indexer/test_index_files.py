@@ -24,7 +24,7 @@ from attune.indexer.index_files import (
     write_index_file,
 )
 from attune.indexer.ivf_index import IvfIndex
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import photo
 
@@ -176,7 +176,7 @@ def test_the_kind_follows_the_size_and_does_not_flap() -> None:
 def test_a_library_in_cells_answers_as_an_exact_one(
     built: Path, media: Path, network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Library(built) as exact:
+    with LibraryReader(built) as exact:
         query = exact.vectors([exact.paths("music")[0][0]])[0]
         expected = exact.nearest("image", query, 100)
 
@@ -187,7 +187,7 @@ def test_a_library_in_cells_answers_as_an_exact_one(
     shutil.rmtree(library / "index")
     monkeypatch.setattr(generations, "create_index", from_noise)
     monkeypatch.setattr(index_files, "IVF_MIN_VECTORS", 2)
-    with Library(library) as cells:
+    with LibraryReader(library) as cells:
         assert not cells.index("image").exact
         ids, inner = cells.nearest("image", query, 100)
         np.testing.assert_array_equal(ids, expected[0])
@@ -195,6 +195,6 @@ def test_a_library_in_cells_answers_as_an_exact_one(
 
     photo(tmp_path / "new.jpg", 77)
     run_build(library, network, tmp_path / "new.jpg")
-    with Library(library) as extended:
+    with LibraryReader(library) as extended:
         assert not extended.index("image").exact
         assert len(extended.index("image")) == len(expected[0]) + 1

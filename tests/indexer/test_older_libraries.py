@@ -16,7 +16,7 @@ from attune.core.progress import SilentProgress
 from attune.embedding.network import Network
 from attune.indexer import build as build_module
 from attune.indexer.build import BuildRequest, plan_build
-from attune.indexer.library import Library, read_status
+from attune.indexer.library import LibraryReader, read_status
 from attune.indexer.verify import verify
 from attune.tests.conftest import PHOTOS, SONGS, run_build
 from attune.tests.e2e.command import attune
@@ -89,7 +89,7 @@ def older(tmp_path: Path, own_media: Path, network: Network) -> Path:
 
 
 def contents(library: Path) -> dict[str, tuple[object, ...]]:
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         ids = [item for kind in ("image", "music") for item, _ in opened.paths(kind)]  # type: ignore[arg-type]
         items = opened.items(ids)
         vectors = opened.vectors(ids)
@@ -159,7 +159,7 @@ def test_of_a_still_older_one_the_folders_are_kept(older: Path, network: Network
 
 def test_without_a_rebuild_it_stays_as_it_is(older: Path, network: Network) -> None:
     before = (older / "catalogue.db").read_bytes()
-    for use in (Library, read_status, lambda path: plan_build(BuildRequest(path, rebuild=True))):
+    for use in (LibraryReader, read_status, lambda path: plan_build(BuildRequest(path, rebuild=True))):
         with pytest.raises(LibraryError, match=r"older version of Attune; `attune build-index --rebuild`"):
             use(older)
     with pytest.raises(LibraryError, match="older version"):
@@ -180,7 +180,7 @@ def test_a_kill_during_the_rebuild_leaves_the_older_tables(
         run_build(older, network, rebuild=True)
     monkeypatch.undo()
     with pytest.raises(LibraryError, match="older version"):
-        Library(older)
+        LibraryReader(older)
     assert run_build(older, network, rebuild=True).unchanged == PHOTOS + SONGS
 
 

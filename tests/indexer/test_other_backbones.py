@@ -17,7 +17,7 @@ from attune.embedding import decode_pool
 from attune.embedding.network import Network, open_network
 from attune.indexer import build as build_module
 from attune.indexer.build import BuildRequest, open_build, plan_build
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.seeds import QueryResolver
 from attune.tests.conftest import PHOTOS, SONGS, run_build
 from attune.tests.e2e.command import attune
@@ -54,7 +54,7 @@ def _rows(library: Path, name: str = "") -> int:
 
 def _vectors(library: Path, network: Network) -> dict[str, np.ndarray]:
     """Return each picture's embedding by path, after checking it against its stored features."""
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         found = {}
         for item, path in opened.paths("image"):
             features = opened.features(opened.items([item])[item], network.backbones["image"])
@@ -154,7 +154,7 @@ def test_questions_are_read_by_the_library_s_backbone(
     library: Path, slower_network: Network, tmp_path: Path, media: Path
 ) -> None:
     run_build(library, slower_network)
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         seeds = QueryResolver(opened, slower_network)
         known = seeds.seed(str(media / "photo 00.jpg"))
         copy = shutil.copyfile(media / "photo 00.jpg", tmp_path / "elsewhere.jpg")

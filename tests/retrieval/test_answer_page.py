@@ -19,7 +19,7 @@ from attune.core.errors import MediaError
 from attune.core.progress import SilentProgress
 from attune.embedding.audio_decoding import read_audio
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval import map_page
 from attune.retrieval.answer_page import Section, write_page
 from attune.retrieval.audio_clip import encode_mp3_clip
@@ -53,10 +53,10 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def library(odd: Path, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+def library(odd: Path, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibraryReader]:
     path = tmp_path_factory.mktemp("pages") / "library"
     run_build(path, network, odd)
-    with Library(path) as opened:
+    with LibraryReader(path) as opened:
         yield opened
 
 
@@ -66,7 +66,7 @@ def no_outside_host(page: str) -> bool:
 
 @pytest.mark.parametrize("query_kind", ["song", "picture"])
 def test_a_page_holds_everything_and_escapes_names(
-    library: Library, network: Network, odd: Path, tmp_path: Path, query_kind: str
+    library: LibraryReader, network: Network, odd: Path, tmp_path: Path, query_kind: str
 ) -> None:
     query = str(odd / (f"#{NASTY}0.flac" if query_kind == "song" else f"{NASTY}0.jpg"))
     seeds = QueryResolver(library, network)
@@ -87,12 +87,12 @@ def test_a_page_holds_everything_and_escapes_names(
 
 
 def test_a_page_says_which_files_are_gone(
-    tmp_path: Path, network: Network, library: Library, odd: Path
+    tmp_path: Path, network: Network, library: LibraryReader, odd: Path
 ) -> None:
     gone = photo(tmp_path / "gone.jpg", 7)
     run_build(tmp_path / "library", network, gone, odd / f"#{NASTY}0.flac")
     gone.unlink()
-    with Library(tmp_path / "library") as opened:
+    with LibraryReader(tmp_path / "library") as opened:
         seeds = QueryResolver(opened, network)
         answer = find(opened, network, seeds, [str(odd / f"#{NASTY}0.flac")], Filters())
     write_page(tmp_path / "a.html", "a", "b", [Section("c", answer)])
@@ -108,7 +108,7 @@ def read_map_data(page: Path) -> dict[str, dict[str, object]]:
 
 
 def test_the_map_holds_every_item_at_its_place(
-    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    library: LibraryReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(map_page, "MAX_INLINE_PICTURES", 3)  # fewer than there are, as in a large library
     page = tmp_path / "map.html"
@@ -131,21 +131,21 @@ def test_the_map_holds_every_item_at_its_place(
     assert all(str(one).startswith("data:audio/mpeg") for one in clips)  # type: ignore[attr-defined]
 
 
-def test_the_map_of_a_small_library_holds_its_thumbnails(library: Library, tmp_path: Path) -> None:
+def test_the_map_of_a_small_library_holds_its_thumbnails(library: LibraryReader, tmp_path: Path) -> None:
     write_map_page(tmp_path / "map.html", library, load_layers(library), SilentProgress())
     inside = read_map_data(tmp_path / "map.html")["image"]["inside"]
     assert [str(one)[:15] for one in inside] == ["data:image/jpeg"] * 4  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
-def test_the_map_as_a_picture(library: Library, tmp_path: Path, suffix: str) -> None:
+def test_the_map_as_a_picture(library: LibraryReader, tmp_path: Path, suffix: str) -> None:
     write_map_plot(tmp_path / f"map.{suffix}", load_layers(library))
     head = (tmp_path / f"map.{suffix}").read_bytes()[:400]
     assert head.startswith(b"\x89PNG") if suffix == "png" else b"<svg" in head or b"<?xml" in head
 
 
 def test_a_playlist_names_its_songs_from_where_it_lies(
-    library: Library, network: Network, odd: Path, tmp_path: Path
+    library: LibraryReader, network: Network, odd: Path, tmp_path: Path
 ) -> None:
     answer = find(library, network, QueryResolver(library, network), [str(odd / f"{NASTY}0.jpg")], Filters())
     for playlist in (tmp_path / "a.m3u", odd / "a.m3u"):

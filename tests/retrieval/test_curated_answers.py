@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval import near_duplicates
 from attune.retrieval.answers import Answers, QueryEntry
 from attune.retrieval.date_range import parse_date_range
@@ -46,14 +46,16 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def library(album: Path, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+def library(
+    album: Path, network: Network, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LibraryReader]:
     path = tmp_path_factory.mktemp("curated") / "library"
     run_build(path, network, album)
-    with Library(path) as opened:
+    with LibraryReader(path) as opened:
         yield opened
 
 
-def ask(library: Library, network: Network, album: Path, filters: Filters, **more: object) -> Answers:
+def ask(library: LibraryReader, network: Network, album: Path, filters: Filters, **more: object) -> Answers:
     seeds = QueryResolver(library, network)
     return find(library, network, seeds, [str(album / "song 0.flac")], filters, **more)  # type: ignore[arg-type]
 
@@ -62,7 +64,7 @@ def paths(answer: Answers) -> list[str]:
     return [result.path for result in answer.results]
 
 
-def test_dates_narrow_the_exact_order(library: Library, network: Network, album: Path) -> None:
+def test_dates_narrow_the_exact_order(library: LibraryReader, network: Network, album: Path) -> None:
     everything = ask(library, network, album, Filters(limit=100))
     assert {r.taken for r in everything.results if r.path.endswith("undated.jpg")} == {None}
     for text in ("2022", "2021..2022", "2021-07-05..", "..2020"):
@@ -74,7 +76,7 @@ def test_dates_narrow_the_exact_order(library: Library, network: Network, album:
         assert paths(inside) == [path for path in expected if path.startswith(below[0] + "/")][:3]
 
 
-def test_a_mood_is_half_of_what_counts(library: Library, network: Network, album: Path) -> None:
+def test_a_mood_is_half_of_what_counts(library: LibraryReader, network: Network, album: Path) -> None:
     everything = ask(library, network, album, Filters(limit=100)).results
     for name, mood in MOODS.items():
         worth = {
@@ -93,7 +95,7 @@ def test_a_mood_is_half_of_what_counts(library: Library, network: Network, album
         assert paths(good) == [r.path for r in found if r.score >= least][:4]
 
 
-def test_a_mood_brings_answers_nearer_to_it(library: Library, network: Network, album: Path) -> None:
+def test_a_mood_brings_answers_nearer_to_it(library: LibraryReader, network: Network, album: Path) -> None:
     def distance(answer: Answers) -> float:
         places = [(r.affect.valence, r.affect.arousal) for r in answer.results]
         return float(np.mean([math.dist(place, MOODS["calm"]) for place in places]))
@@ -102,7 +104,9 @@ def test_a_mood_brings_answers_nearer_to_it(library: Library, network: Network, 
     assert distance(ask(library, network, album, Filters(limit=4), mood="calm")) <= distance(plain)
 
 
-def test_counter_seeds_take_half_of_their_mean_away(library: Library, network: Network, album: Path) -> None:
+def test_counter_seeds_take_half_of_their_mean_away(
+    library: LibraryReader, network: Network, album: Path
+) -> None:
     seeds = QueryResolver(library, network)
     against = [str(album / "song 1.flac"), str(album / "one" / "01.jpg")]
     vectors = [seeds.seed(path).vector.astype(np.float64) for path in against]
@@ -114,7 +118,9 @@ def test_counter_seeds_take_half_of_their_mean_away(library: Library, network: N
     assert paths(ask(library, network, album, Filters(limit=100), against=against)) == expected
 
 
-def test_copies_fold_into_the_better_ranked_one(library: Library, network: Network, album: Path) -> None:
+def test_copies_fold_into_the_better_ranked_one(
+    library: LibraryReader, network: Network, album: Path
+) -> None:
     everything = ask(library, network, album, Filters(limit=100)).results
     folded = ask(library, network, album, Filters(limit=100, curation=Curation(fold=True))).results
     made = Fingerprints(library, network.backbones["image"])
@@ -134,7 +140,7 @@ def test_copies_fold_into_the_better_ranked_one(library: Library, network: Netwo
     assert [r.rank for r in folded] == list(range(1, len(folded) + 1))
 
 
-def test_caps_hold_and_leave_the_order(library: Library, network: Network, album: Path) -> None:
+def test_caps_hold_and_leave_the_order(library: LibraryReader, network: Network, album: Path) -> None:
     everything = ask(library, network, album, Filters(limit=100)).results
     capped = ask(library, network, album, Filters(limit=100, curation=Curation(per_folder=2))).results
     seen: dict[Path, int] = {}
@@ -147,7 +153,7 @@ def test_caps_hold_and_leave_the_order(library: Library, network: Network, album
     assert [r.path for r in capped] == expected
 
 
-def test_a_point_of_the_plane_is_curated_too(library: Library, network: Network, album: Path) -> None:
+def test_a_point_of_the_plane_is_curated_too(library: LibraryReader, network: Network, album: Path) -> None:
     point = QueryEntry(None, "image", None, 0.1, 0.1)
     everything = browse(library, network, point, Filters(limit=100)).results
     period = parse_date_range("2021")
@@ -158,7 +164,7 @@ def test_a_point_of_the_plane_is_curated_too(library: Library, network: Network,
 
 
 def test_the_scale_of_any_other_backbone_is_measured_on_the_library(
-    library: Library, network: Network, monkeypatch: pytest.MonkeyPatch
+    library: LibraryReader, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = Fingerprints(library, network.backbones["image"])
     assert (made.scale.random, made.scale.same) == (0.76, pytest.approx(0.97))

@@ -18,7 +18,7 @@ from attune.embedding.feature_extraction import extract
 from attune.embedding.image_decoding import decode_image
 from attune.embedding.music_tags import rank_music_tags
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.explain import explain_answers
 from attune.retrieval.queries import find
 from attune.retrieval.search import Filters
@@ -31,8 +31,8 @@ PIXELS = arrays(np.uint8, (8, 8, 3))
 
 
 @pytest.fixture
-def library(built: Path) -> Iterator[Library]:
-    with Library(built) as opened:
+def library(built: Path) -> Iterator[LibraryReader]:
+    with LibraryReader(built) as opened:
         yield opened
 
 
@@ -69,7 +69,7 @@ def test_tags_are_those_of_the_kept_features(media: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("span", [Span(), Span(6.0, 16.0)])
 def test_each_line_about_pictures_is_measured(
-    library: Library, network: Network, media: Path, span: Span
+    library: LibraryReader, network: Network, media: Path, span: Span
 ) -> None:
     seeds = QueryResolver(library, network)
     query = str(media / "song 3.mp3")
@@ -96,7 +96,9 @@ def test_each_line_about_pictures_is_measured(
 
 
 @pytest.mark.slow
-def test_what_moves_a_picture_is_found_by_trying(library: Library, network: Network, media: Path) -> None:
+def test_what_moves_a_picture_is_found_by_trying(
+    library: LibraryReader, network: Network, media: Path
+) -> None:
     seeds = QueryResolver(library, network)
     query = [str(media / "song 0.flac")]
     answer = find(library, network, seeds, query, Filters(limit=14))
@@ -120,7 +122,9 @@ def test_what_moves_a_picture_is_found_by_trying(library: Library, network: Netw
     assert effects
 
 
-def test_lines_about_songs_name_their_own_moment(library: Library, network: Network, media: Path) -> None:
+def test_lines_about_songs_name_their_own_moment(
+    library: LibraryReader, network: Network, media: Path
+) -> None:
     seeds = QueryResolver(library, network)
     query = [str(media / "photo 00.jpg")]
     answer = find(library, network, seeds, query, Filters(limit=4))
@@ -130,7 +134,9 @@ def test_lines_about_songs_name_their_own_moment(library: Library, network: Netw
         assert f"fits best at {minutes}:{seconds:02d}–" in result.explanation
 
 
-def test_of_several_questions_the_nearest_is_named(library: Library, network: Network, media: Path) -> None:
+def test_of_several_questions_the_nearest_is_named(
+    library: LibraryReader, network: Network, media: Path
+) -> None:
     seeds = QueryResolver(library, network)
     songs = [str(media / "song 0.flac"), str(media / "song 2.m4a")]
     answer = find(library, network, seeds, songs, Filters(limit=5))
@@ -145,7 +151,7 @@ def test_a_picture_that_is_gone_has_a_line_all_the_same(tmp_path: Path, network:
     query = song(tmp_path / "song.flac", 1, seconds=8.0)
     run_build(tmp_path / "library", network, gone, query)
     gone.unlink()
-    with Library(tmp_path / "library") as library:
+    with LibraryReader(tmp_path / "library") as library:
         seeds = QueryResolver(library, network)
         answer = find(library, network, seeds, [str(query)], Filters())
         (result,) = explain_answers(answer, library, network, seeds, [str(query)]).results

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.match import match
 from attune.retrieval.mood import estimate_moods
 from attune.retrieval.queries import find
@@ -28,7 +28,7 @@ from attune.tests.media_factory import photo, song
 
 def test_documents_are_of_the_described_form(built: Path, media: Path, network: Network) -> None:
     picture, tune = str(media / "photo 00.jpg"), str(media / "song 2.m4a")
-    with Library(built) as library:
+    with LibraryReader(built) as library:
         seeds = QueryResolver(library, network)
         answers = find(library, network, seeds, [picture], Filters())
         pair, moods = match(seeds, network, picture, tune), estimate_moods(seeds, [picture, tune])
@@ -49,7 +49,7 @@ def test_a_name_that_is_not_utf8_keeps_its_bytes(tmp_path: Path, network: Networ
     tune = song(tmp_path / "tune.flac", 1, seconds=8.0).rename(folder / "tune \udcff.flac")
     picture = photo(tmp_path / "picture.jpg", 1).rename(folder / "picture \udcfe.jpg")
     run_build(tmp_path / "library", network, folder)
-    with Library(tmp_path / "library") as library:
+    with LibraryReader(tmp_path / "library") as library:
         seeds = QueryResolver(library, network)
         document = answers_json(find(library, network, seeds, [str(tune)], Filters()))
         pair = match_json(match(seeds, network, str(picture), str(tune)))

@@ -15,7 +15,7 @@ from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.embedding.segments import embed_segments, embed_track
 from attune.indexer.flat_index import FlatIndex
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.answers import QueryEntry
 from attune.retrieval.queries import browse, find
 from attune.retrieval.search import Filters
@@ -23,13 +23,13 @@ from attune.retrieval.seeds import QueryResolver, Span, mean_vector
 
 
 @pytest.fixture
-def library(built: Path) -> Iterator[Library]:
-    with Library(built) as opened:
+def library(built: Path) -> Iterator[LibraryReader]:
+    with LibraryReader(built) as opened:
         yield opened
 
 
 def brute_force(
-    library: Library, network: Network, vector: np.ndarray, kind: Kind
+    library: LibraryReader, network: Network, vector: np.ndarray, kind: Kind
 ) -> list[tuple[str, float]]:
     scored = []
     for item, path in library.paths(kind):
@@ -39,7 +39,7 @@ def brute_force(
 
 
 @pytest.mark.parametrize("kind", ["image", "music"])
-def test_order_and_scores_equal_brute_force(library: Library, network: Network, kind: Kind) -> None:
+def test_order_and_scores_equal_brute_force(library: LibraryReader, network: Network, kind: Kind) -> None:
     other: Kind = "music" if kind == "image" else "image"
     seeds = QueryResolver(library, network)
     for _, path in library.paths(other):
@@ -50,7 +50,7 @@ def test_order_and_scores_equal_brute_force(library: Library, network: Network, 
         assert [result.rank for result in answer.results] == list(range(1, len(expected) + 1))
 
 
-def test_filters_keep_the_exact_order(library: Library, network: Network, media: Path) -> None:
+def test_filters_keep_the_exact_order(library: LibraryReader, network: Network, media: Path) -> None:
     seeds = QueryResolver(library, network)
     song = str(media / "song 0.flac")
     everything = find(library, network, seeds, [song], Filters(limit=100)).results
@@ -69,7 +69,9 @@ def test_filters_keep_the_exact_order(library: Library, network: Network, media:
     assert [r.path for r in good] == [r.path for r in everything[:5]]
 
 
-def test_several_seeds_are_their_normalised_mean(library: Library, network: Network, media: Path) -> None:
+def test_several_seeds_are_their_normalised_mean(
+    library: LibraryReader, network: Network, media: Path
+) -> None:
     seeds = QueryResolver(library, network)
     songs = [str(media / "song 0.flac"), str(media / "song 1.ogg")]
     vector = mean_vector([seeds.seed(song) for song in songs])
@@ -79,7 +81,9 @@ def test_several_seeds_are_their_normalised_mean(library: Library, network: Netw
     assert [entry.path for entry in answer.query] == songs
 
 
-def test_half_of_the_counter_seeds_is_taken_away(library: Library, network: Network, media: Path) -> None:
+def test_half_of_the_counter_seeds_is_taken_away(
+    library: LibraryReader, network: Network, media: Path
+) -> None:
     seeds = QueryResolver(library, network)
     song, unlike = str(media / "song 0.flac"), [str(media / "song 1.ogg"), str(media / "photo 00.jpg")]
     expected = seeds.seed(song).vector - 0.25 * (seeds.seed(unlike[0]).vector + seeds.seed(unlike[1]).vector)
@@ -92,7 +96,7 @@ def test_half_of_the_counter_seeds_is_taken_away(library: Library, network: Netw
 
 
 def test_a_file_outside_the_library_is_embedded_alike(
-    library: Library, network: Network, media: Path
+    library: LibraryReader, network: Network, media: Path
 ) -> None:
     inside, outside = QueryResolver(library, network), QueryResolver(None, network)
     for name in ("song 3.mp3", "photo 00.jpg"):
@@ -102,7 +106,7 @@ def test_a_file_outside_the_library_is_embedded_alike(
 
 
 def test_a_copy_outside_the_library_is_known_by_its_content(
-    library: Library, network: Network, media: Path, tmp_path: Path
+    library: LibraryReader, network: Network, media: Path, tmp_path: Path
 ) -> None:
     copy = tmp_path / "renamed.mp3"
     copy.write_bytes((media / "song 3.mp3").read_bytes())
@@ -112,7 +116,7 @@ def test_a_copy_outside_the_library_is_known_by_its_content(
     )
 
 
-def test_the_best_moment_is_the_best(library: Library, network: Network, media: Path) -> None:
+def test_the_best_moment_is_the_best(library: LibraryReader, network: Network, media: Path) -> None:
     seeds = QueryResolver(library, network)
     picture = seeds.seed(str(media / "photo 00.jpg"))
     for result in find(library, network, seeds, [picture.path], Filters()).results:
@@ -124,7 +128,9 @@ def test_the_best_moment_is_the_best(library: Library, network: Network, media: 
         assert result.moment.start_s < result.moment.end_s
 
 
-def test_a_part_of_a_song_is_the_mean_of_its_patches(library: Library, network: Network, media: Path) -> None:
+def test_a_part_of_a_song_is_the_mean_of_its_patches(
+    library: LibraryReader, network: Network, media: Path
+) -> None:
     path = str(media / "song 3.mp3")
     item = next(item for item, known in library.paths("music") if known == path)
     features = library.features(library.items([item])[item], network.backbones["music"])
@@ -133,7 +139,7 @@ def test_a_part_of_a_song_is_the_mean_of_its_patches(library: Library, network: 
     np.testing.assert_allclose(part.vector, expected, atol=1e-6)
 
 
-def test_moments_equal_plain_means(library: Library, network: Network) -> None:
+def test_moments_equal_plain_means(library: LibraryReader, network: Network) -> None:
     item, _ = library.paths("music")[-1]
     features = library.features(library.items([item])[item], network.backbones["music"])
     moments = embed_segments(network, features)
@@ -145,7 +151,7 @@ def test_moments_equal_plain_means(library: Library, network: Network) -> None:
         )
 
 
-def test_browse_is_by_distance(library: Library, network: Network) -> None:
+def test_browse_is_by_distance(library: LibraryReader, network: Network) -> None:
     answer = browse(library, network, QueryEntry(None, "image", None, 0.2, -0.1), Filters(limit=100))
     distances = [np.hypot(r.affect.valence - 0.2, r.affect.arousal + 0.1) for r in answer.results]
     assert distances == sorted(distances)

@@ -15,7 +15,7 @@ from attune.core.errors import UsageError
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.queries import find
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
@@ -92,7 +92,7 @@ def test_ranking_equals_find_images(
     image_rows, music_rows = read_manifest(images), read_manifest(music)
     place = {str(row.path): index for index, row in enumerate(image_rows)}
     scores = np.zeros((len(music_rows), len(image_rows)))
-    with Library(tmp_path / "library") as library:
+    with LibraryReader(tmp_path / "library") as library:
         seeds = QueryResolver(library, network)
         for row, song in enumerate(music_rows):
             for result in find(library, network, seeds, [str(song.path)], Filters(limit=PHOTOS)).results:

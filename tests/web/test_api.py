@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from attune.embedding.network import Network
-from attune.indexer.library import Library, Status, read_status
+from attune.indexer.library import LibraryReader, Status, read_status
 from attune.retrieval import response_models
 from attune.retrieval.queries import find
 from attune.retrieval.search import Filters
@@ -48,7 +48,7 @@ def test_a_song_finds_what_the_command_finds(client: TestClient, built: Path, ne
     query_song = items(client, "music")[1]
     answer = get(client, "/images", like=query_song["id"], limit=PHOTOS)
     response_models.ItemAnswersModel.model_validate(answer)
-    with Library(built) as library:
+    with LibraryReader(built) as library:
         same = find(library, network, QueryResolver(library, network), [query_song["path"]], Filters(PHOTOS))
     assert [(item["path"], item["score"]) for item in answer["results"]] == [
         (item.path, item.score) for item in same.results

@@ -185,13 +185,13 @@ def test_a_generation_that_cannot_be_read_is_closed_again(
     own_media: Path, tmp_path: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from attune.core.errors import LibraryError
-    from attune.indexer.library import Library
+    from attune.indexer.library import LibraryReader
     from attune.retrieval.web.library_holder import LibrarySnapshot
 
-    closed: list[Library] = []
-    close = Library.close
+    closed: list[LibraryReader] = []
+    close = LibraryReader.close
 
-    def note_close(library: Library) -> None:
+    def note_close(library: LibraryReader) -> None:
         closed.append(library)
         close(library)
 
@@ -200,7 +200,7 @@ def test_a_generation_that_cannot_be_read_is_closed_again(
 
     library = tmp_path / "library"
     run_build(library, network, own_media)
-    monkeypatch.setattr(Library, "close", note_close)
+    monkeypatch.setattr(LibraryReader, "close", note_close)
     monkeypatch.setattr(LibrarySnapshot, "warm", broken)
     holder = LibraryHolder(library, None)
     assert not holder.refresh()

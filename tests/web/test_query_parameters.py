@@ -175,7 +175,7 @@ def test_files_near_a_point(ask: Callable[..., tuple[object, object]], options: 
 def test_each_parameter_is_in_both(
     client: TestClient, command: str, route: str, only_served: set[str]
 ) -> None:
-    root = typer.main.get_command(cli.app)
+    root = typer.main.get_command(cli.build_app())
     options = {flag for one in root.commands[command].params for flag in one.opts if flag[0] == "-"}  # type: ignore[attr-defined]
     options = {flag for flag in options if flag[:2] == "--"} - NOT_OF_THE_QUERY
     taken = {flag[2:].replace("-", "_").replace("not", "unlike") for flag in options}

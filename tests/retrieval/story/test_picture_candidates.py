@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval import near_duplicates
 from attune.retrieval.near_duplicates import SimilarityScale
 from attune.retrieval.search import Filters
@@ -20,7 +20,7 @@ from attune.tests.media_factory import scene
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Iterator[Library]:
+def library(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Iterator[LibraryReader]:
     """Eight scenes, four of them also cut by a fifth of their height."""
     folder = tmp_path_factory.mktemp("album")
     for seed in range(8):
@@ -29,11 +29,13 @@ def library(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Itera
         if seed < 4:
             picture.crop((0, 0, 320, 192)).save(folder / f"{seed}-cut.png")
     run_build(folder / "library", network, folder)
-    with Library(folder / "library") as opened:
+    with LibraryReader(folder / "library") as opened:
         yield opened
 
 
-def load_unit_features(library: Library, network: Network, columns: int | None) -> dict[int, np.ndarray]:
+def load_unit_features(
+    library: LibraryReader, network: Network, columns: int | None
+) -> dict[int, np.ndarray]:
     """Return the features of each picture, their first columns only, at unit length."""
     ids = [item for item, _ in library.paths("image")]
     rows = {
@@ -52,7 +54,7 @@ def measured_scale(features: dict[int, np.ndarray]) -> SimilarityScale:
 @pytest.mark.parametrize("columns", [None, 1280], ids=["all-blocks", "pooled-alone"])
 @pytest.mark.parametrize("random", [0.76, 0.5, None], ids=["shipped", "another", "brought"])
 def test_near_duplicates_are_those_of_a_folded_answer(
-    library: Library,
+    library: LibraryReader,
     network: Network,
     monkeypatch: pytest.MonkeyPatch,
     columns: int | None,
@@ -87,7 +89,7 @@ def test_a_library_of_copies_alone_has_one_picture_to_show(
     for name in "abc":
         Image.fromarray(scene(1, (320, 240))).save(tmp_path / f"{name}.png")
     run_build(tmp_path / "library", network, tmp_path)
-    with Library(tmp_path / "library") as library:
+    with LibraryReader(tmp_path / "library") as library:
         query = network.embed("music", np.random.default_rng(0).random((1, 1756), np.float32)).vectors
         candidates = gather_candidates(library, network.backbones["image"], query, Filters())
     assert len(candidates.items) == 1

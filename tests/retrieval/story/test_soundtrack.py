@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
 from attune.embedding.network import Affect, Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.m3u import write_m3u
 from attune.retrieval.seeds import QueryResolver
 from attune.retrieval.story.chapters import split_chapters
@@ -84,7 +84,7 @@ def normalized_artist(name: str | None) -> str | None:
 def test_songs_follow_one_another_well(library: Path, network: Network, minutes: float) -> None:
     random = np.random.default_rng(3)
     photos = [photo_at(index * 20.0, random.normal(size=128)) for index in range(30)]
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         found = compose_soundtrack(opened, network, photos, minutes)
     songs = [song for chapter in found.chapters for song in chapter.songs]
     assert [song.rank for song in songs] == list(range(1, len(songs) + 1))
@@ -104,7 +104,7 @@ def test_songs_follow_one_another_well(library: Path, network: Network, minutes:
 
 def test_a_playlist_that_players_find(library: Path, network: Network, tmp_path: Path) -> None:
     photos = [photo_at(index, np.random.default_rng(index).normal(size=128)) for index in range(12)]
-    with Library(library) as opened:
+    with LibraryReader(library) as opened:
         found = compose_soundtrack(opened, network, photos, 5)
     assert write_m3u(library.parent / "list.m3u", iter_tracks(found)) == []
     lines = (library.parent / "list.m3u").read_text().splitlines()
@@ -132,7 +132,7 @@ def test_photos_inside_and_outside_a_library(
     copy.write_bytes(known.read_bytes())
     os.utime(copy, (1_000_000_000, 1_000_000_000))
     assert [Path(path).name for path in iter_pictures(fresh)] == sorted([copy.name, "bad.jpg", "new.jpg"])
-    with Library(built) as library:
+    with LibraryReader(built) as library:
         seeds = QueryResolver(library, network)
         photos, lost = read_photos(fresh, seeds, network, Settings(workers=1), SilentProgress())
         assert [Path(one.path).name for one in photos] == [copy.name, "new.jpg"]

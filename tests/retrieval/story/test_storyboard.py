@@ -13,7 +13,7 @@ from PIL import Image
 
 from attune.core.errors import AttuneError, UsageError
 from attune.embedding.network import Network
-from attune.indexer.library import Library
+from attune.indexer.library import LibraryReader
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
 from attune.retrieval.story.beats import analyze_rhythm, require_librosa
@@ -35,12 +35,12 @@ def clicks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def library(built: Path) -> Iterator[Library]:
-    with Library(built) as opened:
+def library(built: Path) -> Iterator[LibraryReader]:
+    with LibraryReader(built) as opened:
         yield opened
 
 
-def make_plan(library: Library, network: Network, song: Path, **options: object) -> FilmPlan:
+def make_plan(library: LibraryReader, network: Network, song: Path, **options: object) -> FilmPlan:
     filters = options.pop("filters", Filters())
     return plan_film(library, network, QueryResolver(library, network), str(song), filters, **options)  # type: ignore[arg-type]
 
@@ -62,7 +62,7 @@ def test_without_librosa_one_line_says_what_to_install(monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-def test_a_plan_tiles_the_song_on_its_beats(library: Library, network: Network, clicks: Path) -> None:
+def test_a_plan_tiles_the_song_on_its_beats(library: LibraryReader, network: Network, clicks: Path) -> None:
     plan = make_plan(library, network, clicks, seconds=2.0)
     assert plan.shots[0].start_s == 0.0
     assert plan.shots[-1].end_s == plan.duration_s == pytest.approx(16.0, abs=0.01)
@@ -76,7 +76,7 @@ def test_a_plan_tiles_the_song_on_its_beats(library: Library, network: Network, 
     assert plan.notes == []
 
 
-def test_scores_are_those_of_match(library: Library, network: Network, media: Path) -> None:
+def test_scores_are_those_of_match(library: LibraryReader, network: Network, media: Path) -> None:
     song = str(media / "song 3.mp3")
     plan = make_plan(library, network, Path(song), seconds=4.0)
     moments = QueryResolver(library, network).moments(song)
@@ -92,7 +92,7 @@ def test_scores_are_those_of_match(library: Library, network: Network, media: Pa
 
 
 def test_too_few_pictures_make_longer_spans(
-    library: Library, network: Network, media: Path, clicks: Path
+    library: LibraryReader, network: Network, media: Path, clicks: Path
 ) -> None:
     filters = Filters(exclude=("below", "photo 0*"))
     plan = make_plan(library, network, clicks, seconds=1.0, filters=filters)
@@ -110,7 +110,7 @@ def test_in_the_order_of_time(tmp_path: Path, own_media: Path, network: Network,
         stamp = int(random.integers(1_500_000_000, 1_700_000_000))
         os.utime(path, (stamp, stamp))
     run_build(tmp_path / "library", network, own_media)
-    with Library(tmp_path / "library") as library:
+    with LibraryReader(tmp_path / "library") as library:
         plan = make_plan(library, network, clicks, seconds=2.0, order="time")
     taken = [read_capture_time(shot.picture) for shot in plan.shots]
     assert taken == sorted(taken)
@@ -130,7 +130,7 @@ def test_copies_and_crops_of_a_picture_count_once(tmp_path: Path, media: Path, n
     (folder / "gone.jpg").write_bytes((folder / "other1.jpg").read_bytes() + b"\0")
     run_build(tmp_path / "library", network, folder)
     (folder / "gone.jpg").unlink()
-    with Library(tmp_path / "library") as library:
+    with LibraryReader(tmp_path / "library") as library:
         queries = network.embed("music", np.random.default_rng(0).random((3, 1756), np.float32)).vectors
         names = [
             Path(item.path).name
