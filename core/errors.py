@@ -37,6 +37,10 @@ class LibraryError(AttuneError):
     """A library cannot be opened, locked or written."""
 
 
+class NothingPublished(LibraryError):  # noqa: N818 - named after the condition
+    """There is no library, or its first build has not been published yet."""
+
+
 class DamagedLibrary(LibraryError):  # noqa: N818
     """A library's catalogue is corrupt.
 

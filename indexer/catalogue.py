@@ -235,10 +235,18 @@ class Catalogue:
         query = _join("SELECT id FROM items WHERE", _VISIBLE, "AND size = :size LIMIT 1")
         return self._first(tuple, query, generation=generation, size=size) is not None
 
-    def moments(self, item: int, network: str) -> NDArray[np.float32] | None:
-        """Return the embeddings of a song's moments, float32 (n, 128); None for a picture."""
-        query = "SELECT moments FROM embeddings WHERE item = :item AND network = :network"
-        return self._first(_make_moments, query, item=item, network=network)
+    def moments(self, ids: Sequence[int], network: str) -> dict[int, NDArray[np.float32]]:
+        """Return the embeddings of songs' moments, float32 (n, 128) each, by id; pictures have none."""
+        query = _join(
+            "SELECT item, moments FROM embeddings",
+            "WHERE network = :network AND moments IS NOT NULL AND item",
+            _AMONG,
+        )
+        return dict(
+            self._all(
+                lambda row: (row[0], _parse_moments(row[1])), query, network=network, ids=json.dumps(ids)
+            )
+        )
 
     def affect(
         self, generation: int, kind: Kind, network: str
@@ -429,7 +437,5 @@ def _parse_item(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _make_moments(row: sqlite3.Row) -> NDArray[np.float32] | None:
-    if row[0] is None:
-        return None
-    return np.frombuffer(row[0], "<f2").astype(np.float32).reshape(-1, EMBEDDING_DIM)
+def _parse_moments(stored: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(stored, "<f2").astype(np.float32).reshape(-1, EMBEDDING_DIM)

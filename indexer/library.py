@@ -13,7 +13,7 @@ from typing import IO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.errors import LibraryError, escape_path
+from attune.core.errors import LibraryError, NothingPublished, escape_path
 from attune.embedding.backbones import Backbone
 from attune.embedding.media_files import Kind
 from attune.indexer.catalogue import DAMAGED_FOLDER, FILE, Catalogue
@@ -73,7 +73,7 @@ class LibraryReader:
         self.path = path
         catalogue = Catalogue.open(path)
         if catalogue is None:
-            raise LibraryError(f"{path}: no library here; make one with `attune build-index FOLDER`")
+            raise NothingPublished(f"{path}: no library here; make one with `attune build-index FOLDER`")
         self._catalogue = catalogue
         self._indexes: dict[Kind, VectorIndex] = {}
         self._affect: dict[Kind, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
@@ -105,7 +105,7 @@ class LibraryReader:
     def _read_generation(self) -> Generation:
         generation = self._catalogue.current_generation()
         if generation is None:
-            raise LibraryError(
+            raise NothingPublished(
                 f"{self.path}: its first build was not finished; run the same `attune build-index` again"
             )
         return generation
@@ -198,9 +198,9 @@ class LibraryReader:
             self._affect[kind] = self._catalogue.affect(self.generation.id, kind, self.generation.network)
         return self._affect[kind]
 
-    def moments(self, item: int) -> NDArray[np.float32] | None:
-        """Return the embeddings of a song's moments, float32 (n, 128); None for a picture."""
-        return self._catalogue.moments(item, self.generation.network)
+    def moments(self, ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        """Return the embeddings of songs' moments, float32 (n, 128) each, by id; pictures have none."""
+        return self._catalogue.moments(ids, self.generation.network)
 
     def features(self, item: Item, backbone: Backbone) -> NDArray[np.float16]:
         """Return the stored features of an item, float16 (rows, width).

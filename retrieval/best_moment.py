@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from attune.embedding.backbones import PATCH_S
 from attune.embedding.network import Network
 from attune.embedding.segments import segment_length
-from attune.indexer.library import LibraryReader
 from attune.indexer.records import Item
 from attune.retrieval.answers import Moment
 
@@ -53,10 +52,16 @@ def find_best_moment(
 
 
 def find_item_moment(
-    library: LibraryReader, network: Network, vector: NDArray[np.float32], item: Item
+    network: Network, segments: NDArray[np.float32] | None, vector: NDArray[np.float32], item: Item
 ) -> Moment | None:
-    """Return the best moment of a library's song, at most up to the song's end; None for a picture."""
-    segments = library.moments(item.id)
+    """Return the best moment of a library's song, at most up to the song's end; None for a picture.
+
+    Args:
+        network: The network that embedded both.
+        segments: The song's segments as the library has them; None for a picture.
+        vector: float32 (128,), unit length.
+        item: The song or picture.
+    """
     if segments is None or not len(segments):
         return None
     moment = find_best_moment(network, segments, vector, segment_length(item.feature_rows) * PATCH_S)

@@ -101,7 +101,7 @@ def _encode_clips(layer: MapLayer, library: LibraryReader, progress: Progress) -
     uris: list[str | None] = []
     progress.start("excerpts", len(layer.paths))
     for item, path, vector in zip(layer.ids, layer.paths, library.vectors(layer.ids), strict=True):
-        moments = library.moments(item)
+        moments = library.moments([item]).get(item)
         start_s = 0.0 if moments is None else find_best_segment(moments, vector)[0] * PATCH_S
         try:
             uris.append(data_uri("audio/mpeg", encode_mp3_clip(path, start_s, _EXCERPT_S)))

@@ -94,10 +94,10 @@ def find_moments(
     library: LibraryReader, network: Network, vector: NDArray[np.float32], answers: list[Answer]
 ) -> list[Answer]:
     """Return answers, each song with its moment that corresponds best with an embedding."""
+    songs = [answer.item.id for answer in answers if answer.item.kind == "music"]
+    segments = library.moments(songs) if songs else {}
     return [
-        replace(answer, moment=find_item_moment(library, network, vector, answer.item))
-        if answer.item.kind == "music"
-        else answer
+        replace(answer, moment=find_item_moment(network, segments.get(answer.item.id), vector, answer.item))
         for answer in answers
     ]
 

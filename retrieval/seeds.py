@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.errors import LibraryError, UnreachableMedia, UsageError, escape_path
+from attune.core.errors import LibraryError, NothingPublished, UnreachableMedia, UsageError, escape_path
 from attune.core.paths import absolute_path
 from attune.embedding.backbones import Backbones
 from attune.embedding.media_files import Kind, kind_of, refusal_reason
 from attune.embedding.network import DEFAULT_NETWORK, Affect, Network, open_network
 from attune.embedding.segments import Segments, embed_segments, embed_track, slice_features
-from attune.indexer.library import LibraryReader, read_published_generation
+from attune.indexer.library import LibraryReader
 from attune.indexer.records import EmbeddedItem, Item, Stamp
 from attune.retrieval.answers import QueryEntry
 
@@ -316,16 +316,19 @@ def open_library_or_network(path: Path, network: str | None) -> tuple[LibraryRea
         LibraryError: The library cannot be opened.
         UsageError: There is no such network.
     """
-    if read_published_generation(path) is None:
+    try:
+        library = LibraryReader(path)
+    except NothingPublished:
         return None, open_network(network or DEFAULT_NETWORK)
-    library = LibraryReader(path)
-    if network is None:
-        return library, _open_library_network(library, None)
-    requested = open_network(network)
-    if requested.id == library.generation.network:
-        return library, requested
+    try:
+        opened = _open_library_network(library, None) if network is None else open_network(network)
+    except BaseException:
+        library.close()
+        raise
+    if opened.id == library.generation.network:
+        return library, opened
     library.close()
-    return None, requested
+    return None, opened
 
 
 def _open_library_network(library: LibraryReader, requested: str | None) -> Network:

@@ -151,13 +151,14 @@ def compose_soundtrack(
     ]
     chosen = _beam_search(songs, network, targets, minutes * 60 / len(targets))
     scores = network.probability(np.einsum("ij,ij->i", targets, songs.vectors[chosen]))
+    segments = library.moments([songs.items[index].id for index in chosen])
     chapters = []
     first = 0
     for part, song_count in zip(parts, song_counts, strict=True):
         results = []
         for index in range(first, first + song_count):
             item = songs.items[chosen[index]]
-            moment = find_item_moment(library, network, targets[index], item)
+            moment = find_item_moment(network, segments.get(item.id), targets[index], item)
             results.append(Answer(item, index + 1, float(scores[index]), moment))
         lengths = songs.lengths_s[chosen[first : first + song_count]].tolist()
         chapters.append(Chapter(part, results, lengths))

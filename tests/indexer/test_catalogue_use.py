@@ -54,10 +54,14 @@ def test_a_query_opens_the_catalogue_once_and_needs_no_sqlalchemy(
     song = media / "song 0.flac"
     assert run_counted("find-images", song, "--library", built) == "opened 1 False"
     assert run_counted("status", "--library", built) == "opened 1 False"
+    assert run_counted("match", media / "photo 00.jpg", song, "--library", built) == "opened 1 False"
 
 
-def test_a_query_for_a_known_song_asks_three_questions(
-    media: Path, built: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("file", "expected"), [("song 0.flac", 3), ("photo 00.jpg", 4)], ids=["find-images", "find-music"]
+)
+def test_a_query_for_a_known_file_asks_three_questions_and_one_for_moments(
+    media: Path, built: Path, monkeypatch: pytest.MonkeyPatch, file: str, expected: int
 ) -> None:
     questions: list[str] = []
     connect = catalogue.connect
@@ -70,13 +74,12 @@ def test_a_query_for_a_known_song_asks_three_questions(
     monkeypatch.setattr(catalogue, "connect", connect_and_trace)
     library, network = open_library(built, None)
     with library:
-        answer = find(
-            library, network, QueryResolver(library, network), [str(media / "song 0.flac")], Filters(limit=5)
-        )
-    assert len(answer.results) == 5
+        seeds = QueryResolver(library, network)
+        answer = find(library, network, seeds, [str(media / file)], Filters(limit=4))
+    assert len(answer.results) == 4
     selects = [question for question in questions if question.lstrip().startswith("SELECT")]
-    assert len(selects) == 3, selects
-    assert len(questions) <= 6  # and the number of the schema
+    assert len(selects) == expected, selects
+    assert len(questions) <= expected + 3  # and the number of the schema
 
 
 def test_the_columns_are_the_facts() -> None:
