@@ -21,7 +21,7 @@ style: .venv-dev/ready .layout/attune
 	MYPYPATH=.layout $(DEV)/mypy
 
 lint: style
-	$(DEV)/bandit --quiet --recursive --configfile pyproject.toml core embedding indexer retrieval training benchmarks cli.py __init__.py __main__.py
+	$(DEV)/bandit --quiet --recursive --configfile pyproject.toml core embedding indexer retrieval training benchmarks api.py cli.py __init__.py __main__.py
 	@$(MAKE) --no-print-directory audit || echo "pip-audit: see above; what became known since is no fault of this commit"
 
 # Known vulnerabilities of what is installed; fails where there are any. The service that knows them is not everywhere.

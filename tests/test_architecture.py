@@ -54,7 +54,7 @@ TYPER = {
 }  # beside the modules called …commands.py
 
 MODULES = [path for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
-FRONT = [ROOT / "__init__.py", ROOT / "__main__.py", ROOT / "cli.py"]
+FRONT = [ROOT / name for name in ("__init__.py", "__main__.py", "api.py", "cli.py")]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
