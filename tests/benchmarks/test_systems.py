@@ -114,6 +114,17 @@ def test_without_being_asked_nobody_looks_at_the_test_split(
     assert not (tmp_path / "docs" / "test-log.csv").exists()
 
 
+def test_the_worst_pairs_are_those_of_attune_wherever_it_is_in_the_table(
+    manifests: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = []
+    for systems in (registry.SYSTEMS, dict(reversed(registry.SYSTEMS.items()))):
+        monkeypatch.setattr(registry, "SYSTEMS", systems)
+        assert cli.run(["benchmark", "systems", *manifests, "-q", "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out)["worst_pairs"])
+    assert found[0] == found[1]
+
+
 def test_a_missing_manifest_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gone = str(tmp_path / "gone.csv")
     assert cli.run(["benchmark", "systems", "--images", gone, "--music", gone]) == 2

