@@ -10,23 +10,27 @@ from typing import Any
 
 from attune.core.errors import AttuneError, MediaError
 from attune.core.progress import Progress
-from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone, Backbones
+from attune.embedding.backbones import DEFAULT_BACKBONES, SHIPPED_BACKBONES, Backbone, Backbones
 
 
 def measure_encoder(encoder: str, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:
-    """Export an encoder, and time it and the shipped one on the same pictures with one thread.
+    """Time an encoder and the one of the network `attune` on the same pictures with one thread.
 
     Args:
-        encoder: Name of the encoder, as in `attune train --image-backbone`.
+        encoder: Name of the encoder, as in `attune train --image-backbone`, or of a shipped image backbone.
         photos: Pictures; at least one must be readable.
         progress: Receives the number of pictures.
 
     Returns:
-        A JSON document; its list `encoders` has one row per encoder, the shipped one first.
+        A JSON document; its list `encoders` has one row per encoder, that of `attune` first.
 
     Raises:
         AttuneError: The encoder cannot be obtained, or none of the pictures can be read.
     """
+    shipped = SHIPPED_BACKBONES.get(encoder)
+    if shipped is not None and shipped.kind == "image":
+        pair = (DEFAULT_BACKBONES["image"], shipped)
+        return {"encoders": [_measure_cost(backbone, photos, progress) for backbone in pair]}
     from attune.training.encoders.open_clip import export_image_backbone
 
     with tempfile.TemporaryDirectory(prefix="attune-encoder-") as folder:

@@ -215,7 +215,12 @@ def cold_command(
 @app.command("encoder")
 def encoder_command(
     encoder: Annotated[
-        str, typer.Argument(metavar="ENCODER", help="An encoder as for `attune train --image-backbone`.")
+        str,
+        typer.Argument(
+            metavar="ENCODER",
+            help="An encoder as for `attune train --image-backbone`, or a shipped one by its name, such as "
+            "efficientnet_lite2_faces.",
+        ),
     ],
     photos: PhotosOption,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="Pictures to read.")] = 40,

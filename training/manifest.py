@@ -30,7 +30,7 @@ class LabelledRow:
     """One labelled file.
 
     Attributes:
-        path: Absolute path of the file.
+        path: Path of the file: absolute if a manifest names it, else below the folder that was given.
         split: train, val, test or any name; empty if not given.
         set: Data set that the row comes from; empty if not given.
         group: Artist, theme or song; the path if not given.

@@ -49,3 +49,10 @@ def test_an_encoder_is_timed_beside_the_shipped_one(media: Path, tmp_path: Path)
     assert (shipped["name"], shipped["side"], shipped["width"]) == ("efficientnet_lite0", 224, 2528)
     assert (other["name"], other["side"], other["width"]) == ("open_clip-tiny-tiny", 32, 24)
     assert min(other["network_ms"], other["decode_ms"]) > 0
+
+
+@pytest.mark.slow
+def test_a_shipped_encoder_is_timed_by_its_name(media: Path) -> None:
+    name = "efficientnet_lite2_faces"
+    document = attune_json("benchmark", "encoder", name, "--images", media, "--limit", 2)
+    assert [one["name"] for one in document["encoders"]] == ["efficientnet_lite0", name]
