@@ -19,7 +19,7 @@ IGNORED = (
 )
 PACKAGED = {
     *("benchmarks", "core", "embedding", "indexer", "retrieval", "samples", "training"),
-    *("__init__.py", "__main__.py", "cli.py", "py.typed"),
+    *("__init__.py", "__main__.py", "api.py", "cli.py", "py.typed"),
 }
 
 
@@ -122,6 +122,13 @@ def test_make_demo_then_the_wheel_alone(checkout: Path, wheel: Path, tmp_path: P
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     output = run(checkout / ".venv/bin/attune", "demo", "-o", tmp_path / "wheel.html", cwd=tmp_path)
     check_demo(output, tmp_path / "wheel.html")
+    script = tmp_path / "script.py"  # runs once, though it has no guard
+    script.write_text(
+        "import attune\nfrom attune.retrieval.demo import SAMPLES\n"
+        "library = attune.build(SAMPLES / 'photos', library='library', quiet=True)\n"
+        "print(library.images, library.skipped)\n"
+    )
+    assert run(python, script, cwd=tmp_path) == "84 []\n"
     serve = subprocess.run([checkout / ".venv/bin/attune", "serve"], capture_output=True, text=True)
     assert (serve.returncode, "attune-affect[web]" in serve.stderr) == (1, True)
     soak = subprocess.run(
