@@ -51,7 +51,8 @@ _VISIBLE: Final = "added <= :generation AND (removed IS NULL OR removed > :gener
 _ITEM: Final = """
     SELECT items.*, valence, arousal, positive, neutral, negative, vector
     FROM items JOIN embeddings ON embeddings.item = items.id AND embeddings.network = :network WHERE"""
-_OF_STAMP: Final = "AND path = :path AND size = :size AND mtime_ns = :mtime_ns"
+# The plus keeps SQLite from searching by size, where many files may have the same.
+_OF_STAMP: Final = "AND path = :path AND +size = :size AND mtime_ns = :mtime_ns"
 _OF_CONTENT: Final = "AND content = :content AND kind = :kind LIMIT 1"
 _AMONG: Final = "IN (SELECT value FROM json_each(:ids))"
 _BELOW: Final = "AND kind = :kind AND (path = :folder OR path >= :first AND path < :after)"
