@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import UsageError, escape_path
-from attune.core.paths import absolute_path, spell_folders
-from attune.core.user_folders import default_library
+from attune.core.paths import absolute_path, default_library, spell_folders
 from attune.embedding.backbones import Backbones
 from attune.embedding.media_files import Kind
 from attune.embedding.network import DEFAULT_NETWORK, Affect, Network, open_network

@@ -65,8 +65,8 @@ def _print_config(wanted: bool) -> None:
     if not wanted:
         return
     from attune.core.console import stdout_console
+    from attune.core.paths import config_file
     from attune.core.settings import describe_settings
-    from attune.core.user_folders import config_file
 
     console = stdout_console()
     there = "" if config_file().exists() else " (not there)"
@@ -110,8 +110,7 @@ def demo(
     from attune.embedding.network import open_network
     from attune.indexer.build import BuildRequest, build
     from attune.indexer.library import LibraryReader
-    from attune.retrieval.demo import SAMPLES, run_demo_queries
-    from attune.retrieval.demo_page import write_demo_page
+    from attune.retrieval.demo import SAMPLES, run_demo_queries, write_demo_page
     from attune.retrieval.render_text import print_answers
 
     if not output.absolute().parent.is_dir():

@@ -68,8 +68,8 @@ def systems_command(
     from attune.benchmarks.system_tables import print_systems
     from attune.core.console import print_json, show_progress, stderr_console
     from attune.core.errors import AttuneError, escape_path
+    from attune.core.paths import default_cache
     from attune.core.settings import load_settings
-    from attune.core.user_folders import default_cache
     from attune.training.metric_tables import print_log_notice
 
     focus = (tuple(image_set or ()), tuple(music_set or ()))

@@ -39,8 +39,8 @@ def diversity_command(
     """Measure precision and variety with and without `--diverse`."""
     from attune.benchmarks.diversity import measure, read_gallery
     from attune.core.console import print_json, show_progress
+    from attune.core.paths import default_cache
     from attune.core.settings import load_settings
-    from attune.core.user_folders import default_cache
     from attune.embedding.network import DEFAULT_NETWORK, open_network
 
     net = open_network(network or DEFAULT_NETWORK)

@@ -192,8 +192,7 @@ def _measure_index(
 
 def _build_attune(vectors: Vectors) -> BenchmarkIndex:
     """Build the index that a library of this size has; as there, IVF candidates are scored exactly."""
-    from attune.indexer.index_files import create_index
-    from attune.indexer.ivf_index import TRAINING_SAMPLE_SIZE
+    from attune.indexer.vector_index import TRAINING_SAMPLE_SIZE, create_index
 
     began = time.perf_counter()
     sample = np.random.default_rng(0).permutation(len(vectors))[:TRAINING_SAMPLE_SIZE]

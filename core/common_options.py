@@ -70,7 +70,7 @@ def library_folder(option: Path | None) -> Path:
     """Return the folder of the library that was named, or of the user's own; absolute."""
     if option is not None:
         return option.absolute()
-    from attune.core.user_folders import default_library
+    from attune.core.paths import default_library
 
     return default_library()
 
@@ -117,7 +117,7 @@ def _add_common_options(function: Callable[..., None]) -> Callable[..., None]:
 
 def _read_from_config_file(name: str) -> Any:
     """Return a setting; without a `config.toml` this costs no import of pydantic."""
-    from attune.core.user_folders import config_file
+    from attune.core.paths import config_file
 
     if not config_file().exists():
         return None

@@ -1,11 +1,13 @@
-"""Absolute paths, and tests whether a path lies below a folder or matches a glob."""
+"""Paths: absolute, below a folder, matching a glob, as they are shown, and a user's own folders."""
 
 from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+
+from attune.core.errors import escape_path
 
 
 def absolute_path(path: str | os.PathLike[str]) -> str:
@@ -45,3 +47,50 @@ def matches_any(path: str, globs: Sequence[str]) -> bool:
         elif fnmatch.fnmatch(path, glob) or fnmatch.fnmatch(path, "*/" + glob.lstrip("/")):
             return True
     return False
+
+
+PathFormat = Callable[[str | os.PathLike[str]], str]
+"""From a path to text that is safe to print."""
+
+
+def choose_path_format(given: Iterable[str | os.PathLike[str]]) -> PathFormat:
+    """Return how a command shows paths, by how its arguments were given.
+
+    Args:
+        given: The paths that somebody typed.
+
+    Returns:
+        If there are any and all are relative: a function that shows paths below the current folder relative
+        to it. Otherwise `escape_path`.
+    """
+    names = [os.fspath(path) for path in given]
+    if not names or any(os.path.isabs(name) for name in names):  # noqa: PTH117 - names may be odd bytes
+        return escape_path
+    folder = absolute_path(os.curdir)
+
+    def format_relative(path: str | os.PathLike[str]) -> str:
+        whole = absolute_path(path)
+        return escape_path(os.path.relpath(whole, folder)) if is_below(whole, folder) else escape_path(path)
+
+    return format_relative
+
+
+def default_library() -> Path:
+    """Return the folder of the library that is used when none is named."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_path("attune", appauthor=False)) / "library"
+
+
+def default_cache() -> Path:
+    """Return the folder that keeps features of labelled media and previews of the web page."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_path("attune", appauthor=False))
+
+
+def config_file() -> Path:
+    """Return the path of the user's configuration file; it need not exist."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_path("attune", appauthor=False)) / "config.toml"

@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from attune.core.errors import UsageError, escape_path
-from attune.core.user_folders import config_file, default_library
+from attune.core.paths import config_file, default_library
 
 PREFIX = "ATTUNE_"
 # Of `attune serve` (a secret, never printed), of the browser benchmarks and of the tests.

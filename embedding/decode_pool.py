@@ -27,13 +27,16 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from attune.core.errors import ArtefactError, CostlyMedia, MediaError, UnreachableMedia, escape_path
 from attune.embedding.feature_extraction import (
+    NO_LIMITS,
     FileFeatures,
+    Limits,
+    PreparedFile,
     extract,
     extract_in_batches,
     pass_through,
+    read_media,
 )
 from attune.embedding.media_files import Kind
-from attune.embedding.media_reader import NO_LIMITS, Limits, PreparedFile, read_media
 
 if TYPE_CHECKING:
     from attune.core.settings import Settings

@@ -19,7 +19,7 @@ from attune.core.common_options import (
 )
 
 if TYPE_CHECKING:
-    from attune.core.path_format import PathFormat
+    from attune.core.paths import PathFormat
     from attune.core.settings import Settings
     from attune.embedding.network import Network
     from attune.indexer.build import BuildReport
@@ -68,7 +68,7 @@ def build_index(
     Only new and changed files are read. Ctrl-C is safe: the same command continues.
     """
     from attune.core.console import show_progress
-    from attune.core.path_format import choose_path_format
+    from attune.core.paths import choose_path_format
     from attune.core.settings import load_settings
     from attune.embedding.device import resolve_device
     from attune.embedding.network import open_network

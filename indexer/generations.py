@@ -18,8 +18,10 @@ from attune.core.atomic_files import atomic_write, fsync, hash_file, make_folder
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.catalogue import Catalogue
-from attune.indexer.index_files import (
+from attune.indexer.locks import is_leased
+from attune.indexer.vector_index import (
     IVF_MIN_VECTORS,
+    TRAINING_SAMPLE_SIZE,
     VectorIndex,
     copy_index,
     create_index,
@@ -28,8 +30,6 @@ from attune.indexer.index_files import (
     view_index,
     write_index_file,
 )
-from attune.indexer.ivf_index import TRAINING_SAMPLE_SIZE
-from attune.indexer.locks import is_leased
 
 if TYPE_CHECKING:  # it imports SQLAlchemy, which readers do without
     from attune.indexer.catalogue_writer import WritableCatalogue

@@ -29,9 +29,9 @@ from attune.indexer.generations import (
     open_index,
     write_indexes,
 )
-from attune.indexer.index_files import VectorIndex
 from attune.indexer.locks import LOCK, lease
 from attune.indexer.records import EmbeddedItem, Generation, Item, Root, SkippedFile, Stamp
+from attune.indexer.vector_index import VectorIndex
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from attune.core.common_options import (
     NetworkOption,
     library_folder,
 )
-from attune.core.path_format import choose_path_format
+from attune.core.paths import choose_path_format
 
 app = CommandApp()
 

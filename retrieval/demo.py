@@ -1,7 +1,8 @@
-"""Queries of `attune demo` on the samples: pictures for two songs, and songs for two pictures."""
+"""The queries of `attune demo` on the shipped samples, and their page."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
 from attune.retrieval.affect_plane import search_plane
+from attune.retrieval.answer_page import Section, write_page
 from attune.retrieval.answers import Answers
 from attune.retrieval.mood import Mood, estimate_moods
 from attune.retrieval.mood_words import MOODS
@@ -50,3 +52,21 @@ def run_demo_queries(library: LibraryReader, network: Network) -> list[DemoQuery
             name = sample.display_name or escape_path(Path(sample.path).name)
             queries.append(DemoQuery(f"A {mood} {noun}", name, answers, estimate_moods(seeds, [sample.path])))
     return queries
+
+
+_TITLE = "Music and pictures by the emotion they share"
+_LEAD = "Made by attune demo from the shipped samples. Percentages are correspondence probabilities."
+
+
+def write_demo_page(path: Path, queries: Sequence[DemoQuery]) -> None:
+    """Write the page.
+
+    Args:
+        path: The HTML file.
+        queries: The demo's queries, with one file each.
+
+    Raises:
+        AttuneError: The page cannot be written.
+    """
+    sections = [Section(f"{query.title}: {query.name}", query.answers, query.moods) for query in queries]
+    write_page(path, _TITLE, _LEAD, sections)

@@ -16,7 +16,7 @@ from attune.core.common_options import (
     library_folder,
 )
 from attune.core.errors import UsageError
-from attune.core.path_format import choose_path_format
+from attune.core.paths import choose_path_format
 from attune.retrieval.query_options import (
     HtmlOption,
     M3uOption,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attune.core.console import print_json, stderr_console
 from attune.core.errors import escape_path
-from attune.core.path_format import PathFormat
+from attune.core.paths import PathFormat
 from attune.retrieval.answers import Answers
 from attune.retrieval.render_text import print_answers, print_paths
 

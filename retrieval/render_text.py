@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from attune.core.console import stdout_console
 from attune.core.errors import escape_path, escape_text
-from attune.core.path_format import PathFormat
 from attune.core.path_table import PathTable
+from attune.core.paths import PathFormat
 from attune.retrieval.answers import Answer, Answers, QueryEntry
 from attune.retrieval.mood_words import mood_word
 

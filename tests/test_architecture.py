@@ -44,7 +44,7 @@ HEAVY = {
 }
 HOMES = {
     "onnxruntime": {"embedding/onnx_session.py"},
-    "faiss": {"indexer/index_files.py", "indexer/flat_index.py", "indexer/ivf_index.py"},
+    "faiss": {"indexer/vector_index.py"},
 }
 WEB = {"fastapi", "starlette", "uvicorn"}  # known below retrieval/web/ only, and by its commands late
 TYPER = {

@@ -66,8 +66,8 @@ def train_command(
 
     from attune.core.console import show_progress, stdout_console
     from attune.core.errors import AttuneError, escape_path
+    from attune.core.paths import default_cache
     from attune.core.settings import load_settings
-    from attune.core.user_folders import default_cache
     from attune.embedding.device import resolve_device
     from attune.training.metric_tables import print_device, print_out_of_fold, print_skipped
 

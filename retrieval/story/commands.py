@@ -17,7 +17,7 @@ from attune.core.common_options import (
     library_folder,
 )
 from attune.core.errors import AttuneError, UsageError, escape_path
-from attune.core.path_format import choose_path_format
+from attune.core.paths import choose_path_format
 from attune.retrieval.query_options import require_writable, with_query_options
 from attune.retrieval.query_parameters import PathParameters
 
@@ -114,8 +114,7 @@ def soundtrack_command(
     from attune.retrieval.m3u import write_m3u
     from attune.retrieval.seeds import QueryResolver, open_library
     from attune.retrieval.story.photo_folder import read_photos
-    from attune.retrieval.story.playlist import iter_tracks
-    from attune.retrieval.story.soundtrack import compose_soundtrack
+    from attune.retrieval.story.soundtrack import compose_soundtrack, iter_tracks
     from attune.retrieval.story.story_text import print_soundtrack
 
     if not folder.is_dir():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from attune.indexer.library import LibraryReader
 from attune.indexer.records import Item
 from attune.retrieval.answers import Answer, LibraryInfo
 from attune.retrieval.best_moment import find_item_moment
+from attune.retrieval.m3u import Track
 from attune.retrieval.mood_words import mood_word
 from attune.retrieval.story.chapters import split_chapters
 from attune.retrieval.story.photo_folder import Photo
@@ -253,3 +254,13 @@ def _make_notes(songs: _CandidateSongs, chosen: Sequence[int], minutes: float) -
 
 def _artist_key(item: Item) -> str | None:
     return item.artist.casefold().strip() if item.artist else None
+
+
+def iter_tracks(soundtrack: Soundtrack) -> Iterator[Track]:
+    """Yield the songs of all chapters, in order."""
+    for number, chapter in enumerate(soundtrack.chapters, start=1):
+        start = f"{chapter.photos[0].taken:%Y-%m-%d %H:%M}"
+        note: str | None = f"Chapter {number}: {start}, {len(chapter.photos)} photos"
+        for song, length in zip(chapter.songs, chapter.lengths_s, strict=True):
+            yield Track(song, length, note)
+            note = None

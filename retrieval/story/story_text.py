@@ -7,8 +7,8 @@ from pathlib import Path
 
 from attune.core.console import stdout_console
 from attune.core.errors import escape_path, escape_text
-from attune.core.path_format import PathFormat
 from attune.core.path_table import PathTable
+from attune.core.paths import PathFormat
 from attune.retrieval.mood_words import mood_word
 from attune.retrieval.render_text import format_time
 from attune.retrieval.story.film_plan import FilmPlan

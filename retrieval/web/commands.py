@@ -59,7 +59,7 @@ def serve(
     except ModuleNotFoundError as error:
         raise AttuneError('the page needs its extra: pip install "attune-affect[web]"') from error
     from attune.core.console import stderr_console
-    from attune.core.user_folders import default_cache
+    from attune.core.paths import default_cache
     from attune.retrieval.web.server_config import ServerConfig
 
     needs_token = token is None and not (_is_loopback(host) and not allow_host)

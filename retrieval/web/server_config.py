@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from attune.core.settings import Settings, load_settings
-from attune.embedding.media_reader import Limits
+from attune.embedding.feature_extraction import Limits
 
 _MB = 1_000_000
 

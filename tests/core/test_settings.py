@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attune.core.errors import UsageError
+from attune.core.paths import config_file, default_library
 from attune.core.settings import describe_settings, load_settings
-from attune.core.user_folders import config_file, default_library
 
 WORKERS = st.none() | st.integers(1, 256)
 

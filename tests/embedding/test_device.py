@@ -14,14 +14,15 @@ from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_pat
 from attune.embedding.decode_pool import ExtractionJob, extract_all
 from attune.embedding.feature_extraction import (
     IMAGE_BATCH_SIZE,
+    PreparedFile,
     extract,
     extract_in_batches,
     pass_through,
+    read_media,
 )
 from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC
 from attune.embedding.media_facts import MediaFacts
 from attune.embedding.media_files import Kind
-from attune.embedding.media_reader import PreparedFile, read_media
 from attune.embedding.onnx_session import choose_device
 from attune.tests.e2e.command import attune
 from attune.tests.media_factory import damaged, photo, song

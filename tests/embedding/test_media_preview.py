@@ -17,9 +17,8 @@ from attune.core.settings import Settings
 from attune.embedding.audio_decoding import read_audio
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones
 from attune.embedding.decode_pool import DecodeService, ExtractionJob
-from attune.embedding.feature_extraction import extract
+from attune.embedding.feature_extraction import Limits, extract
 from attune.embedding.media_preview import PEAKS, ThumbnailTask, WaveformTask, compute_waveform
-from attune.embedding.media_reader import Limits
 from attune.tests.media_factory import damaged, photo, scene, song
 
 LOADED = Backbones(DEFAULT_BACKBONES)

@@ -15,8 +15,7 @@ from typing import Any
 
 from attune.embedding import decode_pool, decode_worker
 from attune.embedding.backbones import Backbones
-from attune.embedding.feature_extraction import FileFeatures
-from attune.embedding.media_reader import Limits
+from attune.embedding.feature_extraction import FileFeatures, Limits
 
 _extract = decode_pool.extract
 

@@ -22,9 +22,8 @@ from attune.core.settings import Settings
 from attune.embedding import image_decoding
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_patches
 from attune.embedding.decode_pool import ExtractionJob, FeatureExtractor
-from attune.embedding.feature_extraction import extract, hash_content
+from attune.embedding.feature_extraction import extract, hash_content, read_media
 from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC
-from attune.embedding.media_reader import read_media
 from attune.embedding.network import DEFAULT_NETWORK, Network, open_network
 from attune.indexer.build import BuildRequest, build
 from attune.indexer.library import read_status

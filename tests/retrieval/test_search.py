@@ -14,8 +14,8 @@ from attune.core.paths import is_below, matches_any
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.embedding.segments import embed_segments, embed_track
-from attune.indexer.flat_index import FlatIndex
 from attune.indexer.library import LibraryReader
+from attune.indexer.vector_index import FlatIndex
 from attune.retrieval.answers import QueryEntry
 from attune.retrieval.queries import browse, find
 from attune.retrieval.search import Filters

@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_patches
-from attune.embedding.feature_extraction import extract, extract_in_batches, pass_through
+from attune.embedding.feature_extraction import extract, extract_in_batches, pass_through, read_media
 from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC
-from attune.embedding.media_reader import read_media
 from attune.tests.media_factory import song
 from attune.training.spectrograms import TOLERANCE, TorchSpectrogram, create_spectrogram
 

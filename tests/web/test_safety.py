@@ -19,7 +19,7 @@ from attune.core.errors import MediaError, UsageError
 from attune.core.settings import Settings
 from attune.embedding.backbones import DEFAULT_BACKBONES
 from attune.embedding.decode_pool import DecodeService, Task
-from attune.embedding.media_reader import Limits
+from attune.embedding.feature_extraction import Limits
 from attune.retrieval.web.http_errors import Busy
 from attune.retrieval.web.server_config import UploadLimits
 from attune.retrieval.web.thread_pool import ThreadPool

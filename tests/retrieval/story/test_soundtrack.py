@@ -21,8 +21,7 @@ from attune.retrieval.m3u import write_m3u
 from attune.retrieval.seeds import QueryResolver
 from attune.retrieval.story.chapters import split_chapters
 from attune.retrieval.story.photo_folder import Photo, iter_pictures, read_photos
-from attune.retrieval.story.playlist import iter_tracks
-from attune.retrieval.story.soundtrack import compose_soundtrack
+from attune.retrieval.story.soundtrack import compose_soundtrack, iter_tracks
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import damaged, photo, song
 

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from attune.core.atomic_files import hash_file
 from attune.embedding.network import Network
-from attune.indexer import generations, index_files
-from attune.indexer.flat_index import FlatIndex
-from attune.indexer.index_files import (
+from attune.indexer import generations, vector_index
+from attune.indexer.library import LibraryReader
+from attune.indexer.vector_index import (
+    FlatIndex,
+    IvfIndex,
     copy_index,
     create_index,
     is_suitable,
@@ -23,8 +25,6 @@ from attune.indexer.index_files import (
     view_index,
     write_index_file,
 )
-from attune.indexer.ivf_index import IvfIndex
-from attune.indexer.library import LibraryReader
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import photo
 
@@ -163,7 +163,7 @@ def test_a_copy_of_an_index_can_be_changed_and_leaves_the_bytes(
 
 
 def test_the_kind_follows_the_size_and_does_not_flap() -> None:
-    border = index_files.IVF_MIN_VECTORS
+    border = vector_index.IVF_MIN_VECTORS
     exact = create_index(border - 1, unit(0))
     assert exact.exact
     assert not is_suitable(exact, border)
@@ -186,7 +186,7 @@ def test_a_library_in_cells_answers_as_an_exact_one(
     library = Path(shutil.copytree(built, tmp_path / "library"))
     shutil.rmtree(library / "index")
     monkeypatch.setattr(generations, "create_index", from_noise)
-    monkeypatch.setattr(index_files, "IVF_MIN_VECTORS", 2)
+    monkeypatch.setattr(vector_index, "IVF_MIN_VECTORS", 2)
     with LibraryReader(library) as cells:
         assert not cells.index("image").exact
         ids, inner = cells.nearest("image", query, 100)

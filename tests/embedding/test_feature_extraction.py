@@ -12,9 +12,9 @@ import pytest
 from attune.core.errors import UnreachableMedia
 from attune.embedding import image_decoding
 from attune.embedding.backbones import compute_patches
+from attune.embedding.feature_extraction import read_media
 from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC
 from attune.embedding.media_facts import MediaFacts
-from attune.embedding.media_reader import read_media
 from attune.tests.media_factory import dated_photo, photo, song
 
 COUNT_OPENINGS = """
@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from attune.embedding.backbones import compute_patches
 from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC
-from attune.embedding.media_reader import read_media
+from attune.embedding.feature_extraction import read_media
 path = Path(sys.argv[1])
 opened = []
 sys.addaudithook(lambda event, given: opened.append(given[0]) if event == "open" and not given[1] else None)
