@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.atomic_files import atomic_write
-from attune.core.errors import UsageError, escape_path
+from attune.core.errors import LibraryError, UsageError, escape_path
 from attune.core.paths import absolute_path, default_library, spell_folders
 from attune.embedding.backbones import Backbones
 from attune.embedding.media_files import Kind
@@ -175,6 +175,8 @@ class EmbeddedFile:
 def embed(path: FilePath, network: str | None = None) -> EmbeddedFile:
     """Embed a picture or a song; no library is needed, and nothing is stored.
 
+    A network is read once per process.
+
     Args:
         path: The file.
         network: Name of a shipped network, or the folder of another; None: the default network.
@@ -205,7 +207,8 @@ def _open_embedder(network: str) -> tuple[Network, Backbones]:
 class Library:
     """A library, open for searching: its latest complete state at the time of opening.
 
-    Close it, or use it in a `with` statement. Answers that are asked `why()` read from it again.
+    Close it, or use it in a `with` statement. Afterwards its methods, and `why()` of its answers, raise
+    LibraryError.
 
     Args:
         path: Folder of the library; None: the user's own, as for the command `attune`.
@@ -224,9 +227,16 @@ class Library:
 
     def __init__(self, path: FilePath | None = None, network: str | None = None) -> None:
         self.path = default_library() if path is None else Path(path).absolute()
-        self._reader, self._network = open_library(self.path, network)
+        self._opened, self._network = open_library(self.path, network)
+        self._closed = False
         self.images, self.music = self._reader.generation.images, self._reader.generation.music
         self.network = self._network.name
+
+    @property
+    def _reader(self) -> LibraryReader:
+        if self._closed:
+            raise LibraryError(f"{self.path}: this library was closed; open it again")
+        return self._opened
 
     @cached_property
     def _backbones(self) -> Backbones:
@@ -245,7 +255,8 @@ class Library:
 
     def close(self) -> None:
         """Close the library; its files may then be removed."""
-        self._reader.close()
+        self._opened.close()
+        self._closed = True
 
     def find_images(
         self,
@@ -376,7 +387,7 @@ class Library:
         query = _read_options(FindParameters, options)
         seeds = self._open_query()
         found = queries.find_and_explain(self._reader, self._network, seeds, names, query, query.filters)
-        context = _QueryContext(self._reader, self._network, seeds, names, query)
+        context = _QueryContext(lambda: self._reader, self._network, seeds, names, query)
         return AnswerList(
             replace(answer, explain=context.explain, fit=context.compute_fit(answer))
             for answer in found.results
@@ -399,13 +410,13 @@ class _QueryContext:
 
     def __init__(
         self,
-        reader: LibraryReader,
+        open_reader: Callable[[], LibraryReader],
         network: Network,
         seeds: QueryResolver,
         names: Sequence[str],
         query: FindParameters,
     ) -> None:
-        self._reader = reader
+        self._open_reader = open_reader
         self._network = network
         self._seeds = seeds
         self._names = names
@@ -413,7 +424,7 @@ class _QueryContext:
 
     def explain(self, answer: Answer) -> str:
         """Return one line that explains an answer."""
-        (vector,) = self._reader.vectors([answer.item.id])
+        (vector,) = self._open_reader().vectors([answer.item.id])
         return self._explainer.explain(answer, vector)
 
     def compute_fit(self, answer: Answer) -> float | None:
@@ -421,7 +432,7 @@ class _QueryContext:
 
         None if the library is so large that its index compares only a part of the files with a query.
         """
-        if not self._reader.index(answer.item.kind).exact:
+        if not self._open_reader().index(answer.item.kind).exact:
             return None
         ids, inner = self._ranking
         (own,) = inner[ids == answer.item.id]
@@ -433,7 +444,8 @@ class _QueryContext:
         query = [self._seeds.seed(name, self._query.span) for name in self._names]
         vector = mean_vector(query, [self._seeds.seed(name) for name in self._query.against])
         kind: Kind = "image" if query[0].kind == "music" else "music"
-        return self._reader.nearest(kind, vector, len(self._reader.index(kind)))
+        reader = self._open_reader()
+        return reader.nearest(kind, vector, len(reader.index(kind)))
 
     @cached_property
     def _explainer(self) -> Explainer:

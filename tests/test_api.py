@@ -127,6 +127,16 @@ def test_wrong_questions_are_errors_in_one_line(
         attune.open(tmp_path / "nowhere")
 
 
+def test_a_closed_library_says_so(built: Path, a_photo: Path) -> None:
+    with attune.open(built) as library:
+        answer = library.find_music(a_photo, limit=1)[0]
+        assert answer.fit == 1.0
+    with pytest.raises(attune.LibraryError, match="was closed"):
+        answer.why()
+    with pytest.raises(attune.LibraryError, match="was closed"):
+        library.moods()
+
+
 def test_a_build_says_what_it_left_out(tmp_path: Path, own_media: Path, network: Network) -> None:
     (own_media / "broken.jpg").write_bytes(b"no picture")
     with attune.build(
