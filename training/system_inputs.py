@@ -6,13 +6,14 @@
     descriptors    float32 (N, 193)        `attune.training.acp_descriptors`
     spectrogram    float16 (N, 64, 469)    log-mel spectrogram of the first 30 s, in decibels
 
-Each input is computed once per file and stored; an interrupted run continues where it stopped.
+Each input is computed once per file and stored; an interrupted run continues where it stopped. Features are
+stored under the id of their backbone, the others under the source that computes them (`raw_inputs`).
 """
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -26,21 +27,13 @@ from attune.core.progress import Progress, SilentProgress
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone
 from attune.embedding.media_files import Kind
 from attune.embedding.onnx_session import Device
+from attune.training import raw_inputs
 from attune.training.conse import expand_features, expanded_layout
 from attune.training.feature_cache import cache_key, extract_cached_features
 from attune.training.losses import build_targets
 from attune.training.manifest import LabelledRow
+from attune.training.source_digest import FOLDER, digest_source
 from attune.training.systems.base import BackboneFeatures, Input, LabelledFeatures, RawInput
-
-PIXELS = 64
-MELS = 64
-EXCERPT_S = 30.0
-
-_RATE = 16_000
-_HOP = 1024
-_FRAMES = int(EXCERPT_S * _RATE) // _HOP + 1
-_WINDOW = 2048
-_QUIET_DB = -100.0
 
 
 def load_labelled_features(
@@ -95,51 +88,11 @@ def _average_features(segments: Sequence[NDArray[np.float16]], backbone: Backbon
     return BackboneFeatures(expand_features(means, backbone), expanded_layout(backbone))
 
 
-def load_pixels(path: Path) -> NDArray[np.uint8]:
-    """Return a picture as uint8 (64, 64, 3)."""
-    from PIL import Image
-
-    from attune.embedding.image_decoding import decode_image
-
-    small = Image.fromarray(decode_image(path).pixels).resize((PIXELS, PIXELS), Image.Resampling.BOX)
-    return np.asarray(small)
-
-
-def compute_descriptors(path: Path) -> NDArray[np.float32]:
-    """Return ACP-Net's music vector of a file's first 30 s, float32 (193,)."""
-    from attune.embedding.audio_decoding import read_audio
-    from attune.training.acp_descriptors import describe
-
-    return describe(read_audio(path, 0.0, EXCERPT_S).samples)
-
-
-def compute_spectrogram(path: Path) -> NDArray[np.float16]:
-    """Return a file's log-mel spectrogram, float16 (64, 469), in dB: the first 30 s, padded with silence."""
-    import torch
-    from torchaudio.transforms import AmplitudeToDB, MelSpectrogram
-
-    from attune.embedding.audio_decoding import read_audio
-
-    samples = torch.from_numpy(read_audio(path, 0.0, EXCERPT_S).samples)
-    power = MelSpectrogram(_RATE, n_fft=_WINDOW, hop_length=_HOP, n_mels=MELS)(samples)
-    decibels = AmplitudeToDB(top_db=None)(power).numpy()[:, :_FRAMES]
-    padded = np.full((MELS, _FRAMES), _QUIET_DB, np.float16)
-    padded[:, : decibels.shape[1]] = decibels
-    return padded
-
-
-_COMPUTE: dict[RawInput, Callable[[Path], NDArray[np.generic]]] = {
-    "pixels": load_pixels,
-    "descriptors": compute_descriptors,
-    "spectrogram": compute_spectrogram,
-}
-
-
 def _load_or_compute(
     rows: Sequence[LabelledRow], name: RawInput, cache: Path, workers: int, progress: Progress
 ) -> NDArray[np.generic]:
     """Return one input, (N, ...), of files that are known to be readable."""
-    folder = cache / f"{name}-1"
+    folder = cache / f"{name}-{digest_source((raw_inputs.__name__,), FOLDER)[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
     cache_files = [folder / f"{cache_key(row.path)}.npy" for row in rows]
     missing = [(row.path, file) for row, file in zip(rows, cache_files, strict=True) if not file.is_file()]
@@ -160,4 +113,4 @@ def _compute_and_save(name: RawInput, task: tuple[Path, Path]) -> None:
     torch.set_num_threads(1)
     path, file = task
     with atomic_write(file) as temporary, temporary.open("wb") as out:
-        np.save(out, _COMPUTE[name](path))
+        np.save(out, raw_inputs.COMPUTE[name](path))

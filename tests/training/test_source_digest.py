@@ -88,6 +88,21 @@ def test_what_cannot_change_a_result_leaves_the_digest(
 
 
 @pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        pytest.param("raw_inputs.py", "EXCERPT_S = 30.0", "EXCERPT_S = 20.0", id="excerpt"),
+        pytest.param("raw_inputs.py", "_WINDOW = 2048", "_WINDOW = 1024", id="spectrogram"),
+        pytest.param("acp_descriptors.py", "n_mfcc=40", "n_mfcc=20", id="descriptors"),
+    ],
+)
+def test_raw_inputs_of_a_changed_source_are_computed_again(
+    copy_sources: CopySources, module: str, old: str, new: str
+) -> None:
+    names = ("attune.training.raw_inputs",)
+    assert digest_source(names, copy_sources(module, old, new)) != digest_source(names, source_digest.FOLDER)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "from attune.training.b import value",

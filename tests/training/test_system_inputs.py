@@ -10,6 +10,7 @@ import soundfile
 
 from attune.embedding.backbones import DEFAULT_BACKBONES, EFFICIENTNET_LITE0
 from attune.tests.media_factory import photo, song
+from attune.training import system_inputs
 from attune.training.acp_descriptors import PARTS, RATE, describe
 from attune.training.conse import SEMANTIC_DIM, ClassSemantics, expand_features
 from attune.training.manifest import LabelledRow
@@ -40,7 +41,7 @@ def test_silence_and_a_click_are_described() -> None:
     assert np.isfinite(describe(np.ones(3, np.float32))).all()
 
 
-def test_inputs_are_gathered_in_order_and_kept(tmp_path: Path) -> None:
+def test_inputs_are_gathered_in_order_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = [photo(tmp_path / f"{seed}.png", seed) for seed in range(3)]
     gone = tmp_path / "gone.png"
     rows = [_row(path) for path in (pictures[2], gone, pictures[0])]
@@ -58,6 +59,9 @@ def test_inputs_are_gathered_in_order_and_kept(tmp_path: Path) -> None:
     again, _ = load_labelled_features(rows, "image", (EFFICIENTNET_LITE0, "pixels"), tmp_path / "cache", 1)
     assert (again.raw["pixels"] == side.raw["pixels"]).all()
     assert {file: file.stat().st_mtime_ns for file in cached} == written
+    monkeypatch.setattr(system_inputs, "digest_source", lambda *_: "of a changed source")
+    load_labelled_features(rows, "image", (EFFICIENTNET_LITE0, "pixels"), tmp_path / "cache", 1)
+    assert len(list((tmp_path / "cache").glob("pixels-*"))) == 2
 
 
 def test_a_spectrogram_is_silent_after_the_end(tmp_path: Path) -> None:

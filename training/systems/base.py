@@ -17,7 +17,7 @@ from attune.training.losses import Targets
 from attune.training.manifest import LabelledRow
 
 RawInput = Literal["pixels", "descriptors", "spectrogram"]
-"""Name of an input that is computed without a backbone; `attune.training.system_inputs` describes each."""
+"""Name of an input that is computed without a backbone; `attune.training.raw_inputs` computes it."""
 
 Input = Backbone | RawInput
 """Input of a system: the features of a backbone, or a raw input."""
