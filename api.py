@@ -389,7 +389,7 @@ class Library:
         found = queries.find_and_explain(self._reader, self._network, seeds, names, query, query.filters)
         context = _QueryContext(lambda: self._reader, self._network, seeds, names, query)
         return AnswerList(
-            replace(answer, explain=context.explain, fit=context.compute_fit(answer))
+            replace(answer, explain=context.explain, measure_fit=context.measure_fit)
             for answer in found.results
         )
 
@@ -427,7 +427,7 @@ class _QueryContext:
         (vector,) = self._open_reader().vectors([answer.item.id])
         return self._explainer.explain(answer, vector)
 
-    def compute_fit(self, answer: Answer) -> float | None:
+    def measure_fit(self, answer: Answer) -> float | None:
         """Return the share of the library's other files of the answer's kind that fit the query less.
 
         None if the library is so large that its index compares only a part of the files with a query.
@@ -491,7 +491,7 @@ def build(
     from attune.core.console import show_progress
     from attune.core.settings import load_settings
     from attune.embedding.device import resolve_device
-    from attune.indexer.build import BuildRequest, open_build
+    from attune.indexer.build import BuildRequest, open_build, open_network_of
 
     folder = default_library() if library is None else Path(library).absolute()
     names = tuple(os.fspath(path) for path in paths)
@@ -499,8 +499,8 @@ def build(
     request = BuildRequest(folder, names, globs, follow_links, rebuild)
     settings, _ = resolve_device(load_settings(workers=workers), None)
     with open_build(request) as session, show_progress(quiet=quiet) as progress:
-        own = DEFAULT_NETWORK if session.published is None else session.published.network_source
-        session.run(open_network(network or own), settings, progress)
+        used = open_network_of(session.published) if network is None else open_network(network)
+        session.run(used, settings, progress)
     return Library(folder, network)
 
 

@@ -18,7 +18,7 @@ from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone
 from attune.embedding.decode_pool import ExtractionJob, FeatureExtractor, extract_all
 from attune.embedding.feature_extraction import FileFeatures
 from attune.embedding.media_files import Kind
-from attune.embedding.network import Network
+from attune.embedding.network import DEFAULT_NETWORK, Network, open_network
 from attune.indexer.batch_writer import BatchWriter, reader_version, reader_version_with_limits
 from attune.indexer.build_diff import BuildDiff, compare
 from attune.indexer.catalogue import FILE, Catalogue, OlderLibrary
@@ -138,6 +138,11 @@ class BuildSession:
             )
         except OSError as error:
             raise _explain_write_error(self._request.library, error) from error
+
+
+def open_network_of(published: Generation | None) -> Network:
+    """Return the network of a generation; the default one before the first build is published."""
+    return open_network(DEFAULT_NETWORK if published is None else published.network_source)
 
 
 @contextmanager

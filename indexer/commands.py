@@ -72,7 +72,7 @@ def build_index(
     from attune.core.settings import load_settings
     from attune.embedding.device import resolve_device
     from attune.embedding.network import open_network
-    from attune.indexer.build import BuildRequest, open_build, plan_build
+    from attune.indexer.build import BuildRequest, open_build, open_network_of, plan_build
     from attune.indexer.library import read_published_generation
 
     folder = library_folder(library)
@@ -82,23 +82,17 @@ def build_index(
     settings, device_reason = resolve_device(load_settings(workers=workers, device=device), device)
     requested = None if network is None else open_network(network)
     if dry_run:
-        used = requested or _open_network_of(read_published_generation(folder))
+        used = requested or open_network_of(read_published_generation(folder))
         _print_diff(plan_build(request, used.backbones))
         return
     with open_build(request) as session:
-        used = requested or _open_network_of(session.published)
+        used = requested or open_network_of(session.published)
         if not quiet:
             _print_backbones(used, session.count_missing_features(used.backbones), settings, device_reason)
         with show_progress(quiet=quiet) as progress:
             report = session.run(used, settings, progress)
     if not quiet:
         _print_report(report, library or folder, choose_path_format(paths or []))
-
-
-def _open_network_of(published: Generation | None) -> Network:
-    from attune.embedding.network import DEFAULT_NETWORK, open_network
-
-    return open_network(DEFAULT_NETWORK if published is None else published.network_source)
 
 
 @app.command("status")

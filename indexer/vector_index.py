@@ -149,34 +149,14 @@ def limit_to_one_thread() -> Iterator[None]:
         faiss.omp_set_num_threads(previous_count)
 
 
-class FlatIndex:
-    """Unit vectors by item id, searched by exhaustive comparison.
-
-    Args:
-        index: A FAISS `IndexIDMap2` over a flat inner-product index.
-    """
-
-    exact = True
+class _FaissIndex:
+    """What both kinds of index have in common."""
 
     def __init__(self, index: Any) -> None:
         self._index = index
 
-    @classmethod
-    def empty(cls) -> FlatIndex:
-        """Return an index without vectors."""
-        import faiss
-
-        return cls(faiss.IndexIDMap2(faiss.IndexFlatIP(EMBEDDING_DIM)))
-
     def __len__(self) -> int:
         return int(self._index.ntotal)
-
-    @property
-    def ids(self) -> NDArray[np.int64]:
-        """The ids in the index, in the order in which they are stored."""
-        import faiss
-
-        return np.asarray(faiss.vector_to_array(self._index.id_map), np.int64)
 
     def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         """Add vectors, float32 (n, 128), under their ids."""
@@ -187,6 +167,36 @@ class FlatIndex:
         """Remove the vectors with these ids."""
         if len(ids):
             self._index.remove_ids(ids)
+
+    def serialize(self) -> NDArray[np.uint8]:
+        """Return the bytes of the index file."""
+        import faiss
+
+        return np.asarray(faiss.serialize_index(self._index))
+
+
+class FlatIndex(_FaissIndex):
+    """Unit vectors by item id, searched by exhaustive comparison.
+
+    Args:
+        index: A FAISS `IndexIDMap2` over a flat inner-product index.
+    """
+
+    exact = True
+
+    @classmethod
+    def empty(cls) -> FlatIndex:
+        """Return an index without vectors."""
+        import faiss
+
+        return cls(faiss.IndexIDMap2(faiss.IndexFlatIP(EMBEDDING_DIM)))
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The ids in the index, in the order in which they are stored."""
+        import faiss
+
+        return np.asarray(faiss.vector_to_array(self._index.id_map), np.int64)
 
     def search(
         self, query: NDArray[np.float32], limit: int, among: Sequence[int] | None = None
@@ -229,12 +239,6 @@ class FlatIndex:
         order = np.lexsort((ids, -inner))[:limit]
         return ids[order], inner[order]
 
-    def serialize(self) -> NDArray[np.uint8]:
-        """Return the bytes of the index file."""
-        import faiss
-
-        return np.asarray(faiss.serialize_index(self._index))
-
 
 CELL_COUNT: Final = 1024
 TRAINING_SAMPLE_SIZE: Final = 64 * CELL_COUNT
@@ -245,7 +249,7 @@ _OVERSAMPLING: Final = 4  # candidates per requested result, since the caller ra
 _EXHAUSTIVE_SHARE: Final = 0.02  # every cell is searched if more than this share of all vectors is requested
 
 
-class IvfIndex:
+class IvfIndex(_FaissIndex):
     """Inverted-file (IVF) index for large libraries: a query searches only the cells nearest to it.
 
     Each vector belongs to the cell of its nearest centroid (Sivic and Zisserman, Video Google, ICCV 2003).
@@ -258,9 +262,6 @@ class IvfIndex:
 
     exact = False
 
-    def __init__(self, index: Any) -> None:
-        self._index = index
-
     @classmethod
     def train_on(cls, sample: NDArray[np.float32]) -> IvfIndex:
         """Return an index without vectors whose centroids are computed from a sample, float32 (n, 128)."""
@@ -271,9 +272,6 @@ class IvfIndex:
         index.cp.min_points_per_centroid = 1  # prevents a warning on the terminal about a small sample
         index.train(np.ascontiguousarray(sample, np.float32))
         return cls(index)
-
-    def __len__(self) -> int:
-        return int(self._index.ntotal)
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -287,16 +285,6 @@ class IvfIndex:
             if lists.list_size(cell)
         ]
         return np.concatenate(cells) if cells else np.empty(0, np.int64)
-
-    def add(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
-        """Add vectors, float32 (n, 128), under their ids."""
-        if len(ids):
-            self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), ids)
-
-    def remove(self, ids: NDArray[np.int64]) -> None:
-        """Remove the vectors with these ids."""
-        if len(ids):
-            self._index.remove_ids(ids)
 
     def search(
         self, query: NDArray[np.float32], limit: int, among: Sequence[int] | None = None
@@ -333,9 +321,3 @@ class IvfIndex:
                     break  # otherwise the probed cells held too few vectors
         is_filled = ids[0] >= 0
         return ids[0][is_filled], inner[0][is_filled]
-
-    def serialize(self) -> NDArray[np.uint8]:
-        """Return the bytes of the index file."""
-        import faiss
-
-        return np.asarray(faiss.serialize_index(self._index))

@@ -62,8 +62,8 @@ class Answer:
         alike: Paths of the near-duplicates that are folded into this answer, best first.
         explanation: One line that explains the answer; None if no explanation was requested.
         explain: Function that explains the answer when somebody asks; None if nothing can.
-        fit: Share of the library's files of this kind that correspond with the query's files less than this
-            one, in [0, 1]; None if it was not requested, or is not known.
+        measure_fit: Function that compares the answer with the rest of the library when somebody asks; None
+            if nothing can.
     """
 
     item: Item
@@ -73,7 +73,15 @@ class Answer:
     alike: tuple[str, ...] = ()
     explanation: str | None = None
     explain: Callable[[Answer], str] | None = field(default=None, repr=False, compare=False)
-    fit: float | None = None
+    measure_fit: Callable[[Answer], float | None] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def fit(self) -> float | None:
+        """Share of the library's other files of this kind that suit the query less, in [0, 1].
+
+        None if it is not known: for a point of the plane, and in very large libraries.
+        """
+        return None if self.measure_fit is None else self.measure_fit(self)
 
     def why(self) -> str:
         """Return one line that explains the answer; computing it may read the file.
