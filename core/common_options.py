@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
+
+from attune.core.paths import read_path_argument
 
 LibraryOption = Annotated[
     Path | None,
@@ -106,13 +109,26 @@ def _add_common_options(function: Callable[..., None]) -> Callable[..., None]:
                 traceback.print_exc()
             raise
 
-    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[*signature.parameters.values(), *common]
-    )
-    run.__annotations__ = {
-        parameter.name: parameter.annotation for parameter in (*signature.parameters.values(), *common)
-    }
+    parameters = [
+        parameter.replace(annotation=_read_paths_lazily(parameter.annotation))
+        for parameter in (*signature.parameters.values(), *common)
+    ]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def _read_paths_lazily(annotation: Any) -> Any:
+    """Return the annotation of a parameter; if its values are paths, with a parser for them.
+
+    Typer's own parser looks each path up on its disk, which may never reply, and knows no `file:` URI.
+    """
+    base, *details = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+    if not details or not _mentions_path(base):
+        return annotation
+    info = copy.copy(details[0])
+    info.parser = read_path_argument
+    return Annotated[base, info]
 
 
 def _read_from_config_file(name: str) -> Any:
@@ -124,3 +140,7 @@ def _read_from_config_file(name: str) -> Any:
     from attune.core.settings import load_settings
 
     return getattr(load_settings(), name)
+
+
+def _mentions_path(annotation: Any) -> bool:
+    return annotation is Path or any(map(_mentions_path, get_args(annotation)))

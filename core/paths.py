@@ -1,13 +1,19 @@
-"""Paths: absolute, below a folder, matching a glob, as they are shown, and a user's own folders."""
+"""Paths: absolute, below a folder, as they are shown, and a user's own folders."""
 
 from __future__ import annotations
 
-import fnmatch
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
-from attune.core.errors import escape_path
+from attune.core.errors import UsageError, escape_path
+from attune.core.reachability import call_with_timeout
+
+_TIMEOUT_S = 2.0
+_FILE_URI = re.compile(r"(?is:file:(?://(?P<host>[^/]*))?(?P<path>/.*))")
 
 
 def absolute_path(path: str | os.PathLike[str]) -> str:
@@ -15,12 +21,52 @@ def absolute_path(path: str | os.PathLike[str]) -> str:
     return os.path.abspath(os.fspath(path))  # noqa: PTH100 - pathlib resolves links or keeps `..`
 
 
+def read_path_argument(text: str | os.PathLike[str]) -> Path:
+    """Return the path that an argument of a command means; the disk is not looked at.
+
+    File managers give `file:` URIs to the programs that files are dropped on, and no shell replaces the `~`
+    in `--in=~/photos`.
+
+    Args:
+        text: A path, a `file:` URI, or a path that begins with `~/`.
+
+    Raises:
+        UsageError: The URI names a file on another computer.
+    """
+    text = os.fspath(text)
+    if text == "~" or text.startswith("~/"):
+        return Path(text).expanduser()
+    return Path(path_from_uri(text))
+
+
+def path_from_uri(text: str) -> str:
+    """Return the path that a `file:` URI names; any other text as it is.
+
+    Raises:
+        UsageError: The URI names a file on another computer.
+    """
+    match = _FILE_URI.fullmatch(text)
+    if match is None:
+        return text
+    if (match["host"] or "localhost").lower() != "localhost":
+        raise UsageError(
+            f"{escape_path(text)}: a file on another computer; mount that folder and name the file there"
+        )
+    return os.fsdecode(unquote_to_bytes(os.fsencode(match["path"])))
+
+
 def spell_folders(folders: Iterable[Path]) -> list[str]:
     """Return the absolute path of each folder twice: as it was named, and with symbolic links resolved.
 
-    A library knows files by the spelling that its roots had, which may be either.
+    A library knows files by the spelling that its roots had, which may be either. A folder whose disk does
+    not reply is spelled as it was named.
     """
-    return [name for folder in folders for name in (absolute_path(folder), str(folder.resolve()))]
+    spelled = []
+    for folder in folders:
+        spelled.append(absolute_path(folder))
+        with contextlib.suppress(TimeoutError):
+            spelled.append(str(call_with_timeout(folder.resolve, _TIMEOUT_S)))
+    return spelled
 
 
 def is_below(path: str, folder: str) -> bool:
@@ -31,22 +77,6 @@ def is_below(path: str, folder: str) -> bool:
 def is_below_any(path: str, folders: Iterable[str]) -> bool:
     """Return whether an absolute path is one of the folders or lies below one."""
     return any(is_below(path, folder) for folder in folders)
-
-
-def matches_any(path: str, globs: Sequence[str]) -> bool:
-    """Return whether a path matches one of the globs.
-
-    A glob without a slash is compared with each component of the path (`*.png`, `private`). A glob with a
-    slash is compared with the end of the path, starting at any folder (`2019/*`).
-    """
-    parts = Path(path).parts if globs else ()
-    for glob in globs:
-        if "/" not in glob:
-            if any(fnmatch.fnmatch(part, glob) for part in parts):
-                return True
-        elif fnmatch.fnmatch(path, glob) or fnmatch.fnmatch(path, "*/" + glob.lstrip("/")):
-            return True
-    return False
 
 
 PathFormat = Callable[[str | os.PathLike[str]], str]
