@@ -11,10 +11,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -22,6 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import MediaError, UnsupportedMedia
+from attune.embedding.color_profiles import convert_to_srgb, find_profile, find_raw_profile
+from attune.embedding.image_formats import (
+    PHOTOS_HINT,
+    check_size,
+    explain_failure,
+    is_raw,
+    is_tiff,
+    open_picture,
+    quiet_pillow,
+)
 from attune.embedding.image_geometry import (
     DEFAULT_IMAGE_SPEC,
     ImageSpec,
@@ -30,7 +36,14 @@ from attune.embedding.image_geometry import (
     compute_fitted_size,
     pad_to_square,
 )
-from attune.embedding.media_files import DECODER_ERRORS, RAW_SUFFIXES, make_decode_error, open_media
+from attune.embedding.media_files import DECODER_ERRORS, open_media
+from attune.embedding.partial_images import MIN_COMPLETE_SHARE, decode_complete_rows, read_orientation
+from attune.embedding.tiff_images import (
+    find_largest_sample,
+    is_reduced_image,
+    is_unsigned,
+    is_white_zero,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,16 +54,10 @@ if TYPE_CHECKING:
 # times the difference, which Lanczos keeps from being seen.
 _DRAFT: Final = {"bilinear": 2, "bicubic": 2, "lanczos": 1}
 _REDUCING_GAP: Final = {"bilinear": 2.0, "bicubic": 2.0, "lanczos": 3.0}
-# Pillow also supports formats that run other programs (EPS) or are not pictures; only these are tried.
-_FORMATS: Final = (
-    *("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB", "JPEG2000", "PPM", "QOI", "TGA"),
-)
-_HEIF_BRANDS: Final = frozenset(b"heic heix heim heis hevc hevx mif1 msf1 avci avcs".split())
-_PHOTOS_HINT: Final = 'needs the extra for photos: pip install "attune-affect[photos]"'
-_ORIENTATION_TAG: Final = 0x0112
 _WHITE: Final = (255, 255, 255, 255)
-_PILLOW_LOCK = threading.Lock()
-_NULL_HANDLER = logging.NullHandler()
+_BAND_ROWS: Final = 256
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,9 @@ class Picture:
 
     Attributes:
         pixels: uint8 (rows, columns, 3), RGB, upright, C-contiguous.
-        width: Width of the upright original, in pixels.
-        height: Height of the upright original, in pixels.
+        width: Width of the upright original, in pixels; of one that lacks its last bytes, without the
+            columns that could not be decoded.
+        height: Height, likewise.
     """
 
     pixels: NDArray[np.uint8]
@@ -72,7 +80,9 @@ def decode_image(path: str | os.PathLike[str], spec: ImageSpec = DEFAULT_IMAGE_S
     """Decode a picture file, recognised by its content whatever its name.
 
     EXIF orientation is applied. Transparent parts become white, as most pages and viewers show them. Of an
-    animation, the first frame is read. Sizes from one pixel up to `spec.max_pixels` are read.
+    animation, the first frame is read (of JPEG XL, the last). Sizes from one pixel up to `spec.max_pixels`
+    are read. Of a file that lacks its last bytes, the complete rows are the picture, if they are nine tenths
+    of all.
 
     Args:
         path: The file.
@@ -82,8 +92,8 @@ def decode_image(path: str | os.PathLike[str], spec: ImageSpec = DEFAULT_IMAGE_S
         The picture.
 
     Raises:
-        UnsupportedMedia: HEIC or RAW without the extra, or an unusual colour mode.
-        MediaError: The file is damaged, truncated, empty, too large, not permitted or not a regular file.
+        UnsupportedMedia: HEIC, JPEG XL or RAW without the extra, or a flavour that no decoder knows.
+        MediaError: The file is damaged, cut short, empty, too large, not permitted or not a regular file.
     """
     with open_media(path) as file:
         return decode_image_file(path, file, spec)
@@ -93,80 +103,105 @@ def decode_image_file(path: str | os.PathLike[str], file: BinaryIO, spec: ImageS
     """Decode a picture from an open file, at its start, as `decode_image` does; `path` is its name."""
     with quiet_pillow():
         try:
-            if is_raw(path):
-                return _read_raw(path, file, spec)
-            with open_picture(path, file) as image:
-                return _decode_opened(path, image, spec)
+            return _read_raw(path, file, spec) if is_raw(path, file) else _read_plain(path, file, spec)
         except DECODER_ERRORS as error:
-            raise _make_decode_error(path, error) from error
+            raise explain_failure(path, file, error) from error
 
 
-def open_picture(path: str | os.PathLike[str], file: BinaryIO) -> Image.Image:
-    """Open a picture with Pillow, without decoding its pixels; inside `quiet_pillow`.
+def _read_plain(path: str | os.PathLike[str], file: BinaryIO, spec: ImageSpec) -> Picture:
+    """Decode with Pillow; of a file that lacks its last bytes, the rows that are complete."""
+    with open_picture(path, file, spec.max_pixels) as image:
+        size = check_size(path, image.size, spec.max_pixels)
+        try:
+            _load_at_scale(image, spec)
+        except MemoryError:
+            raise
+        except DECODER_ERRORS as error:
+            failure = error.with_traceback(None)  # which would keep the pixels
+        else:
+            return _convert_loaded(path, image, size, spec)
+    del image  # its pixels
+    partial = decode_complete_rows(lambda source: open_picture(path, source, spec.max_pixels), file)
+    if partial is None:
+        raise failure
+    if partial.share < MIN_COMPLETE_SHARE:
+        share = int(100 * partial.share)
+        raise MediaError(path, f"damaged: only {share} % of its rows can be decoded") from failure
+    logger.info("%s: %.1f %% of its rows can be decoded", path, 100 * partial.share)
+    return _resize_image(path, partial.image, partial.image.size, partial.orientation, spec)
 
-    Raises:
-        UnsupportedMedia: It is HEIC, and the extra is not installed.
-        OSError: Pillow does not know its format.
-    """
-    from PIL import Image
 
-    if not _is_heif(file):
-        return Image.open(file, formats=_FORMATS)
-    try:
-        import pi_heif
-    except ImportError:
-        raise UnsupportedMedia(path, f"HEIC {_PHOTOS_HINT}") from None
-    pi_heif.register_heif_opener()  # its pictures are upright, with an EXIF orientation that says so
-    return Image.open(file, formats=(*_FORMATS, "HEIF"))
-
-
-def is_raw(path: str | os.PathLike[str]) -> bool:
-    """Return whether a file is camera RAW, by its name: most are TIFF files inside."""
-    return os.fsdecode(path).rpartition(".")[2].lower() in RAW_SUFFIXES
-
-
-def _decode_opened(
-    path: str | os.PathLike[str], image: Image.Image, spec: ImageSpec, turn: int | None = None
-) -> Picture:
-    """Decode with Pillow; `turn` is the EXIF orientation to apply where the file itself has none."""
-    width, height = _check_size(path, image.size, spec)
+def _load_at_scale(image: Image.Image, spec: ImageSpec) -> None:
     draft = _DRAFT[spec.resample] * spec.side
     image.draft(None, (draft, draft))
     image.load()
-    orientation = _read_orientation(image) or turn or 1
-    # Pillow applies a TIFF's orientation while loading, which may exchange width and height. (For a JPEG,
-    # the size is now that of the reduced scale.)
-    if image.format == "TIFF":
-        width, height = image.size
-    return _resize_image(path, image, (width, height), orientation, spec)
+
+
+def _convert_loaded(
+    path: str | os.PathLike[str],
+    image: Image.Image,
+    size: tuple[int, int],
+    spec: ImageSpec,
+    turn: int | None = None,
+) -> Picture:
+    """Resize and convert a loaded image.
+
+    `size` is the original's, as opened, and `turn` the EXIF orientation to apply where the image has none.
+    """
+    # Pillow applies a TIFF's orientation while loading, which may exchange width and height. (The size of a
+    # JPEG is now that of the reduced scale.)
+    stored = image.size if image.format == "TIFF" else size
+    return _resize_image(path, image, stored, read_orientation(image) or turn or 1, spec)
 
 
 def _read_raw(path: str | os.PathLike[str], file: BinaryIO, spec: ImageSpec) -> Picture:
-    """Decode the preview embedded in a RAW file, or develop at half size where there is none."""
+    """Decode the preview embedded in a RAW file, or develop at half size where there is none.
+
+    A TIFF that is not RAW, whatever its name, is read as TIFF.
+    """
     try:
         import rawpy
     except ImportError:
-        raise UnsupportedMedia(path, f"camera RAW {_PHOTOS_HINT}") from None
-    from PIL import Image
-
+        raise UnsupportedMedia(path, f"camera RAW {PHOTOS_HINT}") from None
     try:
-        with rawpy.imread(file) as raw:
-            sizes = raw.sizes
-            width, height = _check_size(path, (sizes.width, sizes.height), spec)
-            upright = (height, width) if sizes.flip in (5, 6) else (width, height)
-            preview = _read_embedded_preview(path, raw, spec, wide=width >= height)
-            if preview is None:
-                developed = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
-                preview = _resize_image(path, Image.fromarray(developed), upright, 1, spec)
+        return _develop_raw(path, file, spec)
+    except rawpy.LibRawFileUnsupportedError as error:
+        file.seek(0)
+        if is_tiff(file) and not _holds_reduced_image(path, file):
+            return _read_plain(path, file, spec)
+        raise UnsupportedMedia(path, "not a camera's RAW, or one that LibRaw does not know") from error
     except rawpy.LibRawError as error:
         detail = error.args[0] if error.args else ""
         text = detail.decode("ascii", "replace") if isinstance(detail, bytes) else str(detail)
-        raise MediaError(path, f"damaged, or a RAW format that LibRaw does not know: {text[:80]}") from error
+        raise MediaError(path, f"damaged: {text[:80]}") from error
+
+
+def _holds_reduced_image(path: str | os.PathLike[str], file: BinaryIO) -> bool:
+    """Return whether what Pillow finds first in a TIFF is a thumbnail, as in most RAW files."""
+    try:
+        with open_picture(path, file) as image:
+            return is_reduced_image(image)
+    finally:
+        file.seek(0)
+
+
+def _develop_raw(path: str | os.PathLike[str], file: BinaryIO, spec: ImageSpec) -> Picture:
+    import rawpy
+    from PIL import Image
+
+    with rawpy.imread(file) as raw:
+        sizes = raw.sizes
+        width, height = check_size(path, (sizes.width, sizes.height), spec.max_pixels)
+        upright = (height, width) if sizes.flip in (5, 6) else (width, height)
+        preview = _read_embedded_preview(path, file, raw, spec, wide=width >= height)
+        if preview is None:
+            developed = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
+            preview = _resize_image(path, Image.fromarray(developed), upright, 1, spec)
     return Picture(preview.pixels, *upright)
 
 
 def _read_embedded_preview(
-    path: str | os.PathLike[str], raw: object, spec: ImageSpec, wide: bool
+    path: str | os.PathLike[str], file: BinaryIO, raw: object, spec: ImageSpec, wide: bool
 ) -> Picture | None:
     """Return the embedded JPEG, upright, or None where there is none of at least the wanted size."""
     import rawpy
@@ -184,7 +219,13 @@ def _read_embedded_preview(
         # shape shows which of the two it is.
         turn = {3: 3, 5: 8, 6: 6}.get(raw.sizes.flip, 1)  # type: ignore[attr-defined]
         turn = turn if (image.width >= image.height) == wide else 1
-        return _decode_opened(path, image, spec, turn) if _is_sufficient(image.size, turn, spec) else None
+        if not _is_sufficient(image.size, turn, spec):
+            return None
+        size = check_size(path, image.size, spec.max_pixels)
+        _load_at_scale(image, spec)
+        if spec.colors == "srgb" and (profile := find_profile(image) or find_raw_profile(file)):
+            image.info["icc_profile"] = profile
+        return _convert_loaded(path, image, size, spec, turn)
 
 
 def _is_sufficient(size: tuple[int, int], turn: int, spec: ImageSpec) -> bool:
@@ -212,110 +253,46 @@ def _resize_image(
     )
     if small.mode == "RGBA":
         small = Image.alpha_composite(Image.new("RGBA", small.size, _WHITE), small).convert("RGB")
-    profile = image.info.get("icc_profile") if spec.colors == "srgb" else None
-    pixels = np.asarray(_convert_to_srgb(small, profile))
+    profile = find_profile(image) if spec.colors == "srgb" else None
+    pixels = np.asarray(convert_to_srgb(small, profile))
     turned = apply_orientation(pixels, orientation)
     return Picture(np.ascontiguousarray(pad_to_square(turned, spec)), *_orient_size(size, orientation))
 
 
 def _convert_to_8bit(path: str | os.PathLike[str], image: Image.Image) -> Image.Image:
     """Return the image as 8-bit L, RGB, RGBA or CMYK, modes in which neighbouring pixels can be averaged."""
-    if image.mode.startswith("I;16"):
-        return _scale_to_8bit(np.asarray(image), tops=(65535,))
-    if image.mode == "I":
-        return _scale_to_8bit(np.asarray(image), tops=(65535,))
-    if image.mode == "F":
-        return _scale_to_8bit(np.asarray(image), tops=(1, 255, 65535))
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _scale_to_8bit(image)
     if image.mode in ("L", "RGB", "CMYK") and not image.has_transparency_data:
         return image
     if image.mode == "1":
         return image.convert("L")
-    if image.mode in ("L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa"):
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.mode in ("L", "LA", "P", "PA", "RGB", "RGBA", "RGBa"):
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
     if image.mode in ("RGBX", "YCbCr", "HSV"):
         return image.convert("RGB")
     raise UnsupportedMedia(path, f"colours stored as {image.mode}: export it as RGB")
 
 
-def _convert_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert an image to RGB: by an ICC profile to sRGB, or plainly where there is no usable profile.
-
-    Args:
-        image: L, RGB or CMYK, 8 bits per channel.
-        profile: The embedded profile. One that is damaged or made for another mode is ignored.
-    """
-    from PIL import ImageCms
-
-    if not profile:
-        return image.convert("RGB")
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, *DECODER_ERRORS):
-        converted = None
-    return converted if converted is not None else image.convert("RGB")
-
-
-def _scale_to_8bit(values: NDArray[np.generic], tops: tuple[int, ...]) -> Image.Image:
-    """Scale values to 8 bits by the smallest range 0…top that contains them, or else by their maximum."""
+def _scale_to_8bit(image: Image.Image) -> Image.Image:
+    """Scale grey values to 8 bits by the smallest range 0…top that contains them, or by their maximum."""
     from PIL import Image
 
-    finite = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    peak = float(finite.max())
+    values = np.asarray(image)
+    if values.dtype == np.int32 and is_unsigned(image):
+        values = values.view(np.uint32)
+    bands = [slice(top, top + _BAND_ROWS) for top in range(0, len(values), _BAND_ROWS)]  # saves memory
+    peak = max(float(_read_finite(values[band]).max()) for band in bands)
+    largest = find_largest_sample(image)
+    tops = (largest,) if largest else (1, 255, 65535) if image.mode == "F" else (65535,)
     top = next((top for top in tops if peak <= top), peak)
-    return Image.fromarray(np.clip(finite * (255 / top) + 0.5, 0, 255).astype(np.uint8))
+    scaled = np.empty(values.shape, np.uint8)
+    for band in bands:
+        scaled[band] = np.clip(_read_finite(values[band]) * (255 / top) + 0.5, 0, 255)
+    return Image.fromarray(255 - scaled if is_white_zero(image) else scaled)
 
 
-def _read_orientation(image: Image.Image) -> int | None:
-    """Return the EXIF orientation, 1 to 8, or None where it is missing or the EXIF data is damaged."""
-    try:
-        value = image.getexif().get(_ORIENTATION_TAG)
-    except DECODER_ERRORS:
-        return None
-    return value if isinstance(value, int) and 1 <= value <= 8 else None
-
-
-def _is_heif(file: BinaryIO) -> bool:
-    """Return whether a file is HEIC or HEIF, by its content.
-
-    AVIF has the same container, but is read by Pillow itself.
-    """
-    head = file.read(64)
-    file.seek(0)
-    return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head
-
-
-def _check_size(path: str | os.PathLike[str], size: tuple[int, int], spec: ImageSpec) -> tuple[int, int]:
-    width, height = size
-    if width < 1 or height < 1:
-        raise MediaError(path, "damaged: it has no pixels")
-    if width * height > spec.max_pixels:
-        limit = f"more than {spec.max_pixels / 1e6:g} million"
-        raise MediaError(path, f"{width} × {height} pixels, {limit}: not decoded")
-    return width, height
-
-
-def _make_decode_error(path: str | os.PathLike[str], error: BaseException) -> MediaError:
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        return MediaError(path, "not a picture that can be read: damaged, or another kind of file")
-    return make_decode_error(path, error)
-
-
-@contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Disable Pillow's own size limit, and silence its warnings and its log.
-
-    These settings are global to the process, so threads decode one after the other; builds use processes.
-    """
-    from PIL import Image
-
-    with _PILLOW_LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.getLogger("PIL").addHandler(_NULL_HANDLER)
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+def _read_finite(values: NDArray[np.generic]) -> NDArray[np.float32]:
+    return np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)

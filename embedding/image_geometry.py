@@ -37,7 +37,7 @@ class ImageSpec:
         resample: Interpolation used for scaling.
         max_pixels: Originals with more pixels are refused before they are decoded.
         colors: `stored` gives values as they are in the file, for a network; `srgb` converts them by the
-            embedded ICC profile, for people.
+            picture's ICC profile, for people.
         box: Width and height in pixels of the box that `cover` covers; other fits have none.
     """
 

@@ -16,16 +16,21 @@ from PIL import Image
 _Entry = tuple[int, str, "tuple[int, ...] | bytes"]
 
 
-def heic(path: Path, pixels: NDArray[np.uint8], quarter_turns: int = 0, exif: bytes = b"") -> Path:
+def heic(
+    path: Path, pixels: NDArray[np.uint8], quarter_turns: int = 0, exif: bytes = b"", colors: bytes = b""
+) -> Path:
     """Write uint8 (height, width, 3) as HEIC, to be shown turned anticlockwise by so many quarter turns.
 
-    `exif` is EXIF data that begins with `Exif`, as Pillow gives it, or nothing.
+    `exif` is EXIF data that begins with `Exif`, as Pillow gives it, or nothing. `colors` is the content of
+    a box `colr`, or nothing.
     """
     config, sample = _hevc(pixels)
     height, width = pixels.shape[:2]
     properties = (
         config + _full_box(b"ispe", struct.pack(">II", width, height)) + _box(b"irot", bytes([quarter_turns]))
     )
+    if colors:
+        properties += _box(b"colr", colors)
     items = [sample, *([struct.pack(">I", 0) + exif.removeprefix(b"Exif\0\0")] if exif else [])]
     meta_size = len(_meta(properties, 0, items))
     file_type = _box(b"ftyp", b"heic\0\0\0\0mif1heic")
@@ -67,7 +72,8 @@ def _meta(properties: bytes, offset: int, items: list[bytes]) -> bytes:
     ]
     listed = _full_box(b"iinf", struct.pack(">H", len(items)) + b"".join(entries))
     described = _full_box(b"iref", _box(b"cdsc", struct.pack(">HHH", 2, 1, 1))) if len(items) == 2 else b""
-    links = _full_box(b"ipma", struct.pack(">IHBBBB", 1, 1, 3, 0x81, 0x02, 0x83))
+    count = 4 if b"colr" in properties else 3
+    links = _full_box(b"ipma", struct.pack(">IHB", 1, 1, count) + bytes((0x81, 0x02, 0x83, 0x04)[:count]))
     return _full_box(
         b"meta",
         handler + primary + location + listed + described + _box(b"iprp", _box(b"ipco", properties) + links),
@@ -82,8 +88,19 @@ def _full_box(name: bytes, body: bytes, version: int = 0) -> bytes:
     return _box(name, bytes([version, 0, 0, 0]) + body)
 
 
-def dng(path: Path, pixels: NDArray[np.uint8], orientation: int = 1, preview: bool = True) -> Path:
-    """Write uint8 (height, width, 3), of even sides, as a Bayer DNG, with or without a JPEG preview."""
+def dng(
+    path: Path,
+    pixels: NDArray[np.uint8],
+    orientation: int = 1,
+    preview: bool = True,
+    color_space: int = 1,
+    **preview_options: object,
+) -> Path:
+    """Write uint8 (height, width, 3), of even sides, as a Bayer DNG, with or without a JPEG preview.
+
+    `color_space` is that of the preview by the DNG's EXIF data, and `preview_options` are Pillow's for
+    writing the preview.
+    """
     height, width = pixels.shape[:2]
     mosaic = np.zeros((height, width), np.uint16)
     for row, column, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
@@ -106,11 +123,14 @@ def dng(path: Path, pixels: NDArray[np.uint8], orientation: int = 1, preview: bo
         body = _directory(8, raw_entries + camera, mosaic.tobytes())
     else:
         jpeg = io.BytesIO()
-        Image.fromarray(pixels).save(jpeg, "JPEG", quality=92)
+        Image.fromarray(pixels).save(jpeg, "JPEG", quality=92, **preview_options)  # type: ignore[arg-type]
         shown: list[_Entry] = _common(width, height, orientation, 1, 7, 6, 3) + camera
-        first = len(_directory(8, [*shown, (330, "I", (0,))], jpeg.getvalue()))
-        body = _directory(8, [*shown, (330, "I", (8 + first,))], jpeg.getvalue())
-        body += _directory(8 + first, raw_entries, mosaic.tobytes())
+        places: list[_Entry] = [(330, "I", (0,)), (34665, "I", (0,))]  # of the raw data, and of the EXIF data
+        raw_start = 8 + len(_directory(8, [*shown, *places], jpeg.getvalue()))
+        raw_data = _directory(raw_start, raw_entries, mosaic.tobytes())
+        places = [(330, "I", (raw_start,)), (34665, "I", (raw_start + len(raw_data),))]
+        body = _directory(8, [*shown, *places], jpeg.getvalue()) + raw_data
+        body += _directory(raw_start + len(raw_data), [(0xA001, "H", (color_space,))], b"")
     path.write_bytes(b"II*\0" + struct.pack("<I", 8) + body)
     return path
 

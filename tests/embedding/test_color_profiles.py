@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from attune.embedding.media_preview import ThumbnailTask
 from attune.retrieval.html_parts import make_thumbnail
 from attune.retrieval.story.canvas import compose
 from attune.retrieval.terminal_image import render_half_blocks
+from attune.tests.camera_factory import dng, heic
 from attune.tests.color_profiles import (
     ADOBE_RGB,
     DISPLAY_P3,
@@ -96,6 +98,58 @@ def test_cmyk_profiles_apply(
     color = tuple(255 * share for share in ink)
     Image.new("CMYK", (128, 128), color).save(path, icc_profile=make_cmyk_profile(INKS))
     np.testing.assert_allclose(viewer(path), convert_lab(INKS[ink]), atol=5)
+
+
+GREEN = (60, 180, 90)
+
+
+def adobe_exif() -> Image.Exif:
+    """Return EXIF data by which a camera says Adobe RGB: the index of DCF's optional colour space."""
+    exif = Image.Exif()
+    exif[0x0112] = 1
+    exif.get_ifd(0x8769).update({0xA001: 0xFFFF, 0xA005: {1: "R03"}})  # 0xFFFF: uncalibrated
+    return exif
+
+
+def convert_adobe_rgb(color: tuple[int, int, int]) -> NDArray[np.float64]:
+    """Return a colour of Adobe RGB, whose tone curve is a power of 563/256, in sRGB."""
+    linear = (np.array(color) / 255) ** (563 / 256)
+    curve = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return convert_rgb(255 * curve, ADOBE_RGB)
+
+
+@pytest.mark.parametrize("viewer", VIEWERS)
+def test_adobe_rgb_that_only_the_exif_data_name_applies(tmp_path: Path, viewer: Viewer) -> None:
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (128, 128), GREEN).save(path, quality=95, exif=adobe_exif())
+    assert np.abs(convert_adobe_rgb(GREEN) - GREEN).max() > 15
+    np.testing.assert_allclose(viewer(path), convert_adobe_rgb(GREEN), atol=5)
+    embedded = make_rgb_profile(SRGB)  # it has the last word
+    Image.new("RGB", (128, 128), GREEN).save(path, quality=95, exif=adobe_exif(), icc_profile=embedded)
+    np.testing.assert_allclose(viewer(path), GREEN, atol=5)
+
+
+@pytest.mark.parametrize("viewer", VIEWERS)
+def test_the_preview_of_a_raw_file_has_its_own_profile(tmp_path: Path, viewer: Viewer) -> None:
+    pixels = np.full((240, 320, 3), GREEN, np.uint8)
+    path = dng(tmp_path / "a.dng", pixels, icc_profile=make_rgb_profile(DISPLAY_P3))
+    np.testing.assert_allclose(viewer(path), convert_rgb(GREEN, DISPLAY_P3), atol=5)
+    path = dng(tmp_path / "b.dng", pixels, color_space=2)  # without one, what the camera was set to
+    np.testing.assert_allclose(viewer(path), convert_adobe_rgb(GREEN), atol=5)
+
+
+@pytest.mark.parametrize("viewer", VIEWERS)
+@pytest.mark.parametrize("kind", ["prof", "nclx"])
+def test_profiles_of_heic_apply(tmp_path: Path, viewer: Viewer, kind: str) -> None:
+    colors = {
+        "prof": b"prof" + make_rgb_profile(DISPLAY_P3),
+        "nclx": b"nclx" + struct.pack(">3HB", 12, 13, 6, 0),  # P3, the curve of sRGB, BT.601, limited range
+    }[kind]
+    path = tmp_path / "a.heic"
+    plain = np.asarray(decode_image(heic(path, np.full((128, 128, 3), GREEN, np.uint8))).pixels[64, 64])
+    heic(path, np.full((128, 128, 3), GREEN, np.uint8), colors=colors)
+    np.testing.assert_allclose(decode_image(path).pixels[64, 64], plain, atol=2)  # as stored
+    np.testing.assert_allclose(viewer(path), convert_rgb(plain, DISPLAY_P3), atol=6)
 
 
 @pytest.mark.parametrize("mode", ["P", "RGBA", "L"])
