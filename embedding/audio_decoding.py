@@ -3,9 +3,10 @@
     open → length from the header → mono blocks from the start of the wanted part → resampling, block by block
     open → FFmpeg's frames from the start of the wanted part → FFmpeg's resampler and mixer → blocks
 
-For backbones, soundfile reads WAV, FLAC, Vorbis and Opus. PyAV reads the other formats, and the files on
-which soundfile fails. MP3 is read by PyAV too, as libsndfile's decoder stops at the first damaged kilobyte,
-and writes to the terminal. What people hear is read by PyAV alone, which mixes any layout to stereo.
+For backbones, soundfile reads WAV, FLAC, Vorbis and Opus. PyAV reads the other formats, chained Ogg files, of
+which libsndfile reads the first link only, and the files on which soundfile fails. MP3 is read by PyAV too,
+as libsndfile's decoder stops at the first damaged kilobyte, and writes to the terminal. What people hear is
+read by PyAV alone, which mixes any layout to stereo.
 """
 
 from __future__ import annotations
@@ -16,35 +17,45 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
+from io import FileIO
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.errors import MediaError, UsageError, escape_path
-from attune.embedding.media_files import DECODER_ERRORS, make_decode_error, open_media
+from attune.core.errors import MediaError, UnsupportedMedia, UsageError, escape_path
+from attune.embedding.audio_containers import (
+    HEADERLESS,
+    MIN_DECODED_SHARE,
+    AudioTrack,
+    is_bitstream_in_pcm,
+    make_no_sound_error,
+    open_track,
+    translate_errors,
+)
+from attune.embedding.media_files import DECODER_ERRORS, open_media
+from attune.embedding.ogg_links import Link, find_links
+from attune.embedding.pcm_bitstreams import INSPECTED_SAMPLES, find_bitstream
 
 if TYPE_CHECKING:
-    from av import AudioFrame
+    from av import AudioFrame, AudioStream
     from av.container import InputContainer
 
 SAMPLE_RATE: Final = 16_000
 MAX_SECONDS: Final = 1800.0
 MIN_SECONDS: Final = 0.5
-# A file with less sound than this share of the length in its header is damaged. Smaller losses, such as a
-# broken frame or a second missing at the end, are ignored, as players do.
-MIN_DECODED_SHARE: Final = 0.9
-_VALID_RATES: Final = (1_000, 1_000_000)
+_VALID_RATES: Final = (1_000, 3_000_000)  # the highest is that of DSD512, one byte of which is one sample
 _BLOCK_SAMPLES: Final = 1 << 17
 _MAX_JOINED_FRAMES: Final = 64
 _SOUNDFILE_MAGIC: Final = (b"RIFF", b"RF64", b"riff", b"fLaC", b"OggS")
-_NOT_MUSIC: Final = "no sound that can be read: damaged, or another kind of file"
 _UNKNOWN_LENGTH: Final = 1 << 62
-_DEMUXERS: Final = "aac,ac3,aiff,asf,au,caf,eac3,flac,matroska,webm,mov,mp3,ogg,tta,w64,wav,wv"
-# Formats without a header, whose length FFmpeg estimates from the bit rate.
-_HEADERLESS: Final = frozenset({"aac", "ac3", "eac3", "mp3"})
+# Containers whose time stamps do not match their sound: samples are counted from the beginning instead.
+# MP3 has none either, but FFmpeg counts its frames.
+_INEXACT_TIMES: Final = (HEADERLESS - {"mp3"}) | {"asf", "mpc8"}
+_INTEGER_PCM: Final = frozenset(("PCM_16", "PCM_24", "PCM_32"))
+
+_Frame: TypeAlias = "tuple[AudioFrame, int]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +113,18 @@ def read_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float 
 
 
 def read_audio_file(
-    path: str | os.PathLike[str], file: BinaryIO, start_s: float = 0.0, end_s: float | None = None
+    path: str | os.PathLike[str], file: FileIO, start_s: float = 0.0, end_s: float | None = None
 ) -> Sound:
     """Decode an open file, at its start, as `read_audio` does; `path` is its name."""
     # PyAV may succeed on formats that libsndfile does not support, and on damage at which it stops.
     with suppress(*DECODER_ERRORS):
-        if file.read(4) in _SOUNDFILE_MAGIC:
+        if file.read(4) in _SOUNDFILE_MAGIC and not find_links(file):
             file.seek(0)
             with _open_with_soundfile(file, start_s) as source:
                 return _decode_range(path, source, start_s, end_s)
-    with _open_with_pyav(path) as container:
-        return _decode_range(path, _describe_stream(path, file, container, start_s), start_s, end_s)
+    with _open_with_pyav(path, file, start_s) as (frames, length_s, announced):
+        source = _AudioStream(length_s, announced, _join_blocks(_iter_mono(frames)))
+        return _decode_range(path, source, start_s, end_s)
 
 
 def iter_audio(
@@ -128,7 +140,7 @@ def iter_audio(
 
     Args:
         path: The file.
-        rate: Sample rate in Hz; None: that of the file.
+        rate: Sample rate in Hz; None: that of the file, or of its beginning if it changes.
         layout: `mono` averages the channels; `stereo` mixes any other layout to two.
         start_s: Start of the part, in seconds.
         end_s: End of the part, in seconds; the part is shorter if the music ends earlier.
@@ -139,51 +151,8 @@ def iter_audio(
     Raises:
         MediaError: The file is damaged, empty, without sound, not permitted or not a regular file.
     """
-    open_media(path).close()  # raises a clear error if the file is missing, forbidden or not regular
-    with _open_with_pyav(path) as container:
-        yield from _convert_frames(_iter_frames(path, container, start_s), rate, layout, end_s - start_s)
-
-
-def open_audio_container(path: str | os.PathLike[str]) -> InputContainer:
-    """Open a music file with FFmpeg, which then cannot open any other file or address.
-
-    FFmpeg recognises formats by their content, whatever the file's name, and some are playlists that make it
-    read what they list. Therefore only containers of sound and only local files are allowed.
-
-    Args:
-        path: A regular file.
-
-    Returns:
-        The open container, to be closed by the caller; there may be no audio stream in it.
-
-    Raises:
-        av.error.FFmpegError: The file is not in one of the allowed containers, or it is damaged.
-    """
-    import av
-
-    # By name: from a Python file object, PyAV prints tracebacks where a damaged header seeks before it.
-    name = f"file:{Path(os.fsdecode(path)).absolute()}"
-    options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
-    # Tags that are not UTF-8 must not stop the decoding. PyAV 19 has no such option: it never raises.
-    lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-    container: InputContainer = av.open(name, mode="r", options=options, **lenient)
-    return container
-
-
-@contextmanager
-def _open_with_pyav(path: str | os.PathLike[str]) -> Iterator[InputContainer]:
-    """Open a file that has sound in it, and turn the decoder's errors into ours."""
-    import av
-
-    try:
-        with open_audio_container(path) as container:
-            if not container.streams.audio:
-                raise MediaError(path, _NOT_MUSIC)
-            yield container
-    except (av.error.InvalidDataError, av.error.ArgumentError, av.error.EOFError) as error:
-        raise MediaError(path, _NOT_MUSIC) from error
-    except (av.error.FFmpegError, *DECODER_ERRORS) as error:
-        raise make_decode_error(path, error) from error
+    with open_media(path) as file, _open_with_pyav(path, file, start_s) as (frames, _, _):
+        yield from _convert_frames(frames, rate, layout, end_s - start_s)
 
 
 def _decode_range(
@@ -201,10 +170,14 @@ def _decode_range(
         raise MediaError(path, f"damaged: only {decoded_s:.1f} of {wanted_s:.1f} seconds can be decoded")
     if not length_s or decoded_s < wanted_s - 0.05:
         length_s = start_s + decoded_s
+    elif not source.announced:
+        length_s = max(length_s, start_s + decoded_s)
     if decoded_s < MIN_SECONDS:
         if start_s > 0:
             raise _make_range_error(path, start_s, length_s)
-        raise MediaError(path, f"shorter than half a second: {decoded_s:.2f} s" if decoded_s else _NOT_MUSIC)
+        if not decoded_s:
+            raise make_no_sound_error(path)
+        raise MediaError(path, f"shorter than half a second: {decoded_s:.2f} s")
     return Sound(samples, length_s)
 
 
@@ -249,7 +222,7 @@ def _flush_resampler(resampler: Any) -> list[NDArray[np.float32]]:
 
 
 @contextmanager
-def _open_with_soundfile(file: BinaryIO, start_s: float) -> Iterator[_AudioStream]:
+def _open_with_soundfile(file: FileIO, start_s: float) -> Iterator[_AudioStream]:
     import soundfile
 
     # By descriptor: with a Python file object, a damaged header makes soundfile print tracebacks.
@@ -258,10 +231,18 @@ def _open_with_soundfile(file: BinaryIO, start_s: float) -> Iterator[_AudioStrea
             raise ValueError("libsndfile finds no sound")
         # A streamed FLAC does not state its length; libsndfile then returns the largest number.
         known = sound.frames < _UNKNOWN_LENGTH
+        if sound.subtype in _INTEGER_PCM and find_bitstream(_read_first_samples(sound)):
+            raise ValueError("FFmpeg decodes or refuses it")
         length_s = (
             sound.frames / sound.samplerate * _measure_header_excess(sound.extra_info) if known else None
         )
         yield _AudioStream(length_s, known, _iter_soundfile_blocks(sound, start_s))
+
+
+def _read_first_samples(sound: Any) -> NDArray[np.int16]:
+    samples = sound.read(INSPECTED_SAMPLES, dtype="int16", always_2d=True)
+    sound.seek(0)
+    return np.asarray(samples)
 
 
 def _iter_soundfile_blocks(sound: Any, start_s: float) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -284,92 +265,143 @@ def _measure_header_excess(parsing_log: str) -> float:
     return announced_bytes / actual_bytes if 0 < actual_bytes < announced_bytes < 0xFFFFFF00 else 1.0
 
 
-def _describe_stream(
-    path: str | os.PathLike[str], file: BinaryIO, container: InputContainer, start_s: float
-) -> _AudioStream:
-    headerless = container.format.name in _HEADERLESS
-    length_s = container.duration / 1e6 if container.duration and container.duration > 0 else None
-    announced = length_s is not None and (not headerless or _has_mp3_header(file))
-    return _AudioStream(length_s, announced, _join_blocks(_iter_mono(path, container, start_s)))
+@contextmanager
+def _open_with_pyav(
+    path: str | os.PathLike[str], file: FileIO, start_s: float
+) -> Iterator[tuple[Iterator[_Frame], float | None, bool]]:
+    """Open a file; give its frames from `start_s` on, its length in seconds, and whether it is stated."""
+    with translate_errors(path):
+        if links := find_links(file):
+            lengths = [_measure_link(path, file, link) for link in links]
+            if not any(lengths):
+                raise make_no_sound_error(path)
+            yield _iter_chained_frames(path, file, links, start_s), sum(lengths), True
+            return
+        with open_track(path, file) as track:
+            yield _iter_frames(path, track, start_s), track.length_s, track.announced
 
 
-def _has_mp3_header(file: BinaryIO) -> bool:
-    """Return whether an MP3's first frame (Xing, Info or VBRI) states its length."""
-    import mutagen
-    from mutagen.mp3 import BitrateMode, MPEGInfo
-
-    file.seek(0)
+def _measure_link(path: str | os.PathLike[str], file: FileIO, link: Link) -> float:
+    """Return the length of a link of a chained file, in seconds; 0 if there is no sound in it."""
     try:
-        return bool(MPEGInfo(file).bitrate_mode != BitrateMode.UNKNOWN)
-    except (mutagen.MutagenError, *DECODER_ERRORS):
-        return False
+        with open_track(path, file, link) as track:
+            return track.length_s or 0.0
+    except MediaError:
+        return 0.0
 
 
-def _iter_mono(
-    path: str | os.PathLike[str], container: InputContainer, start_s: float
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield the sound from `start_s` on as mono blocks of the rate that it is stored in."""
-    for frame, early in _iter_frames(path, container, start_s):
+def _iter_chained_frames(
+    path: str | os.PathLike[str], file: FileIO, links: list[Link], start_s: float
+) -> Iterator[_Frame]:
+    """Yield the frames of all links as `_iter_frames` does; links without sound are skipped."""
+    for link in links:
+        with suppress(MediaError), open_track(path, file, link) as track:
+            length_s = track.length_s or 0.0
+            if length_s > start_s:
+                yield from _iter_frames(path, track, start_s)
+            start_s = max(start_s - length_s, 0.0)
+
+
+def _iter_mono(frames: Iterator[_Frame]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield sound as mono blocks of the rate that it is stored in."""
+    for frame, early in frames:
         yield frame.sample_rate, _mix_to_mono(_convert_to_planar(frame))[early:]
 
 
 def _convert_frames(
-    frames: Iterator[tuple[AudioFrame, int]], rate: int | None, layout: str, length_s: float
+    frames: Iterator[_Frame], rate: int | None, layout: str, length_s: float
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Mix and resample frames, leave out what is early, and end after a length in seconds."""
+    """Mix and resample frames, leave out what is early, and end after a length in seconds.
+
+    Each run of frames of one rate and layout has its own resampler.
+    """
+    left = math.inf
+    for _, run in groupby(frames, key=_describe_frame):
+        first, early = next(run)
+        if rate is None:
+            rate = first.sample_rate
+        if left == math.inf:
+            left = length_s * rate
+        skip = round(early / first.sample_rate * rate)
+        for block in _resample_frames(chain((first,), (frame for frame, _ in run)), rate, layout):
+            wanted = block[:, skip:]
+            skip = max(skip - block.shape[1], 0)
+            if wanted.shape[1] > left:
+                wanted = wanted[:, : round(left)]
+            if wanted.shape[1]:
+                yield rate, wanted
+            left -= wanted.shape[1]
+            if left < 1:
+                return
+
+
+def _describe_frame(item: _Frame) -> tuple[int, str, str]:
+    frame, _ = item
+    return frame.sample_rate, frame.format.name, frame.layout.name
+
+
+def _resample_frames(frames: Iterator[AudioFrame], rate: int, layout: str) -> Iterator[NDArray[np.float32]]:
+    """Yield blocks, float32 (channels, n), of frames that have one rate and layout."""
     import av
 
     # Not FFmpeg's mono, which is 3 dB louder than the average and may clip.
     resampler = av.AudioResampler("fltp", "stereo" if layout == "stereo" else None, rate)
-    skip: int | None = None
-    left = math.inf
-    for frame, early in chain(frames, [(None, 0)]):  # None makes the resampler give what it still holds
-        if frame is not None and skip is None:
-            target = rate or frame.sample_rate
-            skip, left = round(early / frame.sample_rate * target), length_s * target
+    for frame in chain(frames, (None,)):  # None makes the resampler give what it still holds
         for part in resampler.resample(frame):
             samples = np.asarray(part.to_ndarray(), np.float32)
-            block = (_mix_to_mono(samples)[None] if layout == "mono" else samples)[:, skip:]
-            skip = max((skip or 0) - part.samples, 0)
-            if block.shape[1] > left:
-                block = block[:, : round(left)]
-            if block.shape[1]:
-                yield part.sample_rate, block
-            left -= block.shape[1]
-        if left < 1:
-            return
+            yield _mix_to_mono(samples)[None] if layout == "mono" else samples
 
 
-def _iter_frames(
-    path: str | os.PathLike[str], container: InputContainer, start_s: float
-) -> Iterator[tuple[AudioFrame, int]]:
+def _iter_frames(path: str | os.PathLike[str], track: AudioTrack, start_s: float) -> Iterator[_Frame]:
     """Yield frames, each with the number of its samples that lie before `start_s`.
 
     Packets that cannot be decoded are skipped.
     """
-    import av
-
-    stream = container.streams.audio[0]
-    begin_s = (container.start_time or 0) / 1e6
-    early: int | None = None
-    # The time stamps of WMA frames do not match their sound, so samples are counted from the beginning.
-    seeks = start_s > 0 and container.format.name != "asf"
+    container, stream = track.container, track.stream
+    seeks = start_s > 0 and container.format.name not in _INEXACT_TIMES and not is_bitstream_in_pcm(stream)
     if seeks:
         # A little early, because the first frame after a seek lacks the predecessor that most codecs need.
-        container.seek(int((begin_s + max(start_s - 0.3, 0.0)) * 1e6))
+        target_s = track.begin_s + max(start_s - 0.3, 0.0)
+        container.seek(int(target_s / float(stream.time_base or 1)), stream=stream)
+    early_s: float | None = None
+    for frame in _reject_bitstreams(path, _decode_packets(container, stream)):
+        if not _VALID_RATES[0] <= frame.sample_rate <= _VALID_RATES[1]:
+            raise MediaError(path, f"damaged: a sample rate of {frame.sample_rate} Hz")
+        if early_s is None:
+            at_s = frame.time - track.begin_s if seeks and frame.time is not None else 0.0
+            early_s = start_s - at_s
+        yield frame, max(round(early_s * frame.sample_rate), 0)
+        early_s -= frame.samples / frame.sample_rate
+
+
+def _decode_packets(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
+    import av
+
     for packet in container.demux(stream):
         try:
-            frames = packet.decode()
+            yield from packet.decode()
         except av.error.FFmpegError:
             continue
-        for frame in frames:
-            if not _VALID_RATES[0] <= frame.sample_rate <= _VALID_RATES[1]:
-                raise MediaError(path, f"damaged: a sample rate of {frame.sample_rate} Hz")
-            if early is None:
-                at_s = frame.time - begin_s if seeks and frame.time is not None else 0.0
-                early = max(round((start_s - at_s) * frame.sample_rate), 0)
-            yield frame, early
-            early = max(early - frame.samples, 0)
+
+
+def _reject_bitstreams(path: str | os.PathLike[str], frames: Iterator[AudioFrame]) -> Iterator[AudioFrame]:
+    """Pass frames on, unless their first samples are compressed sound that FFmpeg does not recognise."""
+    first: list[NDArray[np.int16]] = []
+    count = 0
+    for frame in frames:
+        if count < INSPECTED_SAMPLES and frame.format.name.startswith(("s16", "s32")):
+            first.append(_read_upper_bits(frame))
+            count += frame.samples
+            if count >= INSPECTED_SAMPLES and (codec := find_bitstream(np.concatenate(first))):
+                raise UnsupportedMedia(path, f"{codec} stored as if it were PCM: convert it to .flac")
+        yield frame
+
+
+def _read_upper_bits(frame: AudioFrame) -> NDArray[np.int16]:
+    """Return the upper 16 bits of a frame's integer samples, int16 (n, channels)."""
+    values: NDArray[Any] = frame.to_ndarray()
+    samples = values.T if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels)
+    return samples if samples.dtype == np.int16 else (samples >> 16).astype(np.int16)
 
 
 def _convert_to_planar(frame: AudioFrame) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ _BY_PYAV = {  # suffix: container, codec, sample format
     "caf": ("caf", "pcm_s16be", "s16"),
     "wv": ("wv", "wavpack", "s16p"),
     "au": ("au", "pcm_s16be", "s16"),
+}
+_MULTITRACK = {  # suffix: container, audio codec, video codec
+    ".m4a": ("mp4", "aac", "mpeg4"),
+    ".mka": ("matroska", "libopus", "mpeg4"),
+    ".weba": ("webm", "libopus", "libvpx"),
+    ".ogg": ("ogg", "libopus", "libvpx"),
 }
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
@@ -73,6 +80,54 @@ def tune(seed: int, seconds: float, rate: int, channels: int = 1) -> NDArray[np.
     voice = (np.sin(phase) + 0.3 * np.sin(2 * phase)) * np.exp(-3 * (times * 2 % 1))
     mixed = 0.5 * voice + random.uniform(0.002, 0.03) * random.standard_normal(len(times))
     return np.tile(np.clip(mixed, -0.9, 0.9).astype(np.float32)[:, None], (1, channels))
+
+
+def tone(hertz: float, seconds: float, rate: int, channels: int = 1) -> NDArray[np.float32]:
+    """Return float32 (n, channels): a sine of half the full scale."""
+    wave = 0.5 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
+    return np.tile(wave.astype(np.float32)[:, None], (1, channels))
+
+
+def multitrack(
+    path: Path,
+    tones: list[tuple[float, float]],
+    *,
+    video: bool = False,
+    delay_s: float = 0.0,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Write an M4A, MKA, WEBA or OGG of several tracks.
+
+    Args:
+        path: The file; the format follows the suffix.
+        tones: Hz and seconds of the sine in each audio track.
+        video: Whether to add a grey video of five seconds, in place of all audio tracks but the first.
+        delay_s: Time at which the audio tracks begin, in seconds.
+        options: Options of FFmpeg's muxer.
+    """
+    container, audio_codec, video_codec = _MULTITRACK[path.suffix]
+    rate = 48_000
+    with av.open(path, "w", format=container, options=options or {}) as output:
+        listed = tones[:1] if video else tones
+        sounds: list[Any] = [output.add_stream(audio_codec, rate=rate, layout="stereo") for _ in listed]
+        picture: Any = output.add_stream(video_codec, rate=10) if video else None
+        if picture:
+            picture.width, picture.height, picture.pix_fmt = 64, 64, "yuv420p"
+        for stream, (hertz, seconds) in zip(sounds, listed, strict=True):
+            for frame in _frames(tone(hertz, seconds, rate, 2), rate, "fltp", 960):
+                frame.time_base = Fraction(1, rate)
+                frame.pts = (frame.pts or 0) + round(delay_s * rate)
+                output.mux(stream.encode(frame))
+            output.mux(stream.encode(None))
+        for index in range(50 if picture else 0):
+            image = av.VideoFrame(64, 64, "yuv420p")
+            for plane in image.planes:
+                plane.update(bytes([128]) * plane.buffer_size)
+            image.pts, image.time_base = index, Fraction(1, 10)
+            output.mux(picture.encode(image))
+        if picture:
+            output.mux(picture.encode(None))
+    return path
 
 
 def encode(path: Path, samples: NDArray[np.float32], rate: int) -> Path:
@@ -166,5 +221,35 @@ def dated_photo(path: Path, seed: int, taken: str, tag: int = 0x9003) -> Path:
     exif = Image.Exif()
     exif[0x010F] = "Attune"  # without a maker, Pillow takes it for empty
     exif.get_ifd(0x8769)[tag] = taken
-    Image.fromarray(scene(seed, (320, 240))).save(path, exif=exif)
+    Image.fromarray(scene(seed, (320, 240))).save(path, exif=exif.tobytes())
+    return path
+
+
+def xmp(properties: dict[str, str]) -> bytes:
+    """Return an XMP packet with properties such as `xmp:Rating`."""
+    names = {
+        "exif": "http://ns.adobe.com/exif/1.0/",
+        "photoshop": "http://ns.adobe.com/photoshop/1.0/",
+        "xmp": "http://ns.adobe.com/xap/1.0/",
+    }
+    spaces = " ".join(f'xmlns:{name}="{address}"' for name, address in names.items())
+    values = " ".join(f'{name}="{value}"' for name, value in properties.items())
+    return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" {spaces} {values}></rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="w"?>""".encode()
+
+
+def movie(path: Path, **metadata: str) -> Path:
+    """Write a film of three grey frames; a name in `metadata` has `__` for a dot."""
+    options = {"movflags": "use_metadata_tags"}
+    with av.open(path, "w", format="mov", options=options) as output:
+        for name, value in metadata.items():
+            output.metadata[name.replace("__", ".")] = value
+        stream: Any = output.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for grey in (0, 40, 80):
+            pixels = np.full((64, 64, 3), grey, np.uint8)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        output.mux(stream.encode(None))
     return path
