@@ -13,27 +13,81 @@ from attune.core.errors import CostlyMedia, MediaError, UnreachableMedia
 
 Kind = Literal["image", "music"]
 
-RAW_SUFFIXES: Final = frozenset(("arw", "cr2", "cr3", "dng", "nef", "orf", "pef", "raf", "rw2", "srw"))
 # fmt: off
+# The suffixes of the cameras that LibRaw's documentation lists. Some mean other things too (.raw, .cap); the
+# content then gives the reason.
+RAW_SUFFIXES: Final = frozenset((
+    "3fr", "arq", "arw", "bay", "cap", "cr2", "cr3", "crw", "cs1", "dc2", "dcr", "dcs", "dng", "drf",
+    "eip", "erf", "fff", "gpr", "iiq", "k25", "kc2", "kdc", "mdc", "mef", "mos", "mrw", "nef", "nrw",
+    "obm", "orf", "pef", "ptx", "pxn", "qtk", "raf", "raw", "rdc", "rw2", "rwl", "rwz", "sr2", "srf",
+    "srw", "sti", "x3f",
+))
 _IMAGE: Final = RAW_SUFFIXES | {
-    "apng", "avci", "avif", "bmp", "dib", "gif", "heic", "heif", "hif", "j2k", "jfif", "jp2", "jpe", "jpeg",
-    "jpg", "pgm", "png", "pnm", "ppm", "qoi", "tga", "tif", "tiff", "webp",
+    "apng", "avci", "avcs", "avif", "avifs", "bmp", "dib", "gif", "heic", "heics", "heif", "heifs", "hif",
+    "icb", "j2c", "j2k", "jfif", "jp2", "jpc", "jpe", "jpeg", "jpf", "jpg", "jps", "jpx", "jxl", "mpo",
+    "pbm", "pcx", "pfm", "pgm", "png", "pnm", "ppm", "qoi", "sgi", "tga", "tif", "tiff", "vda", "vst",
+    "webp",
 }
 _MUSIC: Final = frozenset((
-    "aac", "ac3", "aif", "aifc", "aiff", "au", "caf", "flac", "m4a", "m4b", "mka", "mp2", "mp3", "oga", "ogg",
-    "opus", "rf64", "tta", "w64", "wav", "wave", "wma", "wv",
+    "3ga", "8svx", "aa3", "aac", "ac3", "adts", "aif", "aifc", "aiff", "alac", "amr", "ape", "at3", "au",
+    "awb", "bwf", "caf", "dff", "dsf", "dts", "dtshd", "eac3", "ec3", "flac", "gsm", "m2a", "m4a", "m4b",
+    "m4r", "mka", "mlp", "mp+", "mp1", "mp2", "mp3", "mpa", "mpc", "mpp", "oga", "ogg", "oma", "opus",
+    "rf64", "shn", "snd", "spx", "svx", "tak", "thd", "tta", "voc", "vqf", "w64", "wav", "wave", "weba",
+    "wma", "wv",
 ))
 _REFUSED_SUFFIXES: Final = {
     "video files are not read: save the sound as .m4a, or a still as .jpg": (
-        "3gp", "asf", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "vob",
-        "webm", "wmv",
+        "360", "3g2", "3gp", "3gp2", "3gpp", "3gpp2", "amv", "asf", "avi", "bik", "braw", "camrec", "crm",
+        "divx", "dv", "dvr-ms", "evo", "f4v", "fli", "flv", "gifv", "h264", "h265", "hevc", "insv", "ismv",
+        "ivf", "lrv", "m1v", "m2p", "m2t", "m2ts", "m2v", "m4s", "m4v", "mj2", "mjpeg", "mjpg", "mk3d",
+        "mkv", "mng", "mov", "movie", "mp4", "mp4v", "mpe", "mpeg", "mpg", "mpg4", "mpv", "mts", "mxf",
+        "nsv", "nut", "ogm", "ogv", "ogx", "qt", "r3d", "rm", "rmvb", "swf", "tod", "trp", "viv", "vob",
+        "vro", "webm", "wmv", "wtv", "xvid", "y4m",
     ),
-    "notes, not sound: render it to .flac": ("it", "kar", "mid", "midi", "mod", "s3m", "xm"),
-    "a drawing or layers: export it as .png": ("ai", "eps", "kra", "psb", "psd", "svg", "svgz", "xcf"),
-    "protected music is not read": ("aax", "m4p"),
+    "notes, not sound: render it to .flac": (
+        "669", "gbs", "gp3", "gp4", "gp5", "it", "kar", "ly", "mid", "midi", "mod", "mptm", "mscx", "mscz",
+        "mtm", "mus", "musicxml", "mxl", "nsf", "okt", "ptb", "rmi", "s3m", "sib", "sid", "smf", "spc",
+        "stm", "ult", "umx", "vgm", "vgz", "xm", "xmi", "ym",
+    ),
+    "instruments, not music": ("dls", "nki", "sf2", "sf3", "sfz"),
+    "a project of a music program: export the mix as .flac": (
+        "als", "ardour", "aup", "aup3", "band", "bwproject", "cpr", "cwp", "dawproject", "flp", "logicx",
+        "mmp", "mmpz", "npr", "omf", "ptf", "ptx", "reason", "rpp", "sesx", "song", "xrns",
+    ),
+    "a drawing or layers: export it as .png": (
+        "afdesign", "afphoto", "afpub", "ai", "cdr", "cdt", "cgm", "clip", "cpt", "drawio", "dwg", "dxf",
+        "emf", "eps", "indd", "kra", "mdp", "odg", "ora", "pdd", "pdn", "procreate", "psb", "psd", "psdt",
+        "psp", "pspimage", "pxd", "sai", "sai2", "sketch", "svg", "svgz", "tvpp", "vsd", "vsdx", "wmf",
+        "wpg", "xar", "xcf", "xd",
+    ),
+    "a kind of picture that is not read: export it as .png": (
+        "bpg", "cin", "dcm", "dds", "djv", "djvu", "dpx", "exr", "fits", "flif", "fpx", "fts", "hdp", "hdr",
+        "ief", "jbig", "jls", "jng", "jpm", "jxr",
+        "jxs", "lbm", "livp", "pam", "pcd", "pct", "pict", "pns", "ras", "rgb",
+        "rgbe", "wbmp", "wdp", "xbm", "xpm", "xwd",
+    ),
+    "icons are not read": ("ani", "cur", "icns", "ico"),
+    "a kind of music file that is not read: convert it to .flac": (
+        "aea", "at9", "ds2", "dss", "dvf", "lpac", "mogg", "msv", "ofr", "ofs", "qcp", "ra", "rka", "sd2",
+        "vox", "wvx", "xwma",
+    ),
+    "a link to a track of an audio CD, not sound: copy the CD as .flac": ("cda",),
+    "an image of a disc: save its tracks as .flac": ("cdi", "mdf", "nrg", "toast"),
+    "protected music is not read": (
+        "aa", "aax", "aaxc", "kgm", "kgma", "kwm", "m4p", "mflac", "mgg", "ncm", "omg", "qmc0", "qmc3",
+        "qmcflac", "qmcogg", "tkm", "vpr",
+    ),
 }
 # fmt: on
-_REASONS: Final = {suffix: reason for reason, suffixes in _REFUSED_SUFFIXES.items() for suffix in suffixes}
+_READ: Final = _IMAGE | _MUSIC
+_REASONS: Final = {
+    suffix: reason
+    for reason, suffixes in _REFUSED_SUFFIXES.items()
+    for suffix in suffixes
+    if suffix not in _READ
+}
+MEDIA_SUFFIXES: Final = _READ | _REASONS.keys()
+"""All suffixes, in lower case, of files that are read or refused with a reason."""
 
 TOO_MUCH_MEMORY: Final = "reading it takes more memory than allowed (ATTUNE_MEMORY_MB)"
 DECODER_ERRORS: Final = (
@@ -68,10 +122,17 @@ def kind_of(path: str | os.PathLike[str]) -> Kind | None:
     Returns:
         The kind; None for other files, including the `._NAME` files that macOS writes to foreign disks.
     """
-    suffix = _suffix(path)
+    suffix = find_suffix(path)
     if suffix in _IMAGE:
         return "image"
     return "music" if suffix in _MUSIC else None
+
+
+def find_suffix(path: str | os.PathLike[str]) -> str:
+    """Return a file's extension in lower case, without the dot; "" for `.NAME` and macOS's `._NAME.EXT`."""
+    name = os.path.basename(os.fspath(path))  # noqa: PTH119 - called for every file of a scan, where Path objects would be slow
+    dot = name.rfind(".")
+    return "" if dot < 1 or name.startswith("._") else name[dot + 1 :].lower()
 
 
 def refusal_reason(path: str | os.PathLike[str]) -> str | None:
@@ -81,9 +142,10 @@ def refusal_reason(path: str | os.PathLike[str]) -> str | None:
         path: The file; it need not exist.
 
     Returns:
-        The reason for a video, a score, a drawing or protected music; None for any other file.
+        The reason for a video, a score, a project, a drawing, protected music or an unusual format; None for
+        any other file.
     """
-    return _REASONS.get(_suffix(path))
+    return _REASONS.get(find_suffix(path))
 
 
 def open_media(path: str | os.PathLike[str]) -> FileIO:
@@ -139,12 +201,6 @@ def describe_error(error: BaseException) -> str:
         return "its header or structure is invalid"
     text = " ".join(str(error).split())
     return text[:100] if text and "<" not in text and "/" not in text else type(error).__name__
-
-
-def _suffix(path: str | os.PathLike[str]) -> str:
-    name = os.path.basename(os.fspath(path))  # noqa: PTH119 - called for every file of a scan, where Path objects would be slow
-    dot = name.rfind(".")
-    return "" if dot < 1 or name.startswith("._") else name[dot + 1 :].lower()
 
 
 def _open_nonblocking(path: str, flags: int) -> int:
