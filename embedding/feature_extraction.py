@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from attune.core.atomic_files import hash_file
 from attune.core.errors import MediaError, UnreachableMedia
 from attune.embedding.backbones import Backbones, MusicFrontend
+from attune.embedding.companion_files import read_sidecar
 from attune.embedding.image_geometry import MAX_PIXELS, ImageSpec
 from attune.embedding.media_facts import MediaFacts
 from attune.embedding.media_files import Kind, open_media
@@ -86,35 +87,62 @@ def read_media(
     return prepared
 
 
+def read_facts(path: Path, kind: Kind, known: MediaFacts) -> MediaFacts:
+    """Read again what a file and its sidecar say, without decoding the file.
+
+    Args:
+        path: The file.
+        kind: The media type as which it was decoded.
+        known: Facts about its content, which has not changed; all of them, if the file cannot be opened.
+    """
+    read = _read_picture_facts if kind == "image" else _read_song_facts
+    try:
+        with open_media(path) as file:
+            return read(path, file, known)
+    except MediaError:
+        return known
+
+
 def _read_picture(path: Path, file: FileIO, spec: ImageSpec) -> PreparedFile:
     from attune.embedding.image_decoding import decode_image_file
-    from attune.embedding.media_tags import find_capture_date
 
     picture = decode_image_file(path, file, spec)
+    content = MediaFacts(content=_hash_open_file(path, file), width=picture.width, height=picture.height)
+    return PreparedFile(path, "image", _read_picture_facts(path, file, content), picture.pixels[None])
+
+
+def _read_picture_facts(path: Path, file: FileIO, content: MediaFacts) -> MediaFacts:
+    from attune.embedding.capture_facts import find_capture_facts
+
     file.seek(0)
-    taken = find_capture_date(path, file)
-    facts = MediaFacts(
-        content=_hash_open_file(path, file), width=picture.width, height=picture.height, taken=taken
-    )
-    return PreparedFile(path, "image", facts, picture.pixels[None])
+    sidecar = read_sidecar(path)
+    capture = find_capture_facts(path, file, sidecar.facts)
+    return replace(content, taken=capture.taken, rating=capture.rating, sidecar_mtime_ns=sidecar.mtime_ns)
 
 
 def _read_music(path: Path, file: FileIO, music_frontend: MusicFrontend, limits: Limits) -> PreparedFile:
     from attune.embedding.audio_decoding import MAX_SECONDS, read_audio_file
-    from attune.embedding.media_tags import find_tags
 
     sound = read_audio_file(path, file, end_s=min(limits.seconds, MAX_SECONDS))
     if sound.duration_s > limits.seconds:
         raise MediaError(path, f"lasts {sound.duration_s:.0f} s, more than {limits.seconds:g} s: not read")
+    content = MediaFacts(content=_hash_open_file(path, file), duration_s=sound.duration_s)
+    return PreparedFile(path, "music", _read_song_facts(path, file, content), music_frontend(sound.samples))
+
+
+def _read_song_facts(path: Path, file: FileIO, content: MediaFacts) -> MediaFacts:
+    from attune.embedding.media_tags import find_tags
+
     file.seek(0)
-    tags = find_tags(file)
-    facts = MediaFacts(
-        content=_hash_open_file(path, file),
-        duration_s=sound.duration_s,
+    tags, sidecar = find_tags(file), read_sidecar(path)
+    rating = tags.rating if sidecar.facts.rating is None else sidecar.facts.rating
+    return replace(
+        content,
         title=tags.title,
         artist=tags.artist,
+        rating=rating,
+        sidecar_mtime_ns=sidecar.mtime_ns,
     )
-    return PreparedFile(path, "music", facts, music_frontend(sound.samples))
 
 
 def _hash_open_file(path: Path, file: FileIO) -> bytes:

@@ -1,72 +1,63 @@
-"""What media files say about themselves: capture dates of pictures, titles and artists of music."""
+"""What music files say about themselves: title, artist and rating."""
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, BinaryIO, Final
 
 from attune.core.errors import MediaError
-from attune.embedding.image_decoding import is_raw, open_picture, quiet_pillow
 from attune.embedding.media_files import DECODER_ERRORS, open_media
+from attune.embedding.music_rating import find_rating
+from attune.embedding.tag_encodings import decode_texts
 
-# Date of exposure, then date of digitising. Not 0x0132, which software sets when it saves a file again.
-_DATE_TAGS: Final = (0x9003, 0x9004)
-_EXIF_IFD: Final = 0x8769
-_EPOCH_YEAR: Final = 1970  # LibRaw returns this year where the file has no date
-# Vorbis comments, easy ID3 and easy MP4 share the first key; then ASF, plain ID3 (WAV, AIFF) and plain MP4.
-_TITLE: Final = ("title", "Title", "TIT2", "\xa9nam")
-_ARTIST: Final = ("artist", "Author", "TPE1", "\xa9ART", "albumartist")
+# Vorbis comments and APE have the first key; then ASF, ID3, MP4 and the INFO chunk of WAV.
+_TITLE: Final = ("title", "Title", "TIT2", "\xa9nam", "INAM")
+_ARTIST: Final = (
+    "artist",
+    "Author",
+    "TPE1",
+    "\xa9ART",
+    "IART",
+    "albumartist",
+    "WM/AlbumArtist",
+    "TPE2",
+    "aART",
+)
+_ALBUM: Final = ("album", "WM/AlbumTitle", "TALB", "\xa9alb", "IPRD")
 _MAX_LENGTH: Final = 300
+_MAX_CHUNKS: Final = 1000
+_MAX_INFO: Final = 1 << 16
+_LATIN_1: Final = 0  # of a frame of ID3, and of ID3v1, which has no other
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """Title and artist of a music file, each None where the file does not name it."""
+    """Title, artist and rating of a music file, each None where the file does not name it.
+
+    Attributes:
+        title: Title, printable.
+        artist: Artists, joined by commas, printable.
+        rating: Stars, 1 to 5.
+    """
 
     title: str | None = None
     artist: str | None = None
-
-
-def read_capture_date(path: str | os.PathLike[str]) -> str | None:
-    """Read the date of capture from a picture's EXIF data, without decoding its pixels.
-
-    Args:
-        path: A picture.
-
-    Returns:
-        The camera's local time in ISO 8601, to the second (`2023-07-14T18:20:05`), which sorts
-        chronologically as text; None where the EXIF data is missing or damaged or has no valid date.
-
-    Raises:
-        MediaError: The file cannot be opened.
-    """
-    with open_media(path) as file:
-        return find_capture_date(path, file)
-
-
-def find_capture_date(path: str | os.PathLike[str], file: BinaryIO) -> str | None:
-    """Read the date of capture from an open picture, at its start, as `read_capture_date` does."""
-    with quiet_pillow():
-        try:
-            if is_raw(path):
-                return _find_raw_date(file)
-            with open_picture(path, file) as image:
-                return _parse_exif_date(image.getexif())
-        except (*DECODER_ERRORS, MediaError):
-            return None
+    rating: int | None = None
 
 
 def read_tags(path: str | os.PathLike[str]) -> Tags:
-    """Read title and artist from any of the common kinds of tags.
+    """Read title, artist and rating from any of the common kinds of tags.
 
     Args:
         path: A music file.
 
     Returns:
-        The tags as printable text of at most 300 characters, several artists joined by commas. Missing,
-        damaged or unknown tags give None and never an error, as they do not make a song unusable.
+        The tags, texts as printable text of at most 300 characters, in the encoding that they most likely
+        have. Missing, damaged or unknown tags give None and never an error, as they do not make a song
+        unusable.
     """
     try:
         with open_media(path) as file:
@@ -76,60 +67,72 @@ def read_tags(path: str | os.PathLike[str]) -> Tags:
 
 
 def find_tags(file: BinaryIO) -> Tags:
-    """Read title and artist from an open music file, at its start, as `read_tags` does."""
+    """Read the tags of an open music file, at its start, as `read_tags` does."""
     import mutagen
 
     try:
-        tags = mutagen.File(file, easy=True)
-        return Tags(_find_text(tags, _TITLE), _find_text(tags, _ARTIST)) if tags is not None else Tags()
+        opened = mutagen.File(file)
+        tags = opened.tags if opened is not None and opened.tags else _read_riff_info(file)
+        title, artist, _ = _decode_texts([_find_value(tags, keys) for keys in (_TITLE, _ARTIST, _ALBUM)])
+        return Tags(title, artist, find_rating(tags))
     except (mutagen.MutagenError, *DECODER_ERRORS):
         return Tags()
 
 
-def _find_raw_date(file: BinaryIO) -> str | None:
-    try:
-        import rawpy
-    except ImportError:
-        return None
-    try:
-        with rawpy.imread(file) as raw:
-            taken: datetime = raw.other.timestamp
-    except rawpy.LibRawError:
-        return None
-    return taken.isoformat(timespec="seconds") if taken.year > _EPOCH_YEAR else None
+def _find_value(tags: Any, keys: tuple[str, ...]) -> Any:
+    """Return the value of the first key that has any text; None if none has."""
+    return next((value for key in keys if _list_parts(value := _get_value(tags, key))), None)
 
 
-def _parse_exif_date(exif: Any) -> str | None:
-    """Return the first valid date, or None; cameras without a clock write zeros or blanks."""
-    exif_ifd = exif.get_ifd(_EXIF_IFD)
-    for tag in _DATE_TAGS:
-        text = str(exif_ifd.get(tag, "")).strip(" \0")
-        try:
-            return datetime.strptime(text[:19], "%Y:%m:%d %H:%M:%S").isoformat()
-        except ValueError:
-            continue
-    return None
-
-
-def _find_text(tags: Any, keys: tuple[str, ...]) -> str | None:
-    """Return the text of the first key that has any."""
-    for key in keys:
-        if text := _join_text(_get_values(tags, key)):
-            return text
-    return None
-
-
-def _get_values(tags: Any, key: str) -> Any:
-    """Return the values of a key, or None; some kinds of tags raise an error for foreign keys."""
+def _get_value(tags: Any, key: str) -> Any:
+    """Return the value of a key, or None; some kinds of tags raise an error for foreign keys."""
     try:
         return tags.get(key)
     except (KeyError, ValueError, TypeError):
         return None
 
 
-def _join_text(value: Any) -> str | None:
+def _list_parts(value: Any) -> list[Any]:
+    """Return the texts of a tag; bytes if they are in an unknown encoding."""
     values = getattr(value, "text", value)
-    parts = values if isinstance(values, list) else [values]
-    joined = ", ".join(str(part) for part in parts if part)
-    printable = "".join(char if char.isprintable() else " " for char in joined)
+    parts = [part for part in (values if isinstance(values, list) else [values]) if part]
+    if getattr(value, "encoding", None) == _LATIN_1:
+        return [str(part).encode("latin-1") for part in parts]
+    return parts
+
+
+def _decode_texts(values: list[Any]) -> list[str | None]:
+    """Return printable texts; those in an unknown encoding are decoded together, as one is too short."""
+    parts = [_list_parts(value) for value in values]
+    decoded = iter(decode_texts([part for of in parts for part in of if isinstance(part, bytes)]))
+    return [_join([next(decoded) if isinstance(part, bytes) else str(part) for part in of]) for of in parts]
+
+
+def _join(parts: list[str]) -> str | None:
+    printable = "".join(char if char.isprintable() else " " for char in ", ".join(parts))
     return " ".join(printable.split())[:_MAX_LENGTH] or None
+
+
+def _read_riff_info(file: BinaryIO) -> dict[str, Any]:
+    """Return the entries of a WAV file's INFO chunk, in an unknown encoding; mutagen does not read it."""
+    file.seek(0)
+    head = file.read(12)
+    if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+        return {}
+    for name, content in _iter_chunks(file, len(head)):
+        if name == b"LIST" and content.startswith(b"INFO"):
+            entries = _iter_chunks(io.BytesIO(content), len(b"INFO"))
+            return {name.decode("latin-1"): text.split(b"\0")[0] for name, text in entries}
+    return {}
+
+
+def _iter_chunks(file: BinaryIO, position: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and content of RIFF chunks from a position; of large ones only the beginning."""
+    for _ in range(_MAX_CHUNKS):
+        file.seek(position)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        size = int.from_bytes(head[4:], "little")
+        yield head[:4], file.read(min(size, _MAX_INFO))
+        position += 8 + size + size % 2

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from attune.core.errors import MediaError, UnsupportedMedia
+from attune.embedding.capture_facts import read_capture_facts
 from attune.embedding.image_decoding import decode_image
 from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC, SIDE, make_cover_spec
-from attune.embedding.media_tags import read_capture_date
 from attune.tests.camera_factory import dng, heic
 from attune.tests.embedding.test_image_decoding import assert_quarters, quarters
 
@@ -35,7 +35,7 @@ def test_an_orientation_in_a_heics_exif_is_not_applied_again(tmp_path: Path) -> 
         assert (picture.width, picture.height) == (320, 240)
         small = Image.fromarray(picture.pixels).resize((SIDE, SIDE), Image.Resampling.BOX)
         assert_quarters(np.asarray(small), tolerance=12)
-    assert read_capture_date(path) == "2023-07-14T18:20:05"
+    assert read_capture_facts(path, "image").taken == "2023-07-14T18:20:05"
 
 
 @pytest.mark.parametrize("preview", [True, False])
