@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 
 from attune.core.errors import CostlyMedia, MediaError, UnreachableMedia
 from attune.core.progress import Progress
-from attune.embedding.feature_extraction import FileFeatures, hash_content
+from attune.core.reachability import call_with_timeout
+from attune.embedding.feature_extraction import FileFeatures, hash_content, read_facts
+from attune.embedding.media_facts import FACTS_VERSION, MediaFacts
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.embedding.segments import embed_segments, embed_track
@@ -32,17 +35,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TRANSIENT = "passing"  # stored instead of a reader version, so that every build tries the file again
+_READING_TIMEOUT_S = 300.0  # for a hash of a file, or its facts
+_DECODING_VERSION = 2  # a higher one whenever files can be read that could not be read before
 _EMBED_BATCH = 512  # pictures per run of the network
 
 
 @cache
 def reader_version() -> str:
-    """Return the version of the file reader: Attune's version and the extras that read more formats.
+    """Return the version of the file reader: of Attune and of its decoding, and the extras that read more.
 
     It decides which files can be read. Files that failed with another version are tried again.
     """
-    extras = [name for name in ("pi_heif", "rawpy") if find_spec(name)]
-    return "+".join([version("attune-affect"), *extras])
+    extras = [name for name in ("pi_heif", "pillow_jxl", "rawpy") if find_spec(name)]
+    return "+".join([version("attune-affect"), str(_DECODING_VERSION), *extras])
 
 
 def reader_version_with_limits(settings: Settings | None) -> str:
@@ -88,23 +93,31 @@ class BatchWriter:
         self._sizes = catalogue.sizes()
 
     def remove_missing(self, diff: BuildDiff) -> None:
-        """Remove the rows of files that are gone, and update the list of skipped files."""
+        """Remove the rows of files that are gone or left out, and update the list of skipped files."""
         with self._catalogue.transaction():
-            self._catalogue.remove(diff.removed_ids, self._generation)
-            failed_paths = {skip.path for skip in diff.known_failures}
-            self._catalogue.prune_skips(failed_paths, diff.missing)
-            for refused in diff.refused:
-                self._catalogue.write_skip(refused.stamp, refused.reason, reader_version())
+            self._catalogue.remove([row.id for row in diff.gone] + diff.failed_ids, self._generation)
+            self._catalogue.leave_out(
+                [row.id for row in diff.moved] + diff.left_out,
+                self._generation,
+            )
+            failed = {skip.path for skip in diff.known_failures}
+            refused = {file.stamp: file.reason for file in diff.scan.refused}
+            self._catalogue.update_skips(failed, refused, reader_version(), diff.missing)
 
-    def copy_known(self, candidates: Sequence[Candidate], diff: BuildDiff) -> list[Candidate]:
-        """Write rows for the files whose content has features already; return the other files.
+    def copy_known(
+        self, candidates: Sequence[Candidate], diff: BuildDiff
+    ) -> tuple[list[Candidate], dict[Candidate, bytes]]:
+        """Write rows for the files whose content has features already.
 
-        Such a file was moved or copied, or its features by this backbone were stored before another network
-        was used.
+        Such a file was touched, renamed or copied, it was left out by a setting, or its features by this
+        backbone were stored before another network was used.
 
         Args:
             candidates: Files whose content is looked up.
             diff: The work of the build to which they belong.
+
+        Returns:
+            The other files, and the files that got rows, with their content hashes.
         """
         contents = {
             candidate: content
@@ -115,32 +128,34 @@ class BatchWriter:
             found = self._catalogue.find_contents(
                 contents.values(), self._network.id, self._network.backbones
             )
-            copies, rest = [], []
+            copies, rest, copied = [], [], {}
             for candidate in candidates:
                 content = contents.get(candidate)
                 known = None if content is None else found.get((candidate.kind, content))
-                if known is None or not self._stores[candidate.kind].has(
-                    known.feature_row, known.feature_rows, known.features_crc
+                if (
+                    content is None
+                    or known is None
+                    or not self._stores[candidate.kind].has(
+                        known.feature_row, known.feature_rows, known.features_crc
+                    )
                 ):
                     rest.append(candidate)
                 else:
-                    copies.append(replace(known, stamp=candidate.stamp))
+                    copies.append(
+                        replace(known, stamp=candidate.stamp, facts=_update_facts(known, candidate))
+                    )
+                    copied[candidate] = content
             self._catalogue.write_items(copies, self._network.id, self._generation)
             paths = (copy.stamp.path for copy in copies)
             old = [diff.replaced[path] for path in paths if path in diff.replaced]
             self._catalogue.remove(old, self._generation)
-        return rest
+        return rest, copied
 
     def _hash_candidate(self, candidate: Candidate, diff: BuildDiff) -> bytes | None:
         """Return the content hash of a file, None if no file of its size is in the library."""
-        if candidate in diff.other_backbone:
-            return diff.other_backbone[candidate]
-        if candidate.stamp.size not in self._sizes:
-            return None
-        try:
-            return hash_content(Path(candidate.stamp.path))
-        except MediaError:
-            return None
+        if candidate in diff.contents:
+            return diff.contents[candidate]
+        return hash_candidate(candidate) if candidate.stamp.size in self._sizes else None
 
     def commit(
         self, batch: Sequence[FileFeatures | MediaError], stamps: dict[str, Stamp], replaced: dict[str, int]
@@ -179,6 +194,7 @@ class BatchWriter:
         """Remove the items without an embedding by the network from the generation."""
         with self._catalogue.transaction():
             self._catalogue.remove_unembedded(self._generation, self._network.id)
+            self._catalogue.forget_left_out(self._generation)
 
     def re_embed(self, progress: Progress) -> tuple[int, set[int]]:
         """Embed the items that this network has not embedded yet, from stored features.
@@ -241,6 +257,30 @@ class BatchWriter:
                     )
                 )
         return records
+
+
+def hash_candidate(candidate: Candidate) -> bytes | None:
+    """Return the content hash of a file, None if it cannot be read or its disk does not reply."""
+    try:
+        return call_with_timeout(partial(hash_content, Path(candidate.stamp.path)), _READING_TIMEOUT_S)
+    except (MediaError, TimeoutError):
+        return None
+
+
+def _update_facts(known: ItemRecord, candidate: Candidate) -> MediaFacts:
+    """Return the facts about a file of known content; read again if its sidecar or the rules are others."""
+    is_current = (known.facts.sidecar_mtime_ns, known.facts_version) == (
+        candidate.sidecar_mtime_ns,
+        FACTS_VERSION,
+    )
+    if is_current:
+        return known.facts
+    facts = known.facts
+    with suppress(TimeoutError):
+        read = partial(read_facts, Path(candidate.stamp.path), known.kind, known.facts)
+        facts = call_with_timeout(read, _READING_TIMEOUT_S)
+    # As the scan saw it, which follows no links and knows what is excluded, so that it is not news again.
+    return replace(facts, sidecar_mtime_ns=candidate.sidecar_mtime_ns)
 
 
 def _run_network(network: Network, kind: Kind, arrays: Sequence[NDArray[np.float16]]) -> list[NetworkOutput]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attune.core.errors import LibraryError, MediaError, UsageError, escape_path
+from attune.core.exclusion_argument import resolve_exclusion
+from attune.core.exclusions import Exclusion
 from attune.core.paths import absolute_path
 from attune.core.progress import Progress
 from attune.core.signals import defer_interrupts
@@ -19,11 +23,17 @@ from attune.embedding.decode_pool import ExtractionJob, FeatureExtractor, extrac
 from attune.embedding.feature_extraction import FileFeatures
 from attune.embedding.media_files import Kind
 from attune.embedding.network import DEFAULT_NETWORK, Network, open_network
-from attune.indexer.batch_writer import BatchWriter, reader_version, reader_version_with_limits
-from attune.indexer.build_diff import BuildDiff, compare
+from attune.indexer.batch_writer import (
+    BatchWriter,
+    hash_candidate,
+    reader_version,
+    reader_version_with_limits,
+)
+from attune.indexer.build_diff import BuildDiff, KnownState, Scope, compare
 from attune.indexer.catalogue import FILE, Catalogue, OlderLibrary
 from attune.indexer.catalogue_writer import WritableCatalogue, split_into_chunks
 from attune.indexer.generations import generation_folder, publish
+from attune.indexer.library_settings import LibrarySettings, next_generation, read_settings, write_settings
 from attune.indexer.locks import acquire_write_lock
 from attune.indexer.records import Generation, Root, SkippedFile
 from attune.indexer.scan import Candidate, scan
@@ -44,18 +54,21 @@ class BuildRequest:
     Attributes:
         library: The library's folder.
         paths: Folders or files to follow from now on; empty: refresh those that are followed already.
-        exclude: Globs that are left out below `paths`, in this and later builds; None: as in earlier builds.
+        exclude: Paths and patterns to leave out from now on, besides what is left out already.
         follow_links: Follow symbolic links below `paths` from now on; below all roots if `paths` is empty.
         rebuild: Read every file again.
         suspect: Ids of rows that may be damaged; their files are read again.
+        accept_empty: Believe that the files which cannot be found below `paths` are gone, however many they
+            are; below all roots if `paths` is empty.
     """
 
     library: Path
     paths: tuple[str, ...] = ()
-    exclude: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
     follow_links: bool = False
     rebuild: bool = False
     suspect: frozenset[int] = frozenset()
+    accept_empty: bool = False
 
 
 @dataclass(slots=True)
@@ -67,12 +80,18 @@ class BuildReport:
         changed: Files that were read again because they changed.
         read_again: Unchanged files that were read again because the backbone changed.
         kept: Unchanged files whose features by the new backbone were stored in an earlier build.
-        moved: Files whose content was known already, since they were moved or copied.
+        renamed: Files that were renamed or moved.
+        copied: New files whose content was known already.
+        restored: Files that came back from being left out, with their features.
         removed: Files that no longer exist.
-        unchanged: Files that did not change.
+        left_out: Files that are left out from now on.
+        unchanged: Files that did not change; also those that have a new modification time or sidecar only.
         re_embedded: Items that a new network embedded from stored features.
         skipped: Every file that could not be used.
-        missing: Roots and folders that could not be listed; the items below them are kept.
+        new_skips: Those of them that were not skipped before, for the same reason.
+        missing: Roots and folders whose files are unknown, with reasons; the items below them are kept.
+        new_exclusions: What the request left out.
+        unused_exclusions: Those of them that matched nothing.
         generation: The generation that is published after the build.
     """
 
@@ -80,12 +99,18 @@ class BuildReport:
     changed: int = 0
     read_again: int = 0
     kept: int = 0
-    moved: int = 0
+    renamed: int = 0
+    copied: int = 0
+    restored: int = 0
     removed: int = 0
+    left_out: int = 0
     unchanged: int = 0
     re_embedded: int = 0
     skipped: list[SkippedFile] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    new_skips: list[SkippedFile] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    new_exclusions: list[Exclusion] = field(default_factory=list)
+    unused_exclusions: list[Exclusion] = field(default_factory=list)
     generation: Generation | None = None
 
 
@@ -227,16 +252,25 @@ def plan_build(
     if catalogue is None:
         if not request.paths:
             raise _no_library()
-        return compare(scan(_merge_roots(request, []), request.library), [], {}, backbones)
+        settings_of_library = _merge(request, LibrarySettings([], []))
+        scope = _make_scope(request, settings_of_library, backbones)
+        return compare(scan(scope.roots, request.library, scope.rules), KnownState(), scope, hash_candidate)
     with catalogue:
-        roots = _merge_roots(request, catalogue.roots())
-        pending = _next_generation(catalogue.current_generation())
-        return _compute_diff(catalogue, request, roots, pending, backbones, settings)
+        scope = _make_scope(request, _merge(request, read_settings(catalogue)), backbones)
+        pending = next_generation(catalogue.current_generation())
+        return _compute_diff(catalogue, request.library, scope, pending, settings)
 
 
 def _check_paths(request: BuildRequest) -> None:
-    for path in request.paths:
-        if not Path(path).exists():
+    """Refuse paths that do not exist, unless the library follows them: their disk may be away."""
+    unknown = [path for path in request.paths if not Path(path).exists()]
+    catalogue = Catalogue.open(request.library) if unknown else None
+    followed: set[str] = set()
+    if catalogue is not None:
+        with catalogue:
+            followed = {root.path for root in catalogue.roots()}
+    for path in unknown:
+        if absolute_path(path) not in followed:
             raise UsageError(f"{escape_path(path)}: no such file or folder")
 
 
@@ -248,19 +282,28 @@ def _explain_write_error(library: Path, error: OSError) -> LibraryError:
     return LibraryError(f"{library}: cannot be written ({error.strerror or error})")
 
 
-def _next_generation(before: Generation | None) -> int:
-    """Return the id of the generation that a build writes."""
-    return 1 if before is None else before.id + 1
-
-
-def _merge_roots(request: BuildRequest, known: Sequence[Root]) -> list[Root]:
-    """Return all roots to follow: the known ones, and those of the request with the request's settings."""
-    roots = {root.path: root for root in known}
+def _merge(request: BuildRequest, known: LibrarySettings) -> LibrarySettings:
+    """Return the settings of a library, with the roots and exclusions of a request."""
+    roots = {root.path: root for root in known.roots}
     for path in [absolute_path(path) for path in request.paths] or list(roots):
         before = roots.get(path, Root(path))
-        exclude = before.exclude if request.exclude is None else request.exclude
-        roots[path] = Root(path, exclude, before.follow_links or request.follow_links)
-    return list(roots.values())
+        roots[path] = replace(before, follow_links=before.follow_links or request.follow_links)
+    given = [resolve_exclusion(text, list(roots), absolute_path(os.curdir)) for text in request.exclude]
+    return LibrarySettings(list(roots.values()), list(dict.fromkeys([*known.exclusions, *given])))
+
+
+def _make_scope(
+    request: BuildRequest, settings: LibrarySettings, backbones: Mapping[Kind, Backbone]
+) -> Scope:
+    named = [absolute_path(path) for path in request.paths] or [root.path for root in settings.roots]
+    return Scope(
+        settings.roots,
+        settings.rules(),
+        backbones,
+        request.rebuild,
+        request.suspect,
+        frozenset(named if request.accept_empty else ()),
+    )
 
 
 def _build(
@@ -272,32 +315,40 @@ def _build(
     progress: Progress,
     reader: FeatureExtractor,
 ) -> BuildReport:
-    roots = _merge_roots(request, catalogue.roots())
+    known = read_settings(catalogue)
+    wanted = _merge(request, known)
     with catalogue.transaction():
-        for root in roots:
-            catalogue.write_root(root)
-    pending = _next_generation(before)
+        write_settings(catalogue, wanted)
+    pending = next_generation(before)
     writer = BatchWriter(catalogue, request.library, network, pending, settings)
 
     progress.start("looking for files", None)
-    diff = _compute_diff(catalogue, request, roots, pending, network.backbones, settings)
+    scope = _make_scope(request, wanted, network.backbones)
+    diff = _compute_diff(catalogue, request.library, scope, pending, settings)
     progress.finish()
+    with catalogue.transaction():
+        write_settings(catalogue, replace(wanted, roots=[_update_root(root, diff) for root in wanted.roots]))
+        catalogue.write_omissions(diff.scan.omissions)
 
     logger.info(
         "to read: %d files; unchanged: %d; no longer there: %d; known to be unusable: %d",
         len(diff.read),
         diff.unchanged,
-        len(diff.removed_ids),
-        len(diff.known_failures) + len(diff.refused),
+        len(diff.gone),
+        len(diff.known_failures) + len(diff.scan.refused),
     )
-    report = BuildReport(unchanged=diff.unchanged, missing=diff.missing, removed=len(diff.removed_ids))
+    report = BuildReport(unchanged=diff.unchanged, missing=diff.missing, left_out=len(diff.left_out))
+    report.removed = len(diff.gone) + len(diff.moved)
+    report.new_exclusions = [one for one in wanted.exclusions if one not in known.exclusions]
+    report.unused_exclusions = [one for one in report.new_exclusions if one in scope.rules.unused()]
+    skipped_before = set(catalogue.skipped())
     writer.remove_missing(diff)
     to_read = diff.read if request.rebuild else _copy_known_files(diff, writer, progress, report)
     _read_files(to_read, diff, writer, network, reader, settings, progress, report)
     report.re_embedded, damaged = writer.re_embed(progress)
     if damaged:
-        request = replace(request, rebuild=False, suspect=frozenset(damaged))
-        diff = _compute_diff(catalogue, request, roots, pending, network.backbones, settings)
+        scope = replace(scope, rebuild=False, suspect=frozenset(damaged))
+        diff = _compute_diff(catalogue, request.library, scope, pending, settings)
         _read_files(diff.read, diff, writer, network, reader, settings, progress, report)
     writer.complete()
 
@@ -308,7 +359,17 @@ def _build(
         progress.finish()
     report.generation = catalogue.current_generation()
     report.skipped = catalogue.skipped()
+    report.new_skips = [skip for skip in report.skipped if skip not in skipped_before]
     return report
+
+
+def _update_root(root: Root, diff: BuildDiff) -> Root:
+    """Return a root with what the scan found out about it."""
+    root = replace(root, unreachable=diff.missing.get(root.path))
+    if root.path in diff.scan.unlisted:
+        return root
+    away = diff.missing.keys() & set(root.mounts)
+    return replace(root, mounts=tuple(sorted({*diff.scan.mounts.get(root.path, ()), *away})))
 
 
 def _differs(
@@ -321,24 +382,15 @@ def _differs(
 
 
 def _compute_diff(
-    catalogue: Catalogue,
-    request: BuildRequest,
-    roots: Sequence[Root],
-    pending: int,
-    backbones: Mapping[Kind, Backbone],
-    settings: Settings | None,
+    catalogue: Catalogue, library: Path, scope: Scope, pending: int, settings: Settings | None
 ) -> BuildDiff:
-    found = scan(roots, request.library)
-    known = catalogue.known_files(pending)
+    found = scan(scope.roots, library, scope.rules)
     skips = catalogue.known_skips((reader_version(), reader_version_with_limits(settings)))
-    diff = compare(found, known, skips, backbones, rebuild=request.rebuild, suspect=request.suspect)
+    known = KnownState(catalogue.known_files(pending), catalogue.left_out_files(), skips)
+    diff = compare(found, known, scope, hash_candidate)
     if diff.other_backbone:
-        contents = {kind: catalogue.kept_contents(backbone.id) for kind, backbone in backbones.items()}
-        diff.kept = {
-            candidate
-            for candidate, content in diff.other_backbone.items()
-            if content in contents[candidate.kind]
-        }
+        contents = {kind: catalogue.kept_contents(one.id) for kind, one in scope.backbones.items()}
+        diff.kept = {one for one in diff.other_backbone if diff.contents[one] in contents[one.kind]}
     return diff
 
 
@@ -347,18 +399,34 @@ def _copy_known_files(
 ) -> list[Candidate]:
     """Write rows for the files whose content is known already; return the files that must be read."""
     rest: list[Candidate] = []
+    gone = Counter(row.content for row in [*diff.gone, *diff.moved])
     progress.start("looking for known content", len(diff.read))
     for chunk in split_into_chunks(diff.read):
-        unknown = writer.copy_known(chunk, diff)
-        others = sum(candidate in diff.other_backbone for candidate in chunk) - sum(
-            candidate in diff.other_backbone for candidate in unknown
-        )
-        report.kept += others
-        report.moved += len(chunk) - len(unknown) - others
+        unknown, contents = writer.copy_known(chunk, diff)
+        for candidate, content in contents.items():
+            _count_copy(candidate, content, diff, gone, report)
         rest += unknown
         progress.advance(len(chunk))
     progress.finish()
     return rest
+
+
+def _count_copy(
+    candidate: Candidate, content: bytes, diff: BuildDiff, gone: Counter[bytes], report: BuildReport
+) -> None:
+    """Count a file of known content as what happened to it; a renamed one is not also gone."""
+    if candidate in diff.other_backbone:
+        report.kept += 1
+    elif candidate.stamp.path in diff.replaced:
+        report.unchanged += 1
+    elif gone[content] > 0:
+        gone[content] -= 1
+        report.renamed += 1
+        report.removed -= 1
+    elif candidate in diff.restored:
+        report.restored += 1
+    else:
+        report.copied += 1
 
 
 def _read_files(

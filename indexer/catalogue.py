@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import DamagedLibrary, LibraryError
+from attune.core.exclusions import Exclusion
 from attune.embedding.media_files import Kind
 from attune.embedding.network import EMBEDDING_DIM, Affect
 from attune.indexer.records import (
@@ -36,11 +37,28 @@ from attune.indexer.records import (
 FILE: Final = "catalogue.db"
 DAMAGED_FOLDER: Final = "damaged"
 """Prefix of the folders, damaged-1 and so on, in which `attune repair` keeps a damaged catalogue."""
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Number of the schema, which the file stores as its `user_version` and, so that a flipped bit is noticed,
 once more in its `application_id`."""
 APPLICATION: Final = 0x41740000
 """What the `application_id` of a catalogue is besides the number of its schema."""
+FIRST_SCHEMA: Final = 1
+"""Number of the schema that is read as it is and brought up to date by the next build."""
+MOVED_EXCLUSIONS: Final = """
+    SELECT
+        CAST(CASE WHEN instr(value, '/') THEN '**/' || ltrim(value, '/') ELSE value END AS BLOB) AS pattern,
+        roots.path AS root
+    FROM main.roots, json_each(roots.exclude)"""
+"""Exclusions of the first schema, which had some for each root."""
+# What the second schema added, as a reader of the first sees it.
+_FIRST_SCHEMA_VIEWS: Final = (
+    "CREATE TEMP VIEW items AS "
+    "SELECT *, NULL AS rating, NULL AS sidecar_mtime_ns, NULL AS facts_version, 0 AS left_out "
+    "FROM main.items",
+    "CREATE TEMP VIEW roots AS SELECT *, NULL AS unreachable, '[]' AS mounts FROM main.roots",
+    f"CREATE TEMP VIEW exclusions AS SELECT pattern, NULL AS path, root, 0 AS id FROM ({MOVED_EXCLUSIONS})",
+    "CREATE TEMP VIEW omissions AS SELECT NULL AS reason, 0 AS files WHERE 0",
+)
 _DAMAGE_MESSAGES: Final = (
     *("Could not decode", "no such table", "no such column", "unsupported file format"),
 )
@@ -51,6 +69,9 @@ _VISIBLE: Final = "added <= :generation AND (removed IS NULL OR removed > :gener
 _ITEM: Final = """
     SELECT items.*, valence, arousal, positive, neutral, negative, vector
     FROM items JOIN embeddings ON embeddings.item = items.id AND embeddings.network = :network WHERE"""
+_KNOWN: Final = """
+    SELECT id, path, size, mtime_ns, kind, content, backbone, sidecar_mtime_ns, facts_version
+    FROM items WHERE"""
 # The plus keeps SQLite from searching by size, where many files may have the same.
 _OF_STAMP: Final = "AND path = :path AND +size = :size AND mtime_ns = :mtime_ns"
 _OF_CONTENT: Final = "AND content = :content AND kind = :kind LIMIT 1"
@@ -86,6 +107,7 @@ class Catalogue:
     def __init__(self, library: Path) -> None:
         self._library = library
         self._idle: list[sqlite3.Connection] = []
+        self._schema = SCHEMA
 
     @classmethod
     def open(cls, library: Path) -> Self | None:
@@ -118,6 +140,9 @@ class Catalogue:
 
     def close(self) -> None:
         """Close all connections."""
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
@@ -136,10 +161,26 @@ class Catalogue:
         """Return the folders that the library follows, in path order."""
         return self._all(
             lambda row: Root(
-                os.fsdecode(row["path"]), tuple(json.loads(row["exclude"])), bool(row["follow_links"])
+                os.fsdecode(row["path"]),
+                bool(row["follow_links"]),
+                row["unreachable"],
+                tuple(json.loads(row["mounts"])),
             ),
             "SELECT * FROM roots ORDER BY path",
         )
+
+    def exclusions(self) -> list[Exclusion]:
+        """Return what is left out of the library, in the order in which it was said."""
+        return self._all(
+            lambda row: Exclusion(
+                os.fsdecode(row["pattern"]), _decode_path(row["path"]), _decode_path(row["root"])
+            ),
+            "SELECT * FROM exclusions ORDER BY id",
+        )
+
+    def omissions(self) -> dict[str, int]:
+        """Return the numbers of files that the last build saw and left out, by reason."""
+        return dict(self._all(tuple, "SELECT reason, files FROM omissions ORDER BY reason"))
 
     def skipped(self) -> list[SkippedFile]:
         """Return the files that could not be used, in path order."""
@@ -181,6 +222,18 @@ class Catalogue:
         query = _join("SELECT id FROM items WHERE taken IS NOT NULL AND", _VISIBLE, _TAKEN, "ORDER BY id")
         return self._all(_value, query, generation=generation, first=first, after=after)
 
+    def count_undated(self, generation: int) -> int:
+        """Return the number of a generation's pictures whose date of capture is unknown."""
+        query = _join("SELECT count(*) FROM items WHERE taken IS NULL AND kind = 'image' AND", _VISIBLE)
+        return int(self._all(_value, query, generation=generation)[0])
+
+    def ids_rated(self, generation: int, kind: Kind, least: int) -> list[int]:
+        """Return the ids of a generation's items of one kind with at least so many stars, ascending."""
+        query = _join(
+            "SELECT id FROM items WHERE", _VISIBLE, "AND kind = :kind AND rating >= :least ORDER BY id"
+        )
+        return self._all(_value, query, generation=generation, kind=kind, least=least)
+
     def paths(self, generation: int, kind: Kind) -> list[tuple[int, str]]:
         """Return id and path of a generation's items of one kind, by id."""
         query = _join("SELECT id, path FROM items WHERE", _VISIBLE, "AND kind = :kind ORDER BY id")
@@ -218,6 +271,13 @@ class Catalogue:
             path=os.fsencode(stamp.path),
             size=stamp.size,
             mtime_ns=stamp.mtime_ns,
+        )
+
+    def item_at(self, generation: int, path: str, network: str) -> EmbeddedItem | None:
+        """Return the item of an absolute path, whether or not its file is still the same; or None."""
+        query = _join(_ITEM, _VISIBLE, "AND path = :path LIMIT 1")
+        return self._first(
+            _make_embedded_item, query, generation=generation, path=os.fsencode(path), network=network
         )
 
     def find_copy(self, generation: int, kind: Kind, content: bytes, network: str) -> EmbeddedItem | None:
@@ -265,11 +325,12 @@ class Catalogue:
 
     def known_files(self, generation: int) -> Iterator[KnownFile]:
         """Yield the files of a generation."""
-        query = _join("SELECT id, path, size, mtime_ns, content, backbone FROM items WHERE", _VISIBLE)
+        return self._iter(_make_known_file, _join(_KNOWN, _VISIBLE), generation=generation)
+
+    def left_out_files(self) -> Iterator[KnownFile]:
+        """Yield the files that a setting left out, from the longest ago to the last."""
         return self._iter(
-            lambda row: KnownFile(row[0], Stamp(os.fsdecode(row[1]), row[2], row[3]), row[4], row[5]),
-            query,
-            generation=generation,
+            _make_known_file, _join(_KNOWN, "left_out AND removed IS NOT NULL ORDER BY removed")
         )
 
     def kept_contents(self, backbone: str) -> set[bytes]:
@@ -358,6 +419,9 @@ class Catalogue:
             wal = path.with_name(f"{FILE}-wal")
             mode = "ro" if wal.exists() and wal.stat().st_size else "ro&immutable=1"
         connection = connect(path, mode)
+        if self._schema == FIRST_SCHEMA:
+            for view in _FIRST_SCHEMA_VIEWS:
+                connection.execute(view)
         connection.execute("PRAGMA query_only = ON")
         return connection
 
@@ -371,7 +435,10 @@ class Catalogue:
         application, version = (
             self._all(_value, query)[0] for query in ("PRAGMA application_id", "PRAGMA user_version")
         )
-        if (application, version) == (APPLICATION | SCHEMA, SCHEMA):
+        if application == APPLICATION | version and version in (FIRST_SCHEMA, SCHEMA):
+            if version == FIRST_SCHEMA:
+                self._schema = version
+                self._close_idle()  # it was opened before the schema was known
             return True
         tables = self._all(_value, "SELECT name FROM sqlite_master WHERE type = 'table'")
         if (application, version) == (0, 0) and not tables:
@@ -416,6 +483,14 @@ def _join(*parts: str) -> str:
 
 def _value(row: sqlite3.Row) -> Any:
     return row[0]
+
+
+def _decode_path(stored: bytes | None) -> str | None:
+    return None if stored is None else os.fsdecode(stored)
+
+
+def _make_known_file(row: sqlite3.Row) -> KnownFile:
+    return KnownFile(row[0], Stamp(os.fsdecode(row[1]), row[2], row[3]), *row[4:])
 
 
 def _make_stamp(row: sqlite3.Row) -> Stamp:

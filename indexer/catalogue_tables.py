@@ -50,8 +50,29 @@ roots = Table(
     "roots",
     metadata,
     Column("path", LargeBinary, primary_key=True),
-    Column("exclude", Text, nullable=False),
+    Column("exclude", Text, nullable=False, server_default="[]"),  # of the first schema; now in `exclusions`
     Column("follow_links", Boolean, nullable=False),
+    Column("unreachable", Text),  # why the last build could not find its files
+    Column(
+        "mounts", Text, nullable=False, server_default="[]"
+    ),  # JSON: folders on other file systems below it
+)
+
+exclusions = Table(
+    "exclusions",
+    metadata,
+    Column("id", Integer, primary_key=True),  # their order, as a later one may lift an earlier one
+    Column("pattern", LargeBinary, nullable=False),  # Git's syntax; a path, if `path` is set
+    Column("path", LargeBinary),
+    Column("root", LargeBinary),  # the only root that it concerns, in a library of the first schema
+)
+
+# What the last build saw and left out, in numbers.
+omissions = Table(
+    "omissions",
+    metadata,
+    Column("reason", Text, primary_key=True),
+    Column("files", Integer, nullable=False),
 )
 
 # A changed file gets a new row. In an existing row only `removed` changes. The facts about a file have the
@@ -78,6 +99,11 @@ items = Table(
     Column("taken", Text),  # ISO 8601, local time
     Column("features_crc", BigInteger, nullable=False),
     Column("seal", BigInteger, nullable=False),
+    Column("rating", Integer),
+    Column("sidecar_mtime_ns", BigInteger),
+    Column("facts_version", Integer),  # of the rules by which the facts were read; none in the first schema
+    # Removed by an exclusion or with its root, not because its file is gone: kept, so that it can come back.
+    Column("left_out", Boolean, nullable=False, server_default="0"),
     Index("items_path", "path"),
     Index("items_content", "content"),
     Index("items_size", "size"),
@@ -110,15 +136,17 @@ skipped = Table(
     Column("reason", Text, nullable=False),
 )
 
-_SEALED_OF_ITEM: Final = tuple(
-    column.name for column in items.c if column.name not in ("id", "removed", "seal")
-)
+# Columns of the second schema; rows without a value in any of them have the checksum of the first schema.
+_LATER: Final = ("rating", "sidecar_mtime_ns")
+_NOT_SEALED: Final = ("id", "removed", "seal", "left_out", "facts_version", *_LATER)
+_SEALED_OF_ITEM: Final = tuple(column.name for column in items.c if column.name not in _NOT_SEALED)
 _SEALED_OF_EMBEDDING: Final = tuple(column.name for column in embeddings.c if column.name != "seal")
 
 
 def compute_item_checksum(row: Mapping[str, Any]) -> int:
-    """Return the checksum of an item's row: of all columns but its id, `removed` and the checksum itself."""
-    return compute_values_checksum(row[name] for name in _SEALED_OF_ITEM)
+    """Return the checksum of an item's row: of all columns that never change but its id and the checksum."""
+    later = [row[name] for name in _LATER if row[name] is not None]
+    return compute_values_checksum([*(row[name] for name in _SEALED_OF_ITEM), *later])
 
 
 def compute_embedding_checksum(row: Mapping[str, Any]) -> int:

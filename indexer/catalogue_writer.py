@@ -29,13 +29,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import StaticPool
 
+from attune.core.exclusions import Exclusion
 from attune.core.paths import is_below_any
 from attune.embedding.backbones import Backbone
-from attune.embedding.media_facts import MediaFacts
+from attune.embedding.media_facts import FACTS_VERSION, MediaFacts
 from attune.embedding.media_files import Kind
 from attune.indexer.catalogue import (
     APPLICATION,
     FILE,
+    FIRST_SCHEMA,
+    MOVED_EXCLUSIONS,
     SCHEMA,
     Catalogue,
     connect,
@@ -46,9 +49,11 @@ from attune.indexer.catalogue_tables import (
     compute_item_checksum,
     compute_values_checksum,
     embeddings,
+    exclusions,
     generations,
     items,
     metadata,
+    omissions,
     roots,
     skipped,
     state,
@@ -60,6 +65,19 @@ _EMBEDDING_COLUMNS = (
     embeddings.c.seal.label("embedding_seal"),
 )
 _CONVERTIBLE = "0003"  # the schema before the first
+_SECOND_SCHEMA = (
+    ("items", "rating", "INTEGER"),
+    ("items", "sidecar_mtime_ns", "BIGINT"),
+    ("items", "facts_version", "INTEGER"),
+    ("items", "left_out", "BOOLEAN NOT NULL DEFAULT 0"),
+    ("roots", "unreachable", "TEXT"),
+    ("roots", "mounts", "TEXT NOT NULL DEFAULT '[]'"),
+)
+"""Table, name and type of each column that the second schema added."""
+_MOVE_EXCLUSIONS = (
+    f"INSERT INTO exclusions (pattern, root) {MOVED_EXCLUSIONS}",
+    "UPDATE roots SET exclude = '[]'",
+)
 _OLDER_SEALED = (
     *("kind", "path", "size", "mtime_ns", "content", "duration_s", "width", "height", "title", "artist"),
     *("backbone", "feature_row", "feature_rows", "features_crc", "added"),
@@ -97,6 +115,7 @@ class ItemRecord:
         feature_row: First row of its features in the feature store.
         feature_rows: Number of its rows there.
         features_crc: CRC-32 of its features.
+        facts_version: Number of the rules by which the facts were read; None: older ones than any number.
         network_output: Its embedding and affect; None if it still has to be embedded from its features.
     """
 
@@ -108,6 +127,7 @@ class ItemRecord:
     feature_rows: int
     features_crc: int
     network_output: NetworkOutput | None
+    facts_version: int | None = FACTS_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +169,7 @@ class WritableCatalogue(Catalogue):
 
     @classmethod
     def create(cls, library: Path, name: str = FILE) -> Self:
-        """Open the catalogue of a library, and create its tables if it has none.
+        """Open the catalogue of a library; create its tables if it has none, add what the first schema lacks.
 
         Raises:
             OlderLibrary: An older version of Attune made it.
@@ -160,6 +180,9 @@ class WritableCatalogue(Catalogue):
             if not opened._check_schema():
                 with opened._begin_immediately():
                     opened._create_tables()
+            elif opened._schema == FIRST_SCHEMA:
+                with opened._begin_immediately():
+                    opened._add_second_schema()
         except BaseException:
             opened.close()
             raise
@@ -243,10 +266,38 @@ class WritableCatalogue(Catalogue):
 
     def write_root(self, root: Root) -> None:
         """Add a root, or replace its settings."""
-        path = os.fsencode(root.path)
-        self._tables.execute(delete(roots).where(roots.c.path == path))
-        exclude = json.dumps(root.exclude)
-        self._tables.execute(insert(roots).values(path=path, exclude=exclude, follow_links=root.follow_links))
+        self.remove_root(root.path)
+        self._tables.execute(
+            insert(roots).values(
+                path=os.fsencode(root.path),
+                exclude="[]",  # tables of the first schema demand it
+                follow_links=root.follow_links,
+                unreachable=root.unreachable,
+                mounts=json.dumps(root.mounts),
+            )
+        )
+
+    def remove_root(self, path: str) -> None:
+        """Stop following a root; its items are left to the caller."""
+        self._tables.execute(delete(roots).where(roots.c.path == os.fsencode(path)))
+
+    def write_exclusions(self, rules: Iterable[Exclusion]) -> None:
+        """Replace the list of what is left out."""
+        self._tables.execute(delete(exclusions))
+        for rule in rules:
+            self._tables.execute(
+                insert(exclusions).values(
+                    pattern=os.fsencode(rule.pattern),
+                    path=_encode_path(rule.path),
+                    root=_encode_path(rule.root),
+                )
+            )
+
+    def write_omissions(self, counts: Mapping[str, int]) -> None:
+        """Replace the numbers of files that were seen and left out, by reason."""
+        self._tables.execute(delete(omissions))
+        for reason, files in counts.items():
+            self._tables.execute(insert(omissions).values(reason=reason, files=files))
 
     def write_items(self, records: Sequence[ItemRecord], network: str, generation: int) -> None:
         """Add items to a generation, each with its embedding if it has one."""
@@ -282,6 +333,19 @@ class WritableCatalogue(Catalogue):
         for chunk in split_into_chunks(list(ids)):
             self._tables.execute(update(items).where(items.c.id.in_(chunk)).values(removed=generation))
 
+    def leave_out(self, ids: Iterable[int], generation: int) -> None:
+        """Remove items whose files are still there, so that they can come back without being read again."""
+        for chunk in split_into_chunks(list(ids)):
+            change = update(items).where(items.c.id.in_(chunk))
+            self._tables.execute(change.values(removed=generation, left_out=True))
+
+    def forget_left_out(self, generation: int) -> None:
+        """Forget what was left out where a newer row of the same path exists, left out or not."""
+        newer = items.alias()
+        has_newer = select(newer.c.id).where(newer.c.path == items.c.path, newer.c.id > items.c.id).exists()
+        outdated = items.c.left_out & (items.c.removed <= generation) & has_newer
+        self._tables.execute(update(items).where(outdated).values(left_out=False))
+
     def remove_lost(self, backbone: str, kept_rows: int, generation: int) -> None:
         """Remove the items whose features lie beyond the end of the store: their files are read again.
 
@@ -297,11 +361,12 @@ class WritableCatalogue(Catalogue):
     def remove_unembedded(self, generation: int, network: str) -> None:
         """Remove the items that have no embedding by a network, since they lack features of its backbone.
 
-        Their files could not be read in this build. A later build that can read them adds them again.
+        Their files could not be read in this build, perhaps because their disk is away. A later build adds
+        them again, by a network that uses the backbone of their features without reading them.
         """
         done = select(embeddings.c.item).where(embeddings.c.network == network)
         rest = _is_visible_in(generation) & items.c.id.not_in(done)
-        self._tables.execute(update(items).where(rest).values(removed=generation))
+        self._tables.execute(update(items).where(rest).values(removed=generation, left_out=True))
 
     def write_skip(self, stamp: Stamp, reason: str, reader: str) -> None:
         """Record that a file cannot be used by a reader version, so that it is not read again in vain."""
@@ -309,11 +374,27 @@ class WritableCatalogue(Catalogue):
         place = {"path": os.fsencode(stamp.path), "size": stamp.size, "mtime_ns": stamp.mtime_ns}
         self._tables.execute(insert(skipped).values(**place, reader=reader, reason=reason))
 
-    def prune_skips(self, paths: set[str], missing: Sequence[str]) -> None:
-        """Delete the records of all skipped files but those in `paths` and those below `missing` folders."""
-        for skip in self.skipped():
-            if skip.path not in paths and not is_below_any(skip.path, missing):
-                self._delete_skip(skip.path)
+    def update_skips(
+        self, failed: set[str], refused: Mapping[Stamp, str], reader: str, missing: Iterable[str]
+    ) -> None:
+        """Bring the records of skipped files up to date.
+
+        Args:
+            failed: Paths of files that were skipped before and have not changed.
+            refused: Files in formats that are not read, with reasons.
+            reader: The reader version that refuses them.
+            missing: Folders whose files are unknown; the records below them stay.
+        """
+        missing = list(missing)
+        known = set()
+        for stamp, reason, by in self._all(_parse_skip, "SELECT * FROM skipped"):
+            if refused.get(stamp) == reason and by == reader:
+                known.add(stamp)
+            elif stamp.path not in failed and not is_below_any(stamp.path, missing):
+                self._delete_skip(stamp.path)
+        for stamp, reason in refused.items():
+            if stamp not in known:
+                self.write_skip(stamp, reason, reader)
 
     def _delete_skip(self, path: str) -> None:
         self._tables.execute(delete(skipped).where(skipped.c.path == os.fsencode(path)))
@@ -344,8 +425,8 @@ class WritableCatalogue(Catalogue):
     def purge(self, kept: Sequence[int]) -> None:
         """Delete the rows, embeddings and generations that none of the kept generations can see.
 
-        A row is kept if its content is in the library with features of another backbone only: a network that
-        uses the row's backbone again finds the features.
+        A row is kept if it was left out by a setting, or if its content is in the library with features of
+        another backbone only: a network that uses the row's backbone again finds the features.
         """
         oldest_kept = min(kept)
         remaining = items.alias()
@@ -363,7 +444,7 @@ class WritableCatalogue(Catalogue):
             newer.c.id > items.c.id,
         )
         is_needless = ~other_backbone.exists() | newer_row.exists()
-        needless = select(items.c.id).where(items.c.removed <= oldest_kept, is_needless)
+        needless = select(items.c.id).where(items.c.removed <= oldest_kept, ~items.c.left_out, is_needless)
         for chunk in split_into_chunks(self._tables.execute(needless).scalars().all()):
             self._tables.execute(delete(items).where(items.c.id.in_(chunk)))
         networks = select(generations.c.network).where(generations.c.id.in_(kept))
@@ -384,6 +465,19 @@ class WritableCatalogue(Catalogue):
         self._tables.exec_driver_sql(f"PRAGMA application_id = {APPLICATION | SCHEMA}")
         self._tables.exec_driver_sql(f"PRAGMA user_version = {SCHEMA}")
 
+    def _add_second_schema(self) -> None:
+        self._create_tables()
+        for table, column, definition in _SECOND_SCHEMA:
+            names = self._all(itemgetter(0), "SELECT name FROM pragma_table_info(:table)", table=table)
+            if column not in names:  # a table that was just made has all columns
+                self._tables.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
+        self.move_exclusions()
+
+    def move_exclusions(self) -> None:
+        """Move exclusions from where the first schema had them, one list for each root."""
+        for statement in _MOVE_EXCLUSIONS:
+            self._tables.exec_driver_sql(statement)
+
     def _convert_tables(self) -> None:
         if self._all(itemgetter(0), "SELECT version_num FROM alembic_version") == [_CONVERTIBLE]:
             self._convert_items()
@@ -391,7 +485,7 @@ class WritableCatalogue(Catalogue):
             for table in (embeddings, items, generations, state):
                 table.drop(self._tables)
         self._tables.exec_driver_sql("DROP TABLE alembic_version")
-        self._create_tables()
+        self._add_second_schema()
 
     def _convert_items(self) -> None:
         names = ("taken", "features_crc", "seal")
@@ -426,6 +520,15 @@ def _open_file(path: Path) -> sqlite3.Connection:
     return file
 
 
+def _parse_skip(row: sqlite3.Row) -> tuple[Stamp, str, str]:
+    stamp = Stamp(os.fsdecode(row["path"]), row["size"], row["mtime_ns"])
+    return stamp, row["reason"], row["reader"]
+
+
+def _encode_path(path: str | None) -> bytes | None:
+    return None if path is None else os.fsencode(path)
+
+
 def split_into_chunks(keys: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
     """Yield consecutive parts of `keys` that are small enough to be bound to one SQL statement."""
     for first in range(0, len(keys), _MAX_PARAMETERS):
@@ -446,6 +549,7 @@ def _make_row(record: ItemRecord, generation: int) -> dict[str, Any]:
         "feature_row": record.feature_row,
         "feature_rows": record.feature_rows,
         "features_crc": record.features_crc,
+        "facts_version": FACTS_VERSION,
         "added": generation,
     }
     return row | {"seal": compute_item_checksum(row)}
@@ -461,6 +565,7 @@ def _make_record(row: Mapping[str, Any]) -> ItemRecord:
         feature_rows=row["feature_rows"],
         features_crc=row["features_crc"],
         network_output=None if row["vector"] is None else _make_output(row),
+        facts_version=row["facts_version"],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from attune.core.settings import Settings
     from attune.embedding.network import Network
     from attune.indexer.build import BuildReport
-    from attune.indexer.build_diff import BuildDiff
     from attune.indexer.library import Status
-    from attune.indexer.records import Generation
+    from attune.indexer.records import Generation, Root
 
 app = CommandApp()
 
@@ -42,8 +42,8 @@ def build_index(
         list[str] | None,
         typer.Option(
             "--exclude",
-            metavar="GLOB",
-            help="Leave out matching files, now and in later builds; may be repeated.",
+            metavar="PATH|PATTERN",
+            help="Leave out a path, or what matches a pattern in Git's syntax, from now on; may be repeated.",
         ),
     ] = None,
     workers: WorkersOption = None,
@@ -56,6 +56,13 @@ def build_index(
         ),
     ] = False,
     follow_links: Annotated[bool, typer.Option("--follow-links", help="Follow symbolic links.")] = False,
+    accept_empty: Annotated[
+        bool,
+        typer.Option(
+            "--accept-empty",
+            help="Believe that files which cannot be found are gone, though a whole folder of them is.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")
     ] = False,
@@ -65,25 +72,28 @@ def build_index(
 ) -> None:
     """Build a library of photos and music, or bring it up to date.
 
-    Only new and changed files are read. Ctrl-C is safe: the same command continues.
+    Only new and changed files are read. Ctrl-C is safe: the same command continues. What a folder held is
+    kept while its disk is away.
     """
-    from attune.core.console import show_progress
+    from attune.core.console import show_progress, stdout_console
     from attune.core.paths import choose_path_format
     from attune.core.settings import load_settings
     from attune.embedding.device import resolve_device
     from attune.embedding.network import open_network
     from attune.indexer.build import BuildRequest, open_build, open_network_of, plan_build
     from attune.indexer.library import read_published_generation
+    from attune.indexer.report_text import render_plan
 
     folder = library_folder(library)
     names = tuple(str(path) for path in paths or [])
-    globs = None if exclude is None else tuple(glob for glob in exclude if glob)
-    request = BuildRequest(folder, names, globs, follow_links, rebuild)
+    request = BuildRequest(
+        folder, names, tuple(exclude or ()), follow_links, rebuild, accept_empty=accept_empty
+    )
     settings, device_reason = resolve_device(load_settings(workers=workers, device=device), device)
     requested = None if network is None else open_network(network)
     if dry_run:
         used = requested or open_network_of(read_published_generation(folder))
-        _print_diff(plan_build(request, used.backbones))
+        stdout_console().print(render_plan(plan_build(request, used.backbones)))
         return
     with open_build(request) as session:
         used = requested or open_network_of(session.published)
@@ -155,56 +165,26 @@ def _print_backbones(network: Network, lacking: int, settings: Settings, device_
         )
 
 
-def _print_diff(diff: BuildDiff) -> None:
-    from attune.core.console import stdout_console
-
-    again = len(diff.other_backbone) - len(diff.kept)
-    changed = len(diff.read) - diff.added - len(diff.other_backbone)
-    for_another = f", {again} for another backbone" if again else ""
-    from_kept = f"embed {len(diff.kept)} from stored features, " if diff.kept else ""
-    stdout_console().print(
-        f"Would read {len(diff.read) - len(diff.kept)} files ({diff.added} new, {changed} changed"
-        f"{for_another}), {from_kept}remove {len(diff.removed_ids)} from the library; "
-        f"{diff.unchanged} are unchanged; "
-        f"{len(diff.known_failures) + len(diff.refused)} cannot be used."
-    )
-
-
 def _print_report(report: BuildReport, folder: Path, format_path: PathFormat) -> None:
     from attune.core.console import stderr_console, stdout_console
-    from attune.core.errors import escape_path, escape_text
+    from attune.core.errors import escape_path
+    from attune.indexer.report_text import iter_warnings, render_counts
 
     generation = report.generation
     assert generation is not None
-    parts = [
-        f"{count} {name}"
-        for count, name in (
-            (report.added, "new"),
-            (report.changed, "changed"),
-            (report.read_again, "read again for another backbone"),
-            (report.kept, "from stored features"),
-            (report.moved, "moved or copied"),
-            (report.removed, "gone"),
-            (report.unchanged, "unchanged"),
-            (report.re_embedded, "embedded again"),
-        )
-        if count
-    ]
     console = stdout_console()
     console.print(f"{generation.images} images and {generation.music} songs in {escape_path(folder)}")
-    console.print(f"{', '.join(parts) or 'nothing to do'}; generation {generation.id}")
+    console.print(render_counts(report))
     warn = stderr_console()
-    for missing in report.missing:
-        warn.print(f"{format_path(missing)}: cannot be listed; the files known below it are kept")
-    if report.skipped:
-        warn.print(f"{len(report.skipped)} files were skipped:")
-        for skip in report.skipped:
-            warn.print(f"  {format_path(skip.path)}: {escape_text(skip.reason)}")
+    for line in iter_warnings(report, format_path):
+        warn.print(line)
 
 
 def _status_json(
     folder: Path, status: Status, network: str, figures: dict[str, Any] | None, *, skipped: bool
 ) -> dict[str, Any]:
+    from attune.core.exclusions import DEFAULT_EXCLUSIONS, describe_exclusion
+
     generation = status.generation
     document: dict[str, Any] = {
         "path": str(folder),
@@ -213,7 +193,12 @@ def _status_json(
         "images": 0 if generation is None else generation.images,
         "music": 0 if generation is None else generation.music,
         "skipped": len(status.skipped),
+        "skipped_by_reason": dict(Counter(skip.reason for skip in status.skipped)),
         "roots": [root.path for root in status.roots],
+        "unreachable": [root.path for root in status.roots if root.unreachable],
+        "exclusions": [describe_exclusion(one) for one in status.exclusions],
+        "default_exclusions": [one.pattern for one in DEFAULT_EXCLUSIONS],
+        "omissions": status.omissions,
         "bytes": status.bytes,
         "test": figures,
     }
@@ -227,6 +212,8 @@ def _print_status(
 ) -> None:
     from attune.core.console import stdout_console
     from attune.core.errors import escape_path
+    from attune.core.exclusions import describe_exclusion
+    from attune.indexer.report_text import count_files, iter_skips
 
     console = stdout_console()
     generation = status.generation
@@ -236,7 +223,9 @@ def _print_status(
     else:
         rows.append(("holds", f"{generation.images} images, {generation.music} songs"))
         rows.append(("generation", str(generation.id)))
-    rows += [("root", escape_path(root.path)) for root in status.roots]
+    rows += [("root", _describe_root(root)) for root in status.roots]
+    rows += [("excluded", describe_exclusion(one)) for one in status.exclusions]
+    rows += [("left out", f"{files} {reason}") for reason, files in status.omissions.items()]
     rows.append(("size", f"{status.bytes / 1e6:.1f} MB"))
     rows.append(("network", network))
     if figures is not None:
@@ -246,10 +235,17 @@ def _print_status(
             ("accuracy", f"{found['accuracy']:.1%} ({low:.1%}–{high:.1%}) of test pairs; 50% is chance")
         )
     rows.append(
-        ("skipped", f"{len(status.skipped)} files" + ("" if skipped else "; list them with --skipped"))
+        ("skipped", count_files(len(status.skipped)) + ("" if skipped else "; list them with --skipped"))
     )
     for name, value in rows:
         console.print(f"{name:<11}{value}")
     if skipped:
-        for skip in status.skipped:
-            console.print(f"  {skip}")
+        for line in iter_skips(status.skipped, escape_path):
+            console.print(line)
+
+
+def _describe_root(root: Root) -> str:
+    from attune.core.errors import escape_path, escape_text
+
+    path = escape_path(root.path)
+    return path if root.unreachable is None else f"{path}, cannot be reached: {escape_text(root.unreachable)}"

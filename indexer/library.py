@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import LibraryError, NothingPublished, escape_path
+from attune.core.exclusions import Exclusion
 from attune.embedding.backbones import Backbone
 from attune.embedding.media_files import Kind
 from attune.indexer.catalogue import DAMAGED_FOLDER, FILE, Catalogue
@@ -45,12 +46,16 @@ class Status:
     Attributes:
         generation: The published generation; None before the first build is published.
         roots: The folders that the library follows.
+        exclusions: What is left out of it.
+        omissions: Numbers of files that the last build saw and left out, by reason.
         skipped: Files that could not be used.
         bytes: Total size of the library's files.
     """
 
     generation: Generation | None
     roots: list[Root]
+    exclusions: list[Exclusion]
+    omissions: dict[str, int]
     skipped: list[SkippedFile]
     bytes: int
 
@@ -180,6 +185,14 @@ class LibraryReader:
         """
         return self._catalogue.ids_taken(self.generation.id, first, after)
 
+    def count_undated(self) -> int:
+        """Return the number of pictures whose date of capture is unknown."""
+        return self._catalogue.count_undated(self.generation.id)
+
+    def ids_by_rating(self, kind: Kind, least: int) -> list[int]:
+        """Return the ids of the items of one kind with at least so many stars, ascending."""
+        return self._catalogue.ids_rated(self.generation.id, kind, least)
+
     def items(self, ids: Sequence[int]) -> dict[int, Item]:
         """Return items by id."""
         return self._catalogue.items(ids, self.generation.network)
@@ -227,6 +240,10 @@ class LibraryReader:
         """Return the item of a file that has not changed since the build, None if there is none."""
         return self._catalogue.find(self.generation.id, stamp, self.generation.network)
 
+    def item_at(self, path: str) -> EmbeddedItem | None:
+        """Return the item of an absolute path, whether or not its file is still the same; or None."""
+        return self._catalogue.item_at(self.generation.id, path, self.generation.network)
+
     def has_size(self, size: int) -> bool:
         """Return whether any file in the library has this size in bytes; if not, it has no copy either."""
         return self._catalogue.has_size(self.generation.id, size)
@@ -238,6 +255,10 @@ class LibraryReader:
     def roots(self) -> list[Root]:
         """Return the folders that the library follows, in path order."""
         return self._catalogue.roots()
+
+    def exclusions(self) -> list[Exclusion]:
+        """Return what is left out of the library."""
+        return self._catalogue.exclusions()
 
 
 def read_published_generation(path: Path) -> Generation | None:
@@ -261,11 +282,35 @@ def read_status(path: Path) -> Status:
     """
     catalogue = Catalogue.open(path)
     if catalogue is None:
-        return Status(None, [], [], 0)
+        return Status(None, [], [], {}, [], 0)
     with catalogue:
         return Status(
-            catalogue.current_generation(), catalogue.roots(), catalogue.skipped(), _measure_size(path)
+            catalogue.current_generation(),
+            catalogue.roots(),
+            catalogue.exclusions(),
+            catalogue.omissions(),
+            catalogue.skipped(),
+            _measure_size(path),
         )
+
+
+def count_items_below(path: Path, folders: Sequence[str]) -> list[int]:
+    """Return the number of pictures and songs of a library below each of some absolute folders.
+
+    Raises:
+        LibraryError: The library exists and cannot be read.
+    """
+    catalogue = Catalogue.open(path)
+    if catalogue is None:
+        return [0] * len(folders)
+    with catalogue:
+        generation = catalogue.current_generation()
+        if generation is None:
+            return [0] * len(folders)
+        return [
+            sum(len(catalogue.ids_below(generation.id, kind, [folder])) for kind in KINDS)
+            for folder in folders
+        ]
 
 
 def _measure_size(library: Path) -> int:

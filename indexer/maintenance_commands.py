@@ -112,6 +112,7 @@ def _print_damage(damage: list[Damage]) -> None:
 def _print_repaired(repaired: RepairReport) -> None:
     from attune.core.console import stdout_console
     from attune.core.errors import escape_path
+    from attune.indexer.report_text import iter_missing
 
     console = stdout_console()
     if not repaired.before.damage:
@@ -131,8 +132,8 @@ def _print_repaired(repaired: RepairReport) -> None:
         console.print("The list of folders is lost: add your folders again with `attune build-index FOLDER`.")
     else:
         console.print(f"{report.added + report.changed} files were read again.")
-        for missing in report.missing:
-            console.print(f"{escape_path(missing)}: cannot be listed; what was known below it is kept")
+        for line in iter_missing(report.missing, escape_path):
+            console.print(line)
     if repaired.after.damage:
         console.print("Still damaged, since the media files cannot be reached; repair again when they can:")
         _print_damage(repaired.after.damage)

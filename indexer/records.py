@@ -73,14 +73,20 @@ class KnownFile:
     Attributes:
         id: Id of the item.
         stamp: Path, size and modification time of the file when it was read.
+        kind: image or music.
         content: Hash of its bytes.
         backbone: Id of the backbone that computed its features.
+        sidecar_mtime_ns: Modification time of the XMP file beside it; None without one.
+        facts_version: Number of the rules by which its facts were read; None: older ones than any number.
     """
 
     id: int
     stamp: Stamp
+    kind: Kind
     content: bytes
     backbone: str
+    sidecar_mtime_ns: int | None = None
+    facts_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +132,12 @@ class Root:
 
     Attributes:
         path: Absolute path.
-        exclude: Globs of files and folders below it that are left out.
         follow_links: Whether symbolic links below it are followed.
+        unreachable: Why the last build did not find its files, so that the known ones are kept; or None.
+        mounts: Folders on other file systems that the last build saw below it.
     """
 
     path: str
-    exclude: tuple[str, ...] = ()
     follow_links: bool = False
+    unreachable: str | None = None
+    mounts: tuple[str, ...] = ()

@@ -182,6 +182,8 @@ def _write_rows(catalogue: WritableCatalogue, rows: SalvagedRows) -> tuple[int, 
         catalogue.write_rows("embeddings", embedding_rows)
         catalogue.write_rows("roots", followed)
         catalogue.write_rows("skipped", list(rows.skipped.values()))
+        catalogue.write_rows("exclusions", list(rows.exclusions.values()))
+        catalogue.move_exclusions()
     return len(kept), guessed
 
 
@@ -197,4 +199,10 @@ def _guess_roots(paths: Iterable[bytes], rows: SalvagedRows) -> list[str]:
 
 
 def _make_root_row(folder: str) -> RowValues:
-    return {"path": os.fsencode(folder), "exclude": "[]", "follow_links": False}
+    return {
+        "path": os.fsencode(folder),
+        "exclude": "[]",
+        "follow_links": False,
+        "unreachable": None,
+        "mounts": "[]",
+    }

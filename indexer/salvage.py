@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Boolean, Float, Integer, LargeBinary, Table
+from sqlalchemy import Boolean, DefaultClause, Float, Integer, LargeBinary, Table
 
 from attune.indexer.catalogue_tables import (
     compute_embedding_checksum,
     compute_item_checksum,
     embeddings,
+    exclusions,
     generations,
     items,
     roots,
@@ -44,6 +45,7 @@ class SalvagedRows:
         generations: Id to row.
         roots: Path to row.
         skipped: Path to row.
+        exclusions: Id to row.
     """
 
     items: dict[int, RowValues] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class SalvagedRows:
     generations: dict[int, RowValues] = field(default_factory=dict)
     roots: dict[bytes, RowValues] = field(default_factory=dict)
     skipped: dict[bytes, RowValues] = field(default_factory=dict)
+    exclusions: dict[int, RowValues] = field(default_factory=dict)
 
 
 def salvage(database: Path, columns: Mapping[str, Sequence[str]]) -> SalvagedRows:
@@ -84,6 +87,8 @@ def salvage(database: Path, columns: Mapping[str, Sequence[str]]) -> SalvagedRow
             found.roots[row["path"]] = row
         elif (row := read(skipped)) is not None:
             found.skipped[row["path"]] = row
+        elif (row := read(exclusions)) is not None and row["pattern"]:
+            found.exclusions[rowid] = row
     return found
 
 
@@ -103,6 +108,8 @@ def _parse_row(table: Table, names: Sequence[str], rowid: int, values: Sequence[
     row: RowValues = {}
     for name, value in zip(names, [*values, *[None] * missing], strict=True):
         column = table.c[name]
+        if value is None and not column.nullable and isinstance(column.server_default, DefaultClause):
+            value = _python_type(column.type)(str(column.server_default.arg))  # it was added later
         if value is None and column.primary_key and isinstance(column.type, Integer):
             value = rowid  # SQLite stores the integer key of a row outside its values
         if isinstance(value, int) and isinstance(column.type, Float):

@@ -1,11 +1,15 @@
-"""Small and read-only disks for tests, if this machine allows mounting."""
+"""Small, read-only and stalled disks for tests, if this machine allows mounting."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+_MNT_DETACH = 2
 
 
 def _run(*command: object) -> bool:
@@ -45,3 +49,27 @@ def read_only(folder: Path) -> Iterator[bool]:
     finally:
         if mounted:
             assert _run("umount", "-l", folder)
+
+
+@contextlib.contextmanager
+def stalled_disk(folder: Path) -> Iterator[Path | None]:
+    """Mount a disk that never replies, as a network disk whose server has gone; yield None if not allowed.
+
+    It is a FUSE file system whose requests nobody reads. They fail as soon as the block ends. Let only one
+    process at a time ask about a file: Linux lets no second one end while the first one waits.
+    """
+    folder.mkdir(exist_ok=True)
+    try:
+        device = os.open("/dev/fuse", os.O_RDWR)
+    except OSError:
+        yield None
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    options = f"fd={device},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()}"
+    mounted = libc.mount(b"stalled", os.fsencode(folder), b"fuse", 0, options.encode()) == 0
+    try:
+        yield folder if mounted else None
+    finally:
+        os.close(device)
+        if mounted:
+            assert libc.umount2(os.fsencode(folder), _MNT_DETACH) == 0

@@ -27,6 +27,7 @@ from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC
 from attune.embedding.network import DEFAULT_NETWORK, Network, open_network
 from attune.indexer.build import BuildRequest, build
 from attune.indexer.library import read_status
+from attune.indexer.library_settings import LibrarySettings
 from attune.indexer.records import Root
 from attune.indexer.scan import scan
 from attune.tests.conftest import run_build
@@ -128,10 +129,11 @@ def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
     os.close(place)
     (folder / "good.jpg").write_bytes(b"good")
     for follow in (False, True):
-        found = scan([Root(str(folder), follow_links=follow)], tmp_path / "library")
+        root = Root(str(folder), follow_links=follow)
+        found = scan([root], tmp_path / "library", LibrarySettings([root]).rules())
         assert [Path(one.stamp.path).name for one in found.candidates] == ["good.jpg"]
         assert {Path(one.stamp.path).name for one in found.refused} == {"pipe.jpg", "socket.flac"}
-        assert found.missing == []
+        assert found.unlisted == {}
     with pytest.raises(MediaError, match="not a regular file"):
         read_media(folder / "pipe.jpg", "image", DEFAULT_IMAGE_SPEC, compute_patches)
     build_quietly(tmp_path / "library", folder, DEFAULT_NETWORK)
@@ -165,7 +167,7 @@ def test_files_that_vanish_and_change_during_a_build(tmp_path: Path) -> None:
     report = build(request, open_network(), Settings(workers=1), SilentProgress(), disturbing(disturb))
     assert [skip.reason for skip in report.skipped] == ["cannot be read (No such file or directory)"]
     report = build_quietly(library, None, DEFAULT_NETWORK)
-    assert (report.added, report.moved, report.changed, report.skipped) == (1, 0, 1, [])
+    assert (report.added, report.copied, report.changed, report.skipped) == (1, 0, 1, [])
     expected = {str(path): hash_content(path) for path in folder.iterdir()}
     assert {path: seen.content for path, seen in read_contents(library).items()} == expected
 
@@ -200,7 +202,7 @@ def test_a_clock_that_was_moved_back(tmp_path: Path, monkeypatch: pytest.MonkeyP
     os.utime(folder / "0.jpg", (86_400, 86_400))
     os.utime(folder / "1.jpg", (4_000_000_000, 4_000_000_000))
     report = build_quietly(library, folder, DEFAULT_NETWORK)
-    assert (report.changed, report.moved) == (1, 1)
+    assert (report.changed, report.unchanged) == (1, 4)  # one of them was only touched
     assert report.generation is not None
     assert report.generation.id == 2
     assert read_contents(library)[str(folder / "0.jpg")].content == hash_content(folder / "0.jpg")
@@ -212,7 +214,8 @@ def test_a_hundred_thousand_files_in_one_folder(tmp_path: Path) -> None:
     for number in range(100_000):
         os.close(os.open(f"{number:06d}.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
     os.close(folder)
-    found = scan([Root(str(tmp_path))], tmp_path / "library")
+    root = Root(str(tmp_path))
+    found = scan([root], tmp_path / "library", LibrarySettings([root]).rules())
     assert len(found.candidates) == 100_000
 
 
@@ -269,7 +272,8 @@ try:
 except AttuneError as error:
     refusal = str(error)
 report = build_quietly(home / "own", media, "attune")
-print(json.dumps([answered, refusal, report.added, report.missing, [str(one) for one in report.skipped]]))
+skipped = [str(one) for one in report.skipped]
+print(json.dumps([answered, refusal, report.added, list(report.missing), skipped]))
 """
 
 

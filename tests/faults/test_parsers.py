@@ -13,8 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from attune.core.errors import ArtefactError, escape_path, escape_text
-from attune.core.paths import is_below, matches_any
+from attune.core.errors import ArtefactError, UsageError, escape_path, escape_text
+from attune.core.exclusion_argument import resolve_exclusion
+from attune.core.exclusion_rules import ExclusionRules
+from attune.core.exclusions import Exclusion
+from attune.core.paths import absolute_path, is_below
 from attune.embedding.media_files import kind_of, refusal_reason
 from attune.embedding.media_tags import read_tags
 from attune.embedding.network_config import read_backbones, read_calibration, read_network_config
@@ -58,11 +61,17 @@ def test_every_name_of_a_file_can_be_shown_and_told_apart(name: str) -> None:
 
 
 @settings(deadline=None)
-@given(NAMES, st.lists(st.text(max_size=20), max_size=3))
-def test_globs_are_never_too_odd(name: str, globs: list[str]) -> None:
-    assert matches_any(name, globs) == any(matches_any(name, [glob]) for glob in globs)
-    assert matches_any(f"/a/{name}", [*globs, "a"])
-    assert not matches_any(name, [])
+@given(NAMES, st.one_of(st.text(max_size=20), st.text("ab*?[]!/\\#. ^-", max_size=12)))
+@example("a", "\ud800")
+@example("a", "/\0")
+def test_exclusions_are_never_too_odd(name: str, text: str) -> None:
+    path = absolute_path("/a/b/" + name.strip("/"))
+    with contextlib.suppress(UsageError):
+        rule = resolve_exclusion(text, ["/a/b"], "/a")
+        excluded = ExclusionRules(["/a/b"], [rule]).excludes(path)
+        assert not (excluded and rule.lifts)
+        assert ExclusionRules(["/a/b"], [rule, Exclusion("/a", "/a")]).excludes(path) or rule.lifts
+    assert isinstance(ExclusionRules(["/a/b"], [Exclusion(text)]).excludes(path), bool)
     assert is_below("/a/" + name.strip("/"), "/a")
 
 

@@ -86,6 +86,6 @@ def test_the_columns_are_the_facts() -> None:
     names = {field.name for field in fields(MediaFacts)}
     others = {
         *("id", "kind", "path", "size", "mtime_ns", "backbone", "feature_row", "feature_rows"),
-        *("features_crc", "added", "removed", "seal"),
+        *("features_crc", "added", "removed", "left_out", "facts_version", "seal"),
     }
     assert {column.name for column in items.c} == names | others

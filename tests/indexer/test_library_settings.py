@@ -1,0 +1,308 @@
+"""Exclusions and roots: seen, changed and undone, by builds and by the commands for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from attune import cli
+from attune.core.progress import SilentProgress
+from attune.embedding.network import Affect, Network
+from attune.indexer import library_settings
+from attune.indexer.catalogue import APPLICATION, FIRST_SCHEMA
+from attune.indexer.library import LibraryReader, read_status
+from attune.indexer.verify import verify
+from attune.tests.conftest import run_build
+from attune.tests.indexer.test_unreachable_roots import paths_in, read_nothing, small_pictures
+
+OUTSIDE = {"000.png", "001.png", "002.png"}
+TRIP = {"2019/trip [a]/000.png", "2019/trip [a]/001.png"}
+PRIVATE = {f"private/{number:03d}.png" for number in range(4)}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    small_pictures(folder, 3)
+    small_pictures(folder / "private", 4, seed=1)
+    small_pictures(folder / "2019" / "trip [a]", 2, seed=2)
+    return folder
+
+
+@pytest.fixture
+def library(tmp_path: Path, photos: Path, network: Network) -> Path:
+    run_build(tmp_path / "library", network, photos)
+    return tmp_path / "library"
+
+
+def names_in(library: Path, photos: Path) -> set[str]:
+    return {os.path.relpath(path, photos) for path in paths_in(library)}
+
+
+def affect_by_path(library: Path) -> dict[str, Affect]:
+    with LibraryReader(library) as opened:
+        items = opened.items(opened.index("image").ids.tolist())
+    return {item.path: item.affect for item in items.values()}
+
+
+def run(library: Path, *arguments: object) -> int:
+    return cli.run([*map(str, arguments), "--library", str(library)])
+
+
+def test_a_second_exclude_adds_to_the_first(library: Path, photos: Path, network: Network) -> None:
+    run_build(library, network, photos, exclude=("private",))
+    run_build(library, network, photos, exclude=("002.png",))
+    run_build(library, network)
+    assert names_in(library, photos) == {"000.png", "001.png", *TRIP}
+    assert [one.pattern for one in read_status(library).exclusions] == ["private", "002.png"]
+
+
+def test_what_is_left_out_is_kept_and_back_at_once(
+    library: Path, photos: Path, network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LibraryReader(library) as opened:
+        before = {
+            item.path: item.affect for item in opened.items(opened.index("image").ids.tolist()).values()
+        }
+    assert run(library, "exclude", "add", "private/", photos / "2019" / "trip [a]") == 0
+    assert "6 files left the library" in capsys.readouterr().out
+    assert names_in(library, photos) == OUTSIDE
+    for _ in range(3):  # generations that could be purged
+        small_pictures(photos, 3, seed=9 + _)
+        run_build(library, network)
+    assert run(library, "exclude", "remove", "private") == 0
+    assert "4 files came back" in capsys.readouterr().out
+    assert names_in(library, photos) == OUTSIDE | PRIVATE
+    assert run(library, "exclude", "remove", photos / "2019" / "trip [a]") == 0
+    assert names_in(library, photos) == OUTSIDE | PRIVATE | TRIP
+    after = affect_by_path(library)
+    returned = {str(photos / name) for name in PRIVATE | TRIP}
+    assert {path: after[path] for path in returned} == {path: before[path] for path in returned}
+    assert read_nothing(library, network).unchanged == 9
+    assert verify(library, SilentProgress()).damage == []
+
+
+def test_a_root_can_be_forgotten_and_added_again(
+    library: Path, photos: Path, tmp_path: Path, network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_pictures(tmp_path / "more", 2, seed=5)
+    run_build(library, network, tmp_path / "more")
+    assert run(library, "roots", "forget", photos) == 0
+    assert "9 files left the library" in capsys.readouterr().out
+    assert len(paths_in(library)) == 2
+    assert read_nothing(library, network).removed == 0
+    assert run(library, "roots", "add", photos) == 0
+    assert "9 files came back" in capsys.readouterr().out
+    assert len(paths_in(library)) == 11
+    assert read_nothing(library, network).unchanged == 11
+
+
+def test_a_build_brings_back_what_was_left_out(library: Path, photos: Path, network: Network) -> None:
+    run(library, "roots", "forget", photos)
+    (photos / "private" / "000.png").unlink()
+    report = read_nothing(library, network, photos)
+    assert (report.restored, report.added, report.copied) == (8, 0, 0)
+
+
+def test_files_that_changed_while_they_were_left_out_are_read(
+    library: Path, photos: Path, network: Network
+) -> None:
+    run(library, "exclude", "add", "private")
+    changed = small_pictures(photos / "private", 1, seed=7)
+    run(library, "exclude", "remove", "private")
+    report = run_build(library, network)
+    assert (report.changed, report.unchanged) == (1, 8)
+    assert str(changed[0]) in paths_in(library)
+
+
+def test_a_change_of_settings_while_another_network_is_used(
+    library: Path, photos: Path, network: Network, other_network: Network
+) -> None:
+    run(library, "exclude", "add", "private")
+    read_nothing(library, other_network)
+    run(library, "exclude", "remove", "private")
+    assert names_in(library, photos) == OUTSIDE | PRIVATE | TRIP
+    assert verify(library, SilentProgress()).damage == []
+
+
+def test_an_ignore_file_travels_with_the_photos(library: Path, photos: Path, network: Network) -> None:
+    (photos / ".attuneignore").write_text("# not for others\nprivate/\n/2019/**/001.png\n")
+    report = read_nothing(library, network)
+    assert (report.left_out, report.removed) == (5, 0)
+    assert names_in(library, photos) == OUTSIDE | {"2019/trip [a]/000.png"}
+    run(library, "exclude", "add", "002.png")
+    run(library, "exclude", "remove", "002.png")  # brings back nothing of what the file leaves out
+    assert names_in(library, photos) == OUTSIDE | {"2019/trip [a]/000.png"}
+    (photos / ".attuneignore").unlink()
+    assert read_nothing(library, network).restored == 5
+    assert names_in(library, photos) == OUTSIDE | PRIVATE | TRIP
+
+
+def test_what_is_left_out_by_default_can_be_lifted(
+    library: Path, photos: Path, network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_pictures(photos / "@eaDir", 2, seed=6)
+    small_pictures(photos / ".hidden", 2, seed=7)
+    assert read_nothing(library, network).added == 0
+    run(library, "exclude", "list")
+    assert "@eaDir/  (by default)" in capsys.readouterr().out
+    assert run(library, "exclude", "remove", "@eaDir") == 0
+    assert run_build(library, network).added == 2
+    run(library, "exclude", "list")
+    assert "!@eaDir/" in capsys.readouterr().out.splitlines()
+    assert run(library, "exclude", "add", "@eaDir/") == 0
+    assert names_in(library, photos) == OUTSIDE | PRIVATE | TRIP
+
+
+def test_what_is_said(
+    library: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(library, "exclude", "remove", "elsewhere") == 2
+    assert "elsewhere: not left out" in capsys.readouterr().err
+    assert run(library, "roots", "forget", tmp_path) == 2
+    assert "not followed" in capsys.readouterr().err
+    assert run(tmp_path / "nothing", "exclude", "add", "private") == 1
+    assert "no library here" in capsys.readouterr().err
+    assert run(library, "exclude", "add", "*.tiff") == 0
+    out = capsys.readouterr().out
+    assert "*.tiff: left out" in out and "no file of the library is concerned" in out
+    run(library, "exclude", "add", photos / "private")
+    run(library, "roots", "list")
+    run(library, "exclude", "list", "--json")
+    out = capsys.readouterr().out
+    assert f"{photos}: 5 files" in out
+    document = json.loads(out[out.index("{") :])
+    assert document["exclusions"] == ["*.tiff", str(photos / "private")]
+    run(library, "status")
+    out = capsys.readouterr().out
+    assert f"excluded   {photos / 'private'}" in out
+    run(library, "status", "--json")
+    assert json.loads(capsys.readouterr().out)["exclusions"] == ["*.tiff", str(photos / "private")]
+
+
+def test_a_pattern_need_not_be_text(library: Path, photos: Path) -> None:
+    name = os.fsdecode(b"odd \xff.png")
+    (photos / "000.png").rename(photos / name)
+    assert run(library, "exclude", "add", os.fsdecode(b"*\xff*")) == 0
+    assert run(library, "build-index", "--quiet") == 0
+    assert names_in(library, photos) == {"001.png", "002.png"} | TRIP | PRIVATE
+    assert run(library, "exclude", "remove", os.fsdecode(b"*\xff*")) == 0
+    assert run(library, "build-index", "--quiet") == 0
+    assert name in names_in(library, photos)
+
+
+def test_a_pattern_that_matches_nothing_is_said(library: Path, network: Network) -> None:
+    report = run_build(library, network, exclude=("*.tiff", "private"))
+    assert [one.pattern for one in report.unused_exclusions] == ["*.tiff"]
+
+
+SPELLINGS = (
+    *("private", "private/", "./photos/private", "photos/private/", "{photos}/private", "{photos}/private//"),
+    *(
+        "../{here}/photos/private",
+        "link/private",
+        "PRIVATE",
+        "**/private",
+        "/private/",
+        "file://{photos}/private",
+    ),
+)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_twelve_spellings_of_one_exclusion(
+    spelling: str, tmp_path: Path, photos: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(photos)
+    monkeypatch.chdir(tmp_path)
+    text = spelling.format(photos=photos, here=tmp_path.name)
+    assert run(library, "build-index", "photos", "--exclude", text, "--quiet") == 0
+    assert names_in(library, photos) == OUTSIDE | TRIP
+    assert run(library, "exclude", "remove", text) == 0
+    assert names_in(library, photos) == OUTSIDE | TRIP | PRIVATE
+
+
+def make_first_schema(library: Path, patterns: list[str]) -> None:
+    """Give a library the tables that the version before this one wrote."""
+    with closing(sqlite3.connect(library / "catalogue.db")) as connection:
+        for table in ("exclusions", "omissions"):
+            connection.execute(f"DROP TABLE {table}")
+        for table, column in (
+            *(("items", "rating"), ("items", "sidecar_mtime_ns"), ("items", "left_out")),
+            *(("roots", "unreachable"), ("roots", "mounts")),
+        ):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute("ALTER TABLE roots RENAME TO later_roots")
+        columns = "path BLOB PRIMARY KEY, exclude TEXT NOT NULL, follow_links BOOLEAN NOT NULL"
+        connection.execute(f"CREATE TABLE roots ({columns})")
+        exclude = (json.dumps(patterns),)
+        connection.execute("INSERT INTO roots SELECT path, ?, follow_links FROM later_roots", exclude)
+        connection.execute("DROP TABLE later_roots")
+        connection.execute(f"PRAGMA application_id = {APPLICATION | FIRST_SCHEMA}")
+        connection.execute(f"PRAGMA user_version = {FIRST_SCHEMA}")
+        connection.commit()
+
+
+def test_a_library_of_the_first_schema_opens_and_is_brought_up_to_date(
+    library: Path, photos: Path, network: Network
+) -> None:
+    run_build(library, network, exclude=("private", "**/2019/*"))
+    make_first_schema(library, ["private", "2019/*"])
+    before = (library / "catalogue.db").read_bytes()
+    assert names_in(library, photos) == OUTSIDE
+    status = read_status(library)
+    assert [(one.pattern, one.root) for one in status.exclusions] == [
+        ("private", str(photos)),
+        ("**/2019/*", str(photos)),
+    ]
+    assert verify(library, SilentProgress()).damage == []
+    assert (library / "catalogue.db").read_bytes() == before
+
+    assert read_nothing(library, network).unchanged == 3
+    assert read_status(library).exclusions == status.exclusions
+    assert verify(library, SilentProgress()).damage == []
+    assert run(library, "exclude", "remove", "private") == 0
+    run_build(library, network)
+    assert names_in(library, photos) == OUTSIDE | PRIVATE
+
+
+def test_a_kill_in_the_middle_of_a_change(
+    library: Path, photos: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = names_in(library, photos)
+    with monkeypatch.context() as patch:
+        patch.setattr(library_settings, "publish", _fail)
+        assert run(library, "exclude", "add", "private") == 1
+    assert names_in(library, photos) == before  # the last complete generation
+    assert verify(library, SilentProgress()).damage == []
+    assert read_nothing(library, network).removed == 0
+    assert names_in(library, photos) == OUTSIDE | TRIP
+    run(library, "exclude", "remove", "private")
+    assert names_in(library, photos) == before
+
+
+def _fail(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_the_facts_of_files_are_read_again_when_their_rules_change(
+    library: Path, photos: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exif = Image.Exif()
+    exif[0x9003] = "2019/07/04 12:30:00"
+    Image.new("RGB", (16, 12), "red").save(photos / "dated.jpg", exif=exif)
+    run_build(library, network)
+    with closing(sqlite3.connect(library / "catalogue.db")) as connection:
+        connection.execute("UPDATE items SET facts_version = NULL")
+        connection.commit()
+    damaged = verify(library, SilentProgress()).damage
+    report = read_nothing(library, network)
+    assert (report.unchanged, report.changed, report.copied) == (10, 0, 0)
+    assert damaged == verify(library, SilentProgress()).damage == []
+    assert read_nothing(library, network).generation.id == report.generation.id
