@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -36,6 +36,7 @@ from attune.retrieval.query_parameters import (
     list_parameters,
     read_parameters,
 )
+from attune.retrieval.search import require_folders
 from attune.retrieval.seeds import QueryResolver, mean_vector, media_kind, open_library, require_kind
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ class SearchOptions(TypedDict, total=False):
         limit: Largest number of answers; 10 by default.
         min_score: Lowest score, in [0, 1].
         below: Only files below these folders.
-        exclude: No files that match these globs.
+        exclude: None of these paths, and no files that match these patterns in the syntax of `.gitignore`.
         taken: Only pictures taken in this period: `2023`, `2023..2024`, `2023-07-14..`.
+        rating: Only files with at least so many stars, 1 to 5.
         diverse: Weight of variety among the answers, in [0, 1]; above 0 implies `fold`.
         fold: Show near-duplicates as one answer.
         per_folder: Largest number of files of one folder.
@@ -83,6 +85,7 @@ class SearchOptions(TypedDict, total=False):
     below: Sequence[FilePath]
     exclude: Sequence[str]
     taken: str
+    rating: int
     diverse: float
     fold: bool
     per_folder: int
@@ -90,7 +93,15 @@ class SearchOptions(TypedDict, total=False):
 
 
 class AnswerList(list[Answer]):
-    """The answers to a search, best first."""
+    """The answers to a search, best first.
+
+    Attributes:
+        notes: Sentences on what people should know about them, such as a filter that has no effect.
+    """
+
+    def __init__(self, answers: Iterable[Answer] = (), notes: Sequence[str] = ()) -> None:
+        super().__init__(answers)
+        self.notes = tuple(notes)
 
     def _repr_html_(self) -> str:
         from attune.retrieval.notebook import render_answers
@@ -337,8 +348,11 @@ class Library:
         """
         point = {"valence": valence, "arousal": arousal, "mood": mood, "kind": kind}
         parameters = _read_options(BrowseParameters, point | options)
-        found = queries.browse(self._reader, self._network, parameters.point, parameters.filters)
-        return AnswerList(found.results)
+        require_folders(self._reader, parameters.below, "below")
+        found = queries.browse(
+            self._reader, self._network, parameters.point, parameters.make_filters(absolute_path(os.curdir))
+        )
+        return AnswerList(found.results, found.notes)
 
     def match(self, image: FilePath, music: FilePath) -> Match:
         """Tell whether a picture and a song carry the same emotion, and why.
@@ -385,13 +399,17 @@ class Library:
             raise UsageError("name at least one file to search with")
         require_kind(names, query_kind, "find_images" if query_kind == "image" else "find_music")
         query = _read_options(FindParameters, options)
+        require_folders(self._reader, query.below, "below")
         seeds = self._open_query()
-        found = queries.find_and_explain(self._reader, self._network, seeds, names, query, query.filters)
+        found = queries.find_and_explain(
+            self._reader, self._network, seeds, names, query, query.make_filters(absolute_path(os.curdir))
+        )
         context = _QueryContext(lambda: self._reader, self._network, seeds, names, query)
-        return AnswerList(
+        answers = (
             replace(answer, explain=context.explain, measure_fit=context.measure_fit)
             for answer in found.results
         )
+        return AnswerList(answers, found.notes)
 
     def _open_query(self) -> QueryResolver:
         """Return a resolver for one query; files may change between two, but the backbones stay open."""
@@ -463,9 +481,10 @@ def build(
     *paths: FilePath,
     library: FilePath | None = None,
     network: str | None = None,
-    exclude: Sequence[str] | None = None,
+    exclude: Sequence[str] = (),
     follow_links: bool = False,
     rebuild: bool = False,
+    accept_empty: bool = False,
     workers: int | None = None,
     quiet: bool = False,
 ) -> Library:
@@ -478,9 +497,10 @@ def build(
         paths: Folders or files to follow from now on; none: refresh those that the library follows.
         library: Folder of the library; None: the user's own, as for the command `attune`.
         network: Name of a shipped network, or the folder of another; None: the library's own, or the default.
-        exclude: Globs of files that are left out, now and in later builds; None: as before.
+        exclude: Paths and patterns to leave out from now on, besides what is left out already.
         follow_links: Follow symbolic links.
         rebuild: Read every file again.
+        accept_empty: Believe that files which cannot be found are gone, though a whole folder of them is.
         workers: Number of processes that read files; None: one per core.
         quiet: Show no progress.
 
@@ -495,8 +515,7 @@ def build(
 
     folder = default_library() if library is None else Path(library).absolute()
     names = tuple(os.fspath(path) for path in paths)
-    globs = None if exclude is None else tuple(exclude)
-    request = BuildRequest(folder, names, globs, follow_links, rebuild)
+    request = BuildRequest(folder, names, tuple(exclude), follow_links, rebuild, accept_empty=accept_empty)
     settings, _ = resolve_device(load_settings(workers=workers), None)
     with open_build(request) as session, show_progress(quiet=quiet) as progress:
         used = open_network_of(session.published) if network is None else open_network(network)
@@ -537,9 +556,6 @@ def _read_options(group: type[_Group], values: Mapping[str, Any]) -> _Group:
 def _convert(definition: QueryParameter, value: Any) -> Any:
     """Return an argument as a command would have read it: paths and times as text."""
     if definition.files == "folder":
-        for folder in value:
-            if not Path(folder).is_dir():
-                raise UsageError(f"below {escape_path(folder)}: no such folder")
         return spell_folders(Path(folder) for folder in value)
     if definition.files == "file":
         return [os.fspath(file) for file in value]

@@ -23,6 +23,7 @@ _GC_THRESHOLD = 100_000  # new objects between two searches for garbage; Python'
 # loading all of them takes longer than parsing its options.
 COMMANDS = {
     "attune.indexer.commands": ("build-index", "status"),
+    "attune.indexer.settings_commands": ("roots", "exclude"),
     "attune.indexer.maintenance_commands": ("verify", "repair"),
     "attune.retrieval.commands": ("match", "mood"),
     "attune.retrieval.find_commands": ("find-images", "find-music", "browse"),

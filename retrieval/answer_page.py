@@ -13,6 +13,7 @@ from attune.retrieval.html_parts import (
     STYLE,
     answer_name,
     curve_svg,
+    missing_tag,
     picture_tag,
     plane_svg,
     player_tag,
@@ -70,11 +71,12 @@ def _render_section(section: Section) -> str:
     moods = {mood.entry.path: mood for mood in section.moods}
     entries = "\n".join(_render_query_entry(entry, moods.get(entry.path)) for entry in answers.query)
     cards_html = "".join(cards) or '<p class="lost">Nothing in the library matches.</p>'
+    notes = "".join(f'<p class="note">{html.escape(note)}</p>' for note in answers.notes)
     return f"""
 <section>
   <div class="ask">
     <h2>{html.escape(section.title)}</h2>
-    {entries}
+    {entries}{notes}
     {plane_svg(answers.query, answers.results)}
   </div>
   <div class="{"pictures" if pictures else "songs"}">{cards_html}</div>
@@ -87,6 +89,8 @@ def _render_query_entry(entry: QueryEntry, mood: Mood | None) -> str:
         return f"<p>{position}</p>"
     name = html.escape(escape_path(Path(entry.path).name))
     caption = f"<p>{name} <b>feels {mood_word(entry.affect)}</b><br>{position}</p>"
+    if entry.missing:
+        return missing_tag(entry.path) + caption
     if entry.kind == "image":
         return picture_tag(entry.path, _LONG_SIDE, "the picture of the query") + caption
     curve = curve_svg(mood.curve) if mood is not None and mood.curve else ""
@@ -94,7 +98,11 @@ def _render_query_entry(entry: QueryEntry, mood: Mood | None) -> str:
 
 
 def _render_picture(answer: Answer) -> str:
-    image = picture_tag(answer.path, _LONG_SIDE, f"answer {answer.rank}")
+    image = (
+        missing_tag(answer.path)
+        if answer.missing
+        else picture_tag(answer.path, _LONG_SIDE, f"answer {answer.rank}")
+    )
     caption = f"{answer.rank}. <b>{answer.score:.0%}</b> · {answer.mood}{_render_details(answer)}"
     return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
@@ -102,10 +110,11 @@ def _render_picture(answer: Answer) -> str:
 def _render_song(answer: Answer) -> str:
     start = 0.0 if answer.moment is None else answer.moment.start_s
     best = "" if answer.moment is None else f", best from {format_time(start)}"
+    sound = missing_tag(answer.path) if answer.missing else player_tag(answer.path, start, _EXCERPT_S)
     return (
         f'<div class="song"><span class="feels">{answer.mood}{best}</span>'
         f"<b>{answer.score:.0%}</b> {html.escape(answer_name(answer))}{_render_details(answer)}"
-        f"{player_tag(answer.path, start, _EXCERPT_S)}</div>"
+        f"{sound}</div>"
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
+from attune.core.reachability import find_missing
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Affect
 from attune.indexer.records import Item
@@ -21,6 +22,7 @@ class QueryEntry:
         affect: Affect of the file; None for a point.
         valence: Valence in [-1, 1].
         arousal: Arousal in [-1, 1].
+        missing: Whether the file is not there now, so that the library's record of it was used.
     """
 
     path: str | None
@@ -28,6 +30,7 @@ class QueryEntry:
     affect: Affect | None
     valence: float
     arousal: float
+    missing: bool = False
 
     @property
     def mood(self) -> str | None:
@@ -64,6 +67,7 @@ class Answer:
         explain: Function that explains the answer when somebody asks; None if nothing can.
         measure_fit: Function that compares the answer with the rest of the library when somebody asks; None
             if nothing can.
+        missing: Whether the file is not there now, or its disk does not reply.
     """
 
     item: Item
@@ -74,6 +78,7 @@ class Answer:
     explanation: str | None = None
     explain: Callable[[Answer], str] | None = field(default=None, repr=False, compare=False)
     measure_fit: Callable[[Answer], float | None] | None = field(default=None, repr=False, compare=False)
+    missing: bool = False
 
     @property
     def fit(self) -> float | None:
@@ -140,6 +145,11 @@ class Answer:
         return self.item.taken
 
     @property
+    def rating(self) -> int | None:
+        """Stars that somebody gave the file, 0 to 5, or -1 for rejected; None if nobody did."""
+        return self.item.rating
+
+    @property
     def duration_s(self) -> float | None:
         """Length of a song in seconds."""
         return self.item.duration_s
@@ -179,6 +189,7 @@ class Answers:
         results: The answers, best first.
         library: The library that was searched.
         elapsed_ms: Duration of the query in milliseconds.
+        notes: Sentences on what people should know about the answers, such as a filter without effect.
     """
 
     kind: Kind
@@ -186,3 +197,30 @@ class Answers:
     results: list[Answer]
     library: LibraryInfo
     elapsed_ms: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def present(self) -> list[Answer]:
+        """The answers whose files are there now."""
+        return [answer for answer in self.results if not answer.missing]
+
+
+def mark_missing(answers: Sequence[Answer]) -> list[Answer]:
+    """Return the same answers, each with whether its file is there now."""
+    missing = find_missing(answer.path for answer in answers)
+    return [replace(answer, missing=answer.path in missing) for answer in answers]
+
+
+def describe_missing(missing: int, total: int, noun: str, place: str) -> str:
+    """Return a sentence on files that are left out because they are not there now.
+
+    Args:
+        missing: Number of these files, at least one.
+        total: Number of all files.
+        noun: What they are, in the singular: song or picture.
+        place: What they are left out of.
+    """
+    verb = "is" if missing == 1 else "are"
+    was = "was" if missing == 1 else "were"
+    plural = noun if total == 1 else f"{noun}s"
+    return f"{missing} of {total} {plural} {verb} not there now and {was} left out of {place}"

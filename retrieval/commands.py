@@ -30,6 +30,7 @@ def match_command(
     """Tell whether a picture and a song share an emotion."""
     from attune.core.console import print_json
     from attune.retrieval.match import match
+    from attune.retrieval.output import note_missing_query
     from attune.retrieval.render_text import format_accuracy, print_match
     from attune.retrieval.seeds import QueryResolver, open_library_or_network, require_kind
 
@@ -37,12 +38,14 @@ def match_command(
     require_kind([str(song)], "music", "attune match IMAGE SONG")
     opened, net = open_library_or_network(library_folder(library), network)
     found = match(QueryResolver(opened, net), net, str(image), str(song))
+    format_path = choose_path_format([image, song])
+    note_missing_query([found.image, found.music], format_path)
     if as_json:
         from attune.retrieval.response_models import match_json
 
         print_json(match_json(found) | {"network": {"name": net.name, "test": net.test_figures}})
     else:
-        print_match(found, format_accuracy(net.test_figures), choose_path_format([image, song]))
+        print_match(found, format_accuracy(net.test_figures), format_path)
 
 
 @app.command("mood")
@@ -58,14 +61,17 @@ def mood_command(
     """
     from attune.core.console import print_json
     from attune.retrieval.mood import estimate_moods
+    from attune.retrieval.output import note_missing_query
     from attune.retrieval.render_text import print_moods
     from attune.retrieval.seeds import QueryResolver, open_library_or_network
 
     opened, net = open_library_or_network(library_folder(library), network)
     found = estimate_moods(QueryResolver(opened, net), [str(path) for path in files])
+    format_path = choose_path_format(files)
+    note_missing_query([mood.entry for mood in found], format_path)
     if as_json:
         from attune.retrieval.response_models import moods_json
 
         print_json(moods_json(found, net.name))
     else:
-        print_moods(found, choose_path_format(files))
+        print_moods(found, format_path)

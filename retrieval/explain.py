@@ -35,6 +35,7 @@ _TAGS = 3
 _MIN_TAG_PROBABILITY = 0.1  # a less probable tag is a guess
 _MIN_EFFECT = 0.05  # smaller changes of valence or arousal are not mentioned
 _NEUTRAL_RANGE = 0.1  # valence or arousal nearer to 0 is called neither positive nor negative
+_NOT_THERE = "cannot be looked at: the file is not there now"
 _KINDS: dict[Kind, str] = {"image": "picture", "music": "song"}
 
 
@@ -97,7 +98,7 @@ class Explainer:
         elif query_item.kind == "music":
             sound = self._describe_sound(*self._find_query_moment(reference, vector))
         if answer.item.kind == "image":
-            picture = self._describe_picture_file(answer.path)
+            picture = _NOT_THERE if answer.missing else self._describe_picture_file(answer.path)
         elif query_item.kind == "image":
             picture = self._describe_query_picture(reference)
         parts = [compare_affect(query_item, answer), sound, f"picture: {picture}" if picture else ""]
@@ -136,6 +137,8 @@ class Explainer:
         file = self._seeds.file(reference)
         if not file.on_disk:
             return "cannot be looked at: the file was not kept"
+        if file.missing:
+            return _NOT_THERE
         return self._describe_picture_file(file.path)
 
     def _describe_picture_file(self, path: str) -> str:

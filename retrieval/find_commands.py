@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ from attune.core.common_options import (
     library_folder,
 )
 from attune.core.errors import UsageError
-from attune.core.paths import choose_path_format
+from attune.core.paths import absolute_path, choose_path_format
 from attune.retrieval.query_options import (
     HtmlOption,
     M3uOption,
@@ -102,6 +103,7 @@ def browse_command(
     """List the files near a point of the valence–arousal plane."""
     from attune.retrieval.output import show_answers
     from attune.retrieval.queries import browse
+    from attune.retrieval.search import require_folders
     from attune.retrieval.seeds import open_library
 
     if query.kind == "image" and m3u is not None:
@@ -109,7 +111,8 @@ def browse_command(
     form = OutputOptions(as_json, paths, nul, html, show, m3u, preview, quiet)
     opened, net = open_library(library_folder(library), network)
     with opened:
-        answers = browse(opened, net, query.point, query.filters)
+        require_folders(opened, query.below, "--in")
+        answers = browse(opened, net, query.point, query.make_filters(absolute_path(os.curdir)))
     show_answers(answers, [], form)
 
 
@@ -121,18 +124,24 @@ def _find(
     library: Path | None,
     network: str | None,
 ) -> None:
-    from attune.retrieval.output import show_answers
+    from attune.retrieval.output import note_missing_query, show_answers
     from attune.retrieval.queries import find_and_explain
+    from attune.retrieval.search import require_folders
     from attune.retrieval.seeds import QueryResolver, open_library, require_kind
 
     names = [str(path) for path in files]
     require_kind(names, kind, "attune find-images" if kind == "image" else "attune find-music")
     opened, net = open_library(library_folder(library), network)
     with opened:
+        require_folders(opened, query.below, "--in")
         seeds = QueryResolver(opened, net)
-        answers = find_and_explain(opened, net, seeds, names, query, query.filters)
+        answers = find_and_explain(
+            opened, net, seeds, names, query, query.make_filters(absolute_path(os.curdir))
+        )
         query_moods = _estimate_moods(seeds, names) if form.needs_page else []
-    show_answers(answers, query_moods, form, choose_path_format(files))
+    format_path = choose_path_format(files)
+    note_missing_query(answers.query, format_path)
+    show_answers(answers, query_moods, form, format_path)
 
 
 def _estimate_moods(seeds: QuerySource, names: list[str]) -> list[Mood]:

@@ -17,7 +17,7 @@ from attune.retrieval.answers import Answer, QueryEntry
 from attune.retrieval.audio_clip import encode_mp3_clip
 from attune.retrieval.mood import CurvePoint
 from attune.retrieval.mood_words import MOODS
-from attune.retrieval.render_text import format_time
+from attune.retrieval.render_text import NOT_THERE, format_time
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _QUALITY = 82
@@ -74,6 +74,11 @@ def picture_tag(path: str, side: int, alt: str) -> str:
     except MediaError as error:
         return f'<p class="lost">{html.escape(escape_path(path))}: {html.escape(error.reason)}</p>'
     return f'<img src="{source}" alt="{html.escape(alt)}" title="{html.escape(escape_path(path))}">'
+
+
+def missing_tag(path: str) -> str:
+    """Return the line that stands for the picture or the sound of a file that is not there now."""
+    return f'<p class="lost">{html.escape(escape_path(path))}: {NOT_THERE}</p>'
 
 
 def player_tag(path: str, start_s: float, length_s: float | None) -> str:

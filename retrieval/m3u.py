@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import AttuneError, escape_path, escape_text
 from attune.core.paths import absolute_path
 from attune.retrieval.answers import Answer
+
+_MISREAD = re.compile(r"[#\s]|[A-Za-z][A-Za-z0-9+.-]*:")  # a comment, blanks that are stripped, a URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,35 +32,30 @@ class Track:
     note: str | None = None
 
 
-def write_m3u(path: Path, tracks: Iterable[Track]) -> list[str]:
-    """Write a playlist in UTF-8; paths that are not UTF-8 keep their bytes.
+def write_m3u(path: Path, tracks: Iterable[Track]) -> None:
+    """Write a playlist in UTF-8.
+
+    A path that no line of text can hold, because of a line break, a trailing blank or bytes that are not
+    UTF-8, is written as a `file:` URI, which players know too.
 
     Args:
         path: The playlist file.
         tracks: The entries, in order.
 
-    Returns:
-        Paths that are left out, because a path with a line break cannot be an entry.
-
     Raises:
         AttuneError: The playlist cannot be written.
     """
     folder = absolute_path(path.parent)
-    lines, left_out = [b"#EXTM3U"], []
+    lines = ["#EXTM3U"]
     for track in tracks:
-        entry = os.fsencode(_relative(track.song.path, folder))
-        if b"\n" in entry or b"\r" in entry:
-            left_out.append(track.song.path)
-            continue
         if track.note is not None:
-            lines.append(f"# {escape_text(track.note)}".encode())
-        lines += [_format_track(track).encode("utf-8", "backslashreplace"), entry]
+            lines.append(f"# {escape_text(track.note)}")
+        lines += [_format_track(track), _format_entry(track.song.path, folder)]
     try:
         with atomic_write(path) as temporary:
-            temporary.write_bytes(b"\n".join(lines) + b"\n")
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
     except OSError as error:
         raise AttuneError(f"{escape_path(path)}: cannot be written ({error.strerror})") from error
-    return left_out
 
 
 def _format_track(track: Track) -> str:
@@ -67,9 +66,23 @@ def _format_track(track: Track) -> str:
     return f"#EXTINF:{seconds},{name}"
 
 
-def _relative(path: str, folder: str) -> str:
+def _format_entry(path: str, folder: str) -> str:
+    """Return the line by which a player finds a file from the playlist's folder."""
+    if not _is_line(path):
+        return "file://" + quote(os.fsencode(path))
     try:
         relative = os.path.relpath(path, folder)
     except ValueError:  # on another drive
         return path
-    return os.path.join(os.curdir, relative) if relative.startswith("#") else relative  # noqa: PTH118
+    if not _is_line(relative):  # the playlist's own folder, or one above it, has such a name
+        return "file://" + quote(os.fsencode(path))
+    return os.path.join(os.curdir, relative) if _MISREAD.match(relative) else relative  # noqa: PTH118
+
+
+def _is_line(path: str) -> bool:
+    """Return whether a path survives as a line of a text file in UTF-8."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:  # it has bytes that are not UTF-8
+        return False
+    return path.rstrip() == path and len(path.splitlines()) == 1

@@ -34,7 +34,7 @@ def map_command(
     from attune.retrieval.library_map import load_layers
     from attune.retrieval.map_page import write_map_page
     from attune.retrieval.map_plot import write_map_plot
-    from attune.retrieval.output import open_page
+    from attune.retrieval.output import open_page, print_notes
     from attune.retrieval.seeds import open_library
 
     suffix = output.suffix.lower()
@@ -47,7 +47,8 @@ def map_command(
             write_map_plot(output, load_layers(opened))
         else:
             with show_progress(quiet=quiet) as progress:
-                write_map_page(output, opened, load_layers(opened), progress)
+                notes = write_map_page(output, opened, load_layers(opened), progress)
+            print_notes(notes)
     if not quiet:
         stderr_console().print(f"Written: {escape_path(output)}")
     if show:

@@ -18,8 +18,10 @@ import numpy as np
 
 from attune.core.errors import MediaError
 from attune.core.progress import Progress
+from attune.core.reachability import find_missing
 from attune.embedding.backbones import PATCH_S
 from attune.indexer.library import LibraryReader
+from attune.retrieval.answers import describe_missing
 from attune.retrieval.audio_clip import encode_mp3_clip
 from attune.retrieval.best_moment import find_best_segment
 from attune.retrieval.html_parts import data_uri, make_thumbnail, write_from_template
@@ -37,7 +39,9 @@ _EXCERPT_S = 15.0
 _QUANTIZATION_STEPS = 32767  # positions are stored as 16-bit integers: finer than any screen
 
 
-def write_map_page(path: Path, library: LibraryReader, layers: list[MapLayer], progress: Progress) -> None:
+def write_map_page(
+    path: Path, library: LibraryReader, layers: list[MapLayer], progress: Progress
+) -> list[str]:
     """Write the map of a library.
 
     Args:
@@ -46,19 +50,36 @@ def write_map_page(path: Path, library: LibraryReader, layers: list[MapLayer], p
         layers: Its pictures and its music, from `load_layers`.
         progress: Receives the progress over thumbnails and excerpts.
 
+    Returns:
+        Sentences on files that are not there now: their points have no thumbnail or excerpt.
+
     Raises:
         AttuneError: The page cannot be written.
     """
     pictures, music = layers
+    missing = {layer.kind: _find_missing_previews(layer) for layer in layers}
+    thumbnails = _encode_thumbnails(pictures, missing["image"], progress)
+    clips = _encode_clips(music, missing["music"], library, progress)
     data = {
-        "image": _encode_layer(pictures) | {"inside": _encode_thumbnails(pictures, progress)},
-        "music": _encode_layer(music) | {"inside": _encode_clips(music, library, progress)},
+        "image": _encode_layer(pictures) | {"inside": thumbnails},
+        "music": _encode_layer(music) | {"inside": clips},
         "moods": [[word, *place] for word, place in MOODS.items() if word != "neutral"],
     }
     title = f"{len(pictures.ids):,} pictures and {len(music.ids):,} songs by their emotion"
     # A name that contains "</script>" must not end the script.
     script = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     write_from_template(path, _TEMPLATE, {"title": html.escape(title), "data": script})
+    return [
+        describe_missing(len(missing[layer.kind]), len(layer.paths), noun, f"the map's {previews}")
+        for layer, noun, previews in ((pictures, "picture", "thumbnails"), (music, "song", "excerpts"))
+        if missing[layer.kind]
+    ]
+
+
+def _find_missing_previews(layer: MapLayer) -> set[str]:
+    """Return the paths of files that are not there now, if the page holds previews of the layer."""
+    inline = {"image": MAX_INLINE_PICTURES, "music": MAX_INLINE_SONGS}[layer.kind]
+    return find_missing(layer.paths) if len(layer.paths) <= inline else set()
 
 
 def _encode_layer(layer: MapLayer) -> dict[str, Any]:
@@ -79,14 +100,14 @@ def _encode_layer(layer: MapLayer) -> dict[str, Any]:
     }
 
 
-def _encode_thumbnails(layer: MapLayer, progress: Progress) -> list[str | None] | None:
+def _encode_thumbnails(layer: MapLayer, missing: set[str], progress: Progress) -> list[str | None] | None:
     if len(layer.paths) > MAX_INLINE_PICTURES:
         return None
     uris: list[str | None] = []
     progress.start("thumbnails", len(layer.paths))
     for path in layer.paths:
         try:
-            uris.append(data_uri("image/jpeg", make_thumbnail(path, _SIDE)))
+            uris.append(None if path in missing else data_uri("image/jpeg", make_thumbnail(path, _SIDE)))
         except MediaError:
             uris.append(None)
         progress.advance()
@@ -94,7 +115,9 @@ def _encode_thumbnails(layer: MapLayer, progress: Progress) -> list[str | None] 
     return uris
 
 
-def _encode_clips(layer: MapLayer, library: LibraryReader, progress: Progress) -> list[str | None] | None:
+def _encode_clips(
+    layer: MapLayer, missing: set[str], library: LibraryReader, progress: Progress
+) -> list[str | None] | None:
     """Return an excerpt of each song as a data URI, from its most typical moment on; None if unreadable."""
     if len(layer.paths) > MAX_INLINE_SONGS:
         return None
@@ -104,7 +127,8 @@ def _encode_clips(layer: MapLayer, library: LibraryReader, progress: Progress) -
         moments = library.moments([item]).get(item)
         start_s = 0.0 if moments is None else find_best_segment(moments, vector)[0] * PATCH_S
         try:
-            uris.append(data_uri("audio/mpeg", encode_mp3_clip(path, start_s, _EXCERPT_S)))
+            clip = None if path in missing else encode_mp3_clip(path, start_s, _EXCERPT_S)
+            uris.append(None if clip is None else data_uri("audio/mpeg", clip))
         except MediaError:
             uris.append(None)
         progress.advance()

@@ -11,7 +11,7 @@ from attune.core.errors import MediaError, escape_path
 from attune.embedding.media_files import Kind
 from attune.retrieval.answers import Answer, QueryEntry
 from attune.retrieval.audio_clip import encode_mp3_clip
-from attune.retrieval.html_parts import answer_name, data_uri, picture_tag
+from attune.retrieval.html_parts import answer_name, data_uri, missing_tag, picture_tag
 from attune.retrieval.match import Match
 from attune.retrieval.mood_words import mood_word
 from attune.retrieval.render_text import format_time
@@ -33,6 +33,8 @@ def render_answer(answer: Answer) -> str:
     start_s = answer.moment.start_s if answer.moment is not None else None
     best = "" if start_s is None else f", best from {format_time(start_s)}"
     caption = f"{answer.rank}. {answer_name(answer)}: {answer.score:.0%}, {answer.mood}{best}"
+    if answer.missing:
+        return _render_figure(missing_tag(answer.path), caption)
     return _render_card(answer.path, answer.item.kind, start_s or 0.0, caption)
 
 
@@ -65,11 +67,17 @@ def render_table(header: Sequence[str], rows: Sequence[Iterable[Any]]) -> str:
 def _render_entry(entry: QueryEntry, start_s: float) -> str:
     assert entry.path is not None and entry.kind is not None and entry.affect is not None
     caption = f"{escape_path(Path(entry.path).name)}: {mood_word(entry.affect)}"
+    if entry.missing:
+        return _render_figure(missing_tag(entry.path), caption)
     return _render_card(entry.path, entry.kind, start_s, caption)
 
 
 def _render_card(path: str, kind: Kind, start_s: float, caption: str) -> str:
     media = picture_tag(path, _LONG_SIDE, caption) if kind == "image" else _render_excerpt(path, start_s)
+    return _render_figure(media, caption)
+
+
+def _render_figure(media: str, caption: str) -> str:
     return f'<figure style="{_CARD}">{media}<figcaption>{html.escape(caption)}</figcaption></figure>'
 
 

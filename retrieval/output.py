@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attune.core.console import print_json, stderr_console
 from attune.core.errors import escape_path
 from attune.core.paths import PathFormat
-from attune.retrieval.answers import Answers
+from attune.retrieval.answers import Answers, QueryEntry, describe_missing
 from attune.retrieval.render_text import print_answers, print_paths
 
 if TYPE_CHECKING:
     from attune.retrieval.mood import Mood
     from attune.retrieval.query_options import OutputOptions
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print what people should know about an answer on stderr, so that a program that reads it sees none."""
+    for note in notes:
+        stderr_console().print(f"Note: {note}")
+
+
+def note_missing_query(query: Iterable[QueryEntry], format_path: PathFormat = escape_path) -> None:
+    """Say which files of a query are not there now, so that the library's record of them was used."""
+    print_notes(
+        f"{format_path(entry.path)} is not there now; what the library knows of it was used"
+        for entry in query
+        if entry.missing and entry.path is not None
+    )
 
 
 def show_answers(
@@ -38,8 +53,11 @@ def show_answers(
         print_json(answers_json(answers))
     elif form.paths or form.nul:
         print_paths(answers, b"\0" if form.nul else b"\n")
+        print_notes(_note_missing(answers, "the list"))
     else:
         print_answers(answers, form.preview, format_path, summary=not form.quiet)
+    if not form.as_json:
+        print_notes(answers.notes)
     if form.m3u is not None:
         _write_m3u(answers, form.m3u)
     if form.needs_page:
@@ -49,8 +67,15 @@ def show_answers(
 def _write_m3u(answers: Answers, path: Path) -> None:
     from attune.retrieval.m3u import Track, write_m3u
 
-    for name in write_m3u(path, (Track(song, song.duration_s) for song in answers.results)):
-        stderr_console().print(f"{escape_path(name)}: left out of the playlist; its name has a line break")
+    write_m3u(path, (Track(song, song.duration_s) for song in answers.present))
+    print_notes(_note_missing(answers, "the playlist"))
+
+
+def _note_missing(answers: Answers, place: str) -> list[str]:
+    total = len(answers.results)
+    missing = total - len(answers.present)
+    noun = "song" if answers.kind == "music" else "picture"
+    return [describe_missing(missing, total, noun, place)] if missing else []
 
 
 def _write_page(answers: Answers, moods: Sequence[Mood], form: OutputOptions) -> None:

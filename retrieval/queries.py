@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
-from attune.retrieval.answers import Answer, Answers, LibraryInfo, QueryEntry
+from attune.retrieval.answers import Answer, Answers, LibraryInfo, QueryEntry, mark_missing
+from attune.retrieval.filter_notes import describe_filters
 from attune.retrieval.mood_words import MOODS
 from attune.retrieval.query_parameters import FindParameters
 from attune.retrieval.search import Filters, search_nearest
@@ -58,7 +59,7 @@ def find(
         from attune.retrieval.affect_plane import search_with_mood
 
         found = search_with_mood(library, network, vector, MOODS[mood], kind, filters)
-    return _build_answers(kind, [item.entry for item in query], found, library, network, began)
+    return _build_answers(kind, [item.entry for item in query], found, filters, library, network, began)
 
 
 def find_and_explain(
@@ -100,19 +101,22 @@ def browse(library: LibraryReader, network: Network, point: QueryEntry, filters:
     began = time.perf_counter()
     wanted: Kind = point.kind or "image"
     found = search_plane(library, network, point.valence, point.arousal, wanted, filters)
-    return _build_answers(wanted, [point], found, library, network, began)
+    return _build_answers(wanted, [point], found, filters, library, network, began)
 
 
 def _build_answers(
     wanted: Kind,
     query: list[QueryEntry],
     found: list[Answer],
+    filters: Filters,
     library: LibraryReader,
     network: Network,
     began: float,
 ) -> Answers:
+    found = mark_missing(found)
     generation = library.generation
     source = LibraryInfo(str(library.path), generation.id, generation.images, generation.music, network.name)
+    notes = describe_filters(library, wanted, filters)
     elapsed_ms = (time.perf_counter() - began) * 1000
     logger.debug("%d results of kind %s in %.1f ms", len(found), wanted, elapsed_ms)
-    return Answers(wanted, query, found, source, elapsed_ms)
+    return Answers(wanted, query, found, source, elapsed_ms, notes)

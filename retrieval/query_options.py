@@ -139,18 +139,11 @@ def _annotate_option(parameter: ParameterField) -> Any:
 
 
 def _read_option(parameter: ParameterField, value: Any) -> Any:
-    """Return the value of an option; folders must exist, and paths become text.
-
-    Raises:
-        UsageError: There is no such folder.
-    """
+    """Return the value of an option, in which paths become text."""
     if value is None or parameter.definition.files is None:
         return value
     if parameter.definition.files == "file":
         return [str(path) for path in value]
-    for folder in value:
-        if not folder.is_dir():
-            raise UsageError(f"{_option_name(parameter.definition.name)} {folder}: no such folder")
     return spell_folders(value)
 
 

@@ -150,8 +150,13 @@ _Folders = Annotated[
     tuple[str, ...],
     QueryParameter("in", "Only files below this folder; may be repeated.", "DIR", files="folder"),
 ]
-_Globs = Annotated[
-    tuple[str, ...], QueryParameter("exclude", "Leave out matching files; may be repeated.", "GLOB")
+_Exclusions = Annotated[
+    tuple[str, ...],
+    QueryParameter(
+        "exclude",
+        "Leave out a path, or what matches a pattern in Git's syntax; may be repeated.",
+        "PATH|PATTERN",
+    ),
 ]
 
 
@@ -160,7 +165,7 @@ class PathParameters(ParameterGroup):
     """Which files may be used, by their paths."""
 
     below: _Folders = ()
-    exclude: _Globs = ()
+    exclude: _Exclusions = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +182,19 @@ class SearchParameters(ParameterGroup):
         float, QueryParameter("min-score", "Lowest score of a result.", "X", low=0.0, high=1.0)
     ] = 0.0
     below: _Folders = ()
-    exclude: _Globs = ()
+    exclude: _Exclusions = ()
     taken: Annotated[
         DateRange | None,
         QueryParameter(
             "taken",
-            "Only pictures taken in this period (EXIF): 2023, 2023..2024 or 2023-07-14..",
+            "Only pictures taken in this period: 2023, 2023..2024 or 2023-07-14..",
             "DATES",
             parse=parse_date_range,
         ),
+    ] = None
+    rating: Annotated[
+        int | None,
+        QueryParameter("rating", "Only files with at least N stars.", "N", low=1, high=5),
     ] = None
     diverse: Annotated[
         float,
@@ -205,14 +214,18 @@ class SearchParameters(ParameterGroup):
         int | None, QueryParameter("per-folder", "At most N files of one folder.", "N", low=1)
     ] = None
 
-    @property
-    def filters(self) -> Filters:
-        """The filters that answers must pass."""
+    def make_filters(self, folder: str | None) -> Filters:
+        """Return the filters that answers must pass.
+
+        Args:
+            folder: The current folder, absolute; None: there is none.
+        """
         from attune.retrieval.diversify import Curation
         from attune.retrieval.search import Filters
 
         curation = Curation(self.fold or self.diverse > 0, self.diverse, self.per_artist, self.per_folder)
-        return Filters(self.limit, self.min_score, self.below, self.exclude, self.taken, curation)
+        conditions = self.below, self.exclude, self.taken, self.rating
+        return Filters(self.limit, self.min_score, *conditions, curation, folder=folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,15 +21,20 @@ if TYPE_CHECKING:
 
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_WIDTH = 48
+NOT_THERE = "not there now"
+"""What people read of a file that has vanished since the build, or whose disk does not reply."""
 
 
 def print_paths(answers: Answers, end: bytes) -> None:
-    """Print the bytes of each answer's path, followed by `end`; on a terminal the paths are escaped."""
+    """Print the bytes of each answer's path, followed by `end`; on a terminal the paths are escaped.
+
+    Other programs read them, so files that are not there now are left out.
+    """
     if sys.stdout.isatty():
-        for answer in answers.results:
+        for answer in answers.present:
             sys.stdout.write(escape_path(answer.path) + "\n")
         return
-    sys.stdout.buffer.write(b"".join(os.fsencode(answer.path) + end for answer in answers.results))
+    sys.stdout.buffer.write(b"".join(os.fsencode(answer.path) + end for answer in answers.present))
     sys.stdout.buffer.flush()
 
 
@@ -68,7 +73,7 @@ def print_answers(
             *cells,
             path=format_path(answer.path),
             details=_describe_answer(answer, music),
-            picture=_render_picture(answer.path) if show_images else None,
+            picture=_render_picture(answer.path) if show_images and not answer.missing else None,
         )
     table.print(console)
     library = answers.library
@@ -81,8 +86,8 @@ def print_answers(
 
 
 def _describe_answer(answer: Answer, music: bool) -> list[str]:
-    """Return the lines below an answer's path: a song's name, its near-duplicates, its explanation."""
-    lines = []
+    """Return the lines below an answer's path: what is known of the file, and why it is an answer."""
+    lines = [NOT_THERE] if answer.missing else []
     if answer.display_name and music:
         lines.append(escape_text(answer.display_name))
     if answer.alike:

@@ -43,6 +43,9 @@ class QueryEntryModel(_ResponseModel):
     arousal: float
     # Records hold the polarity inside their affect.
     polarity: Polarity | None = Field(validation_alias=AliasChoices("polarity", "affect"))
+    missing: bool = Field(
+        default=False, description="Whether the file is not there now; the library's record of it was used."
+    )
 
 
 class MomentModel(_ResponseModel):
@@ -67,8 +70,10 @@ class AnswerModel(_ResponseModel):
     title: str | None
     artist: str | None
     taken: str | None = Field(description="When a picture was taken: ISO 8601, in the camera's local time.")
+    rating: int | None = Field(description="Stars that somebody gave the file: 0 to 5, or -1 for rejected.")
     duration_s: float | None
     alike: list[_Path] = Field(description="Near-duplicates that this answer stands for.")
+    missing: bool = Field(description="Whether the file is not there now, or its disk does not reply.")
     why: str | None = Field(
         description="One line that explains the answer, if it was asked for.",
         validation_alias=AliasChoices("explanation", "why"),
@@ -92,6 +97,7 @@ class AnswersModel(_ResponseModel):
     results: Sequence[AnswerModel]
     library: LibraryModel
     elapsed_ms: Annotated[float, AfterValidator(lambda value: round(value, 1))]
+    notes: list[str] = Field(description="What people should know, such as a filter that has no effect.")
 
 
 class MatchedSongModel(QueryEntryModel):
@@ -212,6 +218,8 @@ class StatusModel(_ResponseModel):
     music: int
     skipped: int
     roots: list[str]
+    unreachable: list[str]
+    exclusions: list[str]
     bytes: int
     test: dict[str, Any] | None
     moods: dict[str, tuple[float, float]]

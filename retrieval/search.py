@@ -1,19 +1,24 @@
 """Search for the items that correspond best with an embedding, with filters and curation.
 
-Below 250,000 items, or with a filter by folder or date, the search is exact; otherwise candidates come from
-the approximate IVF index.
+Below 250,000 items, or with a filter by folder, date or rating, the search is exact; otherwise candidates
+come from the approximate IVF index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.paths import is_below, matches_any
+from attune.core.errors import UsageError, escape_path
+from attune.core.exclusion_argument import resolve_exclusion
+from attune.core.exclusion_rules import ExclusionRules
+from attune.core.exclusions import Exclusion
+from attune.core.reachability import stat_with_timeout
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
@@ -33,11 +38,13 @@ class Filters:
         limit: The largest number of answers.
         min_score: The least score, in [0, 1].
         below: Absolute folders, in one of which a file must be; empty: any folder.
-        exclude: Globs that the path of a file, relative to its root, must not match.
+        exclude: What is left out, as it was typed: paths, and patterns in Git's syntax.
         taken: Dates between which a picture must have been taken; None: any date, known or not.
+        rating: The least number of stars; None: any rating, known or not.
         curation: Rules for choosing answers among the items that fulfil the conditions.
         offset: Number of best answers to skip.
         without: Ids of items that are no answers.
+        folder: The current folder, absolute, to which paths in `exclude` are relative; None: there is none.
     """
 
     limit: int = 10
@@ -45,9 +52,11 @@ class Filters:
     below: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     taken: DateRange | None = None
+    rating: int | None = None
     curation: Curation = NO_CURATION
     offset: int = 0
     without: frozenset[int] = frozenset()
+    folder: str | None = None
 
     @property
     def depth(self) -> int:
@@ -125,25 +134,54 @@ def _iter_ranking(
 
 
 def filter_ids(library: LibraryReader, kind: Kind, filters: Filters) -> list[int] | None:
-    """Return the ids of the items in a filter's folders and dates; None if it has neither."""
-    below = library.ids_below(kind, filters.below) if filters.below else None
-    if filters.taken is None:
-        return below
-    taken = library.ids_by_capture_date(filters.taken.first, filters.taken.after)
-    return taken if below is None else sorted(set(taken).intersection(below))
+    """Return the ids of the items that pass a filter's folders, dates and rating; None if it has none."""
+    found = []
+    if filters.below:
+        found.append(library.ids_below(kind, filters.below))
+    if filters.taken is not None:
+        found.append(library.ids_by_capture_date(filters.taken.first, filters.taken.after))
+    if filters.rating is not None:
+        found.append(library.ids_by_rating(kind, filters.rating))
+    return sorted(set(found[0]).intersection(*found[1:])) if found else None
+
+
+def require_folders(library: LibraryReader, folders: Sequence[str], name: str) -> None:
+    """Check that each folder of a filter is there, or was there at the build: its disk may be away.
+
+    Args:
+        library: The library that is searched.
+        folders: Absolute folders.
+        name: How errors call the parameter.
+
+    Raises:
+        UsageError: A folder is not there, and the library has no file below it.
+    """
+    for folder in folders:
+        try:
+            is_folder = stat.S_ISDIR(stat_with_timeout(folder).st_mode)
+        except (OSError, ValueError):
+            is_folder = False
+        if not is_folder and not any(library.ids_below(kind, [folder]) for kind in ("image", "music")):
+            raise UsageError(f"{name} {escape_path(folder)}: no such folder")
 
 
 def build_item_filter(library: LibraryReader, filters: Filters) -> Callable[[Item], bool]:
-    """Return a predicate that is true for items that pass the globs and ids of a filter."""
+    """Return a predicate that is true for items that pass the exclusions and ids of a filter.
+
+    Raises:
+        UsageError: An exclusion is no valid pattern, or a path that does not belong to the library.
+    """
     if not filters.exclude:
         return lambda item: item.id not in filters.without
-    roots = sorted((root.path for root in library.roots()), key=len, reverse=True)
+    rules = ExclusionRules([root.path for root in library.roots()], resolve_exclusions(library, filters))
+    return lambda item: item.id not in filters.without and not rules.excludes(item.path)
 
-    def passes(item: Item) -> bool:
-        if item.id in filters.without:
-            return False
-        # As in a build, globs are compared with the path relative to its root.
-        root = next((root for root in roots if is_below(item.path, root)), "")
-        return not matches_any(item.path[len(root) :] or item.path, filters.exclude)
 
-    return passes
+def resolve_exclusions(library: LibraryReader, filters: Filters) -> list[Exclusion]:
+    """Return the rules that the exclusions of a filter stand for in a library.
+
+    Raises:
+        UsageError: An exclusion is no valid pattern, or a path that does not belong to the library.
+    """
+    roots = [root.path for root in library.roots()]
+    return [resolve_exclusion(text, roots, filters.folder) for text in filters.exclude]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from attune.core.errors import LibraryError, NothingPublished, UnreachableMedia, UsageError, escape_path
 from attune.core.paths import absolute_path
+from attune.core.reachability import stat_with_timeout
 from attune.embedding.backbones import Backbones
 from attune.embedding.media_files import Kind, kind_of, refusal_reason
 from attune.embedding.network import DEFAULT_NETWORK, Affect, Network, open_network
@@ -48,6 +50,10 @@ class Span:
 WHOLE_SONG = Span()
 
 
+class MissingFile(UsageError):  # noqa: N818 - named after the condition
+    """A file of a query is not there, or its disk does not reply."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueryItem:
     """A file of a query, with its embedding and affect.
@@ -57,17 +63,20 @@ class QueryItem:
         kind: image or music.
         vector: float32 (128,), unit length, its embedding.
         affect: Its valence, arousal and polarity.
+        missing: Whether the file is not there now, so that the library's record of it is used.
     """
 
     path: str
     kind: Kind
     vector: NDArray[np.float32]
     affect: Affect
+    missing: bool = False
 
     @property
     def entry(self) -> QueryEntry:
         """The file as it appears in `query` of an answer."""
-        return QueryEntry(self.path, self.kind, self.affect, self.affect.valence, self.affect.arousal)
+        place = self.affect.valence, self.affect.arousal
+        return QueryEntry(self.path, self.kind, self.affect, *place, missing=self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +88,14 @@ class QueryFile:
         kind: image or music.
         item: The library's item of the file, None if it has none.
         on_disk: Whether `path` may be opened. The name of an upload must not be.
+        missing: Whether the library has the file, but it is not there now or its disk does not reply.
     """
 
     path: str
     kind: Kind
     item: Item | None
     on_disk: bool = True
+    missing: bool = False
 
 
 class QuerySource(ABC):
@@ -152,13 +163,14 @@ class QuerySource(ABC):
     def _embed(self, reference: str, span: Span) -> QueryItem:
         file = self.file(reference)
         if isinstance(file.item, EmbeddedItem) and (span.whole or file.kind == "image"):
-            return QueryItem(file.path, file.kind, file.item.vector, file.item.affect)
+            return QueryItem(file.path, file.kind, file.item.vector, file.item.affect, file.missing)
         features = self.features(reference)
         if file.kind == "image":
             embedded = self._network.embed("image", features)
         else:
             embedded = embed_track(self._network, slice_features(features, span.start_s, span.end_s))
-        return QueryItem(file.path, file.kind, embedded.vectors[0], Affect.from_row(embedded.affect[0]))
+        affect = Affect.from_row(embedded.affect[0])
+        return QueryItem(file.path, file.kind, embedded.vectors[0], affect, file.missing)
 
     def moments(self, reference: str) -> Segments:
         """Return the moments of a song.
@@ -194,11 +206,18 @@ class QuerySource(ABC):
         if file.item is not None and self._library is not None:
             with contextlib.suppress(LibraryError):
                 return self._library.features(file.item, self._network.backbones[file.kind])
+        if file.missing:
+            raise UnreachableMedia(
+                file.path, "not there now, and the library has lost its features; bring the file back"
+            )
         return self._extract_features(reference, file)
 
 
 class QueryResolver(QuerySource):
-    """Query files by path; the library is asked first, and a file that it does not have is embedded."""
+    """Query files by path; the library is asked first, and a file that it does not have is embedded.
+
+    A file that is not there now, on a disk that is away for example, is answered for by the library.
+    """
 
     def find_known(self, path: str) -> QueryItem | None:
         """Return a file's embedding if the library has it; the file is not decoded.
@@ -215,8 +234,15 @@ class QueryResolver(QuerySource):
         return QueryItem(absolute_path(path), item.kind, item.vector, item.affect)
 
     def _find_file(self, reference: str) -> QueryFile:
-        kind = media_kind(reference)
-        return QueryFile(absolute_path(reference), kind, self._find_item(reference))
+        path = absolute_path(reference)
+        try:
+            kind = media_kind(reference)
+        except MissingFile:
+            item = None if self._library is None else self._library.item_at(path)
+            if item is None:
+                raise
+            return QueryFile(path, item.kind, item, missing=True)
+        return QueryFile(path, kind, self._find_item(reference))
 
     def _extract_features(self, reference: str, file: QueryFile) -> NDArray[np.float16]:
         from attune.embedding.feature_extraction import extract
@@ -239,11 +265,16 @@ def media_kind(path: str) -> Kind:
     """Return the kind of a file.
 
     Raises:
-        UsageError: It does not exist, is a folder, or is of no type that Attune reads.
+        MissingFile: It does not exist, or its disk does not reply.
+        UsageError: It is a folder, or is of no type that Attune reads.
     """
-    if not os.path.exists(path):  # noqa: PTH110 - false also for a broken link, whatever its name
-        raise UsageError(f"{escape_path(path)}: no such file")
-    if Path(path).is_dir():
+    try:
+        status = stat_with_timeout(path)
+    except TimeoutError:
+        raise MissingFile(f"{escape_path(path)}: its disk does not reply") from None
+    except (OSError, ValueError):  # a broken link too, and a name that no file may have
+        raise MissingFile(f"{escape_path(path)}: no such file") from None
+    if stat.S_ISDIR(status.st_mode):
         raise UsageError(f"{escape_path(path)}: a folder; name a file")
     if (reason := refusal_reason(path)) is not None:
         raise UsageError(f"{escape_path(path)}: {reason}")
@@ -254,7 +285,7 @@ def media_kind(path: str) -> Kind:
 
 
 def require_kind(paths: Sequence[str], wanted: Kind, other: str) -> None:
-    """Make sure that all files are of one kind.
+    """Make sure that all files are of one kind; of one that is not there now, its name tells the kind.
 
     Args:
         paths: The files.
@@ -265,7 +296,12 @@ def require_kind(paths: Sequence[str], wanted: Kind, other: str) -> None:
         UsageError: A file is of the other kind; the message names what accepts it.
     """
     for path in paths:
-        kind = media_kind(path)
+        try:
+            kind = media_kind(path)
+        except MissingFile:
+            if (by_name := kind_of(path)) is None:
+                raise
+            kind = by_name
         if kind != wanted:
             raise UsageError(
                 f"{escape_path(path)} is {_NAMES[kind]}, not {_NAMES[wanted]}; `{other}` takes it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,7 +18,7 @@ from attune.core.common_options import (
     library_folder,
 )
 from attune.core.errors import AttuneError, UsageError, escape_path
-from attune.core.paths import choose_path_format
+from attune.core.paths import absolute_path, choose_path_format
 from attune.retrieval.query_options import require_writable, with_query_options
 from attune.retrieval.query_parameters import PathParameters
 
@@ -130,10 +131,7 @@ def soundtrack_command(
             raise UsageError(f"{escape_path(folder)}: no photo that can be read")
         found = compose_soundtrack(opened, net, photos, minutes)
     if m3u is not None:
-        for name in write_m3u(m3u, iter_tracks(found)):
-            stderr_console().print(
-                f"{escape_path(name)}: left out of the playlist; its name has a line break"
-            )
+        write_m3u(m3u, iter_tracks(found))
     if as_json:
         skipped = [{"path": str(one.path), "reason": one.reason} for one in lost]
         print_json(found.to_json() | {"skipped": skipped})
@@ -153,18 +151,23 @@ def _make_plan(
     order: FilmOrder,
     progress: Progress,
 ) -> FilmPlan:
-    from attune.retrieval.search import Filters
-    from attune.retrieval.seeds import QueryResolver, open_library, require_kind
+    from attune.retrieval.filter_notes import describe_filters
+    from attune.retrieval.output import print_notes
+    from attune.retrieval.search import Filters, require_folders
+    from attune.retrieval.seeds import QueryResolver, media_kind, open_library, require_kind
     from attune.retrieval.story.beats import require_librosa
     from attune.retrieval.story.storyboard import plan_film
 
     require_kind([str(song)], "music", "attune storyboard SONG")
+    media_kind(str(song))  # the film holds its sound, so the library's record of it is not enough
     require_librosa()
     opened, net = open_library(library_folder(library), network)
-    filters = Filters(below=pictures.below, exclude=pictures.exclude)
+    filters = Filters(below=pictures.below, exclude=pictures.exclude, folder=absolute_path(os.curdir))
     progress.start("Listening", None)
     try:
         with opened:
+            require_folders(opened, pictures.below, "--in")
+            print_notes(describe_filters(opened, "image", filters))
             return plan_film(opened, net, QueryResolver(opened, net), str(song), filters, seconds, order)
     finally:
         progress.finish()

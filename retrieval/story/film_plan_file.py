@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import UsageError, escape_path
 from attune.core.paths import absolute_path
-from attune.retrieval.seeds import media_kind
+from attune.core.reachability import find_missing
+from attune.embedding.media_files import kind_of
+from attune.retrieval.answers import describe_missing
+from attune.retrieval.seeds import MissingFile, media_kind
 from attune.retrieval.story.film_plan import FilmPlan, Shot
 
 _MAX_BYTES: Final = 50_000_000  # the plan of half an hour has 300 KB
@@ -41,12 +45,13 @@ def read_plan(path: Path) -> FilmPlan:
     """Read a plan, which a person may have edited.
 
     Relative paths are relative to the plan's folder. Spans that miss one another by at most 2 ms, the error
-    of rounding, are joined. Required are `attune_plan`, `song` and `spans`, and in each span `start_s`,
+    of rounding, are joined. A picture that is not there now leaves its time to its neighbour, and a note says
+    so. Required are `attune_plan`, `song` and `spans`, and in each span `start_s`,
     `end_s` and `picture`.
 
     Raises:
-        UsageError: The file is not a plan, a file that it names is missing, its spans leave a gap or overlap,
-            or it contains a picture twice.
+        UsageError: The file is not a plan, its song or all of its pictures are missing, its spans leave a gap
+            or overlap, or it contains a picture twice.
     """
     document = _load(path)
     spans = document.get("spans")
@@ -60,6 +65,7 @@ def read_plan(path: Path) -> FilmPlan:
         if not isinstance(span, dict):
             raise UsageError(f"{escape_path(path)}: span {number} is not an object in braces")
         shots.append(_parse_shot(path, span, number, shots))
+    shots, missing = _leave_out_missing(path, shots)
     return FilmPlan(
         song=song,
         title=str(document.get("title") or ""),
@@ -67,8 +73,25 @@ def read_plan(path: Path) -> FilmPlan:
         tempo_bpm=_parse_number(path, document, "tempo_bpm", "the plan", 0.0),
         beats_s=[beat for beat in _as_list(document.get("beats_s")) if isinstance(beat, int | float)],
         shots=shots,
-        notes=[str(note) for note in _as_list(document.get("notes"))],
+        notes=[*(str(note) for note in _as_list(document.get("notes"))), *missing],
     )
+
+
+def _leave_out_missing(path: Path, shots: list[Shot]) -> tuple[list[Shot], list[str]]:
+    """Return the shots whose pictures are there now, and a note on the others."""
+    missing = find_missing(shot.picture for shot in shots)
+    if not missing:
+        return shots, []
+    first = next(escape_path(shot.picture) for shot in shots if shot.picture in missing)
+    kept: list[Shot] = []
+    for shot in shots:
+        if shot.picture not in missing:
+            kept.append(shot if kept else replace(shot, start_s=0.0, fade_s=0.0))
+        elif kept:
+            kept[-1] = replace(kept[-1], end_s=shot.end_s)
+    if not kept:
+        raise UsageError(f"{escape_path(path)}: none of its pictures is there now, {first} first")
+    return kept, [f"{describe_missing(len(missing), len(shots), 'picture', 'the film')}, {first} first"]
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -131,7 +154,13 @@ def _parse_file(path: Path, source: dict[str, Any], key: str, kind: str, where: 
     if not isinstance(name, str) or not name or "\0" in name:
         raise UsageError(f'{escape_path(path)}: {where}: "{key}" must be the path of a file')
     full = absolute_path(path.absolute().parent / name)
-    if media_kind(full) != kind:
+    try:
+        found = media_kind(full)
+    except MissingFile:
+        if kind != "image":  # a picture's place is taken by its neighbour
+            raise
+        found = kind_of(full) or "image"
+    if found != kind:
         noun = "a picture" if kind == "image" else "music"
         raise UsageError(f"{escape_path(path)}: {where}: {escape_path(full)} is not {noun}")
     return full

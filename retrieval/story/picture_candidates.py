@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import LibraryError, MediaError
+from attune.core.reachability import find_missing
 from attune.embedding.backbones import Backbone
-from attune.embedding.media_tags import read_capture_date
+from attune.embedding.capture_facts import read_capture_facts
 from attune.indexer.library import LibraryReader
 from attune.indexer.records import Item
 from attune.retrieval.near_duplicates import Fingerprints
@@ -33,11 +34,13 @@ class PictureCandidates:
         vectors: float32 (m, 128), their embeddings.
         similarity: float32 (m, m), on the scale of `near_duplicates`: 0 for two pictures that are no more
             alike than random ones, 1 where near-duplicates begin.
+        missing: Number of pictures that would be among them if their files were there now.
     """
 
     items: list[Item]
     vectors: NDArray[np.float32]
     similarity: NDArray[np.float32]
+    missing: int = 0
 
     @property
     def affect(self) -> NDArray[np.float64]:
@@ -50,7 +53,7 @@ class PictureCandidates:
         rows = np.asarray(indices, np.int64)
         similarity = self.similarity[np.ix_(rows, rows)]
         return PictureCandidates(
-            [self.items[index] for index in rows.tolist()], self.vectors[rows], similarity
+            [self.items[index] for index in rows.tolist()], self.vectors[rows], similarity, self.missing
         )
 
 
@@ -66,7 +69,7 @@ def gather_candidates(
         library: The library that holds the pictures.
         backbone: The backbone that made the features of its pictures.
         queries: float32 (n, 128), embeddings of the moments for which pictures are wanted.
-        filters: Folders, dates and globs; its number and least score have no effect.
+        filters: Folders, dates and exclusions; its number and least score have no effect.
     """
     wanted = max(_MIN_CANDIDATES, _CANDIDATES_PER_SPAN * len(queries))
     passes, allowed_ids = build_item_filter(library, filters), filter_ids(library, "image", filters)
@@ -78,11 +81,13 @@ def gather_candidates(
     columns = np.stack([np.resize(ids, max(map(len, ranked))) for ids in ranked if len(ids)], axis=1)
     in_turn = list(dict.fromkeys(columns.ravel().tolist()))
     found = library.items(in_turn)
-    items = [found[key] for key in in_turn if passes(found[key]) and os.access(found[key].path, os.R_OK)]
+    passing = [found[key] for key in in_turn if passes(found[key])]
+    missing = find_missing(item.path for item in passing)
+    items = [item for item in passing if item.path not in missing and os.access(item.path, os.R_OK)]
     items = items[:wanted]
     vectors = library.vectors([item.id for item in items])
     candidates = PictureCandidates(
-        items, vectors, _compute_similarity(Fingerprints(library, backbone), items)
+        items, vectors, _compute_similarity(Fingerprints(library, backbone), items), len(missing)
     )
     return candidates.take(_drop_duplicates(candidates.similarity))
 
@@ -111,14 +116,14 @@ def read_capture_time(path: str, capture_date: str | None = None) -> datetime:
 
     Args:
         path: The picture.
-        capture_date: ISO 8601 date that the library has for it. Without one, the EXIF date of the file
+        capture_date: ISO 8601 date that the library has for it. Without one, the date in the file
             counts; without that, the file's modification time.
 
     Raises:
         MediaError: The file is gone.
     """
     try:
-        if (taken := capture_date or read_capture_date(path)) is not None:
+        if (taken := capture_date or read_capture_facts(path, "image").taken) is not None:
             return datetime.fromisoformat(taken)
         return datetime.fromtimestamp(Path(path).stat().st_mtime)
     except OSError as error:

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import AttuneError
+from attune.core.reachability import find_missing
 from attune.embedding.network import Affect, Network
 from attune.indexer.library import LibraryReader
 from attune.indexer.records import Item
-from attune.retrieval.answers import Answer, LibraryInfo
+from attune.retrieval.answers import Answer, LibraryInfo, describe_missing
 from attune.retrieval.best_moment import find_item_moment
 from attune.retrieval.m3u import Track
 from attune.retrieval.mood_words import mood_word
@@ -113,12 +114,14 @@ class _CandidateSongs:
         vectors: float32 (m, 128), their embeddings.
         lengths_s: float64 (m,), their lengths in seconds.
         points: float64 (m, 2), their valence and arousal.
+        missing: Number of songs that would be among them if their files were there now.
     """
 
     items: list[Item]
     vectors: NDArray[np.float32]
     lengths_s: NDArray[np.float64]
     points: NDArray[np.float64]
+    missing: int
 
     def same_artist(self, song: int) -> NDArray[np.bool_]:
         """Return, bool (m,), which songs are by the artist of a song; none if its artist is unknown."""
@@ -138,7 +141,7 @@ def compose_soundtrack(
         minutes: The approximate length of the music.
 
     Raises:
-        AttuneError: The library has no song.
+        AttuneError: The library has no song, or none whose file is there now.
     """
     songs = _find_candidates(library, np.array([photo.vector for photo in photos]))
     typical_s = float(np.median(songs.lengths_s))
@@ -174,16 +177,22 @@ def _find_candidates(library: LibraryReader, vectors: NDArray[np.float32]) -> _C
     found = [library.nearest("music", vector, _NEAREST)[0].tolist() for vector in sample]
     ids = list(dict.fromkeys(key for ranks in zip(*found, strict=True) for key in ranks))
     by_id = library.items(ids)
-    # A playlist has one path per line, so a path with a line break cannot be written.
-    items = [by_id[key] for key in ids if by_id[key].duration_s and not {"\n", "\r"} & set(by_id[key].path)]
+    known = [by_id[key] for key in ids if by_id[key].duration_s]
+    missing = find_missing(item.path for item in known)
+    items = [item for item in known if item.path not in missing]
     items = [item for item in items if (item.duration_s or 0) >= _MIN_SONG_S] or items
+    if not items and missing:
+        raise AttuneError(
+            f"{library.path}: none of {len(missing)} songs is there now; is their disk connected?"
+        )
     if not items:
         raise AttuneError(
             f"{library.path}: no music in the library; add some with `attune build-index FOLDER`"
         )
     points = np.array([(item.affect.valence, item.affect.arousal) for item in items])
     lengths_s = np.array([item.duration_s for item in items], np.float64)
-    return _CandidateSongs(items, library.vectors([item.id for item in items]), lengths_s, points)
+    embeddings = library.vectors([item.id for item in items])
+    return _CandidateSongs(items, embeddings, lengths_s, points, len(missing))
 
 
 def _allocate_songs(sizes: Sequence[int], count: int) -> list[int]:
@@ -247,6 +256,10 @@ def _make_notes(songs: _CandidateSongs, chosen: Sequence[int], minutes: float) -
     if total < 0.8 * minutes and len(chosen) == len(songs.items):
         notes.append(f"the library has music for {total:.0f} of {minutes:g} minutes")
     artists = [_artist_key(songs.items[song]) for song in chosen]
+    if songs.missing:
+        notes.append(
+            describe_missing(songs.missing, len(songs.items) + songs.missing, "song", "the playlist")
+        )
     if any(artist is not None and artist == other for artist, other in itertools.pairwise(artists)):
         notes.append("too few artists in the library: songs of one artist follow each other")
     return notes

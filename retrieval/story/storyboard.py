@@ -16,6 +16,7 @@ from attune.embedding.media_tags import read_tags
 from attune.embedding.network import Affect, Network
 from attune.embedding.segments import Segments
 from attune.indexer.library import LibraryReader
+from attune.retrieval.answers import describe_missing
 from attune.retrieval.match import explain_match
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryItem, QueryResolver
@@ -71,7 +72,7 @@ def plan_film(
         network: The network of that library.
         seeds: Source of the song's moments.
         song: Path of the song, which need not be in the library.
-        filters: Folders, dates and globs of the pictures.
+        filters: Folders, dates and exclusions of the pictures.
         seconds: The wanted mean length of a span.
         order: `mood`: pictures follow the mood of the song; `time`: they also follow the time at which they
             were taken.
@@ -87,7 +88,11 @@ def plan_film(
         library, network.backbones["image"], _subsample_moments(moments, seconds), filters
     )
     if not candidates.items:
-        raise UsageError("no picture to show: the library has none that passes; check with `attune status`")
+        raise UsageError(
+            f"no picture to show: none of {candidates.missing} is there now; is their disk connected?"
+            if candidates.missing
+            else "no picture to show: the library has none that passes; check with `attune status`"
+        )
     times = choose_cut_times(rhythm, seconds, len(candidates.items), _arousal_curve(moments))
     spans = _embed_spans(times, moments)
     taken: list[datetime] = []
@@ -109,7 +114,7 @@ def plan_film(
         rhythm.tempo_bpm,
         rhythm.beats_s.tolist(),
         shots,
-        _make_notes(rhythm, len(shots), len(candidates.items), seconds),
+        _make_notes(rhythm, len(shots), candidates, seconds),
     )
 
 
@@ -186,11 +191,13 @@ def _fade_duration(arousal: float, lengths: NDArray[np.float64]) -> float:
     return float(min(_FADE_S * 2.0 ** (-1.5 * arousal), _FADE_SHARE * lengths.min()))
 
 
-def _make_notes(rhythm: Rhythm, spans: int, pictures: int, seconds: float) -> list[str]:
+def _make_notes(rhythm: Rhythm, spans: int, candidates: PictureCandidates, seconds: float) -> list[str]:
+    pictures, missing = len(candidates.items), candidates.missing
     notes: Sequence[str | None] = (
         "no beat found: the song is cut evenly" if not len(rhythm.beats_s) else None,
         f"only {pictures} different pictures for {rhythm.duration_s:.0f} s of music: each stays longer"
         if spans * seconds * 1.3 < rhythm.duration_s and spans >= 0.8 * pictures
         else None,
+        describe_missing(missing, pictures + missing, "picture", "the film") if missing else None,
     )
     return [note for note in notes if note]

@@ -12,7 +12,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from attune.core.errors import AttuneError, LibraryError, MediaError, UsageError, escape_text
+from attune.core.errors import (
+    AttuneError,
+    LibraryError,
+    MediaError,
+    UnreachableMedia,
+    UsageError,
+    escape_text,
+)
 from attune.retrieval.web.request_log import describe_request
 
 logger = logging.getLogger(__name__)
@@ -20,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 class UnknownItem(UsageError):  # noqa: N818 - named after the condition
     """The library has no item with this id, or none of the requested kind."""
+
+
+class VanishedFile(UnreachableMedia):
+    """The library has the item, but its file is not there now, or its disk does not reply."""
 
 
 class ExpiredUpload(UsageError):  # noqa: N818
@@ -41,6 +52,7 @@ _ERROR_STATUSES: tuple[tuple[type[AttuneError], int, str], ...] = (
     (TooLarge, 413, "too_large"),
     (Busy, 503, "busy"),
     (LibraryError, 503, "no_library"),
+    (VanishedFile, 404, "missing_file"),
     (MediaError, 422, "unusable_file"),
     (UsageError, 400, "bad_request"),
 )

@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse
 from starlette.responses import Response
 
 from attune.core.errors import UsageError
+from attune.core.reachability import find_missing
 from attune.embedding.media_files import Kind
 from attune.indexer.records import Item
 from attune.retrieval.mood import estimate_moods
@@ -105,7 +106,10 @@ def _list_routes(service: Service, router: APIRouter) -> None:
                     if shuffle is None
                     else item_search.draw(kind, shuffle, limit)
                 )
-                return ItemsModel(items=[serialize_item(item) for item in found])
+                missing = find_missing(item.path for item in found)
+                return ItemsModel(
+                    items=[serialize_item(item, missing=item.path in missing) for item in found]
+                )
 
         return await service.query_pool.run(fetch)
 

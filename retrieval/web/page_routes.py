@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, RedirectResponse
 from starlette.responses import Response
 
 from attune.core.errors import AttuneError
+from attune.core.exclusions import describe_exclusion
 from attune.indexer.library import read_status
 from attune.retrieval.mood_words import MOODS
 from attune.retrieval.response_models import HealthModel, StatusModel
@@ -94,7 +95,8 @@ def _read_status(service: Service) -> dict[str, Any]:
             "seconds": limits.decode_limits.seconds,
         },
     }
-    empty_fields = {"skipped": 0, "roots": [], "bytes": 0, "generation": 0, "images": 0, "music": 0}
+    empty_fields = {"skipped": 0, "roots": [], "unreachable": [], "exclusions": [], "bytes": 0}
+    empty_fields |= {"generation": 0, "images": 0, "music": 0}
     try:
         stored = read_status(service.config.library)
         with service.library_holder.use() as snapshot:
@@ -102,6 +104,8 @@ def _read_status(service: Service) -> dict[str, Any]:
             return document | {
                 "skipped": len(stored.skipped),
                 "roots": [root.path for root in stored.roots],
+                "unreachable": [root.path for root in stored.roots if root.unreachable],
+                "exclusions": [describe_exclusion(one) for one in stored.exclusions],
                 "bytes": stored.bytes,
                 "generation": generation.id,
                 "images": generation.images,

@@ -69,7 +69,7 @@ def page_filters(query: SearchParameters, offset: int) -> Filters:
     """
     if offset and query.diverse:
         raise UsageError("offset: not together with diverse; raise limit instead")
-    return replace(query.filters, offset=offset)
+    return replace(query.make_filters(folder=None), offset=offset)
 
 
 def require_few(query: FindParameters) -> None:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attune.core.atomic_files import atomic_write
-from attune.core.errors import UnreachableMedia, escape_path
+from attune.core.errors import escape_path
+from attune.core.reachability import stat_with_timeout
 from attune.embedding.backbones import DEFAULT_BACKBONES
 from attune.embedding.decode_pool import DecodeService, Task
 from attune.embedding.media_preview import ThumbnailTask, WaveformTask
 from attune.indexer.records import Item
+from attune.retrieval.web.http_errors import VanishedFile
 from attune.retrieval.web.thread_pool import ThreadPool
 
 logger = logging.getLogger(__name__)
@@ -103,7 +105,7 @@ def _compute_etag(path: str, form: str) -> str:
     """Return a tag that changes whenever the file does.
 
     Raises:
-        UnreachableMedia: The file is missing, or is not a regular file any more.
+        VanishedFile: The file is not there now.
     """
     status = stat_media_file(path)
     identity = f"{form}\0{status.st_size}\0{status.st_mtime_ns}\0".encode() + os.fsencode(path)
@@ -114,14 +116,16 @@ def stat_media_file(path: str) -> os.stat_result:
     """Return the file status of a media file.
 
     Raises:
-        UnreachableMedia: The file is missing, or is not a regular file any more.
+        VanishedFile: It is not there now, is not a regular file any more, or its disk does not reply.
     """
     try:
-        status = os.stat(path)  # noqa: PTH116 - runs for every picture of a gallery
+        status = stat_with_timeout(path)
+    except TimeoutError as error:
+        raise VanishedFile(path, "its disk does not reply") from error
     except OSError as error:
-        raise UnreachableMedia(path, "its file has gone since the index was built") from error
+        raise VanishedFile(path, "its file has gone since the index was built") from error
     if not stat.S_ISREG(status.st_mode):
-        raise UnreachableMedia(path, "it is not a regular file any more")
+        raise VanishedFile(path, "it is not a regular file any more")
     return status
 
 

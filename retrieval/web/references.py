@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import UnreachableMedia, UsageError
+from attune.core.reachability import find_missing
 from attune.embedding.backbones import Backbones
 from attune.indexer.records import EmbeddedItem, Item
 from attune.retrieval.seeds import QueryFile, QuerySource
@@ -56,7 +57,7 @@ class ReferenceResolver(QuerySource):
             upload = self._uploads[reference] = self._store.get(reference)
             return QueryFile(upload.name, upload.kind, None, on_disk=False)
         item = get_item(self._snapshot, reference)
-        return QueryFile(item.path, item.kind, item)
+        return QueryFile(item.path, item.kind, item, missing=bool(find_missing([item.path])))
 
     def _extract_features(self, reference: str, file: QueryFile) -> NDArray[np.float16]:
         if file.item is not None:

@@ -48,6 +48,7 @@ def serialize_answers(answers: Answers, sources: Sequence[Item | Upload]) -> Ite
             "results": [_serialize_answer(answer) for answer in answers.results],
             "library": answers.library,
             "elapsed_ms": answers.elapsed_ms,
+            "notes": list(answers.notes),
         }
     )
 
@@ -72,18 +73,24 @@ def serialize_mood(mood: Mood, source: Item | Upload) -> ItemMoodModel:
 def serialize_entry(entry: QueryEntry, source: Item | Upload) -> ItemModel:
     """Return a file of a query as a model; an item of the library with the affect of the whole file."""
     if isinstance(source, Item):
-        return serialize_item(source)
+        return serialize_item(source, missing=entry.missing)
     return ItemModel.model_validate(dict(QueryEntryModel.model_validate(entry)) | _item_fields(source))
 
 
-def serialize_item(item: Item) -> ItemModel:
-    """Return an item of the library as a model."""
+def serialize_item(item: Item, *, missing: bool) -> ItemModel:
+    """Return an item of the library as a model.
+
+    Args:
+        item: The item.
+        missing: Whether its file is not there now.
+    """
     affect = item.affect
     fields = {
         "mood": mood_word(affect),
         "valence": affect.valence,
         "arousal": affect.arousal,
         "polarity": affect,
+        "missing": missing,
     }
     return ItemModel.model_validate(fields | _item_fields(item))
 

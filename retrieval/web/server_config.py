@@ -19,14 +19,14 @@ class UploadLimits:
     Attributes:
         bytes: Maximum size of a request's body, in bytes.
         files: Maximum number of files in a request.
-        decode_limits: Maximum pixels of a picture and seconds of a song.
+        decode_limits: Maximum pixels of a picture, as in a build, and seconds of a song.
         kept: Maximum number of analyses (not files) that are kept at the same time.
         kept_s: Seconds after its last use until an analysis is removed.
     """
 
     bytes: int = 100 * _MB
     files: int = 8
-    decode_limits: Limits = field(default_factory=lambda: Limits(pixels=100_000_000, seconds=900.0))
+    decode_limits: Limits = field(default_factory=lambda: Limits(seconds=900.0))
     kept: int = 32
     kept_s: float = 1800.0
 

@@ -17,9 +17,9 @@ SHARES = {"positive", "neutral", "negative"}
 
 
 def check_query_json(document: Any, library: Path) -> None:
-    assert set(document) == {"query", "results", "library", "elapsed_ms"}
+    assert set(document) == {"query", "results", "library", "elapsed_ms", "notes"}
     for entry in document["query"]:
-        assert set(entry) == {"path", "kind", "mood", "valence", "arousal", "polarity"}
+        assert set(entry) == {"path", "kind", "mood", "valence", "arousal", "polarity", "missing"}
     scores = [result["score"] for result in document["results"]]
     assert scores == sorted(scores, reverse=True)
     for rank, result in enumerate(document["results"], start=1):
@@ -35,7 +35,7 @@ def check_query_json(document: Any, library: Path) -> None:
             "title",
             "artist",
         }
-        keys |= {"taken", "duration_s", "alike", "why"}
+        keys |= {"taken", "rating", "duration_s", "alike", "why", "missing"}
         assert set(result) == keys
         assert result["rank"] == rank
         assert 0 <= result["score"] <= 1

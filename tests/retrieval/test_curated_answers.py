@@ -22,7 +22,7 @@ from attune.retrieval.queries import browse, find
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
 from attune.tests.conftest import run_build
-from attune.tests.media_factory import dated_photo, photo, song
+from attune.tests.media_factory import dated_photo, photo, song, xmp
 
 DIAGONAL = math.sqrt(8)
 
@@ -42,6 +42,8 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photo(folder / "undated.jpg", 99)
     for seed in range(3):
         song(folder / f"song {seed}.flac", seed, seconds=10.0)
+    for name, stars in (("one/01", 3), ("one/04", 5), ("one/05", -1), ("two/00", 4), ("song 1", 4)):
+        (folder / f"{name}.xmp").write_bytes(xmp({"xmp:Rating": str(stars)}))
     return folder
 
 
@@ -74,6 +76,24 @@ def test_dates_narrow_the_exact_order(library: LibraryReader, network: Network, 
         below = (str(album / "one"),)
         inside = ask(library, network, album, Filters(limit=3, taken=period, below=below))
         assert paths(inside) == [path for path in expected if path.startswith(below[0] + "/")][:3]
+
+
+def test_ratings_narrow_the_exact_order(library: LibraryReader, network: Network, album: Path) -> None:
+    everything = ask(library, network, album, Filters(limit=100)).results
+    assert sorted(str(r.rating) for r in everything if r.rating is not None) == ["-1", "3", "4", "5"]
+    for least, number in ((1, 3), (4, 2), (5, 1)):
+        expected = [r.path for r in everything if r.rating is not None and r.rating >= least]
+        assert len(expected) == number
+        assert paths(ask(library, network, album, Filters(limit=100, rating=least))) == expected
+    below, period = (str(album / "one"),), parse_date_range("2022")
+    both = ask(library, network, album, Filters(rating=3, below=below, taken=period))
+    assert [Path(path).name for path in paths(both)] == [
+        Path(r.path).name for r in everything if r.path.endswith(("01.jpg", "04.jpg"))
+    ]
+    rated = Filters(rating=4)
+    point = QueryEntry(None, "music", None, 0.1, 0.1)
+    assert [Path(r.path).name for r in browse(library, network, point, rated).results] == ["song 1.flac"]
+    assert browse(library, network, point, Filters(rating=5)).results == []
 
 
 def test_a_mood_is_half_of_what_counts(library: LibraryReader, network: Network, album: Path) -> None:

@@ -156,5 +156,5 @@ def test_a_picture_that_is_gone_has_a_line_all_the_same(tmp_path: Path, network:
         answer = find(library, network, seeds, [str(query)], Filters())
         (result,) = explain_answers(answer, library, network, seeds, [str(query)]).results
     assert result.explanation is not None and result.explanation.endswith(
-        "picture: cannot be looked at: no such file"
+        "picture: cannot be looked at: the file is not there now"
     )

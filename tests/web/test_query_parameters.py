@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import typer
@@ -14,12 +15,17 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from attune import cli
+from attune.core.exclusion_argument import resolve_exclusion
+from attune.core.exclusion_rules import ExclusionRules
+from attune.core.exclusions import DEFAULT_EXCLUSIONS
 from attune.embedding.network import Network
+from attune.indexer.records import Root
+from attune.indexer.scan import scan
 from attune.retrieval.web.app import create_app
 from attune.retrieval.web.params import MAX_EXPLAINED
 from attune.retrieval.web.server_config import ServerConfig
 from attune.tests.conftest import run_build
-from attune.tests.media_factory import dated_photo, photo, song
+from attune.tests.media_factory import dated_photo, photo, song, xmp
 from attune.tests.web.test_api import API, get, refused
 
 NOT_OF_THE_QUERY = {
@@ -44,7 +50,11 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in range(5):
         tags = File(song(folder / ("one" if seed > 3 else ".") / f"song {seed}.ogg", seed, seconds=16.0))
         tags["artist"], tags["title"] = ("Ann", "Bo")[seed % 2], f"Tune {seed}"
+        tags["rating"] = str(seed)
         tags.save()
+    for seed in (1, 4, 5, 6):
+        folder_name = "one" if seed % 3 else "two"
+        (folder / folder_name / f"{seed:02d}.jpg.xmp").write_bytes(xmp({"xmp:Rating": "4"}))
     return folder
 
 
@@ -88,10 +98,12 @@ def ask(
             if name == "in":
                 parameters[served] = str(album / str(value))
         assert cli.run(arguments) == 0
-        told = json.loads(capsys.readouterr().out)["results"]
-        served_answers = get(client, route, **parameters)["results"]
-        shown = ("rank", "path", "score", "moment", "alike", "why", "taken", "title")
-        return tuple([[one[key] for key in shown] for one in found] for found in (told, served_answers))  # type: ignore[return-value]
+        told, served_answers = json.loads(capsys.readouterr().out), get(client, route, **parameters)
+        assert told["notes"] == served_answers["notes"]
+        shown = ("rank", "path", "score", "moment", "alike", "why", "taken", "rating", "title")
+        return tuple(
+            [[one[key] for key in shown] for one in found["results"]] for found in (told, served_answers)
+        )  # type: ignore[return-value]
 
     return run
 
@@ -102,6 +114,7 @@ CASES: list[dict[str, object]] = [
     {"in": "one"},
     {"exclude": "*small*"},
     {"taken": "2022..2023-07-06"},
+    {"rating": 3},
     {"diverse": 0.6},
     {"fold": True},
     {"per_folder": 2},
@@ -131,6 +144,7 @@ def test_pictures_for_a_song(ask: Callable[..., tuple[object, object]], options:
         {"diverse": 0.6},
         {"fold": True},
         {"per_artist": 1},
+        {"rating": 2},
         {"per_folder": 2},
         {"not": "song 1.ogg"},
         {"mood": "calm"},
@@ -155,6 +169,8 @@ def test_songs_for_pictures(ask: Callable[..., tuple[object, object]], options: 
         {"mood": "sad", "diverse": 0.5, "exclude": "*.png"},
         {"mood": "festive", "kind": "music", "per_artist": 1, "min_score": 0.1},
         {"mood": "festive", "per_folder": 1},
+        {"mood": "calm", "rating": 4},
+        {"mood": "calm", "kind": "music", "rating": 3},
     ],
     ids=lambda options: " ".join(options),
 )
@@ -225,7 +241,18 @@ def test_the_sentence_of_an_error_is_the_same(
 
 
 @pytest.mark.parametrize(
-    "query", ["min_score=3", "diverse=-1", "diverse=2", "limit=0", "per_folder=0", "per_folder=x", "fold=x"]
+    "query",
+    [
+        "min_score=3",
+        "diverse=-1",
+        "diverse=2",
+        "limit=0",
+        "per_folder=0",
+        "rating=0",
+        "rating=6",
+        "per_folder=x",
+        "fold=x",
+    ],
 )
 def test_the_range_of_a_value_is_the_same(
     client: TestClient, library: Path, album: Path, capsys: pytest.CaptureFixture[str], query: str
@@ -272,3 +299,94 @@ def test_answers_of_the_kind_of_the_query_are_explained(client: TestClient) -> N
         for one in get(client, route, like=like, limit=3, why=True)["results"]:
             assert part in one["why"]
             assert "cannot be looked at" not in one["why"]
+
+
+_PATTERNS = ("two", "two/", "TWO", "/two", "**/two", "two/**")
+_RELATIVE_PATHS = ("./{album}/two", "{album}/two/", "../{above}/{album}/two")
+_PATHS = (
+    "{path}/two",
+    "{path}/two/",
+    "{link}/two",
+    "{two}",
+    "file://{path}/two",
+    "file://localhost{path}/tw%6F/",
+)
+
+
+@pytest.mark.parametrize("spelling", [*_PATTERNS, *_RELATIVE_PATHS, *_PATHS])
+def test_one_exclusion_in_many_spellings(
+    client: TestClient,
+    library: Path,
+    album: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spelling: str,
+) -> None:
+    monkeypatch.chdir(album.parent)
+    (tmp_path / "link").symlink_to(album)
+    (tmp_path / "hidden").symlink_to(album / "two")
+    text = spelling.format(
+        album=album.name, above=album.parent.name, path=album, link=tmp_path / "link", two=tmp_path / "hidden"
+    )
+    arguments = ["find-images", str(album / "song 0.ogg"), "-n", "50", "--json", "--library", str(library)]
+    assert cli.run([*arguments, "--exclude", text]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (song,) = get(client, "/items", kind="music", q="song 0.ogg")["items"]
+    served = get(client, "/images", like=song["id"], limit=50, exclude=text)
+    rules = ExclusionRules(
+        [str(album)], [*DEFAULT_EXCLUSIONS, resolve_exclusion(text, [str(album)], str(Path.cwd()))]
+    )
+    built = scan([Root(str(album))], library, rules)
+    photos = (path for path in album.rglob("*.*") if path.suffix in (".jpg", ".png"))
+    expected = {str(path) for path in photos if path.parent.name != "two"}
+    assert {one["path"] for one in told["results"]} == {one["path"] for one in served["results"]} == expected
+    assert {one.stamp.path for one in built.candidates if one.kind == "image"} == expected
+    assert told["notes"] == served["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "note"),
+    [
+        ("exclude", "privat", "exclude privat: matches nothing in this library"),
+        ("exclude", "!one/", None),
+        ("exclude", "two/*", None),
+        ("taken", "2022", "4 of 16 pictures have no date of capture and are left out"),
+        ("in", "{path}/none", "{path}/none: no picture of the library lies below this folder"),
+        ("in", "{path}/two", None),
+    ],
+)
+def test_an_answer_says_what_a_filter_does_not_do(
+    client: TestClient,
+    library: Path,
+    album: Path,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    value: str,
+    note: str | None,
+) -> None:
+    (album / "none").mkdir(exist_ok=True)
+    value, notes = value.format(path=album), [] if note is None else [note.format(path=album)]
+    arguments = ["browse", "--mood", "calm", f"--{option}", value, "--library", str(library)]
+    for form in ([], ["--paths"], ["--quiet"]):
+        assert cli.run([*arguments, *form]) == 0
+        printed = capsys.readouterr()
+        assert printed.err == "".join(f"Note: {one}\n" for one in notes)
+        assert "matches nothing in" not in printed.out and "left out" not in printed.out
+    assert cli.run([*arguments, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["notes"] == notes
+    assert printed.err == ""
+    assert get(client, "/browse", mood="calm", **{option: value})["notes"] == notes
+
+
+def test_exclusions_that_make_no_sense_are_refused(
+    client: TestClient, library: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in (" ", "a\\", "./nowhere", "file://elsewhere/a"):
+        assert cli.run(["browse", "--mood", "calm", "--library", str(library), "--exclude", text]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1
+        assert (
+            refused(client.get(f"{API}/browse?mood=calm&exclude={quote(text)}"), 400, "bad_request") in told
+        )

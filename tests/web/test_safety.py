@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from starlette.testclient import TestClient
 
 from attune.core.errors import MediaError, UsageError
@@ -20,6 +21,7 @@ from attune.core.settings import Settings
 from attune.embedding.backbones import DEFAULT_BACKBONES
 from attune.embedding.decode_pool import DecodeService, Task
 from attune.embedding.feature_extraction import Limits
+from attune.embedding.image_geometry import MAX_PIXELS
 from attune.retrieval.web.http_errors import Busy
 from attune.retrieval.web.server_config import UploadLimits
 from attune.retrieval.web.thread_pool import ThreadPool
@@ -185,8 +187,8 @@ def test_a_file_that_has_gone_is_told_in_words(
     client = serve(library)
     shown = items(client, "image")[0]
     Path(shown["path"]).unlink()
-    assert "gone" in refused(client.get(shown["thumbnail"]), 422, "unusable_file")
-    assert "gone" in refused(client.get(shown["media"]), 422, "unusable_file")
+    assert "gone" in refused(client.get(shown["thumbnail"]), 404, "missing_file")
+    assert "gone" in refused(client.get(shown["media"]), 404, "missing_file")
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -219,6 +221,17 @@ def test_too_many_files_pixels_or_seconds_are_refused(
     sent = client.post(f"{API}/uploads", files={"file": (fits.name, fits.read_bytes())})
     assert sent.status_code == 200
     assert not left_on_disk()
+
+
+@pytest.mark.slow
+def test_the_page_reads_pictures_as_large_as_a_build_does(client: TestClient, tmp_path: Path) -> None:
+    assert UploadLimits().decode_limits.pixels == MAX_PIXELS
+    path = tmp_path / "large.jpg"
+    Image.new("L", (16_000, 12_500), 90).save(path)  # 200 megapixels
+    sent = client.post(f"{API}/uploads", files={"file": (path.name, path.read_bytes())})
+    assert sent.status_code == 200, sent.text
+    shown = client.get(f"{API}/uploads/{sent.json()['uploads'][0]['id']}/thumbnail")
+    assert Image.open(io.BytesIO(shown.content)).size == (480, 375)
 
 
 @pytest.mark.parametrize("name", ["a.exe", "a", "", "a.svg", "a.mp4", "..", "a.jpg.html"])

@@ -79,7 +79,7 @@ def _set(index: int, key: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (_set(1, "end_s", 0.9), "not after its start"),
         (_set(1, "end_s", float("nan")), '"end_s" must be a number'),
         (_set(1, "end_s", True), '"end_s" must be a number'),
-        (_set(2, "picture", "gone.jpg"), "no such file"),
+        (_set(2, "picture", "gone.mp3"), "is not a picture"),
         (_set(2, "picture", None), '"picture" must be the path'),
         (lambda d: d["spans"][2].update(picture=d["spans"][0]["picture"]), "same picture as span 1"),
     ],
@@ -94,6 +94,31 @@ def test_what_is_wrong_is_said_in_one_line(
         read_plan(tmp_path / "plan.json")
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("gone", [(0,), (1,), (2,), (0, 1), (1, 2)])
+def test_a_picture_that_is_gone_leaves_its_time_to_its_neighbour(
+    plan: FilmPlan, tmp_path: Path, gone: tuple[int, ...]
+) -> None:
+    write_plan(plan, tmp_path / "plan.json")
+    for number in gone:
+        Path(plan.shots[number].picture).unlink()
+    read = read_plan(tmp_path / "plan.json")
+    left = [shot.picture for number, shot in enumerate(plan.shots) if number not in gone]
+    assert [shot.picture for shot in read.shots] == left
+    assert read.shots[0].start_s == 0.0 and read.shots[0].fade_s == 0.0
+    assert [shot.end_s for shot in read.shots] == [*(shot.start_s for shot in read.shots[1:]), 3.0]
+    assert read.notes[0] == "a note" and len(read.notes) == 2
+    assert f"{len(gone)} of 3 pictures" in read.notes[1] and "left out of the film" in read.notes[1]
+    assert Path(plan.shots[gone[0]].picture).name in read.notes[1]
+
+
+def test_a_plan_without_any_picture_is_refused(plan: FilmPlan, tmp_path: Path) -> None:
+    write_plan(plan, tmp_path / "plan.json")
+    for shot in plan.shots:
+        Path(shot.picture).unlink()
+    with pytest.raises(UsageError, match=r"plan\.json: none of its pictures is there now, .*jpg first"):
+        read_plan(tmp_path / "plan.json")
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2", '{"attune_plan": 1,}', "[" * 100_000, "\xff\xfe"])

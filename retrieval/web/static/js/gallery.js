@@ -18,7 +18,7 @@ export class Gallery {
     this.items = items;
     this.element.replaceChildren(...items.map((item) => {
       const kept = old.get(item.id);
-      if (!kept) return this._figure(item);
+      if (!kept || kept.classList.contains("missing") !== item.missing) return this._figure(item);
       kept.querySelector("figcaption b").textContent = percent(item.score);
       return kept;
     }));
@@ -39,23 +39,28 @@ export class Gallery {
 
   _figure(item) {
     const name = called(item);
+    const label = item.missing ? `${name}: not there now` : `${name}: feels ${item.mood}, ${percent(item.score)}`;
     const image = h("img", { class: "waiting", src: item.thumbnail, alt: "", loading: "lazy", decoding: "async" });
-    const open = h("button", { type: "button", class: "open", "aria-label": `${name}: feels ${item.mood}, ${percent(item.score)}`,
-      onclick: () => this._acts.open(item, this.items) }, image);
+    const open = h("button", { type: "button", class: "open", "aria-label": label, title: item.missing ? item.path : null,
+      onclick: () => this._acts.open(item, this.items) }, item.missing ? gone() : image);
     let tries = 0;
     image.addEventListener("load", () => image.classList.remove("waiting"));
     image.addEventListener("error", () => {
       tries += 1;
       if (tries < 3) setTimeout(() => { image.src = `${item.thumbnail}&try=${tries}`; }, RETRY_MS);
-      else open.replaceChildren(h("span", { class: "gone" }, "The file is missing"));
+      else open.replaceChildren(gone());
     });
-    return h("figure", { "data-id": item.id, "--r": ratio(item) }, open,
+    return h("figure", { "data-id": item.id, class: item.missing ? "missing" : null, "--r": ratio(item) }, open,
       h("figcaption", {},
         h("i", { class: "dot", "--mood": colour(item.valence, item.arousal) }),
         h("b", {}, percent(item.score)), h("span", { class: "word" }, item.mood),
         h("button", { type: "button", class: "round", title: "More like this", "aria-label": `More like ${name}`, onclick: () => this._acts.more(item) }, icon("more")),
         h("button", { type: "button", class: "round", title: "Less like this", "aria-label": `Less like ${name}`, onclick: () => this._acts.less(item) }, icon("less"))));
   }
+}
+
+function gone() {
+  return h("span", { class: "gone" }, "Not there now");
 }
 
 function ratio(item) {

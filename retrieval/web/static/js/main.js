@@ -132,13 +132,17 @@ trouble.addEventListener("online", () => {
   if ($("results").querySelector(".state")) shown = results.show();
 });
 
+function tellUnreachable(roots) {
+  return roots.length ? ` Cannot be reached now: ${roots.join(", ")}.` : "";
+}
+
 async function status() {
   const now = await get("/status");
   limits = now.limits;
   for (const pad of pads) pad.name(now.moods);
   const [images, music] = [now.images, now.music].map((count) => count.toLocaleString("en"));
   $("counts").textContent = now.generation
-    ? `${images} pictures and ${music} songs in your library.`
+    ? `${images} pictures and ${music} songs in your library.${tellUnreachable(now.unreachable)}`
     : `${now.problem} This page updates by itself.`;
   $("roots").replaceChildren(...now.roots.map((root) => new Option(root)));
 }

@@ -33,12 +33,21 @@ export class PictureView {
     const over = (kind, label, image, call) => h("button", { type: "button", class: `over ${kind}`, "aria-label": label, onclick: call }, icon(image));
     this._dialog.setAttribute("aria-label", called(item));
     this._dialog.replaceChildren(
-      h("div", { class: "frame" }, h("img", { src: `${item.thumbnail}&side=1600`, alt: `${called(item)}: feels ${item.mood}` }),
+      h("div", { class: "frame" }, picture(item),
         over("back", "Previous picture", "back", () => this._turn(-1)), over("next", "Next picture", "next", () => this._turn(1)),
         over("close", "Close", "close", () => this._dialog.close())),
       h("div", { class: "about" }, h("div", { class: "names" },
         h("b", {}, h("i", { class: "dot", "--mood": colour(item.valence, item.arousal) }), `Feels ${item.mood}`, item.score ? ` · ${percent(item.score)}` : ""),
-        h("span", {}, `${place(item.valence, item.arousal)} · ${item.path}`)),
+        h("span", {}, `${place(item.valence, item.arousal)} · ${item.path}${item.missing ? " · not there now" : ""}`)),
       act("Its songs", "note", this._acts.songs), act("More like this", "more", this._acts.more), act("Less like this", "less", this._acts.less)));
   }
+}
+
+/** The large picture, or a line in its place if its file is not there now. */
+function picture(item) {
+  const gone = () => h("p", { class: "gone" }, "This picture is not there now.");
+  if (item.missing) return gone();
+  const image = h("img", { src: `${item.thumbnail}&side=1600`, alt: `${called(item)}: feels ${item.mood}` });
+  image.addEventListener("error", () => image.replaceWith(gone()));
+  return image;
 }

@@ -19,7 +19,7 @@ class Player extends EventTarget {
     for (const name of ["play", "pause", "ended"]) this._audio.addEventListener(name, () => this._playing());
     this._audio.addEventListener("timeupdate", () => this._time());
     this._audio.addEventListener("seeked", () => this._time());
-    this._audio.addEventListener("error", () => this._mute("This browser cannot play this file."));
+    this._audio.addEventListener("error", () => this._mute(this.song?.missing ? "This file is not there now." : "This browser cannot play this file."));
     addEventListener("theme", () => this._draw());
     addEventListener("resize", () => this._draw());
   }

@@ -31,7 +31,8 @@ export function drawSeedCurve() {
 
 /** Create the thumbnail of a picture, or the note that stands for a song. */
 export function face(item) {
-  if (item.thumbnail) return h("img", { src: item.thumbnail, alt: "" });
+  if (item.thumbnail && !item.missing) return h("img", { src: item.thumbnail, alt: "" });
+  if (item.thumbnail) return h("span", { class: "tile", title: "not there now" }, icon("broken"));
   return h("span", { class: "tile", "--mood": colour(item.valence, item.arousal) }, icon("note"));
 }
 
@@ -41,13 +42,13 @@ const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2
 
 function seed(item, big, less, drop) {
   const name = called(item);
-  const about = item.kind === "music" ? [item.artist, clock(item.duration_s)] : [item.width && `${item.width} × ${item.height}`];
-  const head = h("div", { class: "head" }, big && item.kind === "image" ? null : face(item),
+  const about = [...(item.kind === "music" ? [item.artist, clock(item.duration_s)] : [item.width && `${item.width} × ${item.height}`]), item.missing && "not there now"];
+  const head = h("div", { class: "head" }, big && item.kind === "image" && !item.missing ? null : face(item),
     h("div", { class: "names" }, less ? h("span", { class: "sign" }, "less like") : null,
       h("b", { title: item.path }, name), less ? null : h("span", {}, about.filter(Boolean).join(" · "))),
     h("button", { type: "button", class: "round", "aria-label": `Remove ${name}`, title: "Remove", onclick: () => drop(item.id) }, icon("close")));
   const card = h("div", { class: `card seed${less ? " less" : ""}${big ? " big" : ""}` });
-  if (big && item.kind === "image") card.append(h("img", { src: item.thumbnail, alt: `The picture of this query: ${name}` }));
+  if (big && item.kind === "image" && !item.missing) card.append(h("img", { src: item.thumbnail, alt: `The picture of this query: ${name}` }));
   card.append(head);
   if (!less) card.append(h("div", { class: "feel" }, h("i", { class: "dot", "--mood": colour(item.valence, item.arousal) }), `Feels ${item.mood}`,
     h("em", {}, `${signed(item.valence)} / ${signed(item.arousal)}`)));

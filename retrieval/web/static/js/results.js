@@ -141,7 +141,7 @@ export class Results {
     showPoint(now.v, now.a, mood);
     const title = `What feels ${mood}`;
     this._announce(title, answer, now.v, now.a);
-    const box = layOut(title, "Nearest on the emotion plane; percentages show how near", this._tools(now));
+    const box = layOut(title, withNotes("Nearest on the emotion plane; percentages show how near", answer), this._tools(now));
     const pictures = h("div");
     this.songs.replace(songs.results);
     if (songs.results.length) box.append(h("h2", {}, "Songs"), this.songs.element, h("h2", {}, "Pictures"));
@@ -216,9 +216,12 @@ export class Results {
 
   _small(answer) {
     const { images, music } = answer.library;
-    return `Among ${images.toLocaleString("en")} pictures and ${music.toLocaleString("en")} songs, in ${Math.round(answer.elapsed_ms)} ms`;
+    return withNotes(`Among ${images.toLocaleString("en")} pictures and ${music.toLocaleString("en")} songs, in ${Math.round(answer.elapsed_ms)} ms`, answer);
   }
 }
+
+/** Add what people should know about an answer, such as a filter that has no effect. */
+const withNotes = (text, answer) => [text, ...answer.notes].join(" · ");
 
 /** Shuffle items by a seed; 0 keeps their order. */
 function shuffle(items, seed) {

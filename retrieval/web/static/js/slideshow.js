@@ -14,9 +14,9 @@ function fillScreen() {
 }
 
 export class Slideshow {
-  /** `pictures()` returns the pictures to choose from, best first. */
+  /** `pictures()` returns the pictures to choose from, best first; those that are not there now are left out. */
   constructor(pictures) {
-    this._pictures = pictures;
+    this._pictures = () => pictures().filter((item) => !item.missing);
     this._dialog = $("show");
     this._dialog.addEventListener("close", () => this._end());
     this._dialog.addEventListener("keydown", (event) => this._key(event));

@@ -34,9 +34,10 @@ export class Songs {
     const name = called(song);
     const from = song.moment ? `best from ${clock(song.moment.start_s)}` : clock(song.duration_s);
     const act = (label, image, call) => h("button", { type: "button", class: "round", title: label, "aria-label": `${label}: ${name}`, onclick: call }, icon(image));
-    return h("li", { class: "song", "data-id": song.id, "--mood": colour(song.valence, song.arousal), "--share": song.score },
-      h("button", { type: "button", class: "play", "aria-label": `Play ${name}, ${from}`, onclick: () => this._acts.play(song) }, icon("play")),
-      h("div", { class: "names" }, h("b", { title: name }, name), h("span", {}, [from, song.artist].filter(Boolean).join(" · "))),
+    const about = song.missing ? ["not there now", song.artist] : [from, song.artist];
+    return h("li", { class: `song${song.missing ? " missing" : ""}`, "data-id": song.id, "--mood": colour(song.valence, song.arousal), "--share": song.score },
+      h("button", { type: "button", class: "play", "aria-label": `Play ${name}, ${song.missing ? "not there now" : from}`, disabled: Boolean(song.missing), onclick: () => this._acts.play(song) }, icon("play")),
+      h("div", { class: "names" }, h("b", { title: name }, name), h("span", { title: song.missing ? song.path : null }, about.filter(Boolean).join(" · "))),
       h("div", { class: "feel" }, h("i", { class: "dot" }), song.mood),
       h("div", { class: "score" }, percent(song.score), h("i", {})),
       h("div", { class: "acts" }, act("Its pictures", "picture", () => this._acts.pictures(song)),
