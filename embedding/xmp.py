@@ -10,7 +10,7 @@ from attune.embedding.date_text import parse_date_text
 from attune.embedding.media_facts import NO_FACTS, CaptureFacts
 
 if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+    from xml.etree.ElementTree import Element  # nosec B405 - its type alone
 
 MAX_BYTES: Final = 1 << 20
 """Size of the largest packet that is parsed; usual ones have a few thousand bytes."""
@@ -41,10 +41,8 @@ def parse_xmp(packet: bytes) -> CaptureFacts:
     """
     if len(packet) > MAX_BYTES:
         return NO_FACTS
-    from xml.etree.ElementTree import ParseError
-
     from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
+    from defusedxml.ElementTree import ParseError, fromstring
 
     try:
         root = fromstring(packet.strip(b"\0 \t\r\n"), forbid_dtd=True)

@@ -56,7 +56,8 @@ _FIRST_SCHEMA_VIEWS: Final = (
     "SELECT *, NULL AS rating, NULL AS sidecar_mtime_ns, NULL AS facts_version, 0 AS left_out "
     "FROM main.items",
     "CREATE TEMP VIEW roots AS SELECT *, NULL AS unreachable, '[]' AS mounts FROM main.roots",
-    f"CREATE TEMP VIEW exclusions AS SELECT pattern, NULL AS path, root, 0 AS id FROM ({MOVED_EXCLUSIONS})",
+    f"CREATE TEMP VIEW moved_exclusions AS {MOVED_EXCLUSIONS}",
+    "CREATE TEMP VIEW exclusions AS SELECT pattern, NULL AS path, root, 0 AS id FROM moved_exclusions",
     "CREATE TEMP VIEW omissions AS SELECT NULL AS reason, 0 AS files WHERE 0",
 )
 _DAMAGE_MESSAGES: Final = (
