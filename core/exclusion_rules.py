@@ -89,7 +89,7 @@ class ExclusionRules:
     """
 
     def __init__(self, roots: Sequence[str], exclusions: Iterable[Exclusion]) -> None:
-        self._roots = frozenset(root.rstrip("/") for root in roots)
+        self._roots = frozenset(_with_slashes(root).rstrip("/") for root in roots)
         self._rules: list[_Rule] = []
         self._paths: dict[str, list[_Rule]] = {}
         self._sets: dict[str | None, list[_RuleSet]] = {}
@@ -123,6 +123,7 @@ class ExclusionRules:
             path: Absolute path.
             is_folder: Whether it is a folder.
         """
+        path = _with_slashes(path)
         if is_folder:
             return self._find_folder(path).excluded is not None
         parent, _, name = path.rpartition("/")
@@ -140,7 +141,7 @@ class ExclusionRules:
                 for path in self._spell_rule(rule.exclusion):
                     self._paths.setdefault(path, []).append(rule)
             files = [rule for rule in compiled if not rule.folders_only]
-            base = None if base is None else base.rstrip("/")
+            base = None if base is None else _with_slashes(base).rstrip("/")
             self._sets.setdefault(base, []).append(_RuleSet(rank, compiled[::-1], files[::-1]))
             rank += 1
 
@@ -158,7 +159,7 @@ class ExclusionRules:
                     spelled.add(root + real[len(real_root) :])
                 elif is_below(real_root, real):
                     spelled.add(root)
-        return {_compose(path) for path in spelled}
+        return {_compose(_with_slashes(path)) for path in spelled}
 
     def _find_folder(self, path: str) -> _Folder:
         """Return what is known of a folder, after those above it have been looked at."""
@@ -195,7 +196,7 @@ class ExclusionRules:
         """
         views = [_View(rules, name if rules.rank < _GIVEN_RANK else "") for rules in self._sets.get(None, ())]
         for base in self._sets:
-            if base is not None and base != root and is_below(root, base):
+            if base is not None and root.startswith(base + "/"):
                 relative = fold_name(root[len(base) + 1 :]) + "/"
                 views += [_View(rules, relative) for rules in self._sets[base]]
         return _sort_views(views)
@@ -221,6 +222,7 @@ class ExclusionRules:
         return excluded
 
 
+_SEPARATOR: Final = os.sep
 _DEFAULTS: Final = frozenset(DEFAULT_EXCLUSIONS)
 _DEFAULT_RANK: Final = -1
 _GIVEN_RANK: Final = 1 << 20  # above the length of any path
@@ -240,6 +242,11 @@ def _find_match(views: _Views, name: str, *, is_folder: bool) -> _Rule | None:
                 if found is None:
                     found = rule
     return found
+
+
+def _with_slashes(path: str) -> str:
+    """Return a path with slashes between its names, as patterns have them on every system."""
+    return path if _SEPARATOR == "/" else path.replace(_SEPARATOR, "/")
 
 
 def _match_nothing(_text: str) -> None:

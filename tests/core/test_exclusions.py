@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attune.core import exclusion_rules
 from attune.core.errors import UsageError
 from attune.core.exclusion_argument import resolve_exclusion
 from attune.core.exclusion_rules import ExclusionRules
@@ -181,6 +182,15 @@ def test_a_root_that_somebody_named_is_not_left_out_by_default() -> None:
     assert rules.excludes("/home/me/.camera/in/private/a.jpg")
     assert rules.excludes("/data/P.photoslibrary/resources/a.jpg")
     assert not rules.excludes("/data/P.photoslibrary/originals/a.jpg")
+
+
+def test_backslashes_of_windows_are_slashes_for_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exclusion_rules, "_SEPARATOR", "\\")
+    rules = ExclusionRules(["C:\\photos"], [*DEFAULT_EXCLUSIONS, Exclusion("2019/raw"), Exclusion("*.png")])
+    rules.add([Exclusion("/x", root="C:\\photos\\sub")])
+    for out in ("@eaDir\\a.jpg", "2019\\raw\\a.jpg", "sub\\B.PNG", "sub\\x\\a.jpg"):
+        assert rules.excludes(f"C:\\photos\\{out}"), out
+    assert not rules.excludes("C:\\photos\\x\\a.jpg")
 
 
 def test_what_is_above_the_root_matches_no_pattern() -> None:
