@@ -49,14 +49,14 @@ bench: .venv-dev/ready
 	ln -s .. $@
 
 .venv/ready: pyproject.toml
-	$(PYTHON) -m venv .venv
+	"$(PYTHON)" -m venv .venv
 	$(RUN)/pip install --quiet --upgrade pip
 	$(RUN)/pip install --quiet -e .
 	touch $@
 
 # The three of torch are pinned as one set; asked for first, so that nothing else picks another torch.
 .venv-dev/ready: pyproject.toml
-	$(PYTHON) -m venv .venv-dev
+	"$(PYTHON)" -m venv .venv-dev
 	$(DEV)/pip install --quiet --upgrade pip
 	$(DEV)/pip install --quiet 'torch==2.9.1' 'torchvision==0.24.1' 'torchaudio==2.9.*'
 	$(DEV)/pip install --quiet -e '.[dev]'

@@ -202,7 +202,8 @@ def _print_change(done: SettingsChange) -> None:
         if count
     ]
     console.print(f"{', '.join(counts) or 'no file of the library is concerned'}")
-    if done.after != done.before and not done.left_out:
+    lifted = set(done.before.exclusions).difference(done.after.exclusions)
+    if lifted or set(done.after.roots).difference(done.before.roots):
         console.print("`attune build-index` reads files that are new to the library.")
 
 

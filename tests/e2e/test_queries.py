@@ -235,7 +235,7 @@ def test_names_that_look_like_markup_are_printed_as_they_are(
 
 
 def test_a_reader_that_leaves_early_is_no_failure(built: Path, media: Path) -> None:
-    ask = f"{ATTUNE} find-images '{media / 'song 1.ogg'}' --library '{built}'"
+    ask = f"'{ATTUNE}' find-images '{media / 'song 1.ogg'}' --library '{built}'"
     command = f"{ask} | head -1; echo ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert result.stdout.splitlines()[-1] == "0"

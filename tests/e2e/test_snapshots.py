@@ -46,7 +46,7 @@ COMMANDS = {
 def run_command(line: str, library: Path, columns: int = 100) -> str:
     """Return stdout, then stderr, of a command run in the folder of the samples, without what varies."""
     environment = os.environ | {"ATTUNE_LIBRARY": str(library), "COLUMNS": str(columns)}
-    command = [str(ATTUNE), *line.format(samples=FOLDER).split()]
+    command = [str(ATTUNE), *(part.format(samples=FOLDER) for part in line.split())]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=FOLDER)
     text = result.stdout + result.stderr
     for path, name in ((library, "LIBRARY"), (FOLDER, "SAMPLES")):
