@@ -39,7 +39,7 @@ class Exclusion:
 def describe_exclusion(exclusion: Exclusion, format_path: PathFormat = escape_path) -> str:
     """Return an exclusion as people know it: its path, or its pattern and where that holds."""
     if exclusion.path is not None:
-        return format_path(exclusion.path)
+        return f"{'!' if exclusion.lifts else ''}{format_path(exclusion.path)}"
     pattern = escape_text(exclusion.pattern)
     return pattern if exclusion.root is None else f"{pattern} (below {format_path(exclusion.root)})"
 

@@ -6,7 +6,7 @@ import functools
 import os
 import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ from attune.embedding.xmp import MAX_BYTES, parse_xmp
 
 _SIDECAR: Final = ".xmp"
 _VIDEOS: Final = (".mov", ".mp4")
+_PICTURES: Final = (".HEIC", ".JPG", ".JPEG", ".heic", ".jpg", ".jpeg", ".HEIF", ".heif")
 # With the time zone; then QuickTime's own, which FFmpeg shows in UTC.
 _VIDEO_DATES: Final = ("com.apple.quicktime.creationdate", "creation_time")
 _EPOCH: Final = "1971"  # a recorder without a clock begins in 1904 or 1970
@@ -58,6 +59,17 @@ def find_sidecar(name: str, companions: Mapping[str, str]) -> str | None:
     """
     lower = name.lower()
     return companions.get(lower + _SIDECAR) or companions.get(_drop_suffix(lower) + _SIDECAR)
+
+
+def is_live_photo_video(name: str, names: Container[str]) -> bool:
+    """Return whether a file is the video that a phone stores beside a picture, with the same name.
+
+    Args:
+        name: Name of the file, without its folder.
+        names: Names of the files in the same folder.
+    """
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - called for every file of a scan
+    return suffix.lower() in _VIDEOS and any(stem + one in names for one in _PICTURES)
 
 
 def read_sidecar(path: str | os.PathLike[str]) -> Sidecar:

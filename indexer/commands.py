@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from attune.embedding.network import Network
     from attune.indexer.build import BuildReport
     from attune.indexer.library import Status
-    from attune.indexer.records import Generation, Root
+    from attune.indexer.records import Generation
 
 app = CommandApp()
 
@@ -213,7 +213,7 @@ def _print_status(
     from attune.core.console import stdout_console
     from attune.core.errors import escape_path
     from attune.core.exclusions import describe_exclusion
-    from attune.indexer.report_text import count_files, iter_skips
+    from attune.indexer.report_text import count_files, describe_absence, iter_skips
 
     console = stdout_console()
     generation = status.generation
@@ -223,7 +223,7 @@ def _print_status(
     else:
         rows.append(("holds", f"{generation.images} images, {generation.music} songs"))
         rows.append(("generation", str(generation.id)))
-    rows += [("root", _describe_root(root)) for root in status.roots]
+    rows += [("root", escape_path(root.path) + describe_absence(root)) for root in status.roots]
     rows += [("excluded", describe_exclusion(one)) for one in status.exclusions]
     rows += [("left out", f"{files} {reason}") for reason, files in status.omissions.items()]
     rows.append(("size", f"{status.bytes / 1e6:.1f} MB"))
@@ -242,10 +242,3 @@ def _print_status(
     if skipped:
         for line in iter_skips(status.skipped, escape_path):
             console.print(line)
-
-
-def _describe_root(root: Root) -> str:
-    from attune.core.errors import escape_path, escape_text
-
-    path = escape_path(root.path)
-    return path if root.unreachable is None else f"{path}, cannot be reached: {escape_text(root.unreachable)}"

@@ -256,10 +256,6 @@ class LibraryReader:
         """Return the folders that the library follows, in path order."""
         return self._catalogue.roots()
 
-    def exclusions(self) -> list[Exclusion]:
-        """Return what is left out of the library."""
-        return self._catalogue.exclusions()
-
 
 def read_published_generation(path: Path) -> Generation | None:
     """Return the published generation; None if there is no library, or if nothing is published in it yet.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from attune.core.paths import PathFormat
     from attune.indexer.build import BuildReport
     from attune.indexer.build_diff import BuildDiff
-    from attune.indexer.records import SkippedFile
+    from attune.indexer.records import Root, SkippedFile
 
 _FEW: Final = 3
 _MAX_LISTED: Final = 10  # files of one reason, in the report of a build
@@ -22,6 +22,11 @@ ALL: Final = 1 << 62
 def count_files(count: int) -> str:
     """Return a number of files in words: "1 file", "12 files"."""
     return f"{count} file{'' if count == 1 else 's'}"
+
+
+def describe_absence(root: Root) -> str:
+    """Return what follows the path of a root that cannot be reached; nothing for any other."""
+    return "" if root.unreachable is None else f", cannot be reached: {escape_text(root.unreachable)}"
 
 
 def render_plan(diff: BuildDiff) -> str:

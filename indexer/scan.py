@@ -17,7 +17,7 @@ from attune.core.exclusion_rules import ExclusionRules
 from attune.core.exclusions import IGNORE_FILE, read_ignore_file
 from attune.core.paths import is_below
 from attune.core.reachability import call_with_timeout
-from attune.embedding.companion_files import find_sidecar, list_companions
+from attune.embedding.companion_files import find_sidecar, is_live_photo_video, list_companions
 from attune.embedding.content_type import describe_unnamed
 from attune.embedding.media_files import Kind, describe_error, kind_of, refusal_reason
 from attune.indexer.records import Root, Stamp
@@ -25,8 +25,6 @@ from attune.indexer.records import Root, Stamp
 LINKS: Final = "symbolic links, not followed"
 LIVE_PHOTOS: Final = "videos of Live Photos"
 IGNORE_FILES: Final = f"{IGNORE_FILE} files, which were followed"
-_VIDEO_SUFFIXES: Final = (".mov", ".mp4")
-_LIVE_PHOTO_SUFFIXES: Final = (".HEIC", ".JPG", ".JPEG", ".heic", ".jpg", ".jpeg", ".HEIF", ".heif")
 # A disk in the network may stop answering; a listing that takes longer is given up, and with it the root.
 _LISTING_TIMEOUT_S: Final = 60.0
 
@@ -258,7 +256,7 @@ def _is_deleted_file(root: str, error: OSError) -> bool:
 def _classify_by_name(files: Iterable[_Entry], folder: Mapping[str, _Entry], found: Scan) -> None:
     companions = list_companions(folder)
     for entry in files:
-        if _is_of_live_photo(entry.name, folder):
+        if is_live_photo_video(entry.name, folder):
             found.omissions[LIVE_PHOTOS] += 1
         elif (reason := refusal_reason(entry.name)) is not None:
             found.refused.append(RefusedFile(entry.stamp, reason))
@@ -281,14 +279,6 @@ def _classify_by_content(files: Iterable[_Entry], found: Scan) -> None:
 def _recognise(files: Iterable[_Entry]) -> list[RefusedFile]:
     reasons = ((entry, describe_unnamed(entry.path)) for entry in files)
     return [RefusedFile(entry.stamp, reason) for entry, reason in reasons if reason is not None]
-
-
-def _is_of_live_photo(name: str, folder: Mapping[str, _Entry]) -> bool:
-    """Return whether a file is the video that a phone stores beside a picture, with the same name."""
-    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - called for every file
-    if suffix.lower() not in _VIDEO_SUFFIXES:
-        return False
-    return any(stem + one in folder for one in _LIVE_PHOTO_SUFFIXES)
 
 
 def _get_mtime_ns(folder: Mapping[str, _Entry], name: str | None) -> int | None:

@@ -42,9 +42,10 @@ def add_exclusions(rules: RulesArgument, library: LibraryOption = None, quiet: Q
 
     def add(settings: LibrarySettings) -> LibrarySettings:
         from attune.core.exclusion_argument import resolve_exclusion
+        from attune.core.paths import absolute_path
 
         roots = [root.path for root in settings.roots]
-        given = [resolve_exclusion(rule, roots, os.path.abspath(os.curdir)) for rule in rules]  # noqa: PTH100
+        given = [resolve_exclusion(rule, roots, absolute_path(os.curdir)) for rule in rules]
         lifted = {_lift(one) for one in given}
         kept = [one for one in settings.exclusions if one not in lifted]
         return replace(settings, exclusions=list(dict.fromkeys([*kept, *given])))
@@ -135,9 +136,9 @@ def forget_roots(folders: FoldersArgument, library: LibraryOption = None, quiet:
 def list_roots(as_json: JsonOption = False, library: LibraryOption = None) -> None:
     """List the folders that are followed, and which cannot be reached."""
     from attune.core.console import print_json, stdout_console
-    from attune.core.errors import escape_path, escape_text
+    from attune.core.errors import escape_path
     from attune.indexer.library import count_items_below, read_status
-    from attune.indexer.report_text import count_files
+    from attune.indexer.report_text import count_files, describe_absence
 
     folder = library_folder(library)
     roots = read_status(folder).roots
@@ -159,9 +160,8 @@ def list_roots(as_json: JsonOption = False, library: LibraryOption = None) -> No
         return
     console = stdout_console()
     for root, files in zip(roots, counts, strict=True):
-        away = "" if root.unreachable is None else f", cannot be reached: {escape_text(root.unreachable)}"
         links = ", links are followed" if root.follow_links else ""
-        console.print(f"{escape_path(root.path)}: {count_files(files)}{links}{away}")
+        console.print(f"{escape_path(root.path)}: {count_files(files)}{links}{describe_absence(root)}")
     if not roots:
         console.print("No folder is followed; `attune build-index FOLDER` begins.")
 
@@ -189,8 +189,7 @@ def _print_change(done: SettingsChange) -> None:
         *(("no longer left out", one) for one in done.before.exclusions if one not in done.after.exclusions),
     ]
     for words, one in lines:
-        lifts = one.path is None and one.pattern.startswith("!")
-        said = f"lifts the rule {one.pattern[1:]}" if lifts and words == "left out" else words
+        said = f"lifts the rule {one.pattern[1:]}" if one.lifts and words == "left out" else words
         console.print(f"{describe_exclusion(one)}: {said}")
     counts = [
         f"{count_files(count)} {words}"
@@ -211,8 +210,9 @@ def _remove_rule(rule: str, exclusions: list[Exclusion], roots: list[str]) -> li
     """Return the exclusions without a rule; a rule of every library is lifted by a negated one."""
     from attune.core.exclusion_argument import resolve_exclusion
     from attune.core.exclusions import DEFAULT_EXCLUSIONS
+    from attune.core.paths import absolute_path
 
-    named = resolve_exclusion(rule, roots, os.path.abspath(os.curdir))  # noqa: PTH100
+    named = resolve_exclusion(rule, roots, absolute_path(os.curdir))
     rest = [one for one in exclusions if one != named and one.pattern.rstrip("/") != rule.rstrip("/")]
     if len(rest) < len(exclusions):
         return rest

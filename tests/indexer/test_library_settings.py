@@ -172,6 +172,9 @@ def test_what_is_said(
     assert run(library, "exclude", "add", "*.tiff") == 0
     out = capsys.readouterr().out
     assert "*.tiff: left out" in out and "no file of the library is concerned" in out
+    run(library, "exclude", "add", f"!{photos / 'private'}")
+    assert f"!{photos / 'private'}: lifts the rule {photos / 'private'}" in capsys.readouterr().out
+    run(library, "exclude", "remove", f"!{photos / 'private'}")
     run(library, "exclude", "add", photos / "private")
     run(library, "roots", "list")
     run(library, "exclude", "list", "--json")
