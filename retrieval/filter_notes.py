@@ -70,7 +70,7 @@ def _list_unused_exclusions(library: LibraryReader, kind: Kind, filters: Filters
         return []
     roots = [root.path for root in library.roots()]
     unused = {}
-    for text, rule in zip(filters.exclude, resolve_exclusions(library, filters), strict=True):
+    for text, rule in zip(filters.exclude, resolve_exclusions(roots, filters), strict=True):
         unused[text] = ExclusionRules(roots, [replace(rule, pattern=rule.pattern.removeprefix("!"))])
     kinds: tuple[Kind, ...] = ("image", "music") if kind == "image" else ("music", "image")
     for _, path in chain.from_iterable(library.paths(one) for one in kinds):

@@ -173,15 +173,19 @@ def build_item_filter(library: LibraryReader, filters: Filters) -> Callable[[Ite
     """
     if not filters.exclude:
         return lambda item: item.id not in filters.without
-    rules = ExclusionRules([root.path for root in library.roots()], resolve_exclusions(library, filters))
+    roots = [root.path for root in library.roots()]
+    rules = ExclusionRules(roots, resolve_exclusions(roots, filters))
     return lambda item: item.id not in filters.without and not rules.excludes(item.path)
 
 
-def resolve_exclusions(library: LibraryReader, filters: Filters) -> list[Exclusion]:
+def resolve_exclusions(roots: Sequence[str], filters: Filters) -> list[Exclusion]:
     """Return the rules that the exclusions of a filter stand for in a library.
+
+    Args:
+        roots: Absolute paths of the folders that the library follows.
+        filters: The filter.
 
     Raises:
         UsageError: An exclusion is no valid pattern, or a path that does not belong to the library.
     """
-    roots = [root.path for root in library.roots()]
     return [resolve_exclusion(text, roots, filters.folder) for text in filters.exclude]
