@@ -1,10 +1,11 @@
 """Decoding of music files: to mono samples at 16 kHz for backbones, and to any rate and layout for people.
 
-    open → length from the header → mono blocks from the start of the wanted part → resampling, block by block
+    open → length from the header → stereo blocks from the start of the wanted part → mono → resampling
     open → FFmpeg's frames from the start of the wanted part → FFmpeg's resampler and mixer → blocks
 
 For backbones, soundfile reads WAV, FLAC, Vorbis and Opus. PyAV reads the other formats, chained Ogg files, of
-which libsndfile reads the first link only, and the files on which soundfile fails. MP3 is read by PyAV too,
+which libsndfile reads the first link only, surround sound, of which libsndfile does not tell the layout, and
+the files on which soundfile fails. MP3 is read by PyAV too,
 as libsndfile's decoder stops at the first damaged kilobyte, and writes to the terminal. What people hear is
 read by PyAV alone, which mixes any layout to stereo.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -34,6 +35,7 @@ from attune.embedding.audio_containers import (
     open_track,
     translate_errors,
 )
+from attune.embedding.channel_mixing import MonoMixer, mix_to_stereo
 from attune.embedding.media_files import DECODER_ERRORS, open_media
 from attune.embedding.ogg_links import Link, find_links
 from attune.embedding.pcm_bitstreams import INSPECTED_SAMPLES, find_bitstream
@@ -54,8 +56,11 @@ _UNKNOWN_LENGTH: Final = 1 << 62
 # MP3 has none either, but FFmpeg counts its frames.
 _INEXACT_TIMES: Final = (HEADERLESS - {"mp3"}) | {"asf", "mpc8"}
 _INTEGER_PCM: Final = frozenset(("PCM_16", "PCM_24", "PCM_32"))
+# Floating-point files and lossy decoders exceed full scale; much beyond it a value is damage and would ring.
+_LIMIT: Final = 4.0
 
 _Frame: TypeAlias = "tuple[AudioFrame, int]"
+_Mix: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ class Sound:
     """Decoded music.
 
     Attributes:
-        samples: float32 (n,), mono, 16 kHz, in [-1, 1]; at most 30 minutes.
+        samples: float32 (n,), mono, 16 kHz, full scale ±1, limited at ±4; at most 30 minutes.
         duration_s: Length of the whole file in seconds, even if only a part was decoded. It is an estimate if
             only a part was decoded and the file does not state its length (an MP3 without a Xing header, a
             streamed FLAC).
@@ -80,7 +85,7 @@ class _AudioStream:
     Attributes:
         length_s: Length of the file in seconds; None if unknown.
         announced: Whether the length is stated in the file, so that less sound means damage.
-        blocks: Pairs of a rate in Hz and mono samples, float32 (n,).
+        blocks: Pairs of a rate in Hz and samples, float32 (1 or 2, n), mono or stereo.
     """
 
     length_s: float | None
@@ -91,7 +96,8 @@ class _AudioStream:
 def read_audio(path: str | os.PathLike[str], start_s: float = 0.0, end_s: float | None = None) -> Sound:
     """Decode a music file, or a part of it, of any rate and number of channels.
 
-    Channels are averaged. Values that are not finite become 0. At most 30 minutes are decoded.
+    Surround sound is mixed to stereo, and left and right are averaged. Where this cancels nearly all of them,
+    the louder one is heard alone. Values that are not finite become 0. At most 30 minutes are decoded.
 
     Args:
         path: The file.
@@ -116,15 +122,26 @@ def read_audio_file(
     path: str | os.PathLike[str], file: FileIO, start_s: float = 0.0, end_s: float | None = None
 ) -> Sound:
     """Decode an open file, at its start, as `read_audio` does; `path` is its name."""
+    mixer = MonoMixer()
+    sound = _decode(path, file, start_s, end_s, mixer.average)
+    if mixer.has_cancelled:
+        file.seek(0)
+        sound = _decode(path, file, start_s, end_s, mixer.pick_louder)
+    return sound
+
+
+def _decode(
+    path: str | os.PathLike[str], file: FileIO, start_s: float, end_s: float | None, mix: _Mix
+) -> Sound:
     # PyAV may succeed on formats that libsndfile does not support, and on damage at which it stops.
     with suppress(*DECODER_ERRORS):
         if file.read(4) in _SOUNDFILE_MAGIC and not find_links(file):
             file.seek(0)
             with _open_with_soundfile(file, start_s) as source:
-                return _decode_range(path, source, start_s, end_s)
+                return _decode_range(path, source, start_s, end_s, mix)
     with _open_with_pyav(path, file, start_s) as (frames, length_s, announced):
-        source = _AudioStream(length_s, announced, _join_blocks(_iter_mono(frames)))
-        return _decode_range(path, source, start_s, end_s)
+        source = _AudioStream(length_s, announced, _join_blocks(_iter_stereo(frames)))
+        return _decode_range(path, source, start_s, end_s, mix)
 
 
 def iter_audio(
@@ -156,16 +173,16 @@ def iter_audio(
 
 
 def _decode_range(
-    path: str | os.PathLike[str], source: _AudioStream, start_s: float, end_s: float | None
+    path: str | os.PathLike[str], source: _AudioStream, start_s: float, end_s: float | None, mix: _Mix
 ) -> Sound:
-    """Decode and resample the wanted part, and check that it is complete."""
+    """Decode, mix and resample the wanted part, and check that it is complete."""
     length_s = source.length_s
     wanted_s = min(math.inf if end_s is None else end_s - start_s, MAX_SECONDS)
     if source.announced and length_s:
         if start_s > 0 and length_s < start_s + MIN_SECONDS:
             raise _make_range_error(path, start_s, length_s)
         wanted_s = min(wanted_s, length_s - start_s)
-    samples, decoded_s = _resample(source.blocks, wanted_s)
+    samples, decoded_s = _resample(source.blocks, wanted_s, mix)
     if source.announced and length_s and decoded_s < MIN_DECODED_SHARE * wanted_s:
         raise MediaError(path, f"damaged: only {decoded_s:.1f} of {wanted_s:.1f} seconds can be decoded")
     if not length_s or decoded_s < wanted_s - 0.05:
@@ -187,7 +204,7 @@ def _make_range_error(path: str | os.PathLike[str], start_s: float, length_s: fl
 
 
 def _resample(
-    blocks: Iterator[tuple[int, NDArray[np.float32]]], wanted_s: float
+    blocks: Iterator[tuple[int, NDArray[np.float32]]], wanted_s: float, mix: _Mix
 ) -> tuple[NDArray[np.float32], float]:
     """Return up to `wanted_s` seconds at 16 kHz, and the number of seconds that were decoded.
 
@@ -204,16 +221,18 @@ def _resample(
             resampler = None
             if rate != SAMPLE_RATE:
                 resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-        wanted = block[: math.ceil((wanted_s - decoded_s) * rate)]
-        # Clipped before resampling, as one huge value would ring for seconds.
-        wanted = np.clip(np.nan_to_num(wanted, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
+        wanted = mix(_limit(block[:, : math.ceil((wanted_s - decoded_s) * rate)]))
         pieces.append(resampler.resample_chunk(wanted) if resampler else wanted)
         decoded_s += len(wanted) / rate
         if decoded_s >= wanted_s:
             break
     pieces += _flush_resampler(resampler)
     samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-    return np.clip(samples, -1.0, 1.0).astype(np.float32, copy=False), decoded_s
+    return _limit(samples).astype(np.float32, copy=False), decoded_s
+
+
+def _limit(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -_LIMIT, _LIMIT)
 
 
 def _flush_resampler(resampler: Any) -> list[NDArray[np.float32]]:
@@ -229,6 +248,8 @@ def _open_with_soundfile(file: FileIO, start_s: float) -> Iterator[_AudioStream]
     with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
         if not sound.frames or not _VALID_RATES[0] <= sound.samplerate <= _VALID_RATES[1]:
             raise ValueError("libsndfile finds no sound")
+        if sound.channels > 2:
+            raise ValueError("libsndfile does not tell the layout")
         # A streamed FLAC does not state its length; libsndfile then returns the largest number.
         known = sound.frames < _UNKNOWN_LENGTH
         if sound.subtype in _INTEGER_PCM and find_bitstream(_read_first_samples(sound)):
@@ -251,7 +272,7 @@ def _iter_soundfile_blocks(sound: Any, start_s: float) -> Iterator[tuple[int, ND
         sound.seek(min(round(start_s * rate), sound.frames))
     size = max(_BLOCK_SAMPLES // sound.channels, 1)
     while len(block := sound.read(size, dtype="float32", always_2d=True)):
-        yield rate, _mix_to_mono(block.T)
+        yield rate, block.T
 
 
 def _measure_header_excess(parsing_log: str) -> float:
@@ -302,10 +323,11 @@ def _iter_chained_frames(
             start_s = max(start_s - length_s, 0.0)
 
 
-def _iter_mono(frames: Iterator[_Frame]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield sound as mono blocks of the rate that it is stored in."""
+def _iter_stereo(frames: Iterator[_Frame]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield sound as mono or stereo blocks, float32 (1 or 2, n), of the rate that it is stored in."""
     for frame, early in frames:
-        yield frame.sample_rate, _mix_to_mono(_convert_to_planar(frame))[early:]
+        names = [channel.name for channel in frame.layout.channels]
+        yield frame.sample_rate, mix_to_stereo(_convert_to_planar(frame), names)[:, early:]
 
 
 def _convert_frames(
@@ -349,7 +371,7 @@ def _resample_frames(frames: Iterator[AudioFrame], rate: int, layout: str) -> It
     for frame in chain(frames, (None,)):  # None makes the resampler give what it still holds
         for part in resampler.resample(frame):
             samples = np.asarray(part.to_ndarray(), np.float32)
-            yield _mix_to_mono(samples)[None] if layout == "mono" else samples
+            yield samples.mean(axis=0, keepdims=True) if layout == "mono" else samples
 
 
 def _iter_frames(path: str | os.PathLike[str], track: AudioTrack, start_s: float) -> Iterator[_Frame]:
@@ -416,22 +438,17 @@ def _convert_to_planar(frame: AudioFrame) -> NDArray[np.float32]:
     return np.asarray(values * (1 / scale), np.float32)
 
 
-def _mix_to_mono(channels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average channels, (channels, n) to (n,)."""
-    return np.asarray(channels[0] if len(channels) == 1 else channels.mean(axis=0), np.float32)
-
-
 def _join_blocks(
     blocks: Iterator[tuple[int, NDArray[np.float32]]],
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Join small frames of one rate into larger blocks, as each call of the resampler has a fixed cost."""
+    """Join small frames of one rate and layout, as each call of the resampler has a fixed cost."""
     pending: list[NDArray[np.float32]] = []
-    current = SAMPLE_RATE
+    current = SAMPLE_RATE, 0
     for rate, block in blocks:
-        if pending and (rate != current or len(pending) >= _MAX_JOINED_FRAMES):
-            yield current, np.concatenate(pending)
+        if pending and ((rate, len(block)) != current or len(pending) >= _MAX_JOINED_FRAMES):
+            yield current[0], np.concatenate(pending, axis=1)
             pending = []
-        current = rate
+        current = rate, len(block)
         pending.append(block)
     if pending:
-        yield current, np.concatenate(pending)
+        yield current[0], np.concatenate(pending, axis=1)

@@ -20,13 +20,17 @@ from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC, ImageSpec
 from attune.embedding.logmel import PATCH_SECONDS, compute_logmel, split_patches
 from attune.embedding.media_files import Kind
 from attune.embedding.onnx_session import Device, OnnxSession
+from attune.embedding.silent_patches import is_silent, mark_silence, remove_silence
 
 WEIGHTS = Path(__file__).parent / "weights"
 
 PATCH_S = PATCH_SECONDS  # time per row of music features: 187 frames, 256 samples apart, at 16 kHz
 
 MusicFrontend = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Function from samples (mono, 16 kHz, float32 (S,)) to the input rows of a music backbone."""
+"""Function from samples (mono, 16 kHz, float32 (S,), levelled) to the input rows of a music backbone."""
+
+PREPROCESSING_VERSIONS: Mapping[Kind, int] = {"image": 2, "music": 2}
+"""Version of all that happens between a file and a backbone's input; a higher one whenever that changes."""
 
 # Rows per run. On a CPU, the activations of more rows do not fit the cache; a GPU is faster with many.
 _BATCH_SIZES: Mapping[Device, int] = {"cpu": 16, "cuda": 128}
@@ -83,8 +87,11 @@ class Backbone:
 
     @property
     def id(self) -> str:
-        """Name and first 8 digits of the checksum, so that features of different weights are never mixed."""
-        return f"{self.name}-{self.sha256[:8]}"
+        """Name, first 8 digits of the checksum, and version of the preprocessing of its kind.
+
+        Features of different weights, or of differently prepared files, are never mixed.
+        """
+        return f"{self.name}-{self.sha256[:8]}-{PREPROCESSING_VERSIONS[self.kind]}"
 
 
 EFFICIENTNET_LITE0 = Backbone(
@@ -177,15 +184,25 @@ class Backbones:
         Args:
             kind: The media type of the rows.
             rows: Pixels, uint8 (n, side, side, 3), decoded by the backbone's `image_spec`; or patches,
-                float32 (n, 187, 96) or (n, 188, 96), computed by the function of `choose_music_frontend`.
+                float32 (n, 187, 96) or (n, 188, 96), computed by the function of `choose_music_frontend`, in
+                which NaN marks silence.
 
         Returns:
-            float16 (n, width); a patch of music lasts `PATCH_S` seconds.
+            float16 (n, width); a patch of music lasts `PATCH_S` seconds, and the row of a silent one is NaN.
 
         Raises:
             ArtefactError: The weights are missing, damaged, or not as described.
             DeviceUnavailable: The device cannot be used.
         """
+        if kind == "image":
+            return self._run_in_batches(kind, rows)
+        sounds = ~is_silent(rows)
+        features = np.full((len(rows), self._backbones[kind].width), np.nan, np.float16)
+        if sounds.any():
+            features[sounds] = self._run_in_batches(kind, rows[sounds])
+        return features
+
+    def _run_in_batches(self, kind: Kind, rows: NDArray[Any]) -> NDArray[np.float16]:
         step = _BATCH_SIZES[self._device]
         return np.concatenate(
             [self._run(kind, rows[first : first + step]) for first in range(0, len(rows), step)]
@@ -211,15 +228,18 @@ def choose_music_frontend(backbone: Backbone) -> MusicFrontend:
 
 
 def compute_patches_with_harmony(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return log-mel patches with harmonic features of samples (mono, 16 kHz), float32 (n, 188, 96)."""
+    """Return log-mel patches with harmonic features of samples (mono, 16 kHz), float32 (n, 188, 96).
+
+    Silent patches are NaN, and the harmonic features are those of the other ones.
+    """
     from attune.embedding.harmonic_features import append_harmonic_features
 
-    return append_harmonic_features(compute_patches(samples), samples)
+    return append_harmonic_features(compute_patches(samples), remove_silence(samples))
 
 
 def compute_patches(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return log-mel patches of samples (mono, 16 kHz), float32 (n, 187, 96)."""
-    return split_patches(compute_logmel(samples))
+    """Return log-mel patches of samples (mono, 16 kHz), float32 (n, 187, 96); silent ones are NaN."""
+    return mark_silence(split_patches(compute_logmel(samples)), samples)
 
 
 def normalize_pixels(

@@ -18,7 +18,8 @@ from attune.core.atomic_files import hash_file
 from attune.core.errors import MediaError, UnreachableMedia
 from attune.embedding.backbones import Backbones, MusicFrontend
 from attune.embedding.companion_files import read_sidecar
-from attune.embedding.image_geometry import MAX_PIXELS, ImageSpec
+from attune.embedding.flat_pictures import require_content
+from attune.embedding.image_geometry import MAX_PIXELS, ImageSpec, crop_padding
 from attune.embedding.media_facts import MediaFacts
 from attune.embedding.media_files import Kind, open_media
 
@@ -32,7 +33,7 @@ class PreparedFile:
         kind: The media type as which it was decoded.
         facts: What a library stores about it.
         rows: Pixels of a picture, uint8 (1, side, side, 3); patches of music, float32 (n, 187 or 188, 96), or
-            its samples, float32 (S,), if patches are computed later.
+            its levelled samples, float32 (S,), if patches are computed later.
     """
 
     path: Path
@@ -107,6 +108,7 @@ def _read_picture(path: Path, file: FileIO, spec: ImageSpec) -> PreparedFile:
     from attune.embedding.image_decoding import decode_image_file
 
     picture = decode_image_file(path, file, spec)
+    require_content(path, crop_padding(picture.pixels, (picture.width, picture.height), spec))
     content = MediaFacts(content=_hash_open_file(path, file), width=picture.width, height=picture.height)
     return PreparedFile(path, "image", _read_picture_facts(path, file, content), picture.pixels[None])
 
@@ -122,12 +124,14 @@ def _read_picture_facts(path: Path, file: FileIO, content: MediaFacts) -> MediaF
 
 def _read_music(path: Path, file: FileIO, music_frontend: MusicFrontend, limits: Limits) -> PreparedFile:
     from attune.embedding.audio_decoding import MAX_SECONDS, read_audio_file
+    from attune.embedding.levelled_sound import level_sound
 
     sound = read_audio_file(path, file, end_s=min(limits.seconds, MAX_SECONDS))
     if sound.duration_s > limits.seconds:
         raise MediaError(path, f"lasts {sound.duration_s:.0f} s, more than {limits.seconds:g} s: not read")
+    rows = music_frontend(level_sound(path, sound.samples))
     content = MediaFacts(content=_hash_open_file(path, file), duration_s=sound.duration_s)
-    return PreparedFile(path, "music", _read_song_facts(path, file, content), music_frontend(sound.samples))
+    return PreparedFile(path, "music", _read_song_facts(path, file, content), rows)
 
 
 def _read_song_facts(path: Path, file: FileIO, content: MediaFacts) -> MediaFacts:

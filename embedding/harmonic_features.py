@@ -55,7 +55,7 @@ def compute_harmonic_features(samples: NDArray[np.float32]) -> NDArray[np.float3
     """Return the harmonic features of a recording, float32 (59,), all finite.
 
     Args:
-        samples: Mono, 16 kHz, float32 (S,) in [-1, 1]; at least one sample.
+        samples: Mono, 16 kHz, float32 (S,), levelled; at least one sample.
 
     Raises:
         ArtefactError: The weights are missing or damaged.
@@ -71,7 +71,7 @@ def append_harmonic_features(
 
     Args:
         patches: Log-mel patches, float32 (n, 187, 96).
-        samples: The recording that they were computed from: mono, 16 kHz, float32 (S,).
+        samples: The parts that sound of the recording they were computed from: mono, 16 kHz, float32 (S,).
 
     Returns:
         float32 (n, 188, 96); the last frame holds the 59 features, then zeros.

@@ -20,7 +20,8 @@ WINDOW = 512
 HOP = 256
 BANDS = 96
 PATCH_FRAMES = 187
-PATCH_SECONDS = PATCH_FRAMES * HOP / SAMPLE_RATE
+PATCH_SAMPLES = PATCH_FRAMES * HOP
+PATCH_SECONDS = PATCH_SAMPLES / SAMPLE_RATE
 """Length of one patch: 2.992 s."""
 
 _BLOCK_FRAMES = 1024
@@ -31,7 +32,7 @@ def compute_logmel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Compute the log-mel spectrogram of a recording.
 
     Args:
-        samples: Mono, 16 kHz, float32 `(S,)`, full scale ±1; at least one sample.
+        samples: Mono, 16 kHz, float32 `(S,)`, levelled; at least one sample.
 
     Returns:
         Float32 `(1 + S // 256, 96)`: `log10(1 + 10000 * power)`, not negative; frame i is centred on
@@ -76,6 +77,11 @@ def _slice_mirrored(samples: NDArray[np.float32], start: int, stop: int) -> NDAr
     last = len(samples) - 1
     mirrored: NDArray[np.float32] = samples[last - np.abs(last - np.arange(start, stop) % max(2 * last, 1))]
     return mirrored
+
+
+def count_patches(samples: int) -> int:
+    """Return how many patches a recording of so many samples, at least one, is cut into."""
+    return max(1, (1 + samples // HOP) // PATCH_FRAMES)
 
 
 def split_patches(spectrogram: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -80,7 +80,7 @@ def compute_waveform(samples: NDArray[np.float32]) -> bytes:
     """Compute the waveform of a recording for display.
 
     Args:
-        samples: float32 (n,) in [-1, 1], at least one sample.
+        samples: float32 (n,), at least one sample.
 
     Returns:
         min(n, PEAKS) bytes, the largest magnitude in each of so many equal parts; 255 is the largest

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.embedding.backbones import MUSICNN_MSD, WEIGHTS
+from attune.embedding.silent_patches import average_sounding
 
 _TAGS_FILE: Final = WEIGHTS / "musicnn_msd_tags.json"
 
@@ -18,13 +19,13 @@ def rank_music_tags(features: NDArray[np.float16]) -> list[tuple[str, float]]:
     """Return musicnn's 50 tags with their probabilities, the most probable first.
 
     Args:
-        features: float16 (patches, width) of a song or a part of it; at least one patch. The features of both
-            shipped music backbones begin with musicnn's.
+        features: float16 (patches, width) of a song or a part of it; at least one patch that is not silent.
+            The features of both shipped music backbones begin with musicnn's.
 
     Returns:
-        Pairs of a tag, in lower case, and the mean over patches of its probability, in [0, 1].
+        Pairs of a tag, in lower case, and its mean probability, in [0, 1], over the patches that sound.
     """
-    probabilities = features[:, MUSICNN_MSD.layout.columns("taggram")].astype(np.float32).mean(axis=0)
+    probabilities = average_sounding(features[:, MUSICNN_MSD.layout.columns("taggram")])
     order = np.argsort(-probabilities, kind="stable")
     return [(_tag_names()[index], float(probabilities[index])) for index in order.tolist()]
 

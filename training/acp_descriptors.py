@@ -25,7 +25,7 @@ def describe(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     Tonal centroids are computed from the chroma of the spectrum (Harte, Sandler, Gasser 2006).
 
     Args:
-        samples: float32 (n,), mono, 16 kHz, in [-1, 1].
+        samples: float32 (n,), mono, 16 kHz, levelled.
 
     Returns:
         float32 (193,), finite, with the parts that `PARTS` names.

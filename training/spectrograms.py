@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from attune.embedding.logmel import BANDS, HOP, SAMPLE_RATE, WINDOW, split_patches
+from attune.embedding.silent_patches import mark_silence
 
 TOLERANCE = 2e-3
 """Largest difference of a value; values lie between 0 and 6."""
@@ -42,11 +43,14 @@ class TorchSpectrogram:
         ).to(device)
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return log-mel patches, float32 (n, 187, 96), of samples: mono, 16 kHz, at least half a second."""
+        """Return log-mel patches, float32 (n, 187, 96), of samples: mono, 16 kHz, at least half a second.
+
+        Silent patches are NaN, as those of `attune.embedding.backbones.compute_patches` are.
+        """
         with torch.no_grad():
             power = self._power(torch.from_numpy(samples).to(self._device))
             spectrogram = torch.log10(10_000 * power + 1).T.cpu().numpy()
-        return split_patches(np.ascontiguousarray(spectrogram, np.float32))
+        return mark_silence(split_patches(np.ascontiguousarray(spectrogram, np.float32)), samples)
 
 
 def create_spectrogram(device: str) -> TorchSpectrogram | None:

@@ -1,13 +1,14 @@
 """Inputs of the compared systems, computed from labelled files and cached.
 
-    a backbone     float32 (N, D)          its features, the mean over a song's segments, expanded by
-                                           `attune.training.conse`
+    a backbone     float32 (N, D)          its features, the mean over a song's patches that sound,
+                                           expanded by `attune.training.conse`
     pixels         uint8 (N, 64, 64, 3)    the squashed picture, at a smaller size
     descriptors    float32 (N, 193)        `attune.training.acp_descriptors`
     spectrogram    float16 (N, 64, 469)    log-mel spectrogram of the first 30 s, in decibels
 
 Each input is computed once per file and stored; an interrupted run continues where it stopped. Features are
-stored under the id of their backbone, the others under the source that computes them (`raw_inputs`).
+stored under the id of their backbone, the others under the source that computes them (`raw_inputs`) and the
+version of the preprocessing.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from numpy.typing import NDArray
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import MediaError
 from attune.core.progress import Progress, SilentProgress
-from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone
+from attune.embedding.backbones import DEFAULT_BACKBONES, PREPROCESSING_VERSIONS, Backbone
 from attune.embedding.media_files import Kind
 from attune.embedding.onnx_session import Device
+from attune.embedding.silent_patches import average_sounding
 from attune.training import raw_inputs
 from attune.training.conse import expand_features, expanded_layout
 from attune.training.feature_cache import cache_key, extract_cached_features
@@ -76,7 +78,7 @@ def load_labelled_features(
         for backbone in backbones
     }
     raw = {
-        name: _load_or_compute(readable, name, cache, workers, listener)
+        name: _load_or_compute(readable, kind, name, cache, workers, listener)
         for name in wanted
         if not isinstance(name, Backbone)
     }
@@ -84,15 +86,16 @@ def load_labelled_features(
 
 
 def _average_features(segments: Sequence[NDArray[np.float16]], backbone: Backbone) -> BackboneFeatures:
-    means = np.stack([rows.astype(np.float32).mean(axis=0) for rows in segments])
+    means = np.stack([average_sounding(rows) for rows in segments])
     return BackboneFeatures(expand_features(means, backbone), expanded_layout(backbone))
 
 
 def _load_or_compute(
-    rows: Sequence[LabelledRow], name: RawInput, cache: Path, workers: int, progress: Progress
+    rows: Sequence[LabelledRow], kind: Kind, name: RawInput, cache: Path, workers: int, progress: Progress
 ) -> NDArray[np.generic]:
     """Return one input, (N, ...), of files that are known to be readable."""
-    folder = cache / f"{name}-{digest_source((raw_inputs.__name__,), FOLDER)[:8]}"
+    source = digest_source((raw_inputs.__name__,), FOLDER)[:8]
+    folder = cache / f"{name}-{source}-{PREPROCESSING_VERSIONS[kind]}"
     folder.mkdir(parents=True, exist_ok=True)
     cache_files = [folder / f"{cache_key(row.path)}.npy" for row in rows]
     missing = [(row.path, file) for row, file in zip(rows, cache_files, strict=True) if not file.is_file()]

@@ -73,7 +73,7 @@ def test_every_kind_of_wav(tmp_path: Path, subtype: str) -> None:
     assert level(read_audio(tmp_path / "a.wav").samples) == pytest.approx(0.5 / 2**0.5, rel=0.02)
 
 
-def test_channels_are_averaged(tmp_path: Path) -> None:
+def test_left_and_right_are_averaged(tmp_path: Path) -> None:
     both = np.hstack([sine(SAMPLE_RATE), 0 * sine(SAMPLE_RATE)])
     for suffix in ("wav", "aiff"):
         samples = read_audio(encode(tmp_path / f"a.{suffix}", both, SAMPLE_RATE)).samples
@@ -85,14 +85,22 @@ def test_what_is_above_8_khz_does_not_fold_back(tmp_path: Path) -> None:
     assert level(read_audio(path).samples) < 1e-4
 
 
-def test_samples_are_finite_and_clipped_to_one(tmp_path: Path) -> None:
-    wild = sine(44_100)
-    wild[1000:1010], wild[2000], wild[3000], wild[50_000:] = np.nan, np.inf, 1e38, 3.0
+@pytest.mark.parametrize("channels", [1, 2])
+def test_samples_are_finite_and_limited(tmp_path: Path, channels: int) -> None:
+    wild = sine(44_100, channels=channels)
+    wild[1000:1010], wild[2000], wild[3000], wild[50_000:] = np.nan, np.inf, 1e38, 9.0
     soundfile.write(tmp_path / "a.wav", wild, 44_100, subtype="FLOAT")
     samples = read_audio(tmp_path / "a.wav").samples
     assert np.isfinite(samples).all()
-    assert np.abs(samples).max() <= 1
-    assert samples[-2000] == pytest.approx(1, abs=1e-3)
+    assert np.abs(samples).max() <= 4
+    assert samples[-2000] == pytest.approx(4, abs=1e-2)
+
+
+def test_values_above_full_scale_are_no_distortion(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", sine(SAMPLE_RATE), SAMPLE_RATE, subtype="FLOAT")
+    soundfile.write(tmp_path / "b.wav", 4 * sine(SAMPLE_RATE), SAMPLE_RATE, subtype="FLOAT")
+    soft, loud = (read_audio(tmp_path / name).samples for name in ("a.wav", "b.wav"))
+    np.testing.assert_allclose(loud, 4 * soft, atol=1e-5)
 
 
 @pytest.mark.parametrize("suffix", [*MUSIC_SUFFIXES, *OTHER_SUFFIXES])
@@ -238,7 +246,7 @@ def read_quietly(path: Path, content: bytes, start_s: float = 0.0) -> None:
         assert start_s > 0
     else:
         assert np.isfinite(sound.samples).all()
-        assert np.abs(sound.samples).max() <= 1
+        assert np.abs(sound.samples).max() <= 4
 
 
 @pytest.fixture(scope="module")
