@@ -7,19 +7,19 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import ArtefactError, UsageError
+from attune.embedding.affect import AFFECT_COLUMNS
 from attune.embedding.backbones import WEIGHTS
 from attune.embedding.media_files import Kind
 from attune.embedding.network_config import (
     CONFIG_FILE,
     TOWER_FILES,
-    is_shipped,
     read_backbones,
     read_calibration,
     read_network_config,
@@ -29,40 +29,6 @@ from attune.embedding.onnx_session import OnnxSession
 EMBEDDING_DIM = 128
 DEFAULT_NETWORK = "attune"
 _FIGURES = "figures.json"
-Polarity = Literal["positive", "neutral", "negative"]
-POLARITIES: tuple[Polarity, ...] = get_args(Polarity)
-
-
-@dataclass(frozen=True, slots=True)
-class Affect:
-    """Affect of one item.
-
-    Attributes:
-        valence: From unpleasant to pleasant, in [-1, 1].
-        arousal: From calm to excited, in [-1, 1].
-        positive: Probability of positive polarity; the three probabilities sum to 1.
-        neutral: Probability of neutral polarity.
-        negative: Probability of negative polarity.
-    """
-
-    valence: float
-    arousal: float
-    positive: float
-    neutral: float
-    negative: float
-
-    @classmethod
-    def from_row(cls, row: NDArray[np.float32]) -> Affect:
-        """Build it from a row, float32 (5,), of a network's `affect` output."""
-        return cls(*(float(value) for value in row))
-
-    @property
-    def polarity(self) -> Polarity:
-        """The most probable polarity."""
-        probabilities: dict[Polarity, float] = dict(
-            zip(POLARITIES, (self.positive, self.neutral, self.negative), strict=True)
-        )
-        return max(POLARITIES, key=probabilities.__getitem__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +37,7 @@ class NetworkEmbeddings:
 
     Attributes:
         vectors: Embeddings of unit length, float32 (n, 128).
-        affect: float32 (n, 5): valence, arousal, and probabilities of positive, neutral and negative.
+        affect: float32 (n, 11), the columns of `attune.embedding.affect.AFFECT_COLUMNS`.
     """
 
     vectors: NDArray[np.float32]
@@ -99,15 +65,15 @@ class Network:
         self.folder = folder
         self.source = source
         self.config = read_network_config(folder)
-        self._slope, self._intercept = read_calibration(folder, self.config)
+        self._calibration = read_calibration(folder, self.config)
         self.backbones = read_backbones(folder, self.config)
 
     @cached_property
     def id(self) -> str:
-        """Hash of its weights, its own backbones' weights and its calibration, 16 hexadecimal digits."""
+        """Hash of its weights, its backbones with their preprocessing and its calibration, 16 hex digits."""
         parts = [self.config["sha256"][file] for file in TOWER_FILES.values()]
-        parts += [repr(self._slope), repr(self._intercept)]
-        parts += [backbone.sha256 for backbone in self.backbones.values() if not is_shipped(backbone)]
+        parts += [repr(self._calibration)]
+        parts += [backbone.id for backbone in self.backbones.values()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     @property
@@ -155,10 +121,29 @@ class Network:
             raise ArtefactError(f"{self.folder}: its output has values that are not finite; train it again")
         return NetworkEmbeddings(vectors, affect)
 
-    def probability(self, inner: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """Convert inner products of embeddings to probabilities of correspondence by a logistic curve."""
-        logits = self._slope * np.asarray(inner, np.float64) + self._intercept
-        return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)))
+    def score(self, inner: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Convert inner products of embeddings to chances that both items share a mood.
+
+        The chances hold for evenly mixed pairs, half of which share a mood quadrant.
+        """
+        return self._calibration.score.apply(inner)
+
+    def correspondence(
+        self, images: NDArray[np.floating[Any]], music: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float64]:
+        """Return the chance that the items of each pair have the same polarity.
+
+        The chances hold for evenly mixed pairs, half of which correspond.
+
+        Args:
+            images: Probabilities of the three polarities, (..., n, 3).
+            music: The same, (..., m, 3).
+
+        Returns:
+            float64 (..., n, m).
+        """
+        agreement = np.asarray(images, np.float64) @ np.swapaxes(np.asarray(music, np.float64), -1, -2)
+        return self._calibration.correspondence.apply(agreement)
 
     @cached_property
     def _image(self) -> OnnxSession:
@@ -173,7 +158,7 @@ class Network:
         session = OnnxSession(path, self.config["sha256"][path.name])
         if session.width != width:
             raise ArtefactError(f"{path}: takes {session.width} features, not {width}")
-        session.require({"embedding": EMBEDDING_DIM, "affect": 2 + len(POLARITIES)})
+        session.require({"embedding": EMBEDDING_DIM, "affect": len(AFFECT_COLUMNS)})
         return session
 
 

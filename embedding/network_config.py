@@ -16,11 +16,13 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, get_args
 
 from attune.core.errors import ArtefactError
 from attune.embedding.backbones import SHIPPED_BACKBONES, Backbone, ColorNormalization
+from attune.embedding.calibration_curve import CalibrationCurve
 from attune.embedding.feature_layout import unnamed_layout
 from attune.embedding.image_geometry import SQUARE_FITS, ImageSpec
 from attune.embedding.media_files import Kind
@@ -52,19 +54,38 @@ def read_network_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def read_calibration(folder: Path, config: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the slope, above 0, and the intercept that map an inner product to the logit of correspondence.
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Curves that turn scores of pairs into chances.
+
+    Attributes:
+        score: From the inner product of two embeddings to the chance that both share a mood.
+        correspondence: From the agreement of two polarities, the sum of the products of their probabilities,
+            to the chance that both are equal.
+    """
+
+    score: CalibrationCurve
+    correspondence: CalibrationCurve
+
+
+def read_calibration(folder: Path, config: Mapping[str, Any]) -> Calibration:
+    """Return the curves of a network.
 
     Raises:
-        ArtefactError: They are missing or invalid.
+        ArtefactError: A curve is missing or invalid.
     """
-    try:
-        slope, intercept = float(config["calibration"]["slope"]), float(config["calibration"]["intercept"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtefactError(f"{folder}: its calibration is missing; train the network again") from error
-    if not (slope > 0 and math.isfinite(slope) and math.isfinite(intercept)):
-        raise ArtefactError(f"{folder}: its calibration is not monotone; train the network again")
-    return slope, intercept
+    curves = []
+    for name in ("score", "correspondence"):
+        try:
+            stored = config["calibration"][name]
+            curves.append(
+                CalibrationCurve(*(tuple(map(float, stored[part])) for part in ("scores", "log_odds")))
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtefactError(
+                f"{folder / CONFIG_FILE}: no calibration of {name}, or a wrong one; train the network again"
+            ) from error
+    return Calibration(*curves)
 
 
 def read_backbones(folder: Path, config: Mapping[str, Any]) -> dict[Kind, Backbone]:

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 TRANSIENT = "passing"  # stored instead of a reader version, so that every build tries the file again
 _READING_TIMEOUT_S = 300.0  # for a hash of a file, or its facts
-_DECODING_VERSION = 2  # a higher one whenever files can be read that could not be read before
+_DECODING_VERSION = 3  # a higher one whenever other files can be read than before
 _EMBED_BATCH = 512  # pictures per run of the network
 
 

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from attune.core.errors import DamagedLibrary, LibraryError
 from attune.core.exclusions import Exclusion
+from attune.embedding.affect import AFFECT_COLUMNS, Affect
 from attune.embedding.media_files import Kind
-from attune.embedding.network import EMBEDDING_DIM, Affect
+from attune.embedding.network import EMBEDDING_DIM
 from attune.indexer.records import (
     FACTS,
     EmbeddedItem,
@@ -37,29 +38,35 @@ from attune.indexer.records import (
 FILE: Final = "catalogue.db"
 DAMAGED_FOLDER: Final = "damaged"
 """Prefix of the folders, damaged-1 and so on, in which `attune repair` keeps a damaged catalogue."""
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """Number of the schema, which the file stores as its `user_version` and, so that a flipped bit is noticed,
 once more in its `application_id`."""
 APPLICATION: Final = 0x41740000
 """What the `application_id` of a catalogue is besides the number of its schema."""
 FIRST_SCHEMA: Final = 1
-"""Number of the schema that is read as it is and brought up to date by the next build."""
+"""Number of the oldest schema that is read as it is and brought up to date by the next build."""
 MOVED_EXCLUSIONS: Final = """
     SELECT
         CAST(CASE WHEN instr(value, '/') THEN '**/' || ltrim(value, '/') ELSE value END AS BLOB) AS pattern,
         roots.path AS root
     FROM main.roots, json_each(roots.exclude)"""
 """Exclusions of the first schema, which had some for each root."""
-# What the second schema added, as a reader of the first sees it.
-_FIRST_SCHEMA_VIEWS: Final = (
-    "CREATE TEMP VIEW items AS "
-    "SELECT *, NULL AS rating, NULL AS sidecar_mtime_ns, NULL AS facts_version, 0 AS left_out "
-    "FROM main.items",
-    "CREATE TEMP VIEW roots AS SELECT *, NULL AS unreachable, '[]' AS mounts FROM main.roots",
-    f"CREATE TEMP VIEW moved_exclusions AS {MOVED_EXCLUSIONS}",
-    "CREATE TEMP VIEW exclusions AS SELECT pattern, NULL AS path, root, 0 AS id FROM moved_exclusions",
-    "CREATE TEMP VIEW omissions AS SELECT NULL AS reason, 0 AS files WHERE 0",
-)
+# What each later schema added, as a reader of an earlier one sees it.
+_MISSING_VIEWS: Final = {
+    2: (
+        "CREATE TEMP VIEW items AS "
+        "SELECT *, NULL AS rating, NULL AS sidecar_mtime_ns, NULL AS facts_version, 0 AS left_out "
+        "FROM main.items",
+        "CREATE TEMP VIEW roots AS SELECT *, NULL AS unreachable, '[]' AS mounts FROM main.roots",
+        f"CREATE TEMP VIEW moved_exclusions AS {MOVED_EXCLUSIONS}",
+        "CREATE TEMP VIEW exclusions AS SELECT pattern, NULL AS path, root, 0 AS id FROM moved_exclusions",
+        "CREATE TEMP VIEW omissions AS SELECT NULL AS reason, 0 AS files WHERE 0",
+    ),
+    3: (
+        "CREATE TEMP VIEW embeddings AS SELECT *, NULL AS q1, NULL AS q2, NULL AS q3, NULL AS q4, "
+        "NULL AS place_valence, NULL AS place_arousal FROM main.embeddings",
+    ),
+}
 _DAMAGE_MESSAGES: Final = (
     *("Could not decode", "no such table", "no such column", "unsupported file format"),
 )
@@ -68,7 +75,8 @@ _T = TypeVar("_T")
 
 _VISIBLE: Final = "added <= :generation AND (removed IS NULL OR removed > :generation)"
 _ITEM: Final = """
-    SELECT items.*, valence, arousal, positive, neutral, negative, vector
+    SELECT items.*, valence, arousal, positive, neutral, negative, q1, q2, q3, q4,
+        place_valence, place_arousal, vector
     FROM items JOIN embeddings ON embeddings.item = items.id AND embeddings.network = :network WHERE"""
 _KNOWN: Final = """
     SELECT id, path, size, mtime_ns, kind, content, backbone, sidecar_mtime_ns, facts_version
@@ -310,12 +318,12 @@ class Catalogue:
             )
         )
 
-    def affect(
+    def places(
         self, generation: int, kind: Kind, network: str
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return ids and (valence, arousal), shape (n, 2), of a generation's items of one kind."""
+        """Return ids and places on the plane, float64 (n, 2), of a generation's items of one kind."""
         query = _join(
-            "SELECT items.id, valence, arousal FROM items",
+            "SELECT items.id, place_valence, place_arousal FROM items",
             "JOIN embeddings ON embeddings.item = items.id AND embeddings.network = :network WHERE",
             _VISIBLE,
             "AND kind = :kind ORDER BY items.id",
@@ -420,8 +428,8 @@ class Catalogue:
             wal = path.with_name(f"{FILE}-wal")
             mode = "ro" if wal.exists() and wal.stat().st_size else "ro&immutable=1"
         connection = connect(path, mode)
-        if self._schema == FIRST_SCHEMA:
-            for view in _FIRST_SCHEMA_VIEWS:
+        for schema in range(self._schema + 1, SCHEMA + 1):
+            for view in _MISSING_VIEWS[schema]:
                 connection.execute(view)
         connection.execute("PRAGMA query_only = ON")
         return connection
@@ -436,8 +444,8 @@ class Catalogue:
         application, version = (
             self._all(_value, query)[0] for query in ("PRAGMA application_id", "PRAGMA user_version")
         )
-        if application == APPLICATION | version and version in (FIRST_SCHEMA, SCHEMA):
-            if version == FIRST_SCHEMA:
+        if application == APPLICATION | version and FIRST_SCHEMA <= version <= SCHEMA:
+            if version < SCHEMA:
                 self._schema = version
                 self._close_idle()  # it was opened before the schema was known
             return True
@@ -510,7 +518,7 @@ def _make_embedded_item(row: sqlite3.Row) -> EmbeddedItem:
 def _parse_item(row: sqlite3.Row) -> dict[str, Any]:
     return {name: row[name] for name in _COPIED} | {
         "path": os.fsdecode(row["path"]),
-        "affect": Affect(row["valence"], row["arousal"], row["positive"], row["neutral"], row["negative"]),
+        "affect": Affect(*(row[name] for name in AFFECT_COLUMNS)),
     }
 
 

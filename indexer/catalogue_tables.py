@@ -7,7 +7,7 @@ columns named `seal`.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -24,6 +24,8 @@ from sqlalchemy import (
     Table,
     Text,
 )
+
+from attune.embedding.affect import AFFECT_COLUMNS
 
 metadata = MetaData()
 
@@ -124,6 +126,8 @@ embeddings = Table(
     Column("negative", Float, nullable=False),
     Column("moments", LargeBinary),  # float16 (n, 128), music only
     Column("seal", BigInteger, nullable=False),
+    # Of the third schema; rows of networks that did not give them have none.
+    *(Column(name, Float) for name in AFFECT_COLUMNS[5:]),
 )
 
 skipped = Table(
@@ -136,22 +140,29 @@ skipped = Table(
     Column("reason", Text, nullable=False),
 )
 
-# Columns of the second schema; rows without a value in any of them have the checksum of the first schema.
-_LATER: Final = ("rating", "sidecar_mtime_ns")
-_NOT_SEALED: Final = ("id", "removed", "seal", "left_out", "facts_version", *_LATER)
+# Columns of later schemas; rows without a value in any of them have the checksum of the first schema.
+_LATER_OF_ITEM: Final = ("rating", "sidecar_mtime_ns")
+_LATER_OF_EMBEDDING: Final = AFFECT_COLUMNS[5:]
+_NOT_SEALED: Final = ("id", "removed", "seal", "left_out", "facts_version", *_LATER_OF_ITEM)
 _SEALED_OF_ITEM: Final = tuple(column.name for column in items.c if column.name not in _NOT_SEALED)
-_SEALED_OF_EMBEDDING: Final = tuple(column.name for column in embeddings.c if column.name != "seal")
+_SEALED_OF_EMBEDDING: Final = tuple(
+    column.name for column in embeddings.c if column.name not in ("seal", *_LATER_OF_EMBEDDING)
+)
 
 
 def compute_item_checksum(row: Mapping[str, Any]) -> int:
     """Return the checksum of an item's row: of all columns that never change but its id and the checksum."""
-    later = [row[name] for name in _LATER if row[name] is not None]
-    return compute_values_checksum([*(row[name] for name in _SEALED_OF_ITEM), *later])
+    return _compute_checksum(row, _SEALED_OF_ITEM, _LATER_OF_ITEM)
 
 
 def compute_embedding_checksum(row: Mapping[str, Any]) -> int:
     """Return the checksum of an embedding's row: of all columns but the checksum itself."""
-    return compute_values_checksum(row[name] for name in _SEALED_OF_EMBEDDING)
+    return _compute_checksum(row, _SEALED_OF_EMBEDDING, _LATER_OF_EMBEDDING)
+
+
+def _compute_checksum(row: Mapping[str, Any], first: Sequence[str], later: Sequence[str]) -> int:
+    added = [row[name] for name in later if row[name] is not None]
+    return compute_values_checksum([*(row[name] for name in first), *added])
 
 
 def compute_values_checksum(values: Iterable[Any]) -> int:

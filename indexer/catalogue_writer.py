@@ -31,13 +31,13 @@ from sqlalchemy.pool import StaticPool
 
 from attune.core.exclusions import Exclusion
 from attune.core.paths import is_below_any
+from attune.embedding.affect import AFFECT_COLUMNS
 from attune.embedding.backbones import Backbone
 from attune.embedding.media_facts import FACTS_VERSION, MediaFacts
 from attune.embedding.media_files import Kind
 from attune.indexer.catalogue import (
     APPLICATION,
     FILE,
-    FIRST_SCHEMA,
     MOVED_EXCLUSIONS,
     SCHEMA,
     Catalogue,
@@ -65,15 +65,16 @@ _EMBEDDING_COLUMNS = (
     embeddings.c.seal.label("embedding_seal"),
 )
 _CONVERTIBLE = "0003"  # the schema before the first
-_SECOND_SCHEMA = (
+_ADDED_COLUMNS = (
     ("items", "rating", "INTEGER"),
     ("items", "sidecar_mtime_ns", "BIGINT"),
     ("items", "facts_version", "INTEGER"),
     ("items", "left_out", "BOOLEAN NOT NULL DEFAULT 0"),
     ("roots", "unreachable", "TEXT"),
     ("roots", "mounts", "TEXT NOT NULL DEFAULT '[]'"),
+    *(("embeddings", name, "FLOAT") for name in AFFECT_COLUMNS[5:]),
 )
-"""Table, name and type of each column that the second schema added."""
+"""Table, name and type of each column that the schemas after the first added."""
 _MOVE_EXCLUSIONS = (
     f"INSERT INTO exclusions (pattern, root) {MOVED_EXCLUSIONS}",
     "UPDATE roots SET exclude = '[]'",
@@ -83,7 +84,6 @@ _OLDER_SEALED = (
     *("backbone", "feature_row", "feature_rows", "features_crc", "added"),
 )
 """Columns of which the schema before the first stored the checksum."""
-_AFFECT = ("valence", "arousal", "positive", "neutral", "negative")
 _MAX_PARAMETERS = 500  # bound parameters per statement; every SQLite build allows at least 999
 _Key = TypeVar("_Key")
 
@@ -94,7 +94,7 @@ class NetworkOutput:
 
     Attributes:
         vector: Embedding, float32 (128,).
-        affect: float32 (5,): valence, arousal, positive, neutral, negative.
+        affect: float32 (11,), the columns of `AFFECT_COLUMNS`.
         moments: Embeddings of a song's moments, float16 (n, 128); None for a picture.
     """
 
@@ -169,7 +169,7 @@ class WritableCatalogue(Catalogue):
 
     @classmethod
     def create(cls, library: Path, name: str = FILE) -> Self:
-        """Open the catalogue of a library; create its tables if it has none, add what the first schema lacks.
+        """Open the catalogue of a library; create its tables if it has none, add what later schemas added.
 
         Raises:
             OlderLibrary: An older version of Attune made it.
@@ -180,9 +180,9 @@ class WritableCatalogue(Catalogue):
             if not opened._check_schema():
                 with opened._begin_immediately():
                     opened._create_tables()
-            elif opened._schema == FIRST_SCHEMA:
+            elif opened._schema < SCHEMA:
                 with opened._begin_immediately():
-                    opened._add_second_schema()
+                    opened._add_later_schemas()
         except BaseException:
             opened.close()
             raise
@@ -313,7 +313,7 @@ class WritableCatalogue(Catalogue):
         """Add the embeddings of items, given as pairs of item id and network output."""
         rows: list[dict[str, Any]] = []
         for item, output in outputs:
-            row = dict(zip(_AFFECT, map(float, output.affect), strict=True)) | {
+            row = dict(zip(AFFECT_COLUMNS, map(float, output.affect), strict=True)) | {
                 "item": item,
                 "network": network,
                 "vector": output.vector.astype("<f4").tobytes(),
@@ -465,9 +465,9 @@ class WritableCatalogue(Catalogue):
         self._tables.exec_driver_sql(f"PRAGMA application_id = {APPLICATION | SCHEMA}")
         self._tables.exec_driver_sql(f"PRAGMA user_version = {SCHEMA}")
 
-    def _add_second_schema(self) -> None:
+    def _add_later_schemas(self) -> None:
         self._create_tables()
-        for table, column, definition in _SECOND_SCHEMA:
+        for table, column, definition in _ADDED_COLUMNS:
             names = self._all(itemgetter(0), "SELECT name FROM pragma_table_info(:table)", table=table)
             if column not in names:  # a table that was just made has all columns
                 self._tables.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
@@ -485,7 +485,7 @@ class WritableCatalogue(Catalogue):
             for table in (embeddings, items, generations, state):
                 table.drop(self._tables)
         self._tables.exec_driver_sql("DROP TABLE alembic_version")
-        self._add_second_schema()
+        self._add_later_schemas()
 
     def _convert_items(self) -> None:
         names = ("taken", "features_crc", "seal")
@@ -573,7 +573,7 @@ def _make_output(row: Mapping[str, Any]) -> NetworkOutput:
     moments = row["moments"]
     return NetworkOutput(
         np.frombuffer(row["vector"], "<f4"),
-        np.array([row[name] for name in _AFFECT], np.float32),
+        np.array([row[name] for name in AFFECT_COLUMNS], np.float32),
         None if moments is None else np.frombuffer(moments, "<f2"),
     )
 

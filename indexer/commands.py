@@ -161,7 +161,8 @@ def _print_backbones(network: Network, lacking: int, settings: Settings, device_
         encoders = " and ".join(one.name for one in network.backbones.values())
         console.print(
             f"{lacking} files must be read again, because the network {network.name} uses other encoders "
-            f"({encoders}). The features of the former encoders stay stored: going back takes seconds."
+            f"({encoders}), or prepares files for them in another way. The former features stay stored: "
+            "going back takes seconds."
         )
 
 

@@ -45,7 +45,10 @@ class FeatureStore:
 
     def count(self) -> int:
         """Return the number of complete rows in the file; 0 if there is no file."""
-        return self._path.stat().st_size // self._row_bytes if self._path.exists() else 0
+        try:
+            return self._path.stat().st_size // self._row_bytes
+        except FileNotFoundError:
+            return 0
 
     def open_at(self, rows: int) -> None:
         """Cut the file off after the rows to which the catalogue refers.
@@ -78,7 +81,8 @@ class FeatureStore:
 
     def _read_rows(self, first: int, count: int) -> NDArray[np.float16] | None:
         rows = np.asarray(self.rows()[first : first + count])
-        return rows if len(rows) == count and rows.any(axis=1).all() else None
+        # A lost row is all zeros. To compare integers takes a tenth of the time.
+        return rows if len(rows) == count and rows.view("<u2").any(axis=1).all() else None
 
     def append(self, features: list[NDArray[np.float16]]) -> list[tuple[int, int]]:
         """Write features durably at the end of the file; if that fails, the file keeps its old length.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,7 @@ class LibraryReader:
     Attributes:
         path: The library's folder.
         generation: The generation that was published when the library was opened.
+        derived: What callers computed from it and keep as long as it is open, by a name of their own.
 
     Raises:
         LibraryError: There is no library, nothing is published in it, or it cannot be read.
@@ -80,8 +81,9 @@ class LibraryReader:
         if catalogue is None:
             raise NothingPublished(f"{path}: no library here; make one with `attune build-index FOLDER`")
         self._catalogue = catalogue
+        self.derived: dict[str, Any] = {}
         self._indexes: dict[Kind, VectorIndex] = {}
-        self._affect: dict[Kind, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+        self._places: dict[Kind, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
         try:
             self.generation, self._lease = self._lease_generation()
             logger.debug("opened %s, generation %d", escape_path(path), self.generation.id)
@@ -205,14 +207,17 @@ class LibraryReader:
         """Return id and path of every item of one kind, ordered by id."""
         return self._catalogue.paths(self.generation.id, kind)
 
-    def affect(self, kind: Kind) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return ids and (valence, arousal), float64 (n, 2), of every item of one kind (cached)."""
-        if kind not in self._affect:
-            self._affect[kind] = self._catalogue.affect(self.generation.id, kind, self.generation.network)
-        return self._affect[kind]
+    def places(self, kind: Kind) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return ids and places on the plane, float64 (n, 2), of every item of one kind (cached)."""
+        if kind not in self._places:
+            self._places[kind] = self._catalogue.places(self.generation.id, kind, self.generation.network)
+        return self._places[kind]
 
     def moments(self, ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-        """Return the embeddings of songs' moments, float32 (n, 128) each, by id; pictures have none."""
+        """Return the embeddings of songs' moments, float32 (n, 128) each, by id; pictures have none.
+
+        Silent moments are NaN.
+        """
         return self._catalogue.moments(ids, self.generation.network)
 
     def features(self, item: Item, backbone: Backbone) -> NDArray[np.float16]:
@@ -225,12 +230,15 @@ class LibraryReader:
         Raises:
             LibraryError: The features are lost or damaged.
         """
-        features = FeatureStore(self.path, backbone).read(
-            item.feature_row, item.feature_rows, item.features_crc
-        )
+        (features,) = self.find_features([item], backbone)
         if features is None:
             raise LibraryError(f"{self.path}: lost some features; `attune repair` computes them again")
         return features
+
+    def find_features(self, items: Sequence[Item], backbone: Backbone) -> list[NDArray[np.float16] | None]:
+        """Return the stored features of items, float16 (rows, width) each; None for those lost or damaged."""
+        store = FeatureStore(self.path, backbone)
+        return [store.read(item.feature_row, item.feature_rows, item.features_crc) for item in items]
 
     def item(self, item: int) -> EmbeddedItem | None:
         """Return an item by its id; None if this generation has no such item."""

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import format_reason
+from attune.embedding.affect import Affect
 from attune.embedding.media_facts import MediaFacts
 from attune.embedding.media_files import Kind
-from attune.embedding.network import Affect
 
 FACTS: Final = tuple(fact.name for fact in fields(MediaFacts))
 """Names of the facts about a file, which are also the names of their columns."""

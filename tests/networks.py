@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from attune.core.atomic_files import hash_file
+from attune.embedding.affect import AFFECT_COLUMNS
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone, ColorNormalization
 from attune.embedding.feature_layout import unnamed_layout
 from attune.embedding.image_geometry import ImageSpec
@@ -29,7 +30,10 @@ def write_network(
         "name": f"random{seed}",
         "image_backbone": describe_backbone(image_backbone),
         "music_backbone": describe_backbone(DEFAULT_BACKBONES["music"]),
-        "calibration": {"slope": slope, "intercept": 0.0},
+        "calibration": {
+            "score": {"scores": [-1.0, 1.0], "log_odds": [-slope, slope]},
+            "correspondence": {"scores": [0.0, 1.0], "log_odds": [-slope / 3, slope * 2 / 3]},
+        },
         "sha256": hashes,
     }
     (folder / "network.json").write_text(json.dumps(config))
@@ -88,18 +92,21 @@ def _write_tower(path: Path, width: int, rng: np.random.Generator) -> None:
         helper.make_node("MatMul", ["bounded", "affect_weights"], ["affect_raw"]),
         helper.make_node("Tanh", ["affect_raw"], ["plane_and_more"]),
         helper.make_node("Slice", ["plane_and_more", "zero", "two", "axis"], ["plane"]),
-        helper.make_node("Slice", ["affect_raw", "two", "five", "axis"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["polarity"], axis=-1),
-        helper.make_node("Concat", ["plane", "polarity"], ["affect"], axis=-1),
+        helper.make_node("Slice", ["affect_raw", "two", "five", "axis"], ["polarity_logits"]),
+        helper.make_node("Softmax", ["polarity_logits"], ["polarity"], axis=-1),
+        helper.make_node("Slice", ["affect_raw", "five", "nine", "axis"], ["quadrant_logits"]),
+        helper.make_node("Softmax", ["quadrant_logits"], ["quadrants"], axis=-1),
+        helper.make_node("Slice", ["plane_and_more", "nine", "eleven", "axis"], ["place"]),
+        helper.make_node("Concat", ["plane", "polarity", "quadrants", "place"], ["affect"], axis=-1),
     ]
     bounds = [
         numpy_helper.from_array(np.array([value]), name)
-        for name, value in (("zero", 0), ("two", 2), ("five", 5), ("axis", 1))
+        for name, value in (("zero", 0), ("two", 2), ("five", 5), ("nine", 9), ("eleven", 11), ("axis", 1))
     ]
     scale = 1 / np.sqrt(width)
     weights = [
         constant("projection", rng.normal(0, scale, (width, EMBEDDING_DIM))),
-        constant("affect_weights", rng.normal(0, scale, (width, 5))),
+        constant("affect_weights", rng.normal(0, scale, (width, len(AFFECT_COLUMNS)))),
     ]
     graph = helper.make_graph(
         nodes,
@@ -107,7 +114,7 @@ def _write_tower(path: Path, width: int, rng: np.random.Generator) -> None:
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", width])],
         [
             helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", EMBEDDING_DIM]),
-            helper.make_tensor_value_info("affect", TensorProto.FLOAT, ["n", 5]),
+            helper.make_tensor_value_info("affect", TensorProto.FLOAT, ["n", len(AFFECT_COLUMNS)]),
         ],
         weights + bounds,
     )

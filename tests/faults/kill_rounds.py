@@ -158,7 +158,8 @@ def _write_other_network(folder: Path) -> Path:
     shipped = open_network()
     shutil.copytree(shipped.folder, folder, ignore=shutil.ignore_patterns("run"))
     config = json.loads((folder / "network.json").read_text())
-    config["calibration"]["slope"] *= 1.5
+    curve = config["calibration"]["score"]
+    curve["log_odds"] = [1.5 * odds for odds in curve["log_odds"]]
     (folder / "network.json").write_text(json.dumps(config))
     return folder
 

@@ -73,17 +73,17 @@ def odd(tmp_path: Path, network_folder: Path) -> tuple[Path, Path]:
 @pytest.mark.slow
 def test_odd_names_reach_neither_terminal_nor_page_unescaped(odd: tuple[Path, Path], tmp_path: Path) -> None:
     library, folder = odd
-    document = attune_json("find-images", folder / "song.flac", "-n", 100, library=library)
+    document = attune_json("find-images", folder / "song.flac", "--all-alike", "-n", 100, library=library)
     found = {os.fsencode(Path(result["path"]).name) for result in document["results"]}
     assert found == set(ODD_NAMES)
-    shown = attune("find-images", folder / "song.flac", "-n", 100, library=library).stdout
+    shown = attune("find-images", folder / "song.flac", "--all-alike", "-n", 100, library=library).stdout
     shown += attune("find-music", folder / " .jpg", library=library).stdout
     shown += attune("match", folder / os.fsdecode(ODD_NAMES[2]), folder / "song.flac", library=library).stdout
     shown += attune("status", "--skipped", library=library).stdout
     shown += attune("verify", library=library).stdout
     assert all(char.isprintable() or char == "\n" for char in shown)
     assert "\u202e" not in shown
-    listed = _stdout("find-images", folder / "song.flac", "-n", "100", "-0", library=library)
+    listed = _stdout("find-images", folder / "song.flac", "--all-alike", "-n", "100", "-0", library=library)
     assert {Path(os.fsdecode(path)).name for path in listed.split(b"\0")[:-1]} == {
         os.fsdecode(name) for name in ODD_NAMES
     }
@@ -100,7 +100,7 @@ def test_paths_on_a_terminal_are_escaped(odd: tuple[Path, Path]) -> None:
     import pty
 
     ours, theirs = pty.openpty()
-    command = [str(ATTUNE), "find-images", str(folder / "song.flac"), "-n", "100", "--paths"]
+    command = [str(ATTUNE), "find-images", str(folder / "song.flac"), "--all-alike", "-n", "100", "--paths"]
     with subprocess.Popen(
         command, stdout=theirs, env={**os.environ, "ATTUNE_LIBRARY": str(library)}
     ) as process:

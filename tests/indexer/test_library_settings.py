@@ -13,13 +13,16 @@ from PIL import Image
 
 from attune import cli
 from attune.core.progress import SilentProgress
-from attune.embedding.network import Affect, Network
+from attune.embedding.affect import AFFECT_COLUMNS, Affect
+from attune.embedding.network import Network
 from attune.indexer import library_settings
 from attune.indexer.catalogue import APPLICATION, FIRST_SCHEMA
+from attune.indexer.catalogue_tables import compute_embedding_checksum
 from attune.indexer.library import LibraryReader, read_status
 from attune.indexer.verify import verify
 from attune.tests.conftest import run_build
 from attune.tests.indexer.test_unreachable_roots import paths_in, read_nothing, small_pictures
+from attune.tests.media_factory import scene
 
 OUTSIDE = {"000.png", "001.png", "002.png"}
 TRIP = {"2019/trip [a]/000.png", "2019/trip [a]/001.png"}
@@ -231,8 +234,45 @@ def test_twelve_spellings_of_one_exclusion(
     assert names_in(library, photos) == OUTSIDE | TRIP | PRIVATE
 
 
+def make_second_schema(library: Path) -> None:
+    """Give a library the tables that the version before this one wrote, with a network of that time."""
+    for manifest in (library / "index").glob("*/manifest.json"):
+        content = json.loads(manifest.read_text())
+        manifest.write_text(json.dumps(content | {"network": "of that time"}))
+    with closing(sqlite3.connect(library / "catalogue.db")) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.execute("UPDATE generations SET network = 'of that time'")
+        connection.execute("UPDATE embeddings SET network = 'of that time'")
+        later = dict.fromkeys(AFFECT_COLUMNS[5:])
+        for row in connection.execute("SELECT * FROM embeddings").fetchall():
+            seal = compute_embedding_checksum(dict(row) | later)
+            connection.execute("UPDATE embeddings SET seal = ? WHERE item = ?", (seal, row["item"]))
+        for column in later:
+            connection.execute(f"ALTER TABLE embeddings DROP COLUMN {column}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION | 2}")
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+
+
+def test_a_library_of_the_second_schema_is_embedded_again_from_its_features(
+    library: Path, photos: Path, network: Network
+) -> None:
+    run_build(library, network)
+    names = names_in(library, photos)
+    make_second_schema(library)
+    before = (library / "catalogue.db").read_bytes()
+    assert names_in(library, photos) == names
+    assert verify(library, SilentProgress()).damage == []
+    assert (library / "catalogue.db").read_bytes() == before
+
+    report = read_nothing(library, network)
+    assert (report.unchanged, report.re_embedded) == (len(names), len(names))
+    assert verify(library, SilentProgress()).damage == []
+    assert all(0 < affect.q1 < 1 for affect in affect_by_path(library).values())
+
+
 def make_first_schema(library: Path, patterns: list[str]) -> None:
-    """Give a library the tables that the version before this one wrote."""
+    """Give a library the tables of the first schema."""
     with closing(sqlite3.connect(library / "catalogue.db")) as connection:
         for table in ("exclusions", "omissions"):
             connection.execute(f"DROP TABLE {table}")
@@ -256,6 +296,7 @@ def test_a_library_of_the_first_schema_opens_and_is_brought_up_to_date(
     library: Path, photos: Path, network: Network
 ) -> None:
     run_build(library, network, exclude=("private", "**/2019/*"))
+    make_second_schema(library)
     make_first_schema(library, ["private", "2019/*"])
     before = (library / "catalogue.db").read_bytes()
     assert names_in(library, photos) == OUTSIDE
@@ -299,7 +340,7 @@ def test_the_facts_of_files_are_read_again_when_their_rules_change(
 ) -> None:
     exif = Image.Exif()
     exif[0x9003] = "2019/07/04 12:30:00"
-    Image.new("RGB", (16, 12), "red").save(photos / "dated.jpg", exif=exif)
+    Image.fromarray(scene(40, (16, 12))).save(photos / "dated.jpg", exif=exif)
     run_build(library, network)
     with closing(sqlite3.connect(library / "catalogue.db")) as connection:
         connection.execute("UPDATE items SET facts_version = NULL")

@@ -74,6 +74,9 @@ def make_older(library: Path) -> None:
             names = ", ".join(row[1] for row in connection.execute(f"PRAGMA main.table_info({table})"))
             connection.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM newer.{table}")
         connection.execute("UPDATE roots SET exclude = '[\"*.gif\"]'")
+        # Networks of that time gave less, and have another id.
+        connection.execute("UPDATE generations SET network = 'of that time'")
+        connection.execute("UPDATE embeddings SET network = 'of that time'")
         connection.execute("UPDATE items SET taken = '' WHERE kind = 'image' AND taken IS NULL")
         connection.commit()
     for left in library.glob("newer.db*"):
@@ -124,7 +127,7 @@ def test_a_rebuild_keeps_everything_and_reads_no_file(
 
     report = run_build(library, network, rebuild=True)
 
-    assert (report.unchanged, report.re_embedded, report.added) == (PHOTOS + SONGS, 0, 0)
+    assert (report.unchanged, report.re_embedded, report.added) == (PHOTOS + SONGS, PHOTOS + SONGS, 0)
     assert report.generation is not None
     assert (report.generation.id, report.generation.network) == (2, network.id)  # facts were read again
     assert [Path(skip.path).name for skip in report.skipped] == ["broken.jpg"]
@@ -145,9 +148,8 @@ def test_damage_is_found_and_mended(older: Path, own_media: Path, network: Netwo
     with closing(sqlite3.connect(older / "catalogue.db")) as connection:
         connection.execute("UPDATE items SET width = width + 1 WHERE id = 3")
         connection.execute("UPDATE items SET features_crc = features_crc + 1 WHERE id = 4")
-        connection.execute("UPDATE embeddings SET valence = valence + 0.001 WHERE item = 5")
         connection.commit()
-    assert run_build(older, network, rebuild=True).changed == 3  # their files are read again
+    assert run_build(older, network, rebuild=True).changed == 2  # their files are read again
     assert verify(older, SilentProgress()).damage == []
     assert run_build(older, network).unchanged == PHOTOS + SONGS
 

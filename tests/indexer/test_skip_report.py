@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from attune import cli
 from attune.tests.indexer.test_unreachable_roots import small_pictures
@@ -70,3 +71,20 @@ def test_a_refresh_says_only_what_is_new(
     document = json.loads(out)
     assert sum(document["skipped_by_reason"].values()) == document["skipped"] == 15
     assert document["omissions"] == {"videos of Live Photos": 30, "symbolic links, not followed": 1}
+
+
+def test_a_picture_of_nothing_is_skipped_and_no_query(
+    tmp_path: Path, network_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, library = tmp_path / "photos", tmp_path / "library"
+    small_pictures(folder, 2)
+    lens_cap = folder / "lens cap.png"
+    Image.new("RGB", (60, 40), (3, 2, 4)).save(lens_cap)
+    reason = "nothing to see: nearly all of it is black"
+    _, err = run(capsys, library, "build-index", folder, "--network", network_folder)
+    assert err.splitlines() == ["1 file was skipped:", f"  {lens_cap}: {reason}"]
+    _, err = run(capsys, library, "build-index")
+    assert err == "1 file is skipped as before; `attune status --skipped` lists them\n"
+    assert reason in run(capsys, library, "status", "--skipped")[0]
+    assert cli.run(["find-music", str(lens_cap), "--library", str(library)]) == 1
+    assert f"lens cap.png: {reason}" in capsys.readouterr().err
