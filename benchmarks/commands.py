@@ -18,6 +18,8 @@ from attune.core.common_options import CommandApp, JsonOption, QuietOption, Work
 from attune.training.commands import ImagesOption, MusicOption
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attune.core.progress import Progress
     from attune.training.comparison import SetFilter
 
@@ -51,11 +53,31 @@ def systems_command(
         list[str] | None,
         typer.Option("--music-set", metavar="SET", help="Data sets of the column `focus`; may be repeated."),
     ] = None,
+    mood_image_set: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mood-image-set", metavar="SET", help="Data sets that mood is judged on; oasis if not given."
+        ),
+    ] = None,
+    mood_music_set: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mood-music-set",
+            metavar="SET",
+            help="Data sets that mood is judged on; 4q_taffc and musemo if not given.",
+        ),
+    ] = None,
     test: Annotated[
         bool, typer.Option("--test", help="Evaluate on the split test too; each such run is logged.")
     ] = False,
     cache: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder that keeps features and results between runs.")
+    ] = None,
+    system: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Only this system; may be repeated; a wrong name lists them. Default: all."
+        ),
     ] = None,
     workers: WorkersOption = None,
     as_json: JsonOption = False,
@@ -78,11 +100,16 @@ def systems_command(
         import torch  # noqa: F401
     except ModuleNotFoundError as error:
         raise AttuneError(f'this benchmark needs {error.name}: pip install "attune-affect[train]"') from error
+    from attune.training.mood_comparison import MOOD_SETS
+
+    mood = (tuple(mood_image_set or MOOD_SETS[0]), tuple(mood_music_set or MOOD_SETS[1]))
     with show_progress(quiet=quiet) as progress:
         document = _compare(
             images,
             music,
             focus,
+            mood,
+            names=system or (),
             cache=default_cache() if cache is None else cache,
             workers=load_settings(workers=workers).workers,
             progress=progress,
@@ -148,7 +175,16 @@ def retrieval_command(
 
 
 def _compare(
-    images: Path, music: Path, focus: SetFilter, *, cache: Path, workers: int, progress: Progress, test: bool
+    images: Path,
+    music: Path,
+    focus: SetFilter,
+    mood: SetFilter,
+    *,
+    names: Sequence[str],
+    cache: Path,
+    workers: int,
+    progress: Progress,
+    test: bool,
 ) -> dict[str, Any]:
     from attune.benchmarks.systems import (
         ACCURATE_NAME,
@@ -156,38 +192,42 @@ def _compare(
         describe_protocol,
         evaluate_on_test,
         evaluate_out_of_fold,
+        make_control_tables,
         make_table_rows,
-        measure_trade_off,
         probe_raw_inputs,
         read_comparison_data,
+        select_mood_files,
     )
     from attune.benchmarks.worst_pairs import find_worst_pairs
     from attune.training.cross_validation import SEEDS
-    from attune.training.systems.registry import SYSTEMS
+    from attune.training.systems.registry import SYSTEMS, find_system
 
-    chosen = list(SYSTEMS.values())
+    chosen = [find_system(name) for name in dict.fromkeys(names or SYSTEMS)]
     training_data = read_comparison_data(images, music, chosen, cache, workers, progress)
     system_results = evaluate_out_of_fold(training_data, chosen, cache, progress)
+    judged = select_mood_files(training_data, mood)
     by_name = {result.system: result for result in system_results}
-    shown = by_name.get(ACCURATE_NAME, by_name[ATTUNE_NAME])
+    shown = by_name.get(ACCURATE_NAME) or by_name.get(ATTUNE_NAME) or system_results[-1]
     document = {
         "out_of_fold": {
-            "protocol": describe_protocol(training_data, _LEARNABLE, focus) | {"fold_seeds": list(SEEDS)},
-            "systems": make_table_rows(system_results, training_data, focus),
+            "protocol": describe_protocol(training_data, _LEARNABLE, focus, mood, judged)
+            | {"fold_seeds": list(SEEDS)},
+            "systems": make_table_rows(system_results, training_data, focus, judged),
+            "controls": make_control_tables(system_results, judged),
         },
         "raw": probe_raw_inputs(training_data),
-        "trade_off": measure_trade_off(training_data, progress),
         "worst_pairs": [
             asdict(pair) for pair in find_worst_pairs(shown, training_data.images, training_data.music)
         ],
     }
     if test:
         test_data = read_comparison_data(images, music, chosen, cache, workers, progress, split="test")
+        judged = select_mood_files(test_data, mood)
+        test_results = evaluate_on_test(training_data, test_data, chosen, system_results, progress)
         document["test"] = {
-            "protocol": describe_protocol(test_data, "test", focus),
-            "systems": make_table_rows(
-                evaluate_on_test(training_data, test_data, chosen, system_results, progress), test_data, focus
-            ),
+            "protocol": describe_protocol(test_data, "test", focus, mood, judged),
+            "systems": make_table_rows(test_results, test_data, focus, judged),
+            "controls": make_control_tables(test_results, judged),
         }
     return document
 

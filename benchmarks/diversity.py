@@ -15,19 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.progress import Progress
+from attune.embedding.affect import AFFECT_COLUMNS, Affect
 from attune.embedding.media_files import Kind
-from attune.embedding.network import Affect, Network
+from attune.embedding.network import Network
 from attune.embedding.segments import embed_track
 from attune.indexer.records import Item
-from attune.retrieval.diversify import NO_CURATION, Curation, RankedItem, curate
-from attune.retrieval.near_duplicates import SimilarityScale, find_similarity_scale, fingerprint, mean_cosine
+from attune.retrieval.diversify import Curation, RankedItem, curate
+from attune.retrieval.near_duplicates import (
+    SimilarityScale,
+    compute_fingerprints,
+    find_similarity_scale,
+    mean_cosine,
+)
 from attune.training.feature_cache import extract_cached_features
 from attune.training.manifest import LabelledRow, polarity_codes
 from attune.training.readers import read_labelled
 
 TOP = 10
 _RANDOM_DRAWS = 2000
-_NEUTRAL_AFFECT = Affect(0.0, 0.0, 0.0, 0.0, 0.0)
+_NEUTRAL_AFFECT = Affect(*(0.0 for _ in AFFECT_COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,9 @@ class LabelledGallery:
     prints: NDArray[np.float32]
     scale: SimilarityScale
 
-    def __call__(self, item: Item) -> NDArray[np.float32]:
-        """Return the fingerprint, float32 (width,), of an item made by `_make_item`."""
-        return np.asarray(self.prints[item.id])
+    def __call__(self, items: Sequence[Item]) -> NDArray[np.float32]:
+        """Return the fingerprints, float32 (n, width), of n items made by `_make_item`."""
+        return self.prints[[item.id for item in items]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def read_gallery(
         vectors = network.embed("image", np.concatenate(features)).vectors
     else:
         vectors = np.concatenate([embed_track(network, file_features).vectors for file_features in features])
-    prints = np.stack([fingerprint(file_features) for file_features in features])
+    prints = compute_fingerprints(features)
     return LabelledGallery(
         kind, polarity_codes(rows), vectors, prints, find_similarity_scale(backbone, lambda: prints)
     )
@@ -128,7 +134,7 @@ def measure(
 def _measure_direction(
     name: str, queries: LabelledGallery, gallery: LabelledGallery, network: Network, weights: Sequence[float]
 ) -> list[DiversityMeasurement]:
-    scores = network.probability(queries.vectors @ gallery.vectors.T)
+    scores = network.score(queries.vectors @ gallery.vectors.T)
     random = _compute_random_likeness(gallery.prints)
     rows: list[DiversityMeasurement] = []
     for weight in weights:
@@ -151,12 +157,9 @@ def _measure_direction(
 
 def _find_top_ten(scores: NDArray[np.float64], gallery: LabelledGallery, weight: float) -> list[int]:
     """Return the positions in the gallery of the ten results of one query."""
-    curation = Curation(fold=True, diverse=weight) if weight else NO_CURATION
+    curation = Curation(fold=weight > 0, diverse=weight)
     order = np.argsort(-scores, kind="stable").tolist()
-    ranking = (
-        RankedItem(_make_item(place, gallery.kind), float(scores[place]), float(scores[place]))
-        for place in order
-    )
+    ranking = (RankedItem(_make_item(place, gallery.kind), float(scores[place])) for place in order)
     chosen = curate(ranking, TOP, curation, gallery)
     return [choice.ranked.item.id for choice in chosen]
 

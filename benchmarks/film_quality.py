@@ -117,9 +117,9 @@ def _measure(
     import librosa
 
     pictures = [seeds.seed(shot.picture) for shot in plan.shots]
-    picture_affect = np.array([(seed.affect.valence, seed.affect.arousal) for seed in pictures])
+    picture_affect = np.array([seed.affect.place for seed in pictures])
     music_affect = np.array([(shot.valence, shot.arousal) for shot in plan.shots])
-    scores = network.probability(_embed_spans(plan, seeds) @ np.array([seed.vector for seed in pictures]).T)
+    scores = network.score(_embed_spans(plan, seeds) @ np.array([seed.vector for seed in pictures]).T)
     distances = np.hypot(*(music_affect[:, None] - picture_affect[None, :]).transpose(2, 0, 1))
     score, shuffled_score, score_p = _compare_with_shuffles(scores)
     distance, shuffled_distance, distance_p = _compare_with_shuffles(-distances)

@@ -18,6 +18,7 @@ import numpy as np
 
 from attune.benchmarks.vector_search import Vectors, grow_vectors, read_embeddings
 from attune.core.progress import Progress
+from attune.embedding.affect import AFFECT_COLUMNS
 from attune.embedding.media_facts import MediaFacts
 from attune.embedding.network import Network, open_network
 from attune.indexer.catalogue_writer import ItemRecord, NetworkOutput, WritableCatalogue
@@ -90,7 +91,7 @@ def _time_publish(
 
 
 def _iter_records(network: Network, vectors: Vectors, first: int) -> Iterator[ItemRecord]:
-    affect = np.array([0.0, 0.0, 1 / 3, 1 / 3, 1 / 3], np.float32)
+    affect = np.full(len(AFFECT_COLUMNS), 0.25, np.float32)
     for place, vector in enumerate(vectors, start=first):
         path = f"/pictures/{place // 1000:06d}/{place:09d}.jpg"
         content = hashlib.sha256(path.encode()).digest()

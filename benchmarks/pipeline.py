@@ -146,7 +146,8 @@ def write_another_network(folder: Path) -> Path:
     shutil.copytree(WEIGHTS / DEFAULT_NETWORK, folder)
     config = folder / "network.json"
     described = json.loads(config.read_text())
-    described["calibration"]["intercept"] += 1e-3
+    curve = described["calibration"]["score"]
+    curve["log_odds"] = [odds + 1e-3 for odds in curve["log_odds"]]
     config.write_text(json.dumps(described))
     return folder
 
@@ -169,6 +170,7 @@ def _measure_cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, floa
     from attune.embedding.audio_decoding import read_audio
     from attune.embedding.backbones import DEFAULT_BACKBONES, Backbones, compute_patches
     from attune.embedding.image_decoding import decode_image
+    from attune.embedding.levelled_sound import level_sound
 
     backbones = Backbones(DEFAULT_BACKBONES, threads=1)
 
@@ -181,7 +183,7 @@ def _measure_cost(kind: Kind, paths: Sequence[Path]) -> tuple[float, float, floa
         else:
             sound = read_audio(path)
             decoded, seconds = time.perf_counter(), sound.duration_s
-            backbones.features("music", compute_patches(sound.samples))
+            backbones.features("music", compute_patches(level_sound(path, sound.samples)))
         return decoded - began, time.perf_counter() - decoded, seconds
 
     cost(paths[0])  # loads the libraries

@@ -9,13 +9,13 @@ _ATTUNE_COLOR, _OTHER_COLOR, _FOCUS_COLOR = "#b4431f", "#4a5560", "#9aa5b1"
 
 
 def plot_systems(document: dict[str, Any], file: Path) -> None:
-    """Plot accuracies with their intervals, and the trade-off of coverage and precision, as a PNG."""
+    """Plot accuracies with their intervals, and coverage against nDCG of the controls, as a PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 4.8), layout="constrained")
-    pairs, trade = figure.subplots(1, 2, width_ratios=(3, 2))
+    pairs, orders = figure.subplots(1, 2, width_ratios=(3, 2))
     _plot_accuracies(pairs, document["out_of_fold"])
-    _plot_trade_off(trade, document["trade_off"])
+    _plot_controls(orders, document["out_of_fold"]["controls"])
     figure.savefig(file, dpi=120)
 
 
@@ -50,21 +50,25 @@ def _plot_accuracies(axes: Any, section: dict[str, Any]) -> None:
     axes.legend(loc="lower right", frameon=False)
 
 
-def _plot_trade_off(axes: Any, points: list[dict[str, float]]) -> None:
-    axes.plot(
-        [point["coverage"] for point in points],
-        [point["p@10"] for point in points],
-        "o-",
-        color=_ATTUNE_COLOR,
-    )
-    for point in points:
-        axes.annotate(
-            f"{point['hub lift']:.0f}",
-            (point["coverage"], point["p@10"]),
-            textcoords="offset points",
-            xytext=(6, 4),
-            fontsize=8,
-        )
-    axes.set_xlabel("coverage@10, as a share of random answers'")
-    axes.set_ylabel("P@10, music to images")
-    axes.set_title("Coverage against precision (labels: hub lift)")
+def _plot_controls(axes: Any, controls: dict[str, list[dict[str, Any]]]) -> None:
+    for rows in list(controls.values())[:1]:
+        for row in rows:
+            if row["coverage_target"] is not None:
+                continue
+            ways = row["music_to_image"], row["image_to_music"]
+            pairs = [[way[name] for way in ways] for name in ("coverage@10", "ndcg@10", "hub_lift@10")]
+            if any(None in pair for pair in pairs):
+                continue
+            coverage, ndcg, hub = (sum(pair) / 2 for pair in pairs)
+            color = _ATTUNE_COLOR if "network" in row["control"] else _OTHER_COLOR
+            axes.plot(coverage, ndcg, "o", color=color)
+            axes.annotate(
+                f"{row['control']}, {hub:.0f}",
+                (coverage, ndcg),
+                textcoords="offset points",
+                xytext=(6, 4),
+                fontsize=8,
+            )
+    axes.set_xlabel("coverage@10, mean of both ways")
+    axes.set_ylabel("nDCG@10 by mood, mean of both ways")
+    axes.set_title("Coverage against mood (labels: hub lift)")

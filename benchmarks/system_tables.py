@@ -11,7 +11,7 @@ _Column = tuple[str, Callable[[dict[str, Any]], str]]
 
 
 def print_systems(document: dict[str, Any]) -> None:
-    """Print the comparison's JSON document: pairs, retrieval in both directions, embeddings and costs."""
+    """Print the comparison's JSON document: pairs, retrieval both ways, mood, embeddings and costs."""
     console = stdout_console()
     for name in ("out_of_fold", "test"):
         if name not in document:
@@ -31,10 +31,37 @@ def print_systems(document: dict[str, Any]) -> None:
         _print("points ahead", rows, _LEADS)
         for way in ("music to image", "image to music"):
             _print(way, rows, _retrieval_columns(way))
+        _print_mood(protocol["mood"], rows)
+        for system, controls in section["controls"].items():
+            _print_controls(system, controls)
         _print("representation and cost", rows, _COSTS)
     _print("raw inputs, linear probe", [{"system": k} | v for k, v in document["raw"].items()], _RAW)
-    _print("trade-off, music to image", document["trade_off"], _TRADE_OFF)
     _print_worst_pairs(document["worst_pairs"])
+
+
+def _print_mood(protocol: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+    """Print the mood measure; systems that score no pairs across folds have dashes."""
+    stdout_console().print(
+        f"\nMood: {protocol['images']} images ({', '.join(protocol['image_sets'])}) and {protocol['music']} "
+        f"pieces of music ({', '.join(protocol['music_sets'])}), all of them judged at once",
+        style="bold",
+    )
+    moods = [{"system": row["system"]} | row["mood"] for row in rows]
+    _print("mood", moods, _MOOD)
+    for way in ("music_to_image", "image_to_music"):
+        _print(f"mood, {way.replace('_', ' ')}", moods, _mood_columns(way))
+
+
+def _print_controls(system: str, controls: Sequence[dict[str, Any]]) -> None:
+    rows = [{"system": _name_control(control)} | control for control in controls]
+    _print(f"controls on the outputs of {system}", rows, _CONTROLS)
+    for way in ("music_to_image", "image_to_music"):
+        _print(f"controls, {way.replace('_', ' ')}", rows, _mood_columns(way))
+
+
+def _name_control(control: dict[str, Any]) -> str:
+    target = control["coverage_target"]
+    return control["control"] if target is None else f"{control['control']}, coverage {target:.2f}"
 
 
 def _print(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[_Column]) -> None:
@@ -45,8 +72,7 @@ def _print(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[_Column
     for name, _ in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        label = row["system"] if "system" in row else f"full above quantile {row['image_full']:.2f}"
-        table.add_row(label, *(cell(row) for _, cell in columns))
+        table.add_row(row["system"], *(cell(row) for _, cell in columns))
     stdout_console().print()
     stdout_console().print(table)
 
@@ -78,6 +104,29 @@ def _interval_formatter(name: str) -> Callable[[dict[str, Any]], str]:
     return cell
 
 
+def _mood_formatter(name: str, way: str | None = None, digits: int = 3) -> Callable[[dict[str, Any]], str]:
+    """Return a cell with a figure of mood, and with its interval if there is one."""
+
+    def cell(row: dict[str, Any]) -> str:
+        figures = row if way is None else row[way]
+        if figures is None or figures[name] is None:
+            return "–"
+        ends = figures.get(f"{name}_ci95")
+        return f"{figures[name]:.{digits}f}" + (" ({:.3f}–{:.3f})".format(*ends) if ends else "")
+
+    return cell
+
+
+def _mood_columns(way: str) -> list[_Column]:
+    return [
+        ("lift", _mood_formatter("lift", way, 2)),
+        ("first", _mood_formatter("first", way)),
+        ("nDCG@10 (95 %)", _mood_formatter("ndcg@10", way)),
+        ("coverage", _mood_formatter("coverage@10", way)),
+        ("hub lift", _mood_formatter("hub_lift@10", way, 1)),
+    ]
+
+
 def _lead_formatter(name: str) -> Callable[[dict[str, Any]], str]:
     def cell(row: dict[str, Any]) -> str:
         if name not in row:
@@ -105,6 +154,14 @@ _LEADS: list[_Column] = [
     ("accurate ahead", _lead_formatter("behind_accurate")),
     ("in focus", _lead_formatter("behind_accurate_focus")),
 ]
+_MOOD: list[_Column] = [
+    ("AUC (95 %)", _mood_formatter("auc")),
+    ("AUC within folds (95 %)", _mood_formatter("auc_within_folds")),
+]
+_CONTROLS: list[_Column] = [
+    ("AUC (95 %)", _mood_formatter("auc")),
+    ("noise, sd", _mood_formatter("noise", digits=2)),
+]
 _COSTS: list[_Column] = [
     ("Spearman", _figure_formatter("spearman")),
     ("inside polarity", _figure_formatter("spearman within")),
@@ -117,9 +174,4 @@ _COSTS: list[_Column] = [
 _RAW: list[_Column] = [
     ("accuracy", _figure_formatter("accuracy")),
     ("balanced", _figure_formatter("balanced")),
-]
-_TRADE_OFF: list[_Column] = [
-    ("p@10", _figure_formatter("p@10")),
-    ("coverage", _figure_formatter("coverage")),
-    ("hub lift", _figure_formatter("hub lift", 1)),
 ]

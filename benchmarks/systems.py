@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,11 @@ from attune.core.progress import Progress
 if TYPE_CHECKING:
     from attune.embedding.media_files import Kind
     from attune.training.comparison import SetFilter, SystemResult
+    from attune.training.mood_comparison import JudgedFiles
     from attune.training.systems.base import Input, LabelledFeatures, System
 
 ATTUNE_NAME = "Attune"
 ACCURATE_NAME = "Attune, accurate"
-FULL_LENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
-"""Quantiles of the pictures' posterior lengths that count as full length in the trade-off. 0 gives the most
-distinct results, 1 those of the product of posteriors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +82,19 @@ def evaluate_out_of_fold(
     ]
 
 
+def select_mood_files(labelled: ComparisonData, sets: SetFilter) -> JudgedFiles:
+    """Select the files of the sets that mood is judged on."""
+    from attune.training.mood_comparison import select_judged
+
+    return select_judged(labelled.images.rows, labelled.music.rows, sets)
+
+
 def make_table_rows(
-    system_results: Sequence[SystemResult], labelled: ComparisonData, focus: SetFilter
+    system_results: Sequence[SystemResult], labelled: ComparisonData, focus: SetFilter, judged: JudgedFiles
 ) -> list[dict[str, Any]]:
-    """Return one table row per system: metrics, intervals, and the difference from Attune."""
+    """Return one table row per system: metrics, intervals, mood, and the difference from Attune."""
     from attune.training.comparison import estimate_accuracy, estimate_accuracy_difference
+    from attune.training.mood_comparison import judge_mood
 
     images, music = labelled.images, labelled.music
     references = {
@@ -103,6 +109,7 @@ def make_table_rows(
             "pair_ms": round(result.pair_ms, 6),
             "accuracy": asdict(estimate_accuracy(result, images, music)),
             "focus": asdict(estimate_accuracy(result, images, music, focus)),
+            "mood": judge_mood(result, judged),
             "figures": result.figures,
         }
         for name, suffix in ((ATTUNE_NAME, ""), (ACCURATE_NAME, "_accurate")):
@@ -117,52 +124,32 @@ def make_table_rows(
     return rows
 
 
-def describe_protocol(labelled: ComparisonData, rows: str, focus: SetFilter) -> dict[str, Any]:
-    """Return the protocol of a table: its rows, the number of files, and the sets in focus."""
+def make_control_tables(
+    system_results: Sequence[SystemResult], judged: JudgedFiles
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the figures of the controls by system, for the systems whose outputs they can be made of."""
+    from attune.training.mood_comparison import judge_controls
+
+    tables = {result.system: judge_controls(result, judged) for result in system_results}
+    return {system: rows for system, rows in tables.items() if rows}
+
+
+def describe_protocol(
+    labelled: ComparisonData, rows: str, focus: SetFilter, mood: SetFilter, judged: JudgedFiles
+) -> dict[str, Any]:
+    """Return the protocol of a table: its rows, the number of files, the sets in focus and those of mood."""
     return {
         "rows": rows,
         "images": len(labelled.images),
         "music": len(labelled.music),
         "focus": {"image_sets": list(focus[0]), "music_sets": list(focus[1])},
+        "mood": {
+            "image_sets": list(mood[0]),
+            "music_sets": list(mood[1]),
+            "images": len(judged.images.positions),
+            "music": len(judged.music.positions),
+        },
     }
-
-
-def measure_trade_off(labelled: ComparisonData, progress: Progress) -> list[dict[str, float]]:
-    """Return Attune's precision, coverage and hub lift for each value of `image_full`.
-
-    One fold seed is used. The heads are trained once per fold; only the kernel map on top of them changes.
-    """
-    import numpy as np
-
-    from attune.training.assign_folds import FOLDS, assign_folds
-    from attune.training.cross_validation import score
-    from attune.training.metric_summary import compute_fold_metrics
-    from attune.training.systems.attune.system import Attune
-
-    images, music = labelled.images, labelled.music
-    fold_numbers = [assign_folds(side.rows, side.kind, 0) for side in (images, music)]
-    progress.start("trade-off", FOLDS)
-    figures_by_length: dict[float, list[dict[str, float]]] = {}
-    system = Attune()
-    for fold in range(FOLDS):
-        (train_images, test_images), (train_music, test_music) = (
-            (np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for folds in fold_numbers
-        )
-        fitted = system.fit(images.take(train_images), music.take(train_music), 0)
-        for full in FULL_LENGTHS:
-            reshaped = replace(fitted, kernel_config=replace(fitted.kernel_config, image_full=full))
-            result = score(reshaped, images, music, test_images, test_music, 0.0)
-            figures_by_length.setdefault(full, []).append(
-                compute_fold_metrics(result, np.full(result.scores.shape, 0.5), images.rows, music.rows)
-            )
-        progress.advance()
-    progress.finish()
-    wanted = ("p@10", "coverage", "hub lift")
-    return [
-        {"image_full": full}
-        | {name: float(np.mean([metrics[f"music to image {name}"] for metrics in folds])) for name in wanted}
-        for full, folds in figures_by_length.items()
-    ]
 
 
 def evaluate_on_test(
@@ -187,12 +174,13 @@ def evaluate_on_test(
 
     import numpy as np
 
-    from attune.training.calibration import fit_platt_scaling
+    from attune.training.calibration import CORRESPONDENCE, MOOD, fit_out_of_fold
     from attune.training.comparison import SystemResult
-    from attune.training.cross_validation import apply_platt_scaling, collect_labelled_pairs, score
+    from attune.training.cross_validation import score
     from attune.training.evaluation_log import log_test_run
     from attune.training.evaluation_metrics import evaluate_scores
     from attune.training.metric_summary import summarize_seed
+    from attune.training.pair_scores import PairScores
     from attune.training.source_digest import digest_system
 
     system_results = []
@@ -204,13 +192,12 @@ def evaluate_on_test(
         seconds = time.perf_counter() - started
         result = score(fitted, test.images, test.music, every[0], every[1], seconds)
         held_out = [fold_result for results in before.results for fold_result in results]
-        probabilities = apply_platt_scaling(
-            result.scores,
-            *fit_platt_scaling(*collect_labelled_pairs(held_out, training_data.images, training_data.music)),
-        )
+        learnt_from = training_data.images, training_data.music
+        probabilities = fit_out_of_fold(held_out, *learnt_from, CORRESPONDENCE).apply(result.correspondence)
+        mood = fit_out_of_fold(held_out, *learnt_from, MOOD).apply(result.scores)
         rows = test.images.rows, test.music.rows
         log_test_run(
-            evaluate_scores(*rows, probabilities, system.name, ranked_by=result.scores),
+            evaluate_scores(*rows, PairScores(result.scores, mood, probabilities), system.name),
             f"{system.name} {digest_system(system)}",
         )
         system_results.append(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.training.cross_validation import OutOfFoldPredictions, calibrate_out_of_fold
+from attune.training.calibration import CORRESPONDENCE, calibrate_out_of_fold
+from attune.training.cross_validation import OutOfFoldPredictions
 from attune.training.manifest import group_names
 from attune.training.metric_summary import mask_other_sets, summarize_seed, summarize_seeds
 from attune.training.metrics import CORRESPONDS, accuracy_replicates, pair_accuracy
@@ -81,7 +82,7 @@ def evaluate_system(
     music: LabelledFeatures,
 ) -> SystemResult:
     """Evaluate out-of-fold results; each fold's probabilities are calibrated on the other folds."""
-    probabilities = calibrate_out_of_fold(by_seed, images, music)
+    probabilities = calibrate_out_of_fold(by_seed, images, music, CORRESPONDENCE)
     seeds = [
         summarize_seed(results, seed_probabilities, images.rows, music.rows)
         for results, seed_probabilities in zip(by_seed, probabilities, strict=True)

@@ -1,8 +1,9 @@
 """Cross-validation within train and val: out-of-fold predictions, stored fold by fold.
 
-Model selection, calibration and tables all use these predictions. Each fold's predictions are stored in a
-file and are not computed again: an interrupted run continues, and a new figure needs no new training. The key
-of a file is the source and parameters of the system (`attune.training.source_digest`) and the labelled data.
+Model selection, calibration (`attune.training.calibration`) and tables all use these predictions. Those of
+each fold are stored in a file and not computed again: an interrupted run continues, and a new figure needs no
+new training. The key of a file is the source and parameters of the system (`attune.training.source_digest`)
+and the labelled data.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ from attune.core.atomic_files import atomic_write
 from attune.core.progress import Progress
 from attune.embedding.backbones import Backbone
 from attune.training.assign_folds import FOLDS, assign_folds
-from attune.training.calibration import fit_platt_scaling
-from attune.training.metrics.pairs import pair_truth, pair_weights
 from attune.training.source_digest import digest_system
-from attune.training.systems.base import Embeddings, FittedSystem, LabelledFeatures, System
+from attune.training.systems.base import (
+    CorrespondenceEstimator,
+    Embeddings,
+    FittedSystem,
+    LabelledFeatures,
+    System,
+)
 
 SEEDS = (0, 1, 2)
 """Seeds of the fold assignment; every out-of-fold figure is a mean over these."""
@@ -36,11 +41,14 @@ class OutOfFoldPredictions:
     Attributes:
         images: int64 (I,) positions of the image rows.
         music: int64 (M,) positions of the music rows.
-        scores: float32 (I, M), not calibrated.
+        scores: float32 (I, M), not calibrated; answers are ordered by them.
+        correspondence: float32 (I, M), not calibrated, whether polarities are equal; the scores, unless the
+            system is a `CorrespondenceEstimator`.
         image_vectors: float32 (I, D); D is 0 where the system only scores pairs.
         music_vectors: float32 (M, D).
-        image_affect: float32 (I, 5); (I, 0) where the system does not predict affect.
-        music_affect: float32 (M, 5), or (M, 0).
+        image_affect: float32 (I, K), columns as in `attune.embedding.affect`; (I, 0) where the system
+            does not predict affect.
+        music_affect: float32 (M, K), or (M, 0).
         parameters: Number of learnt parameters.
         fit_s: Training time in seconds.
         pair_ms: Scoring time in milliseconds per pair, without feature extraction.
@@ -49,6 +57,7 @@ class OutOfFoldPredictions:
     images: NDArray[np.int64]
     music: NDArray[np.int64]
     scores: NDArray[np.float32]
+    correspondence: NDArray[np.float32]
     image_vectors: NDArray[np.float32]
     music_vectors: NDArray[np.float32]
     image_affect: NDArray[np.float32]
@@ -131,6 +140,11 @@ def score(
     started = time.perf_counter()
     scores = fitted.scores(scored_images, scored_music)
     milliseconds = 1000.0 * (time.perf_counter() - started) / max(scores.size, 1)
+    correspondence = (
+        fitted.correspondence(scored_images, scored_music)
+        if isinstance(fitted, CorrespondenceEstimator)
+        else scores
+    )
     image_side, music_side = (
         _fill_missing_embeddings(fitted.embed(side), len(side)) for side in (scored_images, scored_music)
     )
@@ -138,6 +152,7 @@ def score(
         image_positions,
         music_positions,
         scores,
+        correspondence,
         image_side.vectors,
         music_side.vectors,
         _fill_missing_affect(image_side),
@@ -146,49 +161,6 @@ def score(
         fit_s,
         milliseconds,
     )
-
-
-def collect_labelled_pairs(
-    results: Sequence[OutOfFoldPredictions], images: LabelledFeatures, music: LabelledFeatures
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
-    """Return the labelled pairs of all predictions.
-
-    Returns:
-        Scores, truth and weights, each (P,). The weights sum to 1. Predictions without true or without false
-        pairs add no pairs.
-    """
-    pair_arrays = []
-    for predictions in results:
-        polarities = (
-            images.targets.polarity[predictions.images].astype(np.int8),
-            music.targets.polarity[predictions.music].astype(np.int8),
-        )
-        weights = pair_weights(*polarities)
-        counted = np.nan_to_num(weights) > 0
-        scores = predictions.scores[counted].astype(np.float64)
-        pair_arrays.append((scores, pair_truth(*polarities)[counted], weights[counted]))
-    scores, truth, weights = (np.concatenate(parts) for parts in zip(*pair_arrays, strict=True))
-    return scores, truth, weights / max(float(weights.sum()), 1e-12)
-
-
-def calibrate_out_of_fold(
-    by_seed: Sequence[Sequence[OutOfFoldPredictions]], images: LabelledFeatures, music: LabelledFeatures
-) -> list[list[NDArray[np.float64]]]:
-    """Return the probabilities of each fold's pairs, calibrated on the other folds of the same seed."""
-    probabilities = []
-    for results in by_seed:
-        fold_probabilities = []
-        for held_out in results:
-            others = [predictions for predictions in results if predictions is not held_out]
-            curve = fit_platt_scaling(*collect_labelled_pairs(others, images, music))
-            fold_probabilities.append(apply_platt_scaling(held_out.scores, *curve))
-        probabilities.append(fold_probabilities)
-    return probabilities
-
-
-def apply_platt_scaling(scores: NDArray[np.floating], slope: float, intercept: float) -> NDArray[np.float64]:
-    """Return sigmoid(slope * scores + intercept)."""
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * (slope * scores.astype(np.float64) + intercept))))
 
 
 def _fill_missing_embeddings(projected: Embeddings | None, count: int) -> Embeddings:

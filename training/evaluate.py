@@ -11,6 +11,7 @@ import numpy as np
 
 from attune.core.errors import MediaError, UsageError
 from attune.core.progress import Progress
+from attune.embedding.affect import POLARITY_COLUMNS
 from attune.embedding.decode_pool import ExtractionJob, extract_all
 from attune.embedding.feature_extraction import FileFeatures
 from attune.embedding.media_files import Kind
@@ -19,6 +20,7 @@ from attune.embedding.segments import embed_track
 from attune.training.evaluation_metrics import evaluate
 from attune.training.evaluation_report import EvaluationReport
 from attune.training.manifest import LabelledRow
+from attune.training.pair_scores import PairScores
 from attune.training.readers import read_labelled
 
 if TYPE_CHECKING:
@@ -96,9 +98,19 @@ def evaluate_network(
     music = _select_readable(music, "music", extracted, request.music)
     image_side = _embed(images, "image", extracted, network)
     music_side = _embed(music, "music", extracted, network)
-    report = evaluate(images, music, image_side, music_side, network.probability, system)
+    scores = _score_pairs(network, image_side, music_side)
+    report = evaluate(images, music, image_side, music_side, scores, system)
     saw_test = any(row.split == "test" for row in [*images, *music])
     return Evaluation(report, saw_test, sorted(skipped, key=lambda error: error.path))
+
+
+def _score_pairs(
+    network: Network, image_side: NetworkEmbeddings, music_side: NetworkEmbeddings
+) -> PairScores:
+    """Score all pairs as a library does: answers are ordered by inner product."""
+    inner = image_side.vectors @ music_side.vectors.T
+    polarities = (side.affect[:, POLARITY_COLUMNS] for side in (image_side, music_side))
+    return PairScores(inner, network.score(inner), network.correspondence(*polarities))
 
 
 def _select_readable(

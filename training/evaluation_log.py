@@ -12,7 +12,8 @@ from attune.training.evaluation_report import EvaluationReport
 
 LOG = Path(__file__).parent.parent / "docs" / "test-log.csv"
 
-_COLUMNS = ("date", "commit", "network", "images", "music", "accuracy", "low", "high", "auc", "ece")
+_FIGURES = ("accuracy", "low", "high", "auc", "ece", "mood_auc", "mood_auc_low", "mood_auc_high")
+_COLUMNS = ("date", "commit", "network", "images", "music", *_FIGURES)
 
 
 def keeps_log() -> bool:
@@ -31,10 +32,15 @@ def log_test_run(report: EvaluationReport, system: str) -> None:
         return
     document = report.to_json()
     correspondence, protocol = document["correspondence"], document["protocol"]
-    low, high = correspondence["ci95"] or (None, None)
+    mood = document["mood"]
     sets = ["+".join(protocol["image_sets"]), "+".join(protocol["music_sets"])]
     date = datetime.now(UTC).strftime("%Y-%m-%d")
-    figures = [correspondence["accuracy"], low, high, correspondence["auc"], correspondence["ece"]]
+    nowhere = (None, None)
+    figures = [
+        *(correspondence["accuracy"], *(correspondence["ci95"] or nowhere)),
+        *(correspondence["auc"], correspondence["ece"]),
+        *(mood["auc"], *(mood["auc_ci95"] or nowhere)),
+    ]
     rounded = ["" if figure is None else f"{figure:.4f}" for figure in figures]
     new = not LOG.exists()
     with LOG.open("a", newline="", encoding="utf-8") as file:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attune.embedding.affect import POLARITIES, POLARITY_COLUMNS, TOLD_COLUMNS
 from attune.embedding.network import NetworkEmbeddings
 from attune.training.evaluation_report import (
+    AffectMetrics,
     Correspondence,
     Direction,
     EvaluationProtocol,
     EvaluationReport,
     ImageMetrics,
     MusicMetrics,
+    PolarityMetrics,
 )
 from attune.training.manifest import LabelledRow, group_names, polarity_codes, ratings, reference_points
 from attune.training.metrics import (
@@ -24,6 +27,8 @@ from attune.training.metrics import (
     match_rates,
     measure_distinctness,
     measure_graded_affect,
+    measure_mood,
+    measure_polarity,
     measure_probe,
     measure_retrieval,
     pair_accuracy,
@@ -31,11 +36,11 @@ from attune.training.metrics import (
     pair_intervals,
     pearson,
     r_squared,
+    rating_slope,
+    read_mood_labels,
     sign_accuracy,
 )
-
-ProbabilityFunction = Callable[[NDArray[np.float32]], NDArray[np.floating]]
-"""Monotonically increasing function from inner products to correspondence probabilities."""
+from attune.training.pair_scores import PairScores
 
 _NAN = float("nan")
 
@@ -45,35 +50,34 @@ def evaluate(
     music: Sequence[LabelledRow],
     image_side: NetworkEmbeddings,
     music_side: NetworkEmbeddings,
-    probability: ProbabilityFunction,
+    scores: PairScores,
     system: str,
 ) -> EvaluationReport:
     """Evaluate a network by its outputs for labelled images and music.
-
-    Galleries are ranked by inner product, as in a library; the probability decides what is called a match.
 
     Args:
         images: N rows.
         music: M rows.
         image_side: Embeddings and affect of the N images, in order.
         music_side: Embeddings and affect of the M pieces of music, in order.
-        probability: The calibration, from inner products (N, M) to probabilities in [0, 1].
+        scores: The network's scores of all pairs.
         system: Name of the system in the report.
 
     Returns:
         The report; figures for which labels are missing are NaN.
     """
-    inner = image_side.vectors @ music_side.vectors.T
-    report = evaluate_scores(images, music, probability(inner), system, ranked_by=inner)
-    return replace(report, image=_measure_images(images, image_side), music=_measure_music(music, music_side))
+    report = evaluate_scores(images, music, scores, system)
+    valence_slope, arousal_slope = _measure_slopes(images, image_side)
+    return replace(
+        report,
+        affect=replace(report.affect, valence_slope=valence_slope, arousal_slope=arousal_slope),
+        image=_measure_images(images, image_side),
+        music=_measure_music(music, music_side),
+    )
 
 
 def evaluate_scores(
-    images: Sequence[LabelledRow],
-    music: Sequence[LabelledRow],
-    scores: NDArray[np.floating],
-    system: str,
-    ranked_by: NDArray[np.floating] | None = None,
+    images: Sequence[LabelledRow], music: Sequence[LabelledRow], scores: PairScores, system: str
 ) -> EvaluationReport:
     """Evaluate a system that only scores pairs and has no embedding of single files.
 
@@ -82,36 +86,36 @@ def evaluate_scores(
     Args:
         images: N rows.
         music: M rows.
-        scores: (N, M) correspondence probabilities in [0, 1].
+        scores: Scores of all pairs.
         system: Name of the system in the report.
-        ranked_by: (N, M) scores that galleries are ranked by; the probabilities if not given, which may have
-            more ties.
 
     Returns:
         The report; of the figures of a single modality it holds the majority share only.
     """
-    order = scores if ranked_by is None else ranked_by
+    corresponding, order = scores.correspondence, scores.ranked_by
     image_polarity, music_polarity = polarity_codes(images), polarity_codes(music)
     intervals = pair_intervals(
-        scores, image_polarity, music_polarity, group_names(images), group_names(music)
+        corresponding, image_polarity, music_polarity, group_names(images), group_names(music)
+    )
+    graded = measure_graded_affect(
+        order, reference_points(images), reference_points(music), image_polarity, music_polarity
     )
     return EvaluationReport(
         system=system,
         protocol=_build_protocol(images, music),
         correspondence=Correspondence(
-            accuracy=pair_accuracy(scores, image_polarity, music_polarity),
-            auc=pair_auc(scores, image_polarity, music_polarity),
-            ece=calibration_error(scores, image_polarity, music_polarity),
+            accuracy=pair_accuracy(corresponding, image_polarity, music_polarity),
+            auc=pair_auc(corresponding, image_polarity, music_polarity),
+            ece=calibration_error(corresponding, image_polarity, music_polarity),
             intervals=intervals,
-            per_class=match_rates(scores, image_polarity, music_polarity),
+            per_class=match_rates(corresponding, image_polarity, music_polarity, len(POLARITIES)),
         ),
         music_to_image=_measure_direction(order.T, music_polarity, image_polarity),
         image_to_music=_measure_direction(order, image_polarity, music_polarity),
-        affect=measure_graded_affect(
-            order, reference_points(images), reference_points(music), image_polarity, music_polarity
-        ),
-        image=ImageMetrics(_NAN, _NAN, majority_share(image_polarity), _NAN, _NAN, _NAN, _NAN),
-        music=MusicMetrics(_NAN, _NAN, majority_share(music_polarity), _NAN, _NAN),
+        mood=measure_mood(scores.mood, order, read_mood_labels(images), read_mood_labels(music)),
+        affect=AffectMetrics(graded.spearman, graded.spearman_within, _NAN, _NAN),
+        image=ImageMetrics(_majority_only(image_polarity), _NAN, _NAN, _NAN, _NAN),
+        music=MusicMetrics(_majority_only(music_polarity), _NAN, _NAN, _NAN, _NAN),
     )
 
 
@@ -137,17 +141,51 @@ def _measure_direction(
     )
 
 
+def _majority_only(polarity: NDArray[np.int8]) -> PolarityMetrics:
+    return PolarityMetrics(_NAN, _NAN, majority_share(polarity), None, _NAN, _NAN)
+
+
+def _measure_slopes(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> tuple[float, float]:
+    """Return the slopes of the ratings on shown valence and arousal."""
+    shown, rated, sets = side.affect[:, TOLD_COLUMNS], ratings(rows), [row.set for row in rows]
+    valence, arousal = (rating_slope(shown[:, axis], rated[:, axis], sets) for axis in range(2))
+    return valence, arousal
+
+
 def _measure_images(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> ImageMetrics:
-    probe = measure_probe(side.vectors, polarity_codes(rows), _probe_groups(rows))
-    (valence, arousal), (predicted_valence, predicted_arousal) = ratings(rows).T, side.affect[:, :2].T
+    (valence, arousal), (shown_valence, shown_arousal) = ratings(rows).T, side.affect[:, TOLD_COLUMNS].T
     return ImageMetrics(
-        accuracy=probe.accuracy,
-        balanced_accuracy=probe.balanced_accuracy,
+        polarity=_measure_polarity(rows, side),
+        valence_r=pearson(shown_valence, valence),
+        arousal_r=pearson(shown_arousal, arousal),
+        valence_r2=r_squared(shown_valence, valence),
+        arousal_r2=r_squared(shown_arousal, arousal),
+    )
+
+
+def _measure_music(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> MusicMetrics:
+    points, shown = reference_points(rows), side.affect[:, TOLD_COLUMNS]
+    valence_slope, arousal_slope = _measure_slopes(rows, side)
+    return MusicMetrics(
+        polarity=_measure_polarity(rows, side),
+        valence_sign=sign_accuracy(shown[:, 0], points[:, 0]),
+        arousal_sign=sign_accuracy(shown[:, 1], points[:, 1]),
+        valence_slope=valence_slope,
+        arousal_slope=arousal_slope,
+    )
+
+
+def _measure_polarity(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> PolarityMetrics:
+    polarity = polarity_codes(rows)
+    predicted = measure_polarity(side.affect[:, POLARITY_COLUMNS], polarity)
+    probe = measure_probe(side.vectors, polarity, _probe_groups(rows))
+    return PolarityMetrics(
+        accuracy=predicted.accuracy,
+        balanced_accuracy=predicted.balanced_accuracy,
         majority=probe.majority,
-        valence_r=pearson(predicted_valence, valence),
-        arousal_r=pearson(predicted_arousal, arousal),
-        valence_r2=r_squared(predicted_valence, valence),
-        arousal_r2=r_squared(predicted_arousal, arousal),
+        confusion=predicted.confusion if predicted.confusion.any() else None,
+        probe_accuracy=probe.accuracy,
+        probe_balanced_accuracy=probe.balanced_accuracy,
     )
 
 
@@ -157,18 +195,3 @@ def _probe_groups(rows: Sequence[LabelledRow]) -> list[str]:
     Two sets may share a theme or an artist; the probe must not learn it from one and be tested on the other.
     """
     return [row.group for row in rows]
-
-
-def _measure_music(rows: Sequence[LabelledRow], side: NetworkEmbeddings) -> MusicMetrics:
-    probe = measure_probe(side.vectors, polarity_codes(rows), _probe_groups(rows))
-    (valence, arousal), (predicted_valence, predicted_arousal) = (
-        reference_points(rows).T,
-        side.affect[:, :2].T,
-    )
-    return MusicMetrics(
-        accuracy=probe.accuracy,
-        balanced_accuracy=probe.balanced_accuracy,
-        majority=probe.majority,
-        valence_sign=sign_accuracy(predicted_valence, valence),
-        arousal_sign=sign_accuracy(predicted_arousal, arousal),
-    )

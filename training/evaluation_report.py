@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.embedding.network import POLARITIES
-from attune.training.metrics import Distinctness, GradedAffect, PairIntervals, RetrievalQuality
+from attune.embedding.affect import POLARITIES
+from attune.training.metrics import Distinctness, MoodQuality, PairIntervals, RetrievalQuality
+from attune.training.report_values import (
+    format_interval,
+    format_mood,
+    format_spread,
+    format_table,
+    replace_nan,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,49 @@ class Direction:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageMetrics:
-    """Linear probe of polarity on image embeddings, and predicted affect compared with ratings."""
+class AffectMetrics:
+    """Whether scores and shown values follow valence and arousal.
+
+    Attributes:
+        spearman: Rank correlation of score with closeness in valence and arousal, over all pairs.
+        spearman_within: The same over the pairs of one polarity, averaged over the polarities.
+        valence_slope: Slope of the ratings on the valence that is shown, over rated photographs.
+        arousal_slope: The same for arousal.
+    """
+
+    spearman: float
+    spearman_within: float
+    valence_slope: float
+    arousal_slope: float
+
+
+@dataclass(frozen=True, slots=True)
+class PolarityMetrics:
+    """Polarity of single files: as the network predicts it, and as a probe reads it from the embeddings.
+
+    Attributes:
+        accuracy: Share of files whose most probable polarity, by the network's posterior, is the true one.
+        balanced_accuracy: Mean over the polarities of that share.
+        majority: Share of the most frequent polarity.
+        confusion: (3, 3) number of files by true and predicted polarity; None without labels or posterior.
+        probe_accuracy: Accuracy of a linear classifier that is fitted to the evaluated embeddings,
+            cross-validated by groups.
+        probe_balanced_accuracy: Its balanced accuracy.
+    """
 
     accuracy: float
     balanced_accuracy: float
     majority: float
+    confusion: NDArray[np.int64] | None
+    probe_accuracy: float
+    probe_balanced_accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMetrics:
+    """Polarity of images, and predicted affect compared with ratings."""
+
+    polarity: PolarityMetrics
     valence_r: float
     arousal_r: float
     valence_r2: float
@@ -74,13 +117,13 @@ class ImageMetrics:
 
 @dataclass(frozen=True, slots=True)
 class MusicMetrics:
-    """Linear probe of polarity on music embeddings, and signs of predicted affect compared with quadrants."""
+    """Polarity of music, and predicted affect compared with quadrants (signs) and ratings (slopes)."""
 
-    accuracy: float
-    balanced_accuracy: float
-    majority: float
+    polarity: PolarityMetrics
     valence_sign: float
     arousal_sign: float
+    valence_slope: float
+    arousal_slope: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +135,14 @@ class EvaluationReport:
     correspondence: Correspondence
     music_to_image: Direction
     image_to_music: Direction
-    affect: GradedAffect
+    mood: MoodQuality
+    affect: AffectMetrics
     image: ImageMetrics
     music: MusicMetrics
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON document; figures that are not defined are None."""
-        document: dict[str, Any] = _replace_nan(
+        document: dict[str, Any] = replace_nan(
             {
                 "system": self.system,
                 "protocol": asdict(self.protocol),
@@ -107,35 +151,40 @@ class EvaluationReport:
                     "music_to_image": _format_direction(self.music_to_image),
                     "image_to_music": _format_direction(self.image_to_music),
                 },
+                "mood": format_mood(self.mood),
                 "affect": asdict(self.affect),
-                "image": asdict(self.image),
-                "music": asdict(self.music),
+                "image": {
+                    **_format_polarity(self.image.polarity),
+                    "valence_r": self.image.valence_r,
+                    "arousal_r": self.image.arousal_r,
+                    "valence_r2": self.image.valence_r2,
+                    "arousal_r2": self.image.arousal_r2,
+                },
+                "music": {
+                    **_format_polarity(self.music.polarity),
+                    "valence_sign": self.music.valence_sign,
+                    "arousal_sign": self.music.arousal_sign,
+                    "valence_slope": self.music.valence_slope,
+                    "arousal_slope": self.music.arousal_slope,
+                },
             }
         )
         return document
 
 
 def _format_correspondence(figures: Correspondence) -> dict[str, Any]:
-    table = {
-        image: dict(zip(POLARITIES, row, strict=True))
-        for image, row in zip(POLARITIES, figures.per_class.tolist(), strict=True)
-    }
     return {
         "accuracy": figures.accuracy,
-        "ci95": _format_interval(figures.intervals.accuracy),
+        "ci95": format_interval(figures.intervals.accuracy),
         "auc": figures.auc,
-        "auc_ci95": _format_interval(figures.intervals.auc),
+        "auc_ci95": format_interval(figures.intervals.auc),
         "ece": figures.ece,
-        "per_class": table,
+        "per_class": format_table(POLARITIES, figures.per_class),
     }
-
-
-def _format_interval(ends: tuple[float, float]) -> list[float] | None:
-    return None if math.isnan(ends[0]) else list(ends)
 
 
 def _format_direction(figures: Direction) -> dict[str, float]:
-    quality, spread = figures.quality, figures.spread
+    quality = figures.quality
     return {
         "p@1": quality.p_at_1,
         "p@5": quality.p_at_5,
@@ -143,15 +192,19 @@ def _format_direction(figures: Direction) -> dict[str, float]:
         "mrr": quality.mrr,
         "ndcg@10": quality.ndcg_at_10,
         "chance_p": quality.chance_p,
-        "coverage@10": spread.coverage,
-        "chance_coverage@10": spread.chance_coverage,
-        "hub_lift@10": spread.hub_lift,
+        **format_spread(figures.spread),
     }
 
 
-def _replace_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _replace_nan(part) for key, part in value.items()}
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return value
+def _format_polarity(figures: PolarityMetrics) -> dict[str, Any]:
+    confusion = figures.confusion
+    return {
+        "accuracy": figures.accuracy,
+        "balanced_accuracy": figures.balanced_accuracy,
+        "majority": figures.majority,
+        "confusion": None if confusion is None else format_table(POLARITIES, confusion),
+        "probe": {
+            "accuracy": figures.probe_accuracy,
+            "balanced_accuracy": figures.probe_balanced_accuracy,
+        },
+    }

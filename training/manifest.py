@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import UsageError, escape_path
-from attune.embedding.network import POLARITIES
+from attune.embedding.affect import POLARITIES
 
 QUADRANT_POLARITY = {"Q1": "positive", "Q2": "negative", "Q3": "negative", "Q4": "neutral"}
 """Polarity of each quadrant of Russell's plane, following IMAC's tags (arXiv 1904.00150)."""

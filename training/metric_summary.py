@@ -7,17 +7,20 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from attune.embedding.affect import POLARITY_COLUMNS, TOLD_COLUMNS
 from attune.training.cross_validation import OutOfFoldPredictions
 from attune.training.manifest import LabelledRow, group_names, polarity_codes, ratings, reference_points
 from attune.training.metrics import (
     calibration_error,
     measure_distinctness,
     measure_graded_affect,
+    measure_polarity,
     measure_probe,
     measure_retrieval,
     pair_accuracy,
     pair_auc,
     pearson,
+    rating_slope,
     sign_accuracy,
 )
 
@@ -137,23 +140,20 @@ def _measure_direction(
 
 
 def _measure_affect(rows: Sequence[LabelledRow], affect: NDArray[np.float32], kind: str) -> dict[str, float]:
-    """Return how well affect is predicted for one modality, for each data set."""
+    """Return how well affect is predicted for one modality, by data set, and the slopes over all sets."""
     figures = {}
-    predicted_polarity = np.argmax(affect[:, 2:], axis=1)
-    for one_set in sorted({row.set for row in rows}):
+    shown, sets = affect[:, TOLD_COLUMNS], [row.set for row in rows]
+    for axis, name in enumerate(("valence", "arousal")):
+        figures[f"{kind} {name} slope"] = rating_slope(shown[:, axis], ratings(rows)[:, axis], sets)
+    for one_set in sorted(set(sets)):
         in_set = np.array([row.set == one_set for row in rows])
         own = [row for row in rows if row.set == one_set]
-        codes, rated, points = polarity_codes(own), ratings(own), reference_points(own)
-        correct = (predicted_polarity[in_set] == codes)[codes >= 0]
-        figures[f"{kind} {one_set} polarity"] = float(correct.mean()) if correct.size else float("nan")
-        recalls = [
-            np.mean(predicted_polarity[in_set][codes == code] == code)
-            for code in range(3)
-            if (codes == code).any()
-        ]
-        figures[f"{kind} {one_set} balanced polarity"] = float(np.mean(recalls)) if recalls else float("nan")
+        rated, points = ratings(own), reference_points(own)
+        polarity = measure_polarity(affect[in_set, POLARITY_COLUMNS], polarity_codes(own))
+        figures[f"{kind} {one_set} polarity"] = polarity.accuracy
+        figures[f"{kind} {one_set} balanced polarity"] = polarity.balanced_accuracy
         for axis, name in enumerate(("valence", "arousal")):
-            predicted = affect[in_set, axis]
+            predicted = shown[in_set, axis]
             figures[f"{kind} {one_set} {name} r"] = pearson(predicted, rated[:, axis])
             figures[f"{kind} {one_set} {name} sign"] = sign_accuracy(predicted, points[:, axis])
     return figures

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from attune.core.console import stderr_console, stdout_console
 from attune.core.errors import MediaError
 from attune.training.evaluation_log import keeps_log
+from attune.training.metrics import QUADRANTS
+
+_WAYS = ("music_to_image", "image_to_music")
+_SPREAD = ("coverage@10", "chance_coverage@10", "hub_lift@10")
 
 
 def print_report(document: dict[str, Any]) -> None:
@@ -18,28 +23,67 @@ def print_report(document: dict[str, Any]) -> None:
         f"{protocol['music']} songs ({', '.join(protocol['music_sets'])}), "
         f"split {protocol['split'] or 'all'}",
     )
-    interval = " (95 % {:.3f}–{:.3f})".format(*pairs["ci95"]) if pairs["ci95"] else ""
-    console.print(
-        f"correspondence  accuracy {_format_figure(pairs['accuracy'])}{interval}   "
-        f"AUC {_format_figure(pairs['auc'])}   ECE {_format_figure(pairs['ece'])}"
-    )
+    console.print(f"correspondence  {_format_pair_figures(pairs)}")
     print_retrieval(document["retrieval"])
-    for section in ("affect", "image", "music"):
-        line = "   ".join(f"{name} {_format_figure(value)}" for name, value in document[section].items())
-        console.print(f"{section:<15} {line}")
+    _print_mood(document["mood"])
+    console.print(f"{'affect':<15} {_format_figures(document['affect'])}")
+    for side in ("image", "music"):
+        _print_side(side, document[side])
+
+
+def _print_mood(mood: dict[str, Any]) -> None:
+    console = stdout_console()
+    console.print(f"mood            {_format_pair_figures(mood)}")
+    _print_directions("mood", ("lift", "first", "ndcg@10", "p@10", "chance_p", *_SPREAD), mood)
+    for way in _WAYS:
+        firsts = mood[way]["first_by_quadrant"]
+        parts = zip(QUADRANTS, firsts, strict=True)
+        console.print(
+            f"{_name_way(way)}: first answer in the query's quadrant   "
+            + "   ".join(f"{quadrant} {_format_figure(share)}" for quadrant, share in parts)
+        )
+    _print_square("pairs called alike", mood["confusion"], "image", "music")
+
+
+def _print_side(side: str, figures: dict[str, Any]) -> None:
+    """Print the figures of one modality: the network's own polarity, then what a probe reads."""
+    console = stdout_console()
+    own = {name: figures[name] for name in ("accuracy", "balanced_accuracy", "majority")}
+    affect = {name: value for name, value in figures.items() if name not in (*own, "confusion", "probe")}
+    console.print(f"{side:<15} network's own polarity: {_format_figures(own)}")
+    console.print(f"{'':<15} linear probe of polarity, refitted: {_format_figures(figures['probe'])}")
+    console.print(f"{'':<15} {_format_figures(affect)}")
+    if figures["confusion"] is not None:
+        _print_square(f"{side} polarity", figures["confusion"], "true", "predicted")
 
 
 def print_retrieval(ways: dict[str, Any]) -> None:
-    """Print the figures of retrieval and distinctness in both directions."""
+    """Print the figures of retrieval by polarity and of distinctness in both directions."""
+    columns = ("p@1", "p@5", "p@10", "chance_p", "mrr", "ndcg@10", *_SPREAD)
+    _print_directions("retrieval", columns, ways)
+
+
+def _print_directions(title: str, columns: Sequence[str], ways: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    columns = ["p@1", "p@5", "p@10", "chance_p", "mrr", "ndcg@10"]
-    columns += ["coverage@10", "chance_coverage@10", "hub_lift@10"]
-    for name in ("retrieval", *columns):
-        table.add_column(name, justify="left" if name == "retrieval" else "right", no_wrap=True)
-    for way, figures in ways.items():
-        table.add_row(way.replace("_to_", " → "), *(_format_figure(figures[column]) for column in columns))
+    for name in (title, *columns):
+        table.add_column(name, justify="left" if name == title else "right", no_wrap=True)
+    for way in _WAYS:
+        table.add_row(_name_way(way), *(_format_figure(ways[way][column]) for column in columns))
+    stdout_console().print(table)
+
+
+def _print_square(title: str, square: dict[str, dict[str, Any]], rows: str, columns: str) -> None:
+    """Print a square table by name, saying what its rows and its columns are."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(f"{title}: {rows} by {columns}", no_wrap=True)
+    for name in square:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, cells in square.items():
+        table.add_row(name, *(_format_figure(value) for value in cells.values()))
     stdout_console().print(table)
 
 
@@ -76,6 +120,27 @@ def print_skipped(skipped: list[MediaError]) -> None:
     console.print(f"{len(skipped)} files were left out:")
     for error in skipped:
         console.print(f"  {error}")
+
+
+def _name_way(way: str) -> str:
+    return way.replace("_to_", " → ")
+
+
+def _format_pair_figures(figures: dict[str, Any]) -> str:
+    """Return accuracy, AUC and calibration error of pairs, with the intervals that there are."""
+    accuracy, auc = (
+        f"{_format_figure(figures[name])}{_format_interval(figures[interval])}"
+        for name, interval in (("accuracy", "ci95"), ("auc", "auc_ci95"))
+    )
+    return f"accuracy {accuracy}   AUC {auc}   ECE {_format_figure(figures['ece'])}"
+
+
+def _format_interval(ends: list[float] | None) -> str:
+    return " (95 % {:.3f}–{:.3f})".format(*ends) if ends else ""
+
+
+def _format_figures(figures: dict[str, Any]) -> str:
+    return "   ".join(f"{name} {_format_figure(value)}" for name, value in figures.items())
 
 
 def _format_figure(value: Any) -> str:

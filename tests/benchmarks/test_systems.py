@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from attune import cli
-from attune.benchmarks import systems as comparison
 from attune.core.errors import MediaError
 from attune.embedding.media_files import Kind
 from attune.tests.training.affect_data import make_labelled_features
@@ -69,7 +68,8 @@ def test_the_comparison_tells_who_is_ahead_and_writes_what_it_tells(
     manifests: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     focus = ["--image-set", "set0", "--music-set", "set1"]
-    assert cli.run(["benchmark", "systems", *manifests, *focus, "--test", "--json", "-q"]) == 0
+    mood_sets = ["--mood-image-set", "set0", "--mood-music-set", "set1"]
+    assert cli.run(["benchmark", "systems", *manifests, *focus, *mood_sets, "--test", "--json", "-q"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document == json.loads((tmp_path / "out" / "systems.json").read_text())
     for name, images in (("out_of_fold", 120), ("test", 30)):
@@ -83,9 +83,19 @@ def test_the_comparison_tells_who_is_ahead_and_writes_what_it_tells(
         assert rows["Chance"]["behind"]["p"] < 0.05
         assert "behind" not in rows["Attune"]
         assert rows["Chance"]["focus"]["value"] != rows["Chance"]["accuracy"]["value"]
+        assert section["protocol"]["mood"] == {"image_sets": ["set0"], "music_sets": ["set1"]} | {
+            "images": images // 2,
+            "music": images // 2,
+        }
+    mood = {name: row["mood"] for name, row in _rows(document["out_of_fold"]).items()}
+    assert mood["Attune"]["auc"] > 0.6
+    assert mood["Attune"]["auc"] == pytest.approx(mood["Attune"]["auc_within_folds"], abs=0.15)
+    assert 0 < mood["Attune"]["music_to_image"]["coverage@10"] <= 1
+    # What scores pairs only cannot score a pair whose sides are held out in different folds.
+    assert mood["Chance"]["auc"] is mood["Chance"]["music_to_image"] is None
+    assert mood["Chance"]["auc_within_folds"] is not None
+    assert set(document["out_of_fold"]["controls"]) <= {"Attune"}
     assert document["raw"]["image features"]["accuracy"] > 0.6
-    points = document["trade_off"]
-    assert [one["image_full"] for one in points] == list(comparison.FULL_LENGTHS)
     worst = document["worst_pairs"]
     assert len(worst) == 10
     for pair in worst:
@@ -107,7 +117,8 @@ def test_without_being_asked_nobody_looks_at_the_test_split(
 ) -> None:
     assert cli.run(["benchmark", "systems", *manifests, "-q"]) == 0
     output = capsys.readouterr().out
-    for word in ("correspondence", "music to image", "image to music", "trade-off", "Attune", "hub lift"):
+    words = ("correspondence", "music to image", "image to music", "Attune", "hub lift")
+    for word in (*words, "AUC within folds", "mood, image to music", "oasis", "4q_taffc, musemo"):
         assert word in output
     assert max(map(len, output.splitlines())) <= 120
     assert "test" not in json.loads((tmp_path / "out" / "systems.json").read_text())

@@ -71,7 +71,7 @@ def spearman(first: NDArray[np.floating], second: NDArray[np.floating]) -> float
     Returns:
         Correlation in [-1, 1]; NaN if a column is constant or has fewer than two values.
     """
-    return pearson(_average_ranks(first), _average_ranks(second))
+    return pearson(average_ranks(first), average_ranks(second))
 
 
 def pearson(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
@@ -125,7 +125,8 @@ def sign_accuracy(predicted: NDArray[np.floating], actual: NDArray[np.floating])
     return float(np.mean(np.sign(predicted[sided]) == np.sign(actual[sided])))
 
 
-def _average_ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
+def average_ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the rank of each value, (N,), from 1 for the smallest; equal values share their average rank."""
     _, tie, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks: NDArray[np.float64] = np.cumsum(counts) - (counts - 1) / 2
     return ranks[tie]

@@ -38,11 +38,23 @@ def measure_distinctness(scores: NDArray[np.floating], k: int = 10) -> Distinctn
     Returns:
         The three figures; NaN without queries or gallery.
     """
-    queries, gallery = scores.shape
+    return measure_spread(rank_gallery(scores)[:, :k], scores.shape[1])
+
+
+def measure_spread(answers: NDArray[np.intp], gallery: int) -> Distinctness:
+    """Measure how widely top lists spread over the gallery.
+
+    Args:
+        answers: (queries, k) gallery positions of each query's top list; none occurs twice in a list.
+        gallery: Number of items in the gallery.
+
+    Returns:
+        The three figures; NaN without queries or gallery.
+    """
+    queries, k = answers.shape
     if not queries or not gallery:
         return Distinctness(float("nan"), float("nan"), float("nan"))
-    k = min(k, gallery)
-    appearances = np.bincount(rank_gallery(scores)[:, :k].ravel(), minlength=gallery)
+    appearances = np.bincount(answers.ravel(), minlength=gallery)
     return Distinctness(
         coverage=float(np.mean(appearances > 0)),
         chance_coverage=1.0 - (1.0 - k / gallery) ** queries,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from attune.core.errors import UsageError, escape_path
-from attune.embedding.network import POLARITIES
+from attune.embedding.affect import POLARITIES
 from attune.training.manifest import LabelledRow
 from attune.training.readers.emotion_words import create_row
 
