@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import nn
 from attune.core.atomic_files import fsync, hash_file
 from attune.core.errors import ArtefactError, UsageError, escape_path
 from attune.embedding.backbones import Backbone
+from attune.embedding.calibration_curve import CalibrationCurve
 from attune.embedding.media_files import Kind
 from attune.embedding.network_config import CONFIG_FILE, TOWER_FILES, describe_backbone, is_shipped
 from attune.embedding.onnx_session import OnnxSession
@@ -55,6 +57,7 @@ def export_tower(tower: nn.Module, example: NDArray[np.float32], path: Path) -> 
     )
     with torch.no_grad():
         expected = tower(example_tensor)
+    _state_widths(path, [output.shape[1] for output in expected])
     actual = OnnxSession(path, hash_file(path)).run(example, "embedding", "affect")
     for expected_output, actual_output in zip(expected, actual, strict=True):
         worst = float(np.abs(expected_output.numpy() - actual_output).max())
@@ -62,12 +65,22 @@ def export_tower(tower: nn.Module, example: NDArray[np.float32], path: Path) -> 
             raise ArtefactError(f"{path}: the exported graph differs from the trained one by {worst:.1e}")
 
 
+def _state_widths(path: Path, widths: Sequence[int]) -> None:
+    """State the widths of a graph's outputs, which torch does not always infer."""
+    import onnx
+
+    model = onnx.load(str(path))
+    for output, width in zip(model.graph.output, widths, strict=True):
+        output.type.tensor_type.shape.dim[1].dim_value = width
+    onnx.save(model, str(path))
+
+
 def write_network(
     out: Path,
     towers: Mapping[Kind, nn.Module],
     examples: Mapping[Kind, NDArray[np.float32]],
     backbones: Mapping[Kind, Backbone],
-    calibration: tuple[float, float],
+    calibration: Mapping[str, CalibrationCurve],
     facts: Mapping[str, Any],
     describe: Callable[[Path], None],
 ) -> Path:
@@ -78,7 +91,7 @@ def write_network(
         towers: The tower of each modality.
         examples: Backbone features (N, D) of each modality, to check the export with.
         backbones: The backbone of each modality; those that are not shipped are copied into the folder.
-        calibration: Slope and intercept from inner product to the logit of correspondence.
+        calibration: The curves of `attune.embedding.network_config.Calibration`, by name.
         facts: Further entries of network.json: `training` and `out_of_fold`.
         describe: Function that writes the run folder, given its path.
 
@@ -101,7 +114,7 @@ def write_network(
         config = {
             "name": escape_path(out.resolve().name),
             **{f"{kind}_backbone": describe_backbone(backbone) for kind, backbone in backbones.items()},
-            "calibration": {"slope": calibration[0], "intercept": calibration[1]},
+            "calibration": {name: asdict(curve) for name, curve in calibration.items()},
             "sha256": {file: hash_file(staging_dir / file) for file in TOWER_FILES.values()},
             **facts,
         }

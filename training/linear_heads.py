@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from attune.training.losses import Targets, head_loss, merge_quadrant_logits, quadrant_loss
+from attune.training.losses import Targets, head_loss, quadrant_loss, unify_outputs
 from attune.training.systems.base import BackboneFeatures
 
 CLIP = 6.0
@@ -32,6 +32,8 @@ class Recipe:
             polarity. The smaller it is, the stronger these two heads are regularised.
         quadrant_share: Weight of the cross-entropy of quadrants, relative to that of polarity. Above 0, the
             heads have a logit for each quadrant, from which polarity is computed.
+        least_steps: Steps of the solver before training may stop; a multiple of `CHECK_EVERY`. The loss of
+            polarity is lowest long before valence and arousal are learnt.
         gains: Factors of named blocks of features, where the features have them; 1 for the others. A gain
             below 1 penalises the weights of a block more strongly.
     """
@@ -39,6 +41,7 @@ class Recipe:
     l2: float
     point_share: float = 1.0
     quadrant_share: float = 0.0
+    least_steps: int = CHECK_EVERY
     gains: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -60,15 +63,9 @@ class Heads:
     bias: NDArray[np.float32]
 
     def raw(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the raw outputs (N, 5) of features (N, D): logits of polarity, valence, arousal."""
+        """Return the raw outputs (N, 9) of features (N, D): see `attune.training.losses.unify_outputs`."""
         standard = np.clip((features - self.mean) / self.scale, -CLIP, CLIP)
-        outputs = torch.from_numpy(standard @ self.weights + self.bias)
-        return (merge_quadrant_logits(outputs) if self.uses_quadrants else outputs).numpy()
-
-    @property
-    def uses_quadrants(self) -> bool:
-        """Whether there is a logit for each quadrant, from which the logits of polarity are computed."""
-        return len(self.bias) == 6
+        return unify_outputs(torch.from_numpy(standard @ self.weights + self.bias)).numpy()
 
 
 def fit_heads(
@@ -111,9 +108,8 @@ def fit_heads(
 
     def closure() -> torch.Tensor:
         solver.zero_grad()
-        raw = standard @ weights + shifts[set_index]
-        merged = merge_quadrant_logits(raw) if recipe.quadrant_share else raw
-        loss = head_loss(merged, targets, recipe.point_share)
+        raw = unify_outputs(standard @ weights + shifts[set_index])
+        loss = head_loss(raw, targets, recipe.point_share)
         if recipe.quadrant_share:
             loss = loss + recipe.quadrant_share * quadrant_loss(raw, targets)
         loss = loss + 0.5 * recipe.l2 * (weights**2).sum() + 0.5 * _SET_SHIFT_L2 * (shifts**2).sum()
@@ -136,7 +132,7 @@ class Tower(nn.Module):
     Args:
         widen: Module from backbone features (N, D) to the input of the heads (N, H).
         heads: Standardisation and linear heads.
-        space: Module from the heads' outputs (N, 5) to embeddings (N, 128), unit length, and affect (N, 5).
+        space: Module from raw outputs (N, 9) to embeddings (N, 128), unit length, and affect (N, 11).
 
     Attributes:
         mean: float32 (H,), mean of each input of the heads.
@@ -158,12 +154,10 @@ class Tower(nn.Module):
         self.register_buffer("weights", torch.from_numpy(heads.weights))
         self.register_buffer("raw_bias", torch.from_numpy(heads.bias))
         self.space = space
-        self._uses_quadrants = heads.uses_quadrants
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Return embeddings (N, 128), unit length, and affect (N, 5) of features (N, D)."""
+        """Return embeddings (N, 128), unit length, and affect (N, 11) of features (N, D)."""
         widened = self.widen(features)
         standard = torch.clamp((widened - self.mean) / self.scale, -CLIP, CLIP)
-        raw = standard @ self.weights + self.raw_bias
-        vectors, affect = self.space(merge_quadrant_logits(raw) if self._uses_quadrants else raw)
+        vectors, affect = self.space(unify_outputs(standard @ self.weights + self.raw_bias))
         return vectors, affect

@@ -17,17 +17,16 @@ from attune.embedding.backbones import Backbone
 from attune.embedding.media_files import Kind
 from attune.embedding.onnx_session import Device
 from attune.training.assign_folds import FOLDS
-from attune.training.calibration import fit_platt_scaling
+from attune.training.calibration import CORRESPONDENCE, MOOD, calibrate_out_of_fold, fit_out_of_fold
 from attune.training.cross_validation import (
     SEEDS,
     OutOfFoldPredictions,
-    calibrate_out_of_fold,
-    collect_labelled_pairs,
     cross_validate,
 )
 from attune.training.export import check_output_folder, write_network
 from attune.training.manifest import TRAINING_SPLITS, LabelledRow, group_names
 from attune.training.metric_summary import summarize_seed, summarize_seeds
+from attune.training.mood_comparison import summarize_mood
 from attune.training.readers import read_labelled
 from attune.training.run_folder import average_reliability, write_run
 from attune.training.source_digest import digest_system
@@ -92,10 +91,13 @@ def train(
         check_enough_groups(music_from, music.rows)
         by_seed = cross_validate(method, images, music, SEEDS, cache, listener)
         all_results = [predictions for results in by_seed for predictions in results]
-        curve = fit_platt_scaling(*collect_labelled_pairs(all_results, images, music))
+        curves = {
+            "score": fit_out_of_fold(all_results, images, music, MOOD),
+            "correspondence": fit_out_of_fold(all_results, images, music, CORRESPONDENCE),
+        }
         listener.start("refit and export", None)
         fitted = method.fit(images, music, seed=0)
-        probabilities_by_seed = calibrate_out_of_fold(by_seed, images, music)
+        probabilities_by_seed = calibrate_out_of_fold(by_seed, images, music, CORRESPONDENCE)
         record, figures = (
             {"system": system} | _build_training_record(method, images, music),
             _summarize_metrics(by_seed, probabilities_by_seed, images, music),
@@ -110,7 +112,7 @@ def train(
             {kind: fitted.tower(kind) for kind in method.backbones},
             {side.kind: _select_examples(side, method.backbones[side.kind]) for side in (images, music)},
             method.backbones,
-            curve,
+            curves,
             {"training": record, "out_of_fold": figures},
             lambda run: write_run(
                 run, record, figures, fitted.curve, average_reliability(held_out_results, images, music)
@@ -161,10 +163,14 @@ def _summarize_metrics(
     images: LabelledFeatures,
     music: LabelledFeatures,
 ) -> dict[str, float]:
+    mood_by_seed = calibrate_out_of_fold(by_seed, images, music, MOOD)
     return summarize_seeds(
         [
             summarize_seed(results, probabilities, images.rows, music.rows)
-            for results, probabilities in zip(by_seed, probabilities_by_seed, strict=True)
+            | summarize_mood(results, mood_probabilities, images, music)
+            for results, probabilities, mood_probabilities in zip(
+                by_seed, probabilities_by_seed, mood_by_seed, strict=True
+            )
         ]
     )
 

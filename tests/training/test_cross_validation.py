@@ -11,11 +11,10 @@ import pytest
 from attune.core.progress import SilentProgress
 from attune.tests.training.affect_data import make_labelled_features
 from attune.training.assign_folds import FOLDS, assign_folds
+from attune.training.calibration import CORRESPONDENCE, calibrate_out_of_fold, collect_labelled_pairs
 from attune.training.comparison import estimate_accuracy, estimate_accuracy_difference, evaluate_system
 from attune.training.cross_validation import (
     OutOfFoldPredictions,
-    calibrate_out_of_fold,
-    collect_labelled_pairs,
     cross_validate,
 )
 from attune.training.metric_summary import summarize_seeds
@@ -104,22 +103,45 @@ def test_another_label_is_another_result(tmp_path: Path) -> None:
 
 def test_a_fold_is_calibrated_by_the_other_folds(tmp_path: Path) -> None:
     results = _run(Counted(), tmp_path)[0]
-    probabilities = calibrate_out_of_fold([results], IMAGES, MUSIC)[0]
+    probabilities = calibrate_out_of_fold([results], IMAGES, MUSIC, CORRESPONDENCE)[0]
     negated = [
         *results[:-1],
         OutOfFoldPredictions(
             **{name: getattr(results[-1], name) for name in OutOfFoldPredictions.__slots__}
-            | {"scores": -results[-1].scores}
+            | {"correspondence": -results[-1].correspondence}
         ),
     ]
-    assert (calibrate_out_of_fold([negated], IMAGES, MUSIC)[0][0] != probabilities[0]).any()
-    reversed_probabilities = calibrate_out_of_fold([negated], IMAGES, MUSIC)[0][-1]
+    assert (calibrate_out_of_fold([negated], IMAGES, MUSIC, CORRESPONDENCE)[0][0] != probabilities[0]).any()
+    reversed_probabilities = calibrate_out_of_fold([negated], IMAGES, MUSIC, CORRESPONDENCE)[0][-1]
     # The last fold's curve is fitted on the other folds: negated scores give probabilities in reverse order.
     assert spearman(reversed_probabilities.ravel(), probabilities[-1].ravel()) < -0.99
 
 
+@dataclass
+class TwoAnswers(Oracle):
+    """System that orders answers by noise and knows which polarities are equal."""
+
+    name: str = "two answers"
+
+    def correspondence(self, images: LabelledFeatures, music: LabelledFeatures) -> np.ndarray:
+        return (images.targets.polarity[:, None] == music.targets.polarity[None]).astype(np.float32)
+
+
+def test_correspondence_may_have_another_score_than_the_order_of_answers(tmp_path: Path) -> None:
+    two, one = (
+        evaluate_system(system.name, _run(system, tmp_path), IMAGES, MUSIC).figures
+        for system in (TwoAnswers(0.0), Oracle(0.0))
+    )
+    assert two["accuracy"] == two["auc"] == 1.0
+    assert one["accuracy"] < 0.6
+    for name in ("music to image p@10", "image to music coverage", "spearman"):
+        assert two[name] == one[name]
+
+
 def test_labelled_pairs_are_balanced(tmp_path: Path) -> None:
-    scores, truth, weights = collect_labelled_pairs(_run(Counted(), tmp_path)[0], IMAGES, MUSIC)
+    scores, truth, weights = collect_labelled_pairs(
+        _run(Counted(), tmp_path)[0], IMAGES, MUSIC, CORRESPONDENCE
+    )
     assert len(scores) == len(truth) == len(weights)
     assert weights.sum() == pytest.approx(1)
     assert weights[truth].sum() == pytest.approx(0.5)

@@ -28,9 +28,10 @@ from attune.training.evaluation_metrics import evaluate_scores
 from attune.training.manifest import polarity_codes, read_manifest
 from attune.training.metric_tables import print_log_notice
 from attune.training.metrics import precision_at
+from attune.training.pair_scores import PairScores
 
 POLARITIES = ("positive", "neutral", "negative")
-REPORT = evaluate_scores([], [], np.zeros((0, 0)), "empty")
+REPORT = evaluate_scores([], [], PairScores.single(np.zeros((0, 0))), "empty")
 
 
 @pytest.fixture
@@ -127,13 +128,18 @@ def test_the_command_prints_the_whole_contract(manifests: tuple[Path, Path], net
     }
     assert set(document["retrieval"]) == {"music_to_image", "image_to_music"}
     assert all(ways <= set(figures) for figures in document["retrieval"].values())
-    assert set(document["affect"]) == {"spearman", "spearman_within"}
+    assert set(document["affect"]) == {"spearman", "spearman_within", "valence_slope", "arousal_slope"}
+    mood = {"accuracy", "ci95", "auc", "auc_ci95", "ece", "music_to_image", "image_to_music", "confusion"}
+    assert set(document["mood"]) == mood
+    assert document["mood"]["auc"] is None  # no row has a quadrant
     assert {"accuracy", "balanced_accuracy", "majority", "valence_r", "arousal_r"} <= set(document["image"])
     assert {"accuracy", "balanced_accuracy", "majority", "valence_sign"} <= set(document["music"])
     assert document["image"]["valence_r"] is None
     table = attune("evaluate", *options)
     assert table.returncode == 0
-    assert "hub_lift@10" in table.stdout
+    for words in ("hub_lift@10", "linear probe of polarity", "network's own polarity", "pairs called alike"):
+        assert words in table.stdout
+    assert max(map(len, table.stdout.splitlines())) <= 120
     retrieval = attune_json("benchmark", "retrieval", *options)
     assert retrieval == {key: document[key] for key in ("system", "protocol", "retrieval")}
 
@@ -189,6 +195,8 @@ def test_only_runs_on_the_test_split_are_logged(
     lines = (checkout / "docs" / "test-log.csv").read_text().splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("date,commit,network")
+    assert lines[0].endswith("auc,ece,mood_auc,mood_auc_low,mood_auc_high")
+    assert lines[1].endswith(",,,")  # no row has a quadrant
     assert lines[1].split(",")[2] == network.id
 
 
@@ -212,6 +220,13 @@ def test_the_log_itself_does_not_make_the_tree_dirty(checkout: Path) -> None:
     assert commits["before the first commit"] == ""
     assert commits["first"] == commits["second"] == head[: len(commits["first"])] != ""
     assert commits["third"] == f"{commits['first']}-dirty"
+
+
+def test_every_row_of_the_kept_log_has_all_columns() -> None:
+    with (Path(evaluation_log.__file__).parent.parent / "docs" / "test-log.csv").open() as stream:
+        header, *rows = csv.reader(stream)
+    assert tuple(header) == evaluation_log._COLUMNS
+    assert {len(row) for row in rows} == {len(header)}
 
 
 def test_an_installed_program_keeps_no_log_and_says_so(

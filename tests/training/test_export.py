@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from attune.core.errors import ArtefactError, UsageError
+from attune.embedding.affect import POLARITY_COLUMNS, QUADRANT_COLUMNS
 from attune.embedding.backbones import DEFAULT_BACKBONES
 from attune.embedding.network import open_network
 from attune.tests.training.affect_data import rows_and_features
@@ -69,7 +70,8 @@ def test_a_trained_network_opens_and_repeats_bit_by_bit(manifests: tuple[Path, P
         embeddings = network.embed(kind, random.normal(size=(7, backbone.width)))
         assert embeddings.vectors.shape == (7, 128)
         assert np.allclose(np.linalg.norm(embeddings.vectors, axis=1), 1, atol=1e-5)
-        assert np.allclose(embeddings.affect[:, 2:].sum(axis=1), 1, atol=1e-5)
+        for columns in (POLARITY_COLUMNS, QUADRANT_COLUMNS):
+            assert np.allclose(embeddings.affect[:, columns].sum(axis=1), 1, atol=1e-5)
         assert np.abs(embeddings.affect[:, :2]).max() <= 1
     config = json.loads((written[0] / "network.json").read_text())
     assert config["training"]["system"] == "attune"
@@ -112,7 +114,7 @@ def test_another_system_becomes_a_network(manifests: tuple[Path, Path], tmp_path
     features = np.random.default_rng(0).normal(size=(7, DEFAULT_BACKBONES["image"].width))
     embeddings = network.embed("image", features)
     assert np.allclose(np.linalg.norm(embeddings.vectors, axis=1), 1, atol=1e-5)
-    assert np.allclose(embeddings.vectors[:, :3], embeddings.affect[:, 2:])
+    assert np.allclose(embeddings.vectors[:, :3], embeddings.affect[:, POLARITY_COLUMNS])
     config = json.loads((out / "network.json").read_text())
     assert config["training"]["system"] == "posterior-product"
     assert config["training"]["music_l2"] == 0.1

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from attune.embedding.backbones import DEFAULT_BACKBONES
+from attune.tests.media_factory import photo
 from attune.training import feature_cache
 from attune.training.feature_cache import extract_cached_features
 from attune.training.manifest import LabelledRow
@@ -22,11 +23,7 @@ def _row(path: Path) -> LabelledRow:
 def test_features_are_kept_and_made_anew_for_a_changed_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from PIL import Image
-
-    paths = [tmp_path / f"{shade}.png" for shade in (40, 200)]
-    for path, shade in zip(paths, (40, 200), strict=True):
-        Image.new("RGB", (64, 48), (shade, shade // 2, 30)).save(path)
+    paths = [photo(tmp_path / f"{seed}.png", seed, (64, 48)) for seed in (0, 1)]
     rows, cache = [_row(path) for path in paths], tmp_path / "cache"
     first = extract_cached_features(rows, DEFAULT_BACKBONES["image"], cache, workers=1).features
     assert [one.shape for one in first] == [(1, 2528)] * 2
@@ -44,17 +41,15 @@ def test_features_are_kept_and_made_anew_for_a_changed_file(
     again = extract_cached_features(rows, DEFAULT_BACKBONES["image"], cache, workers=1).features
     assert not extracted
     assert all((one == other).all() for one, other in zip(first, again, strict=True))
-    Image.new("RGB", (65, 48), (200, 90, 120)).save(paths[1])
+    photo(paths[1], 2, (65, 48))
     changed = extract_cached_features(rows, DEFAULT_BACKBONES["image"], cache, workers=1).features
     assert extracted == [paths[1]]
     assert (changed[1] != first[1]).any()
 
 
 def test_missing_and_damaged_files_are_left_out_and_named(tmp_path: Path) -> None:
-    from PIL import Image
-
     good, gone, broken = (tmp_path / f"{name}.png" for name in ("good", "gone", "broken"))
-    Image.new("RGB", (64, 48), (10, 20, 30)).save(good)
+    photo(good, 0, (64, 48))
     broken.write_bytes(b"not a medium at all")
     found = extract_cached_features(
         [_row(path) for path in (good, gone, broken)],

@@ -1,4 +1,4 @@
-"""Linear heads, their calibration and the kernel map."""
+"""Linear heads, their calibration and the affective space."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ import numpy as np
 import pytest
 import torch
 
+from attune.embedding.affect import (
+    AFFECT_COLUMNS,
+    PLACE_COLUMNS,
+    POLARITY_COLUMNS,
+    QUADRANT_COLUMNS,
+    TOLD_COLUMNS,
+)
 from attune.embedding.backbones import DEFAULT_BACKBONES
+from attune.embedding.media_files import Kind
 from attune.tests.training.affect_data import make_labelled_features
 from attune.training.assign_folds import assign_folds
-from attune.training.calibration import fit_platt_scaling
+from attune.training.calibration import fit_curve
 from attune.training.linear_heads import CHECK_EVERY, Heads, Recipe, fit_heads
-from attune.training.losses import merge_quadrant_logits
-from attune.training.systems.attune.kernel_map import KernelConfig, KernelMap
+from attune.training.losses import RAW_OUTPUTS, unify_outputs
+from attune.training.systems.attune.mood_space import DEFAULT_SPACE, MoodSpace, SpaceConfig
 from attune.training.systems.attune.output_calibration import fit_output_calibration
 from attune.training.systems.attune.system import predict_out_of_fold
 from attune.training.systems.base import BackboneFeatures, LabelledFeatures, LossCheck
@@ -55,16 +63,32 @@ def test_heads_of_quadrants_tell_polarities_and_more() -> None:
     heads = fit_heads(_features(side), side.targets, replace(RECIPE, quadrant_share=1.0), STEPS)
     raw = heads.raw(_features(unseen).values)
     assert heads.weights.shape[1] == 6
-    assert raw.shape == (len(unseen), 5)
+    assert raw.shape == (len(unseen), RAW_OUTPUTS)
     assert np.mean(raw[:, :3].argmax(axis=1) == unseen.targets.polarity) > 0.8
 
 
-def test_folding_adds_the_chances_of_both_negative_quadrants() -> None:
-    raw = torch.randn(7, 6)
-    shares = torch.softmax(raw[:, :4], dim=1)
+def test_raw_outputs_add_the_chances_of_both_negative_quadrants() -> None:
+    outputs = torch.randn(7, 6)
+    raw = unify_outputs(outputs)
+    shares = torch.softmax(outputs[:, :4], dim=1)
     expected = torch.stack([shares[:, 0], shares[:, 3], shares[:, 1] + shares[:, 2]], dim=1)
-    assert torch.allclose(torch.softmax(merge_quadrant_logits(raw)[:, :3], dim=1), expected, atol=1e-6)
-    assert torch.equal(merge_quadrant_logits(raw)[:, 3:], raw[:, 4:])
+    assert torch.allclose(torch.softmax(raw[:, :3], dim=1), expected, atol=1e-6)
+    assert torch.equal(raw[:, 3:5], outputs[:, 4:])
+    assert torch.equal(raw[:, 5:], outputs[:, :4])
+
+
+def test_without_quadrants_a_quadrant_is_as_likely_as_its_two_signs() -> None:
+    outputs = torch.randn(7, 5)
+    raw = unify_outputs(outputs)
+    pleasant, lively = torch.sigmoid(2 * outputs[:, 3]), torch.sigmoid(2 * outputs[:, 4])
+    expected = [
+        pleasant * lively,
+        (1 - pleasant) * lively,
+        (1 - pleasant) * (1 - lively),
+        pleasant * (1 - lively),
+    ]
+    assert torch.equal(raw[:, :5], outputs)
+    assert torch.allclose(torch.softmax(raw[:, 5:], dim=1), torch.stack(expected, dim=1), atol=1e-6)
 
 
 def test_whoever_watches_may_stop_the_learning() -> None:
@@ -72,7 +96,7 @@ def test_whoever_watches_may_stop_the_learning() -> None:
 
     def watch(step: int, loss: float, heads: Heads) -> bool:
         assert np.isfinite(loss)
-        assert heads.raw(_features(side).values).shape == (len(side), 5)
+        assert heads.raw(_features(side).values).shape == (len(side), RAW_OUTPUTS)
         steps.append(step)
         return step == 2 * CHECK_EVERY
 
@@ -94,53 +118,82 @@ def test_held_out_rows_are_predicted_by_heads_that_never_saw_their_group() -> No
     assert len(groups) == len({(row.set, row.group) for row in side.rows})
 
 
-def test_a_reading_stretches_to_the_labels_and_is_a_probability() -> None:
-    side = make_labelled_features("image", seed=4)
+def _embed(side: LabelledFeatures, space: SpaceConfig = DEFAULT_SPACE) -> tuple[np.ndarray, np.ndarray]:
     raw = _held_out(side)
     with torch.no_grad():
-        vectors, affect = KernelMap(fit_output_calibration(raw, side.targets), "image")(torch.from_numpy(raw))
-    assert np.allclose(np.linalg.norm(vectors.numpy(), axis=1), 1, atol=1e-5)
-    assert np.allclose(affect[:, 2:].sum(dim=1).numpy(), 1, atol=1e-5)
-    assert affect[:, 0].std().item() == pytest.approx(side.targets.points[:, 0].std(), rel=0.05)
-    assert affect[:, :2].abs().max() <= 1
+        calibration = fit_output_calibration(raw, side.targets)
+        vectors, affect = MoodSpace(calibration, side.kind, space)(torch.from_numpy(raw))
+    return vectors.numpy(), affect.numpy()
+
+
+@pytest.mark.parametrize("kind", ["image", "music"])
+def test_affect_is_made_of_probabilities_and_places(kind: Kind) -> None:
+    vectors, affect = _embed(make_labelled_features(kind, seed=4))
+    assert affect.shape[1] == len(AFFECT_COLUMNS)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    for columns in (POLARITY_COLUMNS, QUADRANT_COLUMNS):
+        assert np.allclose(affect[:, columns].sum(axis=1), 1, atol=1e-5)
+        assert affect[:, columns].min() >= 0
+    assert np.abs(affect[:, TOLD_COLUMNS]).max() <= 1
+
+
+def test_what_is_told_is_what_people_said_on_average() -> None:
+    side = make_labelled_features("image", seed=4)
+    raw = _held_out(side)
+    ratings = side.targets.points + 0.1
+    calibration = fit_output_calibration(raw, replace(side.targets, ratings=ratings))
+    for axis in (0, 1):
+        told = raw[:, 3 + axis] * calibration.slope[axis] + calibration.offset[axis]
+        known = ~np.isnan(ratings[:, axis])
+        shown, said = told[known], ratings[known, axis]
+        for one in np.unique(side.targets.sets[known]):
+            rows = side.targets.sets[known] == one
+            shown[rows] -= shown[rows].mean()
+            said[rows] -= said[rows].mean()
+        assert shown @ said == pytest.approx(shown @ shown, rel=1e-3)  # a slope of 1 within the sets
+        assert told[known].mean() == pytest.approx(ratings[known, axis].mean(), abs=1e-4)
+        assert told.std() < ratings[known, axis].std()
+
+
+def test_places_are_spread_over_the_whole_plane() -> None:
+    places = _embed(make_labelled_features("music", seed=5))[1][:, PLACE_COLUMNS]
+    shares = np.stack([np.histogram(axis, bins=4, range=(-1, 1))[0] for axis in places.T]) / len(places)
+    assert np.abs(shares - 0.25).max() < 0.05
 
 
 def test_the_inner_product_is_the_sum_of_its_kernels() -> None:
-    shape = KernelConfig(share=0.6, image_full=0.5, music_full=1.0, width=0.1)
-    vectors, directions, quantiles = [], [], []
-    for side in (make_labelled_features("image", seed=4), make_labelled_features("music", seed=5)):
-        raw = _held_out(side)
-        calibration = fit_output_calibration(raw, side.targets)
-        with torch.no_grad():
-            embedding, affect = KernelMap(calibration, side.kind, shape)(torch.from_numpy(raw))
-        vectors.append(embedding.numpy())
-        centred = affect[:, 2:].numpy() - 1 / 3
-        full = np.interp(
-            shape.full(side.kind), np.linspace(0, 1, len(calibration.lengths)), calibration.lengths
-        )
-        directions.append(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), full))
-        levels = np.linspace(-1, 1, calibration.knots.shape[1])
-        quantiles.append(
-            np.stack([np.interp(raw[:, 3 + a], calibration.knots[a], levels) for a in (0, 1)], axis=1)
-        )
-    difference = quantiles[0][:, None] - quantiles[1][None]
-    mean = np.sqrt(2 * np.pi) * shape.width / 2.5
-    kernels = ((np.exp(-(difference**2) / (2 * shape.width**2)) - mean) / (1 - mean)).mean(axis=2)
-    exact = shape.share * directions[0] @ directions[1].T + (1 - shape.share) * kernels
-    inner = vectors[0] @ vectors[1].T
-    assert np.abs(inner - 0.98 * exact).max() < 1e-3
+    space = SpaceConfig(share=0.6, sharpness=2.0, width=0.4)
+    pictures, songs = (
+        _embed(side, space)
+        for side in (make_labelled_features("image", seed=4), make_labelled_features("music", seed=5))
+    )
+    one, other = pictures[1][:, None, PLACE_COLUMNS], songs[1][None, :, PLACE_COLUMNS]
+    chances = (1 + np.tanh(2 * one) * np.tanh(2 * other)) / 2
+    nearness = np.exp(-((one - other) ** 2) / (2 * space.width**2))
+    exact = space.share * chances.prod(axis=2) + (1 - space.share) * nearness.prod(axis=2)
+    assert np.abs(pictures[0] @ songs[0].T - 0.98 * exact).max() < 2e-3
 
 
-def test_platt_finds_the_curve_that_made_the_labels() -> None:
+def test_a_curve_finds_the_odds_that_made_the_labels() -> None:
     random = np.random.default_rng(0)
-    inner = random.uniform(-1, 1, 40_000)
-    truth = random.random(40_000) < 1 / (1 + np.exp(-(3 * inner - 0.5)))
-    slope, intercept = fit_platt_scaling(inner, truth, np.full(40_000, 1 / 40_000))
-    assert slope == pytest.approx(3, abs=0.15)
-    assert intercept == pytest.approx(-0.5, abs=0.05)
+    scores = random.uniform(-1, 1, 40_000)
+    truth = random.random(40_000) < 1 / (1 + np.exp(-(3 * scores - 0.5)))
+    curve = fit_curve(scores, truth, np.full(40_000, 1 / 40_000))
+    at = np.array([-0.9, -0.4, 0.0, 0.5, 0.9])
+    assert np.abs(curve.apply(at) - 1 / (1 + np.exp(-(3 * at - 0.5)))).max() < 0.02
 
 
-def test_a_curve_never_turns_the_order_round() -> None:
-    inner = np.linspace(-1, 1, 100)
-    slope, _ = fit_platt_scaling(inner, inner < 0, np.full(100, 0.01))
-    assert slope > 0
+def test_a_curve_bends_where_the_odds_do() -> None:
+    random = np.random.default_rng(1)
+    scores = random.uniform(0.03, 0.9, 40_000)
+    truth = random.random(40_000) < scores / (scores + 0.2)  # the odds are proportional to the score
+    curve = fit_curve(scores, truth, np.full(40_000, 1 / 40_000))
+    at = np.linspace(0.05, 0.85, 9)
+    assert np.abs(curve.apply(at) - at / (at + 0.2)).max() < 0.04
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 100])
+def test_a_curve_never_turns_the_order_round(count: int) -> None:
+    scores = np.linspace(-1, 1, count)
+    curve = fit_curve(scores, scores < 0, np.full(count, 0.01))
+    assert (np.diff(curve.apply(np.linspace(-3, 3, 50))) > 0).all()

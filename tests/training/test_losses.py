@@ -36,6 +36,7 @@ def test_the_loss_is_what_a_slow_loop_says() -> None:
         polarity=np.array([0, 1, 1, 2, -1]),
         points=np.array([[0.5, np.nan], [0, 0.2], [0.1, -0.4], [np.nan, np.nan], [-0.6, 0.9]], np.float32),
         quadrants=np.full(5, -1),
+        ratings=np.full((5, 2), np.nan, np.float32),
     )
     raw = random.normal(size=(5, 5)).astype(np.float32)
     expected = 0.0

@@ -64,7 +64,9 @@ def test_pair_figures_are_undefined_without_both_kinds_of_pair(image: list[int],
     assert math.isnan(metrics.pair_accuracy(scores, image_polarity, music_polarity))
     assert math.isnan(metrics.pair_auc(scores, image_polarity, music_polarity))
     assert math.isnan(metrics.calibration_error(scores, image_polarity, music_polarity))
-    intervals = metrics.pair_intervals(scores, image_polarity, music_polarity, ["a", "b"], ["c", "d"], 20)
+    intervals = metrics.pair_intervals(
+        scores, image_polarity, music_polarity, ["a", "b"], ["c", "d"], replicates=20
+    )
     assert np.isnan(intervals.accuracy).all()
     assert np.isnan(intervals.auc).all()
 
@@ -128,7 +130,7 @@ def test_the_table_by_class_holds_the_share_called_a_match() -> None:
     scores = np.array([[0.9, 0.1], [0.2, 0.5], [0.3, 0.8], [0.9, 0.9]])
     nan = float("nan")
     np.testing.assert_array_equal(
-        metrics.match_rates(scores, image_polarity, music_polarity),
+        metrics.match_rates(scores, image_polarity, music_polarity, 3),
         [[0.5, nan, 0.5], [nan, nan, nan], [0.0, nan, 1.0]],
     )
 
@@ -138,18 +140,18 @@ def test_intervals_are_those_of_a_plain_loop_over_the_same_draws() -> None:
     image_groups, music_groups = [f"i{n // 2}" for n in range(30)], [f"m{n // 2}" for n in range(20)]
     replicates, seed = 40, 3
     fast = metrics.pair_intervals(
-        scores, image_polarity, music_polarity, image_groups, music_groups, replicates, seed
+        scores, image_polarity, music_polarity, image_groups, music_groups, replicates=replicates, seed=seed
     )
     rng = np.random.default_rng(seed)
-    drawn_images = _draw(image_groups, image_polarity, image_polarity >= 0, replicates, rng)
-    drawn_music = _draw(music_groups, music_polarity, music_polarity >= 0, replicates, rng)
+    drawn_images = _draw(image_groups, image_polarity, replicates, rng)
+    drawn_music = _draw(music_groups, music_polarity, replicates, rng)
     labelled = scores[np.ix_(image_polarity >= 0, music_polarity >= 0)]
     accuracies, aucs = [], []
     for replicate in range(replicates):
         # The items of a group that is drawn twice occur twice.
         rows = np.repeat(np.arange(len(labelled)), drawn_images.times[replicate].astype(int))
         columns = np.repeat(np.arange(labelled.shape[1]), drawn_music.times[replicate].astype(int))
-        drawn = (labelled[np.ix_(rows, columns)], drawn_images.polarity[rows], drawn_music.polarity[columns])
+        drawn = (labelled[np.ix_(rows, columns)], drawn_images.classes[rows], drawn_music.classes[columns])
         accuracies.append(metrics.pair_accuracy(*drawn))
         aucs.append(metrics.pair_auc(*drawn))
     np.testing.assert_allclose(fast.accuracy, np.nanquantile(accuracies, [0.025, 0.975]))
@@ -159,10 +161,10 @@ def test_intervals_are_those_of_a_plain_loop_over_the_same_draws() -> None:
 def test_groups_are_drawn_whole_and_a_seed_repeats_them() -> None:
     polarity = np.array([0, 0, 1, -1, 2], np.int8)
     groups = ["a", "a", "b", "b", "c"]
-    draws = _draw(groups, polarity, polarity >= 0, 50, np.random.default_rng(1))
+    draws = _draw(groups, polarity, 50, np.random.default_rng(1))
     np.testing.assert_array_equal(draws.times[:, 0], draws.times[:, 1])
     np.testing.assert_array_equal(draws.times[:, [0, 2, 3]].sum(axis=1), 3)
-    again = _draw(groups, polarity, polarity >= 0, 50, np.random.default_rng(1))
+    again = _draw(groups, polarity, 50, np.random.default_rng(1))
     np.testing.assert_array_equal(draws.times, again.times)
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from attune import cli
+from attune.embedding.affect import AFFECT_COLUMNS, POLARITY_COLUMNS, QUADRANT_COLUMNS
 from attune.embedding.backbones import DEFAULT_BACKBONES, SHIPPED_BACKBONES, Backbone
 from attune.embedding.media_files import Kind
 from attune.embedding.network import EMBEDDING_DIM
@@ -57,9 +58,10 @@ def test_towers_give_what_a_network_must(name: str) -> None:
             embedding, affect = fitted.tower(side.kind)(values)
         assert embedding.dtype == affect.dtype == torch.float32
         assert embedding.shape == (len(side), EMBEDDING_DIM)
-        assert affect.shape == (len(side), 5)
+        assert affect.shape == (len(side), len(AFFECT_COLUMNS))
         np.testing.assert_allclose(np.linalg.norm(embedding.numpy(), axis=1), 1, atol=1e-5)
-        np.testing.assert_allclose(affect[:, 2:].sum(dim=1).numpy(), 1, atol=1e-5)
+        for columns in (POLARITY_COLUMNS, QUADRANT_COLUMNS):
+            np.testing.assert_allclose(affect[:, columns].sum(dim=1).numpy(), 1, atol=1e-5)
         assert affect[:, :2].abs().max() <= 1
         vectors[side.kind] = embedding.numpy()
     np.testing.assert_allclose(vectors["image"] @ vectors["music"].T, fitted.scores(images, music), atol=1e-5)

@@ -54,8 +54,8 @@ def copy_sources(tmp_path: Path) -> CopySources:
         pytest.param("linear_heads.py", "_SET_SHIFT_L2 = 0.02", "_SET_SHIFT_L2 = 0.03", id="constant"),
         pytest.param(*CALIBRATION, id="calibration"),
         pytest.param(*HEAD_LOSS, id="loss"),
-        pytest.param("systems/attune/kernel_map.py", "width=0.02", "width=0.1", id="kernel"),
-        pytest.param("systems/attune/kernel_map.py", "KNOTS = 33", "KNOTS = 17", id="shape"),
+        pytest.param("systems/attune/mood_space.py", "sharpness=1.0", "sharpness=2.0", id="space"),
+        pytest.param("systems/attune/mood_space.py", "KNOTS = 33", "KNOTS = 17", id="places"),
         pytest.param("manifest.py", '"Q1": (0.5, 0.5)', '"Q1": (0.4, 0.5)', id="labels, two imports away"),
     ],
 )
@@ -136,11 +136,11 @@ def test_the_order_of_modules_does_not_matter() -> None:
 def test_parameters_are_part_of_the_digest() -> None:
     system = Attune()
     assert digest_system(system) == digest_system(Attune())
-    other_kernel = replace(system, kernel_config=replace(system.kernel_config, width=0.1))
+    other_space = replace(system, space=replace(system.space, width=0.1))
     other_recipe = replace(
         system, recipes={**system.recipes, "image": replace(system.recipes["image"], l2=2.0)}
     )
-    digests = {digest_system(one) for one in (system, other_kernel, other_recipe, PosteriorProduct())}
+    digests = {digest_system(one) for one in (system, other_space, other_recipe, PosteriorProduct())}
     assert len(digests) == 4
 
 
@@ -183,10 +183,9 @@ def count_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CountFits:
     [
         pytest.param(HEAD_LOSS, id="loss"),
         pytest.param(("linear_heads.py", "CLIP = 6.0", "CLIP = 5.0"), id="heads"),
-        pytest.param(("systems/attune/kernel_map.py", "KNOTS = 33", "KNOTS = 17"), id="shape of the tower"),
-        pytest.param(("systems/attune/kernel_map.py", "_PERIOD = 2.5", "_PERIOD = 4.0"), id="kernel"),
+        pytest.param(("systems/attune/mood_space.py", "KNOTS = 33", "KNOTS = 17"), id="shape of the tower"),
+        pytest.param(("systems/attune/mood_space.py", "4.0 * config", "5.0 * config"), id="space"),
         pytest.param(CALIBRATION, id="calibration of outputs"),
-        pytest.param(("calibration.py", "range(30)", "range(3)"), id="calibration of pairs"),
         pytest.param(("assign_folds.py", '"music": 100', '"music": 200'), id="seed of the folds"),
         pytest.param(("assign_folds.py", "cost.min() + 1e-12", "cost.min() + 1e-3"), id="rule of the folds"),
         pytest.param(("conse.py", '.columns("pooled")', '.columns("stage5")'), id="block of features"),
@@ -212,6 +211,7 @@ def test_folds_of_a_changed_source_are_not_served(
             id="docstring",
         ),
         pytest.param(("systems/acp_net.py", "WIDTH = 1024", "WIDTH = 512"), id="layer of another system"),
+        pytest.param(("calibration.py", "_BINS = 2048", "_BINS = 1024"), id="calibration of pairs"),
     ],
 )
 def test_folds_are_served_after_any_other_change(
@@ -229,7 +229,7 @@ def test_folds_of_other_parameters_or_blocks_are_not_served(count_fits: CountFit
     system = Attune()
     assert count_fits(system) == FOLDS
     assert count_fits(Attune()) == 0
-    assert count_fits(replace(system, kernel_config=replace(system.kernel_config, share=0.8))) == FOLDS
+    assert count_fits(replace(system, space=replace(system.space, share=0.8))) == FOLDS
     recipe = replace(system.recipes["image"], gains={"pooled": 0.4})
     assert count_fits(replace(system, recipes={**system.recipes, "image": recipe})) == FOLDS
     assert count_fits(system, FeatureLayout((("pooled", 30), ("stage5", 10)))) == FOLDS

@@ -122,11 +122,20 @@ class FittedSystem(Protocol):
         ...
 
     def scores(self, images: LabelledFeatures, music: LabelledFeatures) -> NDArray[np.float32]:
-        """Return uncalibrated scores (I, M) of all pairs; higher scores mean a likelier correspondence."""
+        """Return uncalibrated scores (I, M) of all pairs, by which answers are ordered; higher is better."""
         ...
 
     def embed(self, data: LabelledFeatures) -> Embeddings | None:
         """Return embeddings of one modality's files; None if the system only scores pairs."""
+        ...
+
+
+@runtime_checkable
+class CorrespondenceEstimator(Protocol):
+    """A trained system that answers correspondence by another score than the one that orders answers."""
+
+    def correspondence(self, images: LabelledFeatures, music: LabelledFeatures) -> NDArray[np.float32]:
+        """Return uncalibrated scores (I, M) of equal polarity; higher means likelier."""
         ...
 
 

@@ -27,7 +27,8 @@ from attune.training.systems.base import Embeddings, LabelledFeatures, LossCheck
 class PosteriorMap(nn.Module):
     """Module from raw outputs to the posterior of polarity, padded to an embedding, and affect.
 
-    Valence is that of the polarities, weighted by the posterior. Arousal is 0: polarity does not tell it.
+    Valence is that of the polarities, weighted by the posterior, and the place is twice that far out. Arousal
+    is 0: polarity does not tell it.
 
     Args:
         kind: The modality, which decides which of two dimensions takes the rest of the unit length; so the
@@ -42,13 +43,17 @@ class PosteriorMap(nn.Module):
         self.register_buffer("valence", torch.tensor(POLARITY_VALENCE)[:, None])
 
     def forward(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Return embeddings (N, 128), unit length, and affect (N, 5) of raw outputs (N, 5)."""
+        """Return embeddings (N, 128), unit length, and affect (N, 11) of raw outputs (N, 9)."""
         posterior = torch.softmax(raw[:, :3], dim=1)
+        positive, neutral, negative = torch.split(posterior, 1, dim=1)
+        quadrants = [positive, negative / 2, negative / 2, neutral]  # as polarity follows from the quadrant
         rest = torch.sqrt(torch.clamp(1.0 - (posterior**2).sum(dim=1, keepdim=True), min=0.0))
         zero = torch.zeros_like(rest)
         pads = [rest, zero] if self._kind == "image" else [zero, rest]
         vectors = torch.cat([posterior, *pads, zero.expand(-1, EMBEDDING_DIM - 5)], dim=1)
-        return vectors, torch.cat([posterior @ self.valence, zero, posterior], dim=1)
+        valence = posterior @ self.valence
+        affect = [valence, zero, posterior, *quadrants, 2.0 * valence, zero]
+        return vectors, torch.cat(affect, dim=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,17 @@ SYSTEMS: dict[str, System] = {
 """The systems by the name that `attune train --system` takes, in the order of the tables."""
 
 
+def find_system(name: str) -> System:
+    """Return a system by its name.
+
+    Raises:
+        UsageError: There is no such system.
+    """
+    if name not in SYSTEMS:
+        raise UsageError(f"--system {name}: there is no such system; there are {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]
+
+
 def find_embedding_system(name: str) -> EmbeddingSystem:
     """Return a system that can be shipped as a network.
 

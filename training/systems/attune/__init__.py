@@ -1,1 +1,1 @@
-"""Attune's own system: linear heads, their calibration, and the kernel map of their outputs."""
+"""Attune's own system: linear heads, their calibration, and the affective space."""

@@ -1,7 +1,7 @@
 """The system: heads trained per modality, calibrated out of fold, mapped into one space.
 
 Heads for polarity, valence and arousal are trained per modality on file labels; no image–music pairs are
-sampled. `attune.training.systems.attune.kernel_map` maps the outputs of both modalities into one space.
+sampled. `attune.training.systems.attune.mood_space` maps the outputs of both modalities into one space.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from attune.embedding.affect import POLARITY_COLUMNS
 from attune.embedding.backbones import ACCURATE_BACKBONES, DEFAULT_BACKBONES, Backbone
 from attune.embedding.media_files import Kind
 from attune.training.assign_folds import assign_folds
 from attune.training.conse import build_feature_expansion, expanded_layout
 from attune.training.linear_heads import CHECK_EVERY, Heads, Recipe, Tower, fit_heads
-from attune.training.losses import held_out_loss
-from attune.training.systems.attune.kernel_map import (
-    DEFAULT_KERNEL_CONFIG,
-    KernelConfig,
-    KernelMap,
+from attune.training.losses import RAW_OUTPUTS, held_out_loss
+from attune.training.systems.attune.mood_space import (
+    DEFAULT_SPACE,
+    MoodSpace,
     OutputCalibration,
+    SpaceConfig,
 )
 from attune.training.systems.attune.output_calibration import fit_output_calibration
 from attune.training.systems.base import (
@@ -42,7 +43,9 @@ PATIENCE = 2
 """Evaluations of the held-out loss without an improvement before training stops."""
 
 RECIPES: Mapping[Kind, Recipe] = {
-    "image": Recipe(l2=1.0, point_share=0.15, gains={"pooled": 0.5, "meaning": 2.0, "faces": 3.2}),
+    "image": Recipe(
+        l2=1.0, point_share=0.15, least_steps=40, gains={"pooled": 0.5, "meaning": 2.0, "faces": 3.2}
+    ),
     "music": Recipe(l2=0.3, point_share=0.3, quadrant_share=1.0),
 }
 """Hyperparameters of the heads; chosen by cross-validation."""
@@ -67,13 +70,13 @@ class FittedAttune:
 
     Attributes:
         modalities: The model of each modality.
-        kernel_config: Configuration of the kernel map.
+        space: Hyperparameters of the affective space.
         backbones: The backbone of each modality, whose features are read.
         curve: Losses on the inner folds.
     """
 
     modalities: Mapping[Kind, ModalityModel]
-    kernel_config: KernelConfig
+    space: SpaceConfig
     backbones: Mapping[Kind, Backbone]
     curve: list[LossCheck] = field(default_factory=list)
 
@@ -90,6 +93,12 @@ class FittedAttune:
         """Return the inner products of all pairs, (I, M)."""
         return self.embed(images).vectors @ self.embed(music).vectors.T
 
+    def correspondence(self, images: LabelledFeatures, music: LabelledFeatures) -> NDArray[np.float32]:
+        """Return the chance that draws from both posteriors of polarity agree, (I, M)."""
+        sides = (self.embed(side).affect for side in (images, music))
+        pictures, songs = (np.asarray(affect)[:, POLARITY_COLUMNS] for affect in sides)
+        return np.asarray(pictures @ songs.T)
+
     def embed(self, data: LabelledFeatures) -> Embeddings:
         """Return embeddings (N, 128), unit length, and affect."""
         features = torch.from_numpy(data.features[self.backbones[data.kind]].values)
@@ -99,7 +108,7 @@ class FittedAttune:
 
     def _build_tower(self, kind: Kind, widen: nn.Module) -> Tower:
         side = self.modalities[kind]
-        return Tower(widen, side.heads, KernelMap(side.calibration, kind, self.kernel_config)).eval()
+        return Tower(widen, side.heads, MoodSpace(side.calibration, kind, self.space)).eval()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +119,13 @@ class Attune:
         name: Name of the system in tables.
         backbones: The backbone of each modality, whose features are read.
         recipes: Hyperparameters of the heads of each modality.
-        kernel_config: Configuration of the kernel map.
+        space: Hyperparameters of the affective space.
     """
 
     name: str = "Attune"
     backbones: Mapping[Kind, Backbone] = field(default_factory=lambda: DEFAULT_BACKBONES)
     recipes: Mapping[Kind, Recipe] = field(default_factory=lambda: RECIPES)
-    kernel_config: KernelConfig = DEFAULT_KERNEL_CONFIG
+    space: SpaceConfig = DEFAULT_SPACE
 
     @property
     def needs(self) -> Needs:
@@ -125,9 +134,9 @@ class Attune:
 
     @property
     def hyperparameters(self) -> Mapping[str, Any]:
-        """Kernel and recipes as `network.json` records them, with the gains of blocks that there are."""
+        """Space and recipes as `network.json` records them, with the gains of blocks that there are."""
         return {
-            "shape": asdict(self.kernel_config),
+            "space": asdict(self.space),
             "recipes": {kind: self._describe_recipe(kind) for kind in self.recipes},
         }
 
@@ -146,7 +155,7 @@ class Attune:
         """
         curve: list[LossCheck] = []
         modalities = {side.kind: self._fit_modality(side, seed, curve) for side in (images, music)}
-        return FittedAttune(modalities, self.kernel_config, self.backbones, curve)
+        return FittedAttune(modalities, self.space, self.backbones, curve)
 
     def _describe_recipe(self, kind: Kind) -> dict[str, Any]:
         recipe, blocks = self.recipes[kind], expanded_layout(self.backbones[kind]).names
@@ -161,7 +170,12 @@ class Attune:
         return ModalityModel(heads, fit_output_calibration(raw, side.targets))
 
 
-ATTUNE_ACCURATE = Attune("Attune, accurate", ACCURATE_BACKBONES)
+ATTUNE_ACCURATE = Attune(
+    "Attune, accurate",
+    ACCURATE_BACKBONES,
+    {**RECIPES, "image": replace(RECIPES["image"], point_share=0.05)},
+    SpaceConfig(share=0.4, sharpness=1.0, width=0.25),
+)
 """The same system on slower, more accurate backbones."""
 
 
@@ -182,15 +196,16 @@ def predict_out_of_fold(
         curve: List that every evaluation of the held-out loss is appended to.
 
     Returns:
-        The number of steps with the smallest held-out loss summed over the folds, and the raw outputs (N, 5)
-        after that many steps.
+        The number of steps, at least those of the recipe, with the smallest held-out loss summed over the
+        folds, and the raw outputs (N, 9) after that many steps.
     """
     checks_by_fold = [
         _fit_without_fold(features, side, folds, fold, recipe, curve) for fold in range(int(folds.max()) + 1)
     ]
     common = min(checks_by_fold, key=len)
-    best = min(common, key=lambda step: sum(checks[step][1] for checks in checks_by_fold))
-    raw = np.zeros((len(side), 5), np.float32)
+    allowed = [step for step in common if step >= recipe.least_steps]
+    best = min(allowed, key=lambda step: sum(checks[step][1] for checks in checks_by_fold))
+    raw = np.zeros((len(side), RAW_OUTPUTS), np.float32)
     for fold, checks in enumerate(checks_by_fold):
         raw[folds == fold] = checks[best][0]
     return best, raw
@@ -204,7 +219,7 @@ def _fit_without_fold(
     recipe: Recipe,
     curve: list[LossCheck],
 ) -> dict[int, tuple[NDArray[np.float32], float]]:
-    """Train without one fold; return, by step, the raw outputs (K, 5) for that fold and the loss on it."""
+    """Train without one fold; return, by step, the raw outputs (K, 9) for that fold and the loss on it."""
     learn, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
     checks: dict[int, tuple[NDArray[np.float32], float]] = {}
 
@@ -214,7 +229,7 @@ def _fit_without_fold(
         checks[step] = predicted, validation_loss
         curve.append(LossCheck(side.kind, fold, step, loss, validation_loss))
         best = min(checks, key=lambda checked_step: checks[checked_step][1])
-        return step - best >= PATIENCE * CHECK_EVERY
+        return step >= recipe.least_steps and step - best >= PATIENCE * CHECK_EVERY
 
     fit_heads(features[learn], side.targets[learn], recipe, MAX_STEPS, check_held_out)
     return checks
