@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from attune.core.atomic_files import atomic_write
 from attune.core.errors import LibraryError, UsageError, escape_path
 from attune.core.paths import absolute_path, default_library, spell_folders
+from attune.embedding.affect import Affect
 from attune.embedding.backbones import Backbones
 from attune.embedding.media_files import Kind
-from attune.embedding.network import DEFAULT_NETWORK, Affect, Network, open_network
+from attune.embedding.network import DEFAULT_NETWORK, Network, open_network
 from attune.indexer.library import read_status
 from attune.retrieval import queries
 from attune.retrieval.answers import Answer, Moment
@@ -37,7 +38,7 @@ from attune.retrieval.query_parameters import (
     read_parameters,
 )
 from attune.retrieval.search import require_folders
-from attune.retrieval.seeds import QueryResolver, mean_vector, media_kind, open_library, require_kind
+from attune.retrieval.seeds import QueryResolver, media_kind, open_library, require_kind
 
 if TYPE_CHECKING:
     from attune.indexer.library import LibraryReader
@@ -69,13 +70,13 @@ class SearchOptions(TypedDict, total=False):
 
     Attributes:
         limit: Largest number of answers; 10 by default.
-        min_score: Lowest score, in [0, 1].
+        min_score: Lowest score, or closeness, in [0, 1].
         below: Only files below these folders.
         exclude: None of these paths, and no files that match these patterns in the syntax of `.gitignore`.
         taken: Only pictures taken in this period: `2023`, `2023..2024`, `2023-07-14..`.
         rating: Only files with at least so many stars, 1 to 5.
-        diverse: Weight of variety among the answers, in [0, 1]; above 0 implies `fold`.
-        fold: Show near-duplicates as one answer.
+        diverse: Weight of variety when the answers are chosen, in [0, 1]; they are listed by score.
+        all_alike: Show each near-duplicate as an answer of its own, not as part of a better one.
         per_folder: Largest number of files of one folder.
         per_artist: Largest number of songs of one artist.
     """
@@ -87,7 +88,7 @@ class SearchOptions(TypedDict, total=False):
     taken: str
     rating: int
     diverse: float
-    fold: bool
+    all_alike: bool
     per_folder: int
     per_artist: int
 
@@ -116,12 +117,18 @@ class FileMood:
     Attributes:
         path: Absolute path.
         kind: image or music.
-        mood: The nearest named mood, such as `calm`.
-        valence: From unpleasant to pleasant, in [-1, 1].
-        arousal: From quiet to lively, in [-1, 1].
+        mood: The named mood that is nearest to its place, such as `calm`.
+        valence: From unpleasant to pleasant, in [-1, 1], as people feel on average.
+        arousal: From quiet to lively, in [-1, 1], as people feel on average.
         positive: Probability of positive polarity.
         neutral: Probability of neutral polarity.
         negative: Probability of negative polarity.
+        q1: Probability of a pleasant, lively mood.
+        q2: Probability of an unpleasant, lively mood.
+        q3: Probability of an unpleasant, quiet mood.
+        q4: Probability of a pleasant, quiet mood.
+        place_valence: Where its valence stands among all pictures, or songs, from -1 to 1.
+        place_arousal: Where its arousal stands among all pictures, or songs, from -1 to 1.
     """
 
     path: str
@@ -132,12 +139,22 @@ class FileMood:
     positive: float
     neutral: float
     negative: float
+    q1: float
+    q2: float
+    q3: float
+    q4: float
+    place_valence: float
+    place_arousal: float
 
     @classmethod
     def from_affect(cls, path: str, kind: Kind, affect: Affect) -> FileMood:
         """Make it from the affect of a file."""
-        place = affect.valence, affect.arousal
-        return cls(path, kind, mood_word(affect), *place, affect.positive, affect.neutral, affect.negative)
+        return cls(path, kind, mood_word(affect.place), **asdict(affect))
+
+    @property
+    def place(self) -> tuple[float, float]:
+        """Its place on the plane, the last two attributes."""
+        return self.place_valence, self.place_arousal
 
     def _repr_html_(self) -> str:
         from attune.retrieval.notebook import render_file
@@ -283,7 +300,8 @@ class Library:
         Args:
             songs: Songs, at least one, which need not be in the library; the query is their average.
             unlike: Files of either kind that the answers should differ from.
-            mood: A named mood, such as `calm`, that the answers should also be near to.
+            mood: A named mood, such as `calm`, that the answers should also be near to; the score is then the
+                mean of the chance of a shared mood and of the closeness to the named one.
             start_s: Start of the part of each song that is used, in seconds; None: its beginning.
             end_s: End of that part, in seconds; None: its end.
             options: Conditions on the answers.
@@ -310,7 +328,8 @@ class Library:
         Args:
             images: Pictures, at least one, which need not be in the library; the query is their average.
             unlike: Files of either kind that the answers should differ from.
-            mood: A named mood, such as `calm`, that the answers should also be near to.
+            mood: A named mood, such as `calm`, that the answers should also be near to; the score is then the
+                mean of the chance of a shared mood and of the closeness to the named one.
             options: Conditions on the answers.
 
         Returns:
@@ -334,14 +353,14 @@ class Library:
         """List the files nearest to a point of the valence–arousal plane.
 
         Args:
-            valence: From unpleasant to pleasant, in [-1, 1].
-            arousal: From quiet to lively, in [-1, 1].
+            valence: Where it stands among all pictures, or songs, from -1, the least pleasant, to 1.
+            arousal: Where it stands among all pictures, or songs, from -1, the quietest, to 1.
             mood: A named mood in place of the two numbers.
             kind: Kind of the files, image or music.
             options: Conditions on the answers.
 
         Returns:
-            The answers, nearest first; their scores say how near they are.
+            The answers, nearest first; `closeness` says how near they are, and they have no score.
 
         Raises:
             UsageError: Neither a mood nor both numbers are given, or an option makes no sense.
@@ -355,7 +374,7 @@ class Library:
         return AnswerList(found.results, found.notes)
 
     def match(self, image: FilePath, music: FilePath) -> Match:
-        """Tell whether a picture and a song carry the same emotion, and why.
+        """Tell whether a picture and a song share a mood, and why.
 
         Neither file needs to be in the library.
 
@@ -405,11 +424,7 @@ class Library:
             self._reader, self._network, seeds, names, query, query.make_filters(absolute_path(os.curdir))
         )
         context = _QueryContext(lambda: self._reader, self._network, seeds, names, query)
-        answers = (
-            replace(answer, explain=context.explain, measure_fit=context.measure_fit)
-            for answer in found.results
-        )
-        return AnswerList(answers, found.notes)
+        return AnswerList((replace(one, explain=context.explain) for one in found.results), found.notes)
 
     def _open_query(self) -> QueryResolver:
         """Return a resolver for one query; files may change between two, but the backbones stay open."""
@@ -444,26 +459,6 @@ class _QueryContext:
         """Return one line that explains an answer."""
         (vector,) = self._open_reader().vectors([answer.item.id])
         return self._explainer.explain(answer, vector)
-
-    def measure_fit(self, answer: Answer) -> float | None:
-        """Return the share of the library's other files of the answer's kind that fit the query less.
-
-        None if the library is so large that its index compares only a part of the files with a query.
-        """
-        if not self._open_reader().index(answer.item.kind).exact:
-            return None
-        ids, inner = self._ranking
-        (own,) = inner[ids == answer.item.id]
-        return float((inner < own).sum() / max(len(inner) - 1, 1))
-
-    @cached_property
-    def _ranking(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Ids and inner products with the query of all files of the answers' kind."""
-        query = [self._seeds.seed(name, self._query.span) for name in self._names]
-        vector = mean_vector(query, [self._seeds.seed(name) for name in self._query.against])
-        kind: Kind = "image" if query[0].kind == "music" else "music"
-        reader = self._open_reader()
-        return reader.nearest(kind, vector, len(reader.index(kind)))
 
     @cached_property
     def _explainer(self) -> Explainer:

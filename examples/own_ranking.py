@@ -21,8 +21,8 @@ query = attune.embed(song)
 with attune.build(folder, library=".cache/ranking") as library:
     paths, vectors = library.embeddings("image")
     moods = {row.path: row for row in library.moods("image")}
-fit = vectors @ query.vector
+likeness = vectors @ query.vector
 arousal = np.array([moods[path].arousal for path in paths])
 for step in np.array_split(np.argsort(arousal), STEPS):
-    best = step[np.argmax(fit[step])]
-    print(f"arousal {arousal[best]:+.2f}  fit {fit[best]:+.2f}  {paths[best]}")
+    best = step[np.argmax(likeness[step])]
+    print(f"arousal {arousal[best]:+.2f}  likeness {likeness[best]:+.2f}  {paths[best]}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,16 +12,18 @@ from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
 from attune.retrieval.answers import Answer
 from attune.retrieval.diversify import RankedItem
+from attune.retrieval.fit import Peers, sample_peers
 from attune.retrieval.search import (
     Filters,
+    add_fits,
+    answer_query,
     build_item_filter,
     filter_ids,
-    find_moments,
     select_answers,
 )
 
 _BATCH = 100  # items that are read at a time, until enough of them pass the filters
-_DIAGONAL = math.sqrt(8.0)  # from (-1, -1) to (1, 1)
+_WIDTH = 0.5  # at this distance, a quarter of the width of the plane, closeness is 0.61
 
 
 def search_plane(
@@ -33,20 +34,24 @@ def search_plane(
     Args:
         library: The library to search.
         network: The network of that library.
-        valence: Valence of the point, in [-1, 1].
-        arousal: Arousal of the point, in [-1, 1].
+        valence: Valence of the point, a place in [-1, 1].
+        arousal: Arousal of the point, a place in [-1, 1].
         kind: The kind of the answers.
         filters: Conditions on the answers.
 
     Returns:
-        The answers, nearest first, or in the order that `filters.curation` gives; the score is the closeness.
+        The answers, nearest first, ties in the order of ids; they have a closeness in place of a score.
     """
-    ids, points = _load_points(library, kind, filters)
-    scores = closeness(points, (valence, arousal))
-    order = np.lexsort((ids, -scores))
-    order = order[scores[order] >= filters.min_score]
-    ranking = _filter_ranking(library, filters, ids[order], scores[order], scores[order])
-    return select_answers(library, network, kind, filters, ranking)
+    ids, points = library.places(kind)
+    allowed_ids = filter_ids(library, kind, filters)
+    if allowed_ids is not None:
+        keep = np.isin(ids, allowed_ids)
+        ids, points = ids[keep], points[keep]
+    ranking = _rank(library, filters, ids, closeness(points, (valence, arousal)))
+    return [
+        Answer(choice.ranked.item, rank, None, choice.ranked.worth, alike=choice.alike_paths)
+        for rank, choice in select_answers(library, network, kind, filters, ranking)
+    ]
 
 
 def search_with_mood(
@@ -57,68 +62,64 @@ def search_with_mood(
     kind: Kind,
     filters: Filters,
 ) -> list[Answer]:
-    """Rank items by correspondence with an embedding and closeness to a mood: "like this song, but calmer".
+    """Rank items by shared mood with an embedding and closeness to a mood: "like this song, but calmer".
 
-    Items are ranked by the mean of two numbers in [0, 1]: the correspondence probability and the closeness to
-    the mood. Every item of the library is compared.
+    The score is the mean of two numbers in [0, 1]: the chance that an item shares the mood of the embedding,
+    and its closeness to the named mood. Every item of the library is compared.
 
     Args:
         library: The library to search.
         network: The network of that library.
         vector: float32 (128,), unit length, of the other modality.
-        mood: Valence and arousal, each in [-1, 1].
+        mood: Place of the mood: valence and arousal, each in [-1, 1].
         kind: The kind of the answers.
         filters: Conditions on the answers.
 
     Returns:
-        The answers, best first, ties in the order of ids; or in the order that `filters.curation` gives. The
-        score is still the correspondence probability, so scores need not decrease.
+        The answers, best first, ties in the order of ids. A song has its best moment with it, whose score is
+        the chance of a shared mood alone.
     """
-    ids, points = _load_points(library, kind, filters)
-    found, inner = library.nearest(kind, vector, max(len(ids), 1), ids.tolist())
-    scores = network.probability(inner)
-    worth = (scores + closeness(points[np.searchsorted(ids, found)], mood)) / 2.0
-    order = np.lexsort((found, -worth))
-    order = order[scores[order] >= filters.min_score]
-    ranking = _filter_ranking(library, filters, found[order], scores[order], worth[order])
-    return find_moments(library, network, vector, select_answers(library, network, kind, filters, ranking))
+    known, points = library.places(kind)
+    near = closeness(points, mood)
+
+    def score_items(ids: NDArray[np.int64], inner: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.asarray((network.score(inner) + near[np.searchsorted(known, ids)]) / 2.0)
+
+    allowed_ids = filter_ids(library, kind, filters)
+    if library.index(kind).exact:
+        ids, inner = library.nearest(kind, vector, len(known))
+        peers = Peers(ids, score_items(ids, inner), len(ids))
+        keep = slice(None) if allowed_ids is None else np.isin(ids, allowed_ids)
+        ranking = _rank(library, filters, ids[keep], peers.scores[keep])
+    else:
+        ids, inner = library.nearest(kind, vector, len(known), allowed_ids)
+        ranking = _rank(library, filters, ids, score_items(ids, inner))
+        sampled, inner = sample_peers(library, kind, vector)
+        peers = Peers(sampled, score_items(sampled, inner), len(sampled))
+    return add_fits(library, filters, answer_query(library, network, vector, kind, filters, ranking), peers)
 
 
 def closeness(points: NDArray[np.float64], mood: tuple[float, float]) -> NDArray[np.float64]:
-    """Return 1 minus the distance from a mood divided by the plane's diagonal, float64 (n,), in [0, 1].
+    """Return the closeness of places to a mood, exp(-d² / (2 · 0.5²)) at distance d, float64 (n,), in [0, 1].
 
     Args:
-        points: Valence and arousal, (n, 2).
-        mood: Valence and arousal of the mood; its own closeness is 1.
+        points: Places, (n, 2).
+        mood: Place of the mood; its own closeness is 1.
     """
-    return np.asarray(1.0 - np.hypot(points[:, 0] - mood[0], points[:, 1] - mood[1]) / _DIAGONAL)
+    squares = ((points - np.asarray(mood)) ** 2).sum(axis=1)
+    return np.asarray(np.exp(-squares / (2 * _WIDTH**2)))
 
 
-def _load_points(
-    library: LibraryReader, kind: Kind, filters: Filters
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the ids, ascending, and points, (n, 2), of the items in the folders and dates of a filter."""
-    ids, points = library.affect(kind)
-    allowed_ids = filter_ids(library, kind, filters)
-    if allowed_ids is None:
-        return ids, points
-    keep = np.isin(ids, allowed_ids)
-    return ids[keep], points[keep]
-
-
-def _filter_ranking(
-    library: LibraryReader,
-    filters: Filters,
-    ids: NDArray[np.int64],
-    scores: NDArray[np.float64],
-    worth: NDArray[np.float64],
+def _rank(
+    library: LibraryReader, filters: Filters, ids: NDArray[np.int64], worth: NDArray[np.float64]
 ) -> Iterator[RankedItem]:
-    """Yield the items that pass a filter of items, in the given order."""
+    """Yield the items that pass a filter of items and of worth, best first, ties in the order of ids."""
+    order = np.lexsort((ids, -worth))
+    order = order[worth[order] >= filters.min_score]
     passes = build_item_filter(library, filters)
-    for first in range(0, len(ids), _BATCH):
-        batch = slice(first, first + _BATCH)
+    for first in range(0, len(order), _BATCH):
+        batch = order[first : first + _BATCH]
         items = library.items(ids[batch].tolist())
-        rows = zip(ids[batch].tolist(), scores[batch].tolist(), worth[batch].tolist(), strict=True)
-        for item, score, value in rows:
+        for item, value in zip(ids[batch].tolist(), worth[batch].tolist(), strict=True):
             if passes(items[item]):
-                yield RankedItem(items[item], score, value)
+                yield RankedItem(items[item], value)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attune.core.errors import escape_path
+from attune.embedding.media_files import Kind
 from attune.retrieval.answers import Answer, Answers, QueryEntry
 from attune.retrieval.html_parts import (
     STYLE,
@@ -20,12 +21,14 @@ from attune.retrieval.html_parts import (
     write_from_template,
 )
 from attune.retrieval.mood import Mood
-from attune.retrieval.mood_words import mood_word
-from attune.retrieval.render_text import format_time
+from attune.retrieval.render_text import format_fit, format_time
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 _LONG_SIDE = 420
 _EXCERPT_S = 30.0
+_EVEN = 0.5  # below it, picture and song more likely differ in mood than share one
+_CLOSENESS = "The percentage says how near an answer lies to the point; 100% is the point itself."
+_NOUNS: dict[Kind, str] = {"image": "pictures", "music": "songs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,9 @@ def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -
 def _render_section(section: Section) -> str:
     answers = section.answers
     pictures = answers.kind == "image"
-    cards = [_render_picture(answer) if pictures else _render_song(answer) for answer in answers.results]
+    render = _render_picture if pictures else _render_song
+    mixed = all(entry.kind != answers.kind for entry in answers.query)
+    cards = [render(answer, unlikely=mixed and answer.worth < _EVEN) for answer in answers.results]
     moods = {mood.entry.path: mood for mood in section.moods}
     entries = "\n".join(_render_query_entry(entry, moods.get(entry.path)) for entry in answers.query)
     cards_html = "".join(cards) or '<p class="lost">Nothing in the library matches.</p>'
@@ -78,17 +83,45 @@ def _render_section(section: Section) -> str:
     <h2>{html.escape(section.title)}</h2>
     {entries}{notes}
     {plane_svg(answers.query, answers.results)}
+    {_render_help(answers, mixed=mixed)}
   </div>
   <div class="{"pictures" if pictures else "songs"}">{cards_html}</div>
 </section>"""
 
 
+def _render_help(answers: Answers, *, mixed: bool) -> str:
+    """Return what the numbers of answers mean, folded up.
+
+    Args:
+        answers: The answers.
+        mixed: Whether pictures are compared with songs, so that a score is a chance.
+    """
+    if not answers.results:
+        return ""
+    text = _explain_scores(answers.kind, mixed=mixed) if answers.results[0].score is not None else _CLOSENESS
+    return f"<details><summary>What the numbers mean</summary><p>{text}</p></details>"
+
+
+def _explain_scores(kind: Kind, *, mixed: bool) -> str:
+    percentage = (
+        "The percentage is the chance that picture and song share a mood (50%: as likely as not), or, if a "
+        "mood was named, the mean of that chance and of the closeness to it"
+        if mixed
+        else "The percentage gives the order; between files of one kind it is no chance"
+    )
+    return (
+        f"{percentage}. “Better than” says how many of the library's other {_NOUNS[kind]} suit the "
+        "query less. “Same polarity” is coarser: the chance that both are positive, both neutral or both "
+        "negative."
+    )
+
+
 def _render_query_entry(entry: QueryEntry, mood: Mood | None) -> str:
-    position = f"valence {entry.valence:+.2f}, arousal {entry.arousal:+.2f}"
-    if entry.path is None or entry.affect is None:
-        return f"<p>{position}</p>"
+    if entry.path is None:
+        return f"<p><b>{entry.mood}</b><br>pleasant {entry.valence:+.2f}, lively {entry.arousal:+.2f}</p>"
     name = html.escape(escape_path(Path(entry.path).name))
-    caption = f"<p>{name} <b>feels {mood_word(entry.affect)}</b><br>{position}</p>"
+    position = f"valence {entry.valence:+.2f}, arousal {entry.arousal:+.2f}"
+    caption = f"<p>{name} <b>feels {entry.mood}</b><br>{position}</p>"
     if entry.missing:
         return missing_tag(entry.path) + caption
     if entry.kind == "image":
@@ -97,34 +130,51 @@ def _render_query_entry(entry: QueryEntry, mood: Mood | None) -> str:
     return f"<div>{player_tag(entry.path, 0.0, None)}{curve}</div>{caption}"
 
 
-def _render_picture(answer: Answer) -> str:
+def _render_picture(answer: Answer, *, unlikely: bool) -> str:
     image = (
         missing_tag(answer.path)
         if answer.missing
         else picture_tag(answer.path, _LONG_SIDE, f"answer {answer.rank}")
     )
-    caption = f"{answer.rank}. <b>{answer.score:.0%}</b> · {answer.mood}{_render_details(answer)}"
-    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+    caption = f"{answer.rank}. {answer.mood}{_render_details(answer)}"
+    numbers = f"{_render_numbers(answer, unlikely=unlikely)}{_render_explanation(answer)}"
+    return f"<figure>{image}<figcaption>{caption}{numbers}</figcaption></figure>"
 
 
-def _render_song(answer: Answer) -> str:
+def _render_song(answer: Answer, *, unlikely: bool) -> str:
     start = 0.0 if answer.moment is None else answer.moment.start_s
     best = "" if answer.moment is None else f", best from {format_time(start)}"
     sound = missing_tag(answer.path) if answer.missing else player_tag(answer.path, start, _EXCERPT_S)
     return (
         f'<div class="song"><span class="feels">{answer.mood}{best}</span>'
-        f"<b>{answer.score:.0%}</b> {html.escape(answer_name(answer))}{_render_details(answer)}"
-        f"{sound}</div>"
+        f"{answer.rank}. <b>{html.escape(answer_name(answer))}</b>{_render_details(answer)}"
+        f"{_render_numbers(answer, unlikely=unlikely)}{_render_explanation(answer)}{sound}</div>"
     )
 
 
+def _render_numbers(answer: Answer, *, unlikely: bool) -> str:
+    """Return a bar as long as the score or closeness, its percentage, and fit and correspondence if known."""
+    bar = f'<i class="{"unlikely" if unlikely else ""}" style="--share:{answer.worth:.4f}"></i>'
+    parts, title = [f"<b>{answer.worth:.1%}</b>"], ""
+    if answer.fit is not None:
+        others = "all others" if answer.fit == 1.0 else format_fit(answer.fit)
+        parts.append(f"<span>better than {others}</span>")
+    if answer.correspondence is not None:
+        title = f"same polarity: {answer.correspondence:.0%}"
+        parts.append(f'<span class="polarity">{title}</span>')
+    return f'<div class="numbers" title="{title}">{bar}{"".join(parts)}</div>'
+
+
 def _render_details(answer: Answer) -> str:
-    """Return the parts of a caption that not every answer has: date, near-duplicates, explanation."""
+    """Return the parts of a caption that not every answer has: date and near-duplicates."""
     details = ""
     if answer.taken is not None:
         details += f" · {html.escape(answer.taken[:10])}"
     if answer.alike:
         details += f" · +{len(answer.alike)} alike"
-    if answer.explanation is not None:
-        details += f'<span class="why">{html.escape(answer.explanation)}</span>'
     return details
+
+
+def _render_explanation(answer: Answer) -> str:
+    explanation = answer.explanation
+    return "" if explanation is None else f'<span class="why">{html.escape(explanation)}</span>'

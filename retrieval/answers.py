@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from attune.core.reachability import find_missing
+from attune.embedding.affect import Affect
 from attune.embedding.media_files import Kind
-from attune.embedding.network import Affect
 from attune.indexer.records import Item
 from attune.retrieval.mood_words import mood_word
 
@@ -20,8 +20,8 @@ class QueryEntry:
         path: Absolute path of the file; None for a point.
         kind: Kind of the file; for a point, the kind that was searched.
         affect: Affect of the file; None for a point.
-        valence: Valence in [-1, 1].
-        arousal: Arousal in [-1, 1].
+        valence: Valence in [-1, 1]; for a point, its coordinate, which is a place.
+        arousal: Arousal in [-1, 1]; for a point, its coordinate, which is a place.
         missing: Whether the file is not there now, so that the library's record of it was used.
     """
 
@@ -32,20 +32,35 @@ class QueryEntry:
     arousal: float
     missing: bool = False
 
+    @classmethod
+    def from_affect(cls, path: str, kind: Kind, affect: Affect, *, missing: bool = False) -> QueryEntry:
+        """Make the entry of a file."""
+        return cls(path, kind, affect, affect.valence, affect.arousal, missing)
+
+    @classmethod
+    def from_place(cls, kind: Kind, valence: float, arousal: float) -> QueryEntry:
+        """Make the entry of a point; `kind` is the kind that is searched."""
+        return cls(None, kind, None, valence, arousal)
+
     @property
-    def mood(self) -> str | None:
-        """The nearest named mood; None for a point."""
-        return None if self.affect is None else mood_word(self.affect)
+    def place(self) -> tuple[float, float]:
+        """Its place on the plane, quantiles of valence and arousal, each in [-1, 1]."""
+        return (self.valence, self.arousal) if self.affect is None else self.affect.place
+
+    @property
+    def mood(self) -> str:
+        """The named mood that is nearest to its place."""
+        return mood_word(self.place)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The part of a song that corresponds best with a query.
+    """The part of a song that suits a query best.
 
     Attributes:
         start_s: Its start, in seconds from the beginning of the song.
         end_s: Its end, in seconds from the beginning of the song.
-        score: Correspondence probability of this part alone, in [0, 1].
+        score: Chance that this part alone shares the query's mood, in [0, 1].
     """
 
     start_s: float
@@ -60,33 +75,37 @@ class Answer:
     Attributes:
         item: The picture or song.
         rank: Its rank, from 1.
-        score: Correspondence probability in [0, 1]; for a point of the plane, closeness in [0, 1].
+        score: Chance that it shares the mood of the query, in [0, 1], as among pairs of which half do. In a
+            search with a named mood, the mean of that chance and of the closeness to the mood. None for a
+            point of the plane.
+        closeness: Closeness to the point of the plane, in [0, 1]; None in any other search.
+        fit: Share of the library's other files of this kind that suit the query less, in [0, 1]; those that
+            suit it equally count half. None for a point of the plane.
+        correspondence: Chance that it has the same polarity as the query's files, in [0, 1], as among pairs
+            of which half have; None for a point of the plane.
         moment: The best moment of a song; None for a picture, and in answers to a point of the plane.
         alike: Paths of the near-duplicates that are folded into this answer, best first.
         explanation: One line that explains the answer; None if no explanation was requested.
         explain: Function that explains the answer when somebody asks; None if nothing can.
-        measure_fit: Function that compares the answer with the rest of the library when somebody asks; None
-            if nothing can.
         missing: Whether the file is not there now, or its disk does not reply.
     """
 
     item: Item
     rank: int
-    score: float
+    score: float | None
+    closeness: float | None = None
+    fit: float | None = None
+    correspondence: float | None = None
     moment: Moment | None = None
     alike: tuple[str, ...] = ()
     explanation: str | None = None
     explain: Callable[[Answer], str] | None = field(default=None, repr=False, compare=False)
-    measure_fit: Callable[[Answer], float | None] | None = field(default=None, repr=False, compare=False)
     missing: bool = False
 
     @property
-    def fit(self) -> float | None:
-        """Share of the library's other files of this kind that suit the query less, in [0, 1].
-
-        None if it is not known: for a point of the plane, and in very large libraries.
-        """
-        return None if self.measure_fit is None else self.measure_fit(self)
+    def worth(self) -> float:
+        """The number by which answers are ranked, in [0, 1]: the score, or else the closeness."""
+        return (self.closeness or 0.0) if self.score is None else self.score
 
     def why(self) -> str:
         """Return one line that explains the answer; computing it may read the file.
@@ -116,18 +135,23 @@ class Answer:
 
     @property
     def valence(self) -> float:
-        """Valence in [-1, 1]."""
+        """Valence that people would feel on average, in [-1, 1]."""
         return self.item.affect.valence
 
     @property
     def arousal(self) -> float:
-        """Arousal in [-1, 1]."""
+        """Arousal that people would feel on average, in [-1, 1]."""
         return self.item.affect.arousal
 
     @property
+    def place(self) -> tuple[float, float]:
+        """Its place on the plane, quantiles of valence and arousal, each in [-1, 1]."""
+        return self.item.affect.place
+
+    @property
     def mood(self) -> str:
-        """The nearest named mood."""
-        return mood_word(self.item.affect)
+        """The named mood that is nearest to its place."""
+        return mood_word(self.place)
 
     @property
     def title(self) -> str | None:

@@ -27,7 +27,7 @@ def match_command(
     library: LibraryOption = None,
     network: NetworkOption = None,
 ) -> None:
-    """Tell whether a picture and a song share an emotion."""
+    """Tell whether a picture and a song share a mood."""
     from attune.core.console import print_json
     from attune.retrieval.match import match
     from attune.retrieval.output import note_missing_query

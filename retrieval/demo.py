@@ -55,7 +55,7 @@ def run_demo_queries(library: LibraryReader, network: Network) -> list[DemoQuery
 
 
 _TITLE = "Music and pictures by the emotion they share"
-_LEAD = "Made by attune demo from the shipped samples. Percentages are correspondence probabilities."
+_LEAD = "Made by attune demo from the shipped samples. Percentages are chances of a shared mood."
 
 
 def write_demo_page(path: Path, queries: Sequence[DemoQuery]) -> None:

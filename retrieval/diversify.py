@@ -1,6 +1,6 @@
 """Selection of answers from a ranking: folded near-duplicates, caps per artist and folder, and variety.
 
-    ranking ─ folded and capped, best first ─ pool ─ varied ─ answers
+    ranking ─ folded and capped, best first ─ pool ─ varied ─ answers, best first
 
 Each step follows its definition exactly, over the ranking that the search yields; the ranking is read only as
 far as the answers require. From 250,000 items, the ranking itself comes from the approximate IVF index.
@@ -12,6 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,19 +30,19 @@ class Curation:
 
     Attributes:
         fold: Whether near-duplicates of a better answer are folded into it, not answers of their own.
-        diverse: Weight of variety against correspondence, in [0, 1]; 0: no variety.
+        diverse: Weight of variety against the score, in [0, 1]; 0: no variety.
         per_artist: The largest number of songs by one artist; None: no limit. Songs without an artist are
             never limited.
         per_folder: The largest number of files from one folder; None: no limit.
     """
 
-    fold: bool = False
+    fold: bool = True
     diverse: float = 0.0
     per_artist: int | None = None
     per_folder: int | None = None
 
 
-NO_CURATION = Curation()
+DEFAULT_CURATION = Curation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,10 @@ class RankedItem:
 
     Attributes:
         item: The picture or song.
-        score: Its correspondence probability, or its closeness to a point; in [0, 1].
-        worth: The value by which items are ranked, descending: the score, unless the query has a mood.
+        worth: The number by which items are ranked, descending: a score or a closeness, in [0, 1].
     """
 
     item: Item
-    score: float
     worth: float
 
 
@@ -70,6 +69,11 @@ class CuratedAnswer:
 
     ranked: RankedItem
     alike: list[Item] = field(default_factory=list)
+
+    @property
+    def alike_paths(self) -> tuple[str, ...]:
+        """Paths of these near-duplicates."""
+        return tuple(item.path for item in self.alike)
 
 
 def curate(
@@ -86,6 +90,10 @@ def curate(
        a tie (maximal marginal relevance; Carbonell and Goldstein, SIGIR 1998). r is its worth, scaled so that
        the smallest of the pool is 0 and the largest 1. s is its largest similarity to an answer that was
        taken before: 0 for items no more alike than two random ones, 1 where near-duplicates begin.
+    3. The answers are put in the order of their worth.
+
+    The answers for a smaller limit are the first of those for a larger one, unless they are varied: then each
+    limit has a choice of its own.
 
     Args:
         ranking: Items, best first; read only as far as necessary.
@@ -94,16 +102,19 @@ def curate(
         prints: Fingerprints for the similarity; not used if nothing is folded or varied.
 
     Returns:
-        At most `limit` answers, in the order in which they are shown.
+        At most `limit` answers, best first; equal ones in the order of the ranking.
     """
     size = max(_MIN_POOL, _POOL_FACTOR * limit) if curation.diverse else limit
-    pool = _fold_and_cap(ranking, size, curation, prints)
-    if not curation.diverse:
-        return pool
-    vectors = np.stack([prints(choice.ranked.item) for choice in pool]) if pool else np.empty((0, 1))
-    worth = np.array([choice.ranked.worth for choice in pool])
-    similarity = prints.scale.rescale(vectors @ vectors.T)
-    return [pool[index] for index in select_diverse(worth, similarity, curation.diverse, limit)]
+    chosen = _fold_and_cap(ranking, size, curation, prints)
+    if curation.diverse and chosen:
+        vectors = prints([choice.ranked.item for choice in chosen])
+        worth = np.array([choice.ranked.worth for choice in chosen])
+        similarity = prints.scale.rescale(vectors @ vectors.T)
+        chosen = [
+            chosen[index] for index in sorted(select_diverse(worth, similarity, curation.diverse, limit))
+        ]
+    # A ranking from the approximate index is read in rounds; a later one may find what an earlier one missed.
+    return sorted(chosen, key=lambda choice: -choice.ranked.worth)
 
 
 def select_diverse(
@@ -139,36 +150,59 @@ def _fold_and_cap(
     ranking: Iterable[RankedItem], size: int, curation: Curation, prints: FingerprintSource
 ) -> list[CuratedAnswer]:
     answers: list[CuratedAnswer] = []
-    vectors: list[NDArray[np.float32]] = []
+    finder = _DuplicateFinder(prints) if curation.fold else None
     counted: Counter[tuple[str, str]] = Counter()
-    for ranked in ranking:
-        vector = prints(ranked.item) if curation.fold else None
-        duplicate = None if vector is None else _find_duplicate(vector, vectors, prints.scale.same)
-        if duplicate is not None:
-            answers[duplicate].alike.append(ranked.item)
-            continue
-        groups = _groups(ranked.item, curation)
-        if any(counted[group] >= limit for group, limit in groups.items()):
-            continue
-        if len(answers) == size:
-            break
-        counted.update(groups.keys())
-        answers.append(CuratedAnswer(ranked))
-        if vector is not None:
-            vectors.append(vector)
-        elif len(answers) == size:
-            break  # no further item can join an answer, so the ranking need not be read any further
+    remaining = iter(ranking)
+    # With folding, one item more than the missing answers is read, as it may join the last answer.
+    while batch := list(islice(remaining, size - len(answers) + curation.fold)):
+        if finder is not None:
+            finder.read([ranked.item for ranked in batch])
+        for place, ranked in enumerate(batch):
+            original = None if finder is None else finder.find_original(place)
+            if original is not None:
+                answers[original].alike.append(ranked.item)
+                continue
+            groups = _groups(ranked.item, curation)
+            if any(counted[group] >= limit for group, limit in groups.items()):
+                continue
+            if len(answers) == size:
+                return answers
+            counted.update(groups.keys())
+            answers.append(CuratedAnswer(ranked))
+            if finder is not None:
+                finder.keep(place)
     return answers
 
 
-def _find_duplicate(
-    vector: NDArray[np.float32], vectors: Sequence[NDArray[np.float32]], min_cosine: float
-) -> int | None:
-    """Return the index of the first of some fingerprints that is a near-duplicate of another, if any."""
-    if not vectors:
-        return None
-    matches = np.stack(vectors) @ vector >= min_cosine
-    return int(np.argmax(matches)) if matches.any() else None
+class _DuplicateFinder:
+    """Finds the answer of which an item is a near-duplicate; fingerprints are read for a batch of items.
+
+    Args:
+        prints: The fingerprints.
+    """
+
+    def __init__(self, prints: FingerprintSource) -> None:
+        self._prints = prints
+        self._least = prints.scale.same
+        self._originals: list[NDArray[np.float32]] = []
+
+    def read(self, items: Sequence[Item]) -> None:
+        """Read a batch, and compare it with the answers before it and within itself."""
+        self._batch = self._prints(items)
+        above = np.stack([*self._originals, *self._batch])
+        # In one thread: a matrix product of this size takes longer to spread over a busy processor's cores.
+        self._alike = np.vecdot(self._batch[:, None], above[None]) >= self._least
+        self._columns = list(range(len(self._originals)))  # of the answers, in their order
+
+    def find_original(self, place: int) -> int | None:
+        """Return the number of the first answer of which an item of the batch is a near-duplicate, if any."""
+        matches = self._alike[place, self._columns]
+        return int(np.argmax(matches)) if matches.any() else None
+
+    def keep(self, place: int) -> None:
+        """Take an item of the batch as the next answer."""
+        self._columns.append(len(self._alike[0]) - len(self._batch) + place)
+        self._originals.append(self._batch[place])
 
 
 def _groups(item: Item, curation: Curation) -> dict[tuple[str, str], int]:

@@ -2,7 +2,7 @@
 
 Each part is computed from the files themselves. The effect of a quality (such as brightness) on a picture's
 mood is measured by experiment: the picture is embedded again with that quality normalised, and the difference
-in valence and arousal is the effect.
+of the two places is the effect.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import MediaError, escape_path
+from attune.embedding.affect import PLACE_COLUMNS, Affect
 from attune.embedding.backbones import PATCH_S
 from attune.embedding.color_statistics import ColorStatistics, measure_colors, normalize_quality
 from attune.embedding.image_decoding import Picture, decode_image
 from attune.embedding.image_geometry import crop_padding, pad_to_square
 from attune.embedding.media_files import Kind
 from attune.embedding.music_tags import rank_music_tags
-from attune.embedding.network import Affect, Network
+from attune.embedding.network import Network
 from attune.embedding.network_config import is_shipped
 from attune.embedding.segments import segment_length
 from attune.indexer.library import LibraryReader
@@ -33,8 +34,8 @@ from attune.retrieval.seeds import WHOLE_SONG, QueryItem, QuerySource, Span
 
 _TAGS = 3
 _MIN_TAG_PROBABILITY = 0.1  # a less probable tag is a guess
-_MIN_EFFECT = 0.05  # smaller changes of valence or arousal are not mentioned
-_NEUTRAL_RANGE = 0.1  # valence or arousal nearer to 0 is called neither positive nor negative
+_MIN_EFFECT = 0.1  # smaller changes of the place are not mentioned: they pass a twentieth of all pictures
+_NEUTRAL_RANGE = 0.2  # a place nearer to 0, as a fifth of all files have, is called neither high nor low
 _NOT_THERE = "cannot be looked at: the file is not there now"
 _KINDS: dict[Kind, str] = {"image": "picture", "music": "song"}
 
@@ -108,7 +109,7 @@ class Explainer:
 
     def _find_query_moment(
         self, reference: str, vector: NDArray[np.float32]
-    ) -> tuple[Moment, NDArray[np.float16]]:
+    ) -> tuple[Moment | None, NDArray[np.float16]]:
         """Return the moment of a query's song, inside the span, that fits best, and the song's features."""
         moments, features = self._seeds.moments(reference), self._seeds.features(reference)
         # Moment i covers the feature rows from i on; only moments whose rows lie in the span count.
@@ -125,7 +126,7 @@ class Explainer:
         if moment is None:
             return ""
         span = f"{format_time(moment.start_s)}–{format_time(moment.end_s)}"
-        fits = f"song fits best at {span} ({moment.score:.0%})"
+        fits = f"song fits best at {span} ({moment.score:.1%})"
         if not is_shipped(self._network.backbones["music"]):
             return fits  # only musicnn's features contain tag probabilities
         first = round(moment.start_s / PATCH_S)
@@ -158,24 +159,28 @@ class Explainer:
         variants = [pixels, *(normalize_quality(pixels, quality) for quality in statistics.unusual)]
         squares = [pad_to_square(variant, spec) for variant in variants]
         features = self._backbones.features("image", np.stack(squares))
-        affect = self._network.embed("image", features).affect[:, :2]
-        return describe_picture(statistics, affect[0] - affect[1:])
+        places = self._network.embed("image", features).affect[:, PLACE_COLUMNS]
+        return describe_picture(statistics, places[0] - places[1:])
 
 
 def compare_affect(query_item: QueryItem, answer: Answer) -> str:
-    """Describe the valence and arousal of a query item and of an answer, in words and numbers."""
+    """Describe the places of a query item and of an answer on the plane, in words and numbers."""
     answer_noun = _KINDS[answer.item.kind]
     query_noun = "query" if query_item.kind == answer.item.kind else _KINDS[query_item.kind]
-    query_words, answer_words = _affect_words(query_item.affect), _affect_words(answer.affect)
-    query_place, answer_place = _format_affect(query_item.affect), _format_affect(answer.affect)
+    query_words, answer_words = _describe_place(query_item.affect), _describe_place(answer.affect)
+    query_place, answer_place = _format_place(query_item.affect), _format_place(answer.affect)
     if query_words == answer_words:
-        return f"both {query_words} ({query_noun} {query_place}, {answer_noun} {answer_place})"
-    return f"{query_noun} {query_words} ({query_place}), {answer_noun} {answer_words} ({answer_place})"
+        return f"both {query_words} (places: {query_noun} {query_place}, {answer_noun} {answer_place})"
+    return (
+        f"{query_noun} {query_words} (place {query_place}), "
+        f"{answer_noun} {answer_words} (place {answer_place})"
+    )
 
 
-def _affect_words(affect: Affect) -> str:
-    pleasant = _level_word(affect.valence, "pleasant", "unpleasant", "neither pleasant nor unpleasant")
-    lively = _level_word(affect.arousal, "lively", "quiet", "neither lively nor quiet")
+def _describe_place(affect: Affect) -> str:
+    valence, arousal = affect.place
+    pleasant = _level_word(valence, "pleasant", "unpleasant", "neither pleasant nor unpleasant")
+    lively = _level_word(arousal, "lively", "quiet", "neither lively nor quiet")
     return f"{pleasant} and {lively}"
 
 
@@ -185,9 +190,9 @@ def _level_word(value: float, high: str, low: str, middle: str) -> str:
     return high if value > 0 else low
 
 
-def _format_affect(affect: Affect) -> str:
+def _format_place(affect: Affect) -> str:
     # Adding 0.0 turns a negative zero into a positive one.
-    numbers = (f"{round(value, 2) + 0.0:+.2f}" for value in (affect.valence, affect.arousal))
+    numbers = (f"{round(value, 2) + 0.0:+.2f}" for value in affect.place)
     return " ".join(numbers).replace("-", "−")
 
 
@@ -196,8 +201,8 @@ def describe_picture(statistics: ColorStatistics, effect_sizes: NDArray[np.float
 
     Args:
         statistics: The colour statistics of the picture.
-        effect_sizes: (n, 2), for each of the n unusual qualities the change of valence and arousal that it
-            causes.
+        effect_sizes: (n, 2), for each of the n unusual qualities the change of place, in valence and arousal,
+            that it causes.
     """
     effects = [
         f"{statistics.word(quality)}: {effect}"

@@ -111,17 +111,16 @@ def _player(source: str, start_s: float) -> str:
 
 
 def plane_svg(query: Sequence[QueryEntry], answers: Sequence[Answer]) -> str:
-    """Draw the valence–arousal plane as SVG: query entries as rings, answers as dots with rank and name."""
+    """Draw the plane as SVG, everything at its place: query entries as rings, answers as named dots."""
     words = "".join(
         f'<text x="{_x(valence):.0f}" y="{_y(arousal):.0f}">{word}</text>'
         for word, (valence, arousal) in MOODS.items()
         if word != "neutral"
     )
     dots = "".join(
-        _circle("answer", answer.valence, answer.arousal, 4, f"{answer.rank}. {answer_name(answer)}")
-        for answer in answers
+        _circle("answer", answer.place, 4, f"{answer.rank}. {answer_name(answer)}") for answer in answers
     )
-    rings = "".join(_circle("asked", entry.valence, entry.arousal, 7, "query") for entry in query)
+    rings = "".join(_circle("asked", entry.place, 7, "query") for entry in query)
     return (
         '<svg class="plane" viewBox="0 0 240 180" role="img"'
         ' aria-label="valence and arousal of the query and its answers">'
@@ -132,7 +131,7 @@ def plane_svg(query: Sequence[QueryEntry], answers: Sequence[Answer]) -> str:
 
 
 def curve_svg(curve: Sequence[CurvePoint]) -> str:
-    """Draw the valence and arousal of a song over time as SVG, from -1 at the bottom to 1 at the top."""
+    """Draw the place of a song over time as SVG, its valence and its arousal from -1 (bottom) to 1 (top)."""
     end = max(curve[-1].end_s, 1.0)
 
     def line(role: str, values: Sequence[float]) -> str:
@@ -147,8 +146,8 @@ def curve_svg(curve: Sequence[CurvePoint]) -> str:
         f'<svg class="curve" viewBox="0 0 {_CURVE_WIDTH} {_CURVE_HEIGHT}" preserveAspectRatio="none"'
         f' role="img" data-seconds="{end:.1f}" aria-label="valence and arousal along the song">'
         f'<path d="M0 {_CURVE_HEIGHT / 2}H{_CURVE_WIDTH}"/>'
-        f"{line('valence', [point.valence for point in curve])}"
-        f"{line('arousal', [point.arousal for point in curve])}"
+        f"{line('valence', [point.place[0] for point in curve])}"
+        f"{line('arousal', [point.place[1] for point in curve])}"
         f'<path class="now" d="M0 0V{_CURVE_HEIGHT}"/></svg>'
         '<p class="key"><span class="valence">valence</span> <span class="arousal">arousal</span></p>'
     )
@@ -164,7 +163,8 @@ def data_uri(mime: str, content: bytes) -> str:
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _circle(role: str, valence: float, arousal: float, radius: int, title: str) -> str:
+def _circle(role: str, place: tuple[float, float], radius: int, title: str) -> str:
+    valence, arousal = place
     return (
         f'<circle class="{role}" cx="{_x(valence):.1f}" cy="{_y(arousal):.1f}" r="{radius}">'
         f"<title>{html.escape(title)}</title></circle>"

@@ -18,7 +18,7 @@ class MapLayer:
     Attributes:
         kind: image or music.
         ids: Keys in the library, ascending.
-        points: Valence and arousal, float64 (n, 2).
+        points: Places on the plane, float64 (n, 2).
         paths: Absolute paths of the files.
         names: Artist and title of songs that have such tags, by index into the other lists.
     """
@@ -36,7 +36,7 @@ def load_layers(library: LibraryReader) -> list[MapLayer]:
 
 
 def _load_layer(library: LibraryReader, kind: Kind) -> MapLayer:
-    ids, points = library.affect(kind)
+    ids, points = library.places(kind)
     item_ids = ids.tolist()
     paths = dict(library.paths(kind))
     names = {}

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attune.core.errors import MediaError
 from attune.core.progress import Progress
@@ -35,8 +36,9 @@ MAX_INLINE_SONGS = 50
 
 _TEMPLATE = Path(__file__).with_name("map.html")
 _SIDE = 200
+_BATCH = 1000  # items that are read at a time, of which only two numbers are kept
 _EXCERPT_S = 15.0
-_QUANTIZATION_STEPS = 32767  # positions are stored as 16-bit integers: finer than any screen
+_QUANTIZATION_STEPS = 32767  # pairs of numbers are stored as 16-bit integers: finer than any screen
 
 
 def write_map_page(
@@ -61,9 +63,9 @@ def write_map_page(
     thumbnails = _encode_thumbnails(pictures, missing["image"], progress)
     clips = _encode_clips(music, missing["music"], library, progress)
     data = {
-        "image": _encode_layer(pictures) | {"inside": thumbnails},
-        "music": _encode_layer(music) | {"inside": clips},
-        "moods": [[word, *place] for word, place in MOODS.items() if word != "neutral"],
+        "image": _encode_layer(pictures, library) | {"inside": thumbnails},
+        "music": _encode_layer(music, library) | {"inside": clips},
+        "moods": [[word, *place] for word, place in MOODS.items()],
     }
     title = f"{len(pictures.ids):,} pictures and {len(music.ids):,} songs by their emotion"
     # A name that contains "</script>" must not end the script.
@@ -82,9 +84,11 @@ def _find_missing_previews(layer: MapLayer) -> set[str]:
     return find_missing(layer.paths) if len(layer.paths) <= inline else set()
 
 
-def _encode_layer(layer: MapLayer) -> dict[str, Any]:
-    """Return positions, file names and the index of each file's folder; names and folders are URI-quoted."""
-    places = np.round(np.clip(layer.points, -1.0, 1.0) * _QUANTIZATION_STEPS).astype("<i2")
+def _encode_layer(layer: MapLayer, library: LibraryReader) -> dict[str, Any]:
+    """Return places, estimates of valence and arousal, file names and the index of each file's folder.
+
+    Names and folders are URI-quoted.
+    """
     folders: dict[str, int] = {}
     folder_indices, files = [], []
     for path in layer.paths:
@@ -92,12 +96,28 @@ def _encode_layer(layer: MapLayer) -> dict[str, Any]:
         folder_indices.append(folders.setdefault(folder, len(folders)))
         files.append(quote(os.fsencode(name)))
     return {
-        "places": base64.b64encode(places.tobytes()).decode("ascii"),
+        "places": _encode_pairs(layer.points),
+        "estimates": _encode_pairs(_load_estimates(layer, library)),
         "folders": [Path(folder).as_uri() for folder in folders],
         "folder": folder_indices,
         "files": files,
         "names": layer.names,
     }
+
+
+def _load_estimates(layer: MapLayer, library: LibraryReader) -> NDArray[np.float64]:
+    """Return the estimated valence and arousal of a layer's items, (n, 2)."""
+    pairs: list[tuple[float, float]] = []
+    for first in range(0, len(layer.ids), _BATCH):
+        batch = layer.ids[first : first + _BATCH]
+        items = library.items(batch)
+        pairs += [(items[item].affect.valence, items[item].affect.arousal) for item in batch]
+    return np.array(pairs, np.float64).reshape(-1, 2)
+
+
+def _encode_pairs(pairs: NDArray[np.float64]) -> str:
+    quantized = np.round(np.clip(pairs, -1.0, 1.0) * _QUANTIZATION_STEPS).astype("<i2")
+    return base64.b64encode(quantized.tobytes()).decode("ascii")
 
 
 def _encode_thumbnails(layer: MapLayer, missing: set[str], progress: Progress) -> list[str | None] | None:
@@ -125,7 +145,8 @@ def _encode_clips(
     progress.start("excerpts", len(layer.paths))
     for item, path, vector in zip(layer.ids, layer.paths, library.vectors(layer.ids), strict=True):
         moments = library.moments([item]).get(item)
-        start_s = 0.0 if moments is None else find_best_segment(moments, vector)[0] * PATCH_S
+        best = None if moments is None else find_best_segment(moments, vector)
+        start_s = 0.0 if best is None else best[0] * PATCH_S
         try:
             clip = None if path in missing else encode_mp3_clip(path, start_s, _EXCERPT_S)
             uris.append(None if clip is None else data_uri("audio/mpeg", clip))

@@ -16,7 +16,7 @@ _IMAGE, _MUSIC = "#2a6f8f", "#d9660a"
 
 
 def write_map_plot(path: Path, layers: list[MapLayer]) -> None:
-    """Draw a library on the valence–arousal plane, in the format that the file's suffix names.
+    """Draw a library on the plane, each item at its place, in the format that the file's suffix names.
 
     Args:
         path: The image file: .png, .svg or .pdf.
@@ -60,5 +60,5 @@ def _draw(figure: Any, axes: Any, pictures: MapLayer, music: MapLayer) -> None:
             box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1.5}
             axes.text(valence, arousal, word, ha="center", va="center", fontsize=9, bbox=box)
     axes.set(xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
-    axes.set(xlabel="valence: unpleasant to pleasant", ylabel="arousal: quiet to lively")
+    axes.set(xlabel="place in valence: unpleasant to pleasant", ylabel="place in arousal: quiet to lively")
     axes.legend(loc="upper left", frameon=True)

@@ -1,4 +1,4 @@
-"""Comparison of one picture with one song: correspondence probability, explanation and best moment."""
+"""Comparison of one picture with one song: score, correspondence, explanation and best moment."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attune.embedding.network import Affect, Network
+from attune.embedding.affect import Affect
+from attune.embedding.network import Network
 from attune.retrieval.answers import Moment, QueryEntry
 from attune.retrieval.best_moment import find_best_moment
+from attune.retrieval.correspondence import measure_correspondence
 from attune.retrieval.mood_words import mood_word
 from attune.retrieval.seeds import QueryItem, QuerySource
 
-_SAME_DEGREE = 0.25  # smaller differences count as equal: about the spread of raters on one picture
+_SAME_DEGREE = 0.25  # smaller differences of places count as equal: an eighth of the items lie between
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Match:
     """Result of comparing a picture with a song.
 
     Attributes:
-        score: Correspondence probability in [0, 1].
+        score: Chance that both share a mood, in [0, 1], as among pairs of which half do.
+        correspondence: Chance that both have the same polarity, in [0, 1], as among pairs of which half have.
         why: One sentence of explanation.
         image: The picture.
         music: The song.
@@ -28,6 +31,7 @@ class Match:
     """
 
     score: float
+    correspondence: float
     why: str
     image: QueryEntry
     music: QueryEntry
@@ -35,8 +39,8 @@ class Match:
 
     @property
     def corresponds(self) -> bool:
-        """Whether the score is at least one half."""
-        return self.score >= 0.5
+        """Whether the correspondence is at least one half."""
+        return self.correspondence >= 0.5
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
@@ -50,7 +54,7 @@ def match(seeds: QuerySource, network: Network, image: str, music: str) -> Match
 
     Args:
         seeds: Source of the embeddings of both.
-        network: The network that gives the probability.
+        network: The network that gives the chances.
         image: Path of, or other reference to, the picture.
         music: Path of, or other reference to, the song.
 
@@ -61,22 +65,28 @@ def match(seeds: QuerySource, network: Network, image: str, music: str) -> Match
     picture, song = seeds.seed(image), seeds.seed(music)
     moments = seeds.moments(music)
     moment = find_best_moment(network, moments.embedded.vectors, picture.vector, moments.span_s)
-    score = float(network.probability(np.dot(picture.vector, song.vector)))
-    return Match(score, explain_match(picture, song), picture.entry, song.entry, moment)
+    assert moment is not None  # a song has a moment that sounds
+    score = float(network.score(np.dot(picture.vector, song.vector)))
+    (correspondence,) = measure_correspondence(network, [picture.affect], [song.affect])
+    return Match(score, correspondence, explain_match(picture, song), picture.entry, song.entry, moment)
 
 
 def explain_match(picture: QueryItem, song: QueryItem) -> str:
-    """Return one sentence that tells where picture and song agree and where they differ."""
+    """Return one sentence that tells where picture and song agree and where they differ.
+
+    Degrees are those of places: a song that is lively for a song equals a picture that is lively for a
+    picture, whatever valence and arousal people would tell of both.
+    """
     image_affect, music_affect = picture.affect, song.affect
     feeling = (
-        f"both feel {mood_word(image_affect)}"
-        if mood_word(image_affect) == mood_word(music_affect)
-        else f"the picture feels {mood_word(image_affect)}, the music {mood_word(music_affect)}"
+        f"both feel {mood_word(image_affect.place)}"
+        if mood_word(image_affect.place) == mood_word(music_affect.place)
+        else f"the picture feels {mood_word(image_affect.place)}, the music {mood_word(music_affect.place)}"
     )
-    pleasant = _compare_degree(image_affect.valence, music_affect.valence)
-    lively = _compare_degree(image_affect.arousal, music_affect.arousal)
+    pleasant = _compare_degree(image_affect.place_valence, music_affect.place_valence)
+    lively = _compare_degree(image_affect.place_arousal, music_affect.place_arousal)
     polarity = _describe_polarity(image_affect, music_affect)
-    return f"{feeling}; the music is {pleasant} pleasant and {lively} lively ({polarity})"
+    return f"{feeling}; for a song, the music is {pleasant} pleasant and {lively} lively ({polarity})"
 
 
 def _compare_degree(image_value: float, music_value: float) -> str:

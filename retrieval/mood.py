@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from attune.embedding.affect import Affect
 from attune.retrieval.answers import QueryEntry
 from attune.retrieval.seeds import QuerySource
 
@@ -16,14 +17,16 @@ class CurvePoint:
     Attributes:
         start_s: Start of the moment, in seconds.
         end_s: End of the moment, in seconds.
-        valence: Valence in [-1, 1].
-        arousal: Arousal in [-1, 1].
+        valence: Valence that people would feel on average, in [-1, 1].
+        arousal: Arousal that people would feel on average, in [-1, 1].
+        place: Its place on the plane, quantiles of valence and arousal, each in [-1, 1].
     """
 
     start_s: float
     end_s: float
     valence: float
     arousal: float
+    place: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Mood:
 
     Attributes:
         entry: The file and its affect.
-        curve: The moments of a song; None for a picture.
+        curve: The moments of a song that are not silent; None for a picture.
     """
 
     entry: QueryEntry
@@ -53,9 +56,13 @@ def _estimate_mood(seeds: QuerySource, path: str) -> Mood:
     seed = seeds.seed(path)
     curve = None
     if seed.kind == "music":
-        moments = seeds.moments(path)
+        moments = seeds.moments(path).without_silence()
         curve = [
-            CurvePoint(float(start), float(start) + moments.span_s, float(affect[0]), float(affect[1]))
-            for start, affect in zip(moments.starts_s, moments.embedded.affect, strict=True)
+            _make_point(float(start), moments.span_s, Affect.from_row(row))
+            for start, row in zip(moments.starts_s, moments.embedded.affect, strict=True)
         ]
     return Mood(seed.entry, curve)
+
+
+def _make_point(start_s: float, span_s: float, affect: Affect) -> CurvePoint:
+    return CurvePoint(start_s, start_s + span_s, affect.valence, affect.arousal, affect.place)

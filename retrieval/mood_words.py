@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from attune.embedding.network import Affect
 
 # Places of everyday words on Russell's circumplex (A circumplex model of affect, 1980), on our scale.
 MOODS: dict[str, tuple[float, float]] = {
@@ -22,6 +18,10 @@ MOODS: dict[str, tuple[float, float]] = {
 }
 
 
-def mood_word(affect: Affect) -> str:
-    """Return the name of the mood that is nearest on the plane."""
-    return min(MOODS, key=lambda mood: math.dist(MOODS[mood], (affect.valence, affect.arousal)))
+def mood_word(place: tuple[float, float]) -> str:
+    """Return the name of the mood that is nearest to a place on the plane.
+
+    Args:
+        place: Quantiles of valence and arousal, each in [-1, 1], as in `Affect.place`.
+    """
+    return min(MOODS, key=lambda mood: math.dist(MOODS[mood], place))

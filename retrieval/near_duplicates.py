@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Protocol
@@ -17,12 +17,14 @@ from attune.embedding.backbones import (
     MUSICNN_MSD,
     Backbone,
 )
+from attune.embedding.silent_patches import average_sounding
 from attune.indexer.library import LibraryReader
 from attune.indexer.records import Item
 
 _DUPLICATE_SHARE: Final = 0.875  # of the way from the mean cosine of random files to 1
 _SAMPLE_SIZE: Final = 200  # items on which the mean cosine of random files is measured
 _MAX_RANDOM_COSINE: Final = 0.999  # a library of nothing but copies must not make the scale empty
+_KEPT: Final = 2000  # fingerprints in memory, 10 kB each, of which a server's next query needs many again
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,12 @@ class FingerprintSource(Protocol):
     def scale(self) -> SimilarityScale:
         """The scale of the cosines between these fingerprints."""
 
-    def __call__(self, item: Item) -> NDArray[np.float32]:
-        """Return an item's fingerprint, float32 (width,), unit length."""
+    def __call__(self, items: Sequence[Item]) -> NDArray[np.float32]:
+        """Return the fingerprints of n items, float32 (n, width), of unit length or zero."""
 
 
 class Fingerprints:
-    """Fingerprints of a library's items of one kind, each computed once.
+    """Fingerprints of a library's items of one kind; the last ones are kept in memory.
 
     Args:
         library: The library that holds the items and their features.
@@ -86,33 +88,47 @@ class Fingerprints:
     def __init__(self, library: LibraryReader, backbone: Backbone) -> None:
         self._library = library
         self._backbone = backbone
+        counted = [name for name in backbone.layout.names if name not in _IGNORED_BLOCKS]
+        self._columns = backbone.layout.select(np.arange(backbone.width)[None], counted)[0]
+        self._lost = np.zeros(len(self._columns), np.float32)
         self._known: dict[int, NDArray[np.float32]] = {}
 
-    def __call__(self, item: Item) -> NDArray[np.float32]:
-        """Return an item's fingerprint, float32 (width,), unit length.
+    def __call__(self, items: Sequence[Item]) -> NDArray[np.float32]:
+        """Return the fingerprints of n items, float32 (n, width), of unit length.
 
-        Raises:
-            LibraryError: Its features are lost.
+        That of an item whose features are lost or damaged is zero, so that it resembles nothing.
         """
-        if item.id not in self._known:
-            features, layout = self._library.features(item, self._backbone), self._backbone.layout
-            counted = [name for name in layout.names if name not in _IGNORED_BLOCKS]
-            self._known[item.id] = fingerprint(layout.select(features, counted))
-        return self._known[item.id]
+        known = self._known
+        read = self._read([item for item in items if item.id not in known])
+        found = {item.id: known[item.id] for item in items if item.id in known} | read
+        self._known = found if len(known) > _KEPT else known | read  # other threads may be reading `known`
+        return np.stack([found.get(item.id, self._lost) for item in items])
+
+    def _read(self, items: Sequence[Item]) -> dict[int, NDArray[np.float32]]:
+        stored = self._library.find_features(items, self._backbone)
+        found = {
+            item.id: features for item, features in zip(items, stored, strict=True) if features is not None
+        }
+        prints = compute_fingerprints(list(found.values()), self._columns) if found else ()
+        return dict(zip(found, prints, strict=True))
 
     @cached_property
     def scale(self) -> SimilarityScale:
-        """The scale: a constant for the shipped backbones, measured on the library for any other.
-
-        Raises:
-            LibraryError: Features that the measurement needs are lost.
-        """
+        """The scale: a constant for the shipped backbones, measured on the library for any other."""
         return find_similarity_scale(self._backbone, self._sample)
 
     def _sample(self) -> NDArray[np.float32]:
         ids = [item for item, _ in self._library.paths(self._backbone.kind)]
         sampled_ids = ids[:: max(1, len(ids) // _SAMPLE_SIZE)]
-        return np.stack([self(item) for item in self._library.items(sampled_ids).values()])
+        prints = self(list(self._library.items(sampled_ids).values()))
+        return prints[prints.any(axis=1)]  # without those that are lost
+
+
+def open_fingerprints(library: LibraryReader, backbone: Backbone) -> Fingerprints:
+    """Return the fingerprints of a library's items: the same object as long as the library is open."""
+    name = f"fingerprints {backbone.id}"
+    found: Fingerprints = library.derived.setdefault(name, Fingerprints(library, backbone))
+    return found
 
 
 def find_similarity_scale(backbone: Backbone, sample: Callable[[], NDArray[np.float32]]) -> SimilarityScale:
@@ -135,11 +151,14 @@ def mean_cosine(prints: NDArray[np.float32]) -> float:
     return float((prints @ prints.T)[np.triu_indices(len(prints), 1)].mean())
 
 
-def fingerprint(features: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Return the mean of an item's feature rows, scaled to unit length, float32 (width,).
+def compute_fingerprints(
+    features: Sequence[NDArray[np.float16]], columns: NDArray[np.int64] | slice = slice(None)
+) -> NDArray[np.float32]:
+    """Return the means of the sounding feature rows of n items, at unit length, float32 (n, width).
 
     Args:
-        features: float16 (rows, width), as a library stores them.
+        features: float16 (rows, width) each, as a library stores them; at least one.
+        columns: The columns that count.
     """
-    mean = features.astype(np.float32).mean(axis=0)
-    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), np.float32)
+    means = np.stack([average_sounding(rows) for rows in features])[:, columns]
+    return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), np.float32)

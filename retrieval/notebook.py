@@ -13,8 +13,7 @@ from attune.retrieval.answers import Answer, QueryEntry
 from attune.retrieval.audio_clip import encode_mp3_clip
 from attune.retrieval.html_parts import answer_name, data_uri, missing_tag, picture_tag
 from attune.retrieval.match import Match
-from attune.retrieval.mood_words import mood_word
-from attune.retrieval.render_text import format_time
+from attune.retrieval.render_text import describe_verdicts, format_fit, format_time
 
 _LONG_SIDE: Final = 240
 _EXCERPT_S: Final = 15.0
@@ -29,20 +28,21 @@ def render_answers(answers: Sequence[Answer]) -> str:
 
 
 def render_answer(answer: Answer) -> str:
-    """Return an answer as a card with its rank, its score and its mood."""
+    """Return an answer as a card with its rank, its score and fit (or closeness) and its mood."""
     start_s = answer.moment.start_s if answer.moment is not None else None
     best = "" if start_s is None else f", best from {format_time(start_s)}"
-    caption = f"{answer.rank}. {answer_name(answer)}: {answer.score:.0%}, {answer.mood}{best}"
+    fit = "" if answer.fit is None else f", better than {format_fit(answer.fit)}"
+    caption = f"{answer.rank}. {answer_name(answer)}: {answer.worth:.1%}{fit}, {answer.mood}{best}"
     if answer.missing:
         return _render_figure(missing_tag(answer.path), caption)
     return _render_card(answer.path, answer.item.kind, start_s or 0.0, caption)
 
 
 def render_match(match: Match) -> str:
-    """Return the comparison of a picture and a song as two cards and a sentence."""
-    verdict = "They correspond" if match.corresponds else "They do not correspond"
+    """Return the comparison of a picture and a song as two cards and three sentences."""
+    verdicts = " ".join(describe_verdicts(match))
     return (
-        f"<div><p><b>{verdict}: {match.score:.0%}</b>; {html.escape(match.why)}.</p>"
+        f"<div><p><b>{html.escape(verdicts)}</b> {html.escape(match.why[0].upper() + match.why[1:])}.</p>"
         f"{_render_entry(match.image, 0.0)}{_render_entry(match.music, match.moment.start_s)}</div>"
     )
 
@@ -65,8 +65,8 @@ def render_table(header: Sequence[str], rows: Sequence[Iterable[Any]]) -> str:
 
 
 def _render_entry(entry: QueryEntry, start_s: float) -> str:
-    assert entry.path is not None and entry.kind is not None and entry.affect is not None
-    caption = f"{escape_path(Path(entry.path).name)}: {mood_word(entry.affect)}"
+    assert entry.path is not None and entry.kind is not None
+    caption = f"{escape_path(Path(entry.path).name)}: {entry.mood}"
     if entry.missing:
         return _render_figure(missing_tag(entry.path), caption)
     return _render_card(entry.path, entry.kind, start_s, caption)

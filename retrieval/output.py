@@ -86,10 +86,7 @@ def _write_page(answers: Answers, moods: Sequence[Mood], form: OutputOptions) ->
         # The folder is not deleted: the browser reads the page after this program has ended.
         page = Path(tempfile.mkdtemp(prefix="attune-")) / "answer.html"
     library = answers.library
-    lead = (
-        f"From {library.images} pictures and {library.music} songs. "
-        "Percentages are correspondence probabilities."
-    )
+    lead = f"From {library.images} pictures and {library.music} songs."
     plural = "Pictures" if answers.kind == "image" else "Songs"
     names = ", ".join(escape_path(Path(entry.path).name) for entry in answers.query if entry.path) or "a mood"
     write_page(page, f"{plural} for {names}", lead, [Section("Query", answers, moods)])

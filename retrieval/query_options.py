@@ -46,7 +46,7 @@ class OutputOptions:
         show: Open the page in the browser.
         m3u: Playlist to write in addition.
         preview: Small pictures in the table; None: where the terminal has colours.
-        quiet: No line on the library and the time below the table.
+        quiet: No lines on the fit, the library and the time below the table.
     """
 
     as_json: bool = False

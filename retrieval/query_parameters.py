@@ -179,7 +179,8 @@ class SearchParameters(ParameterGroup):
         ),
     ] = 10
     min_score: Annotated[
-        float, QueryParameter("min-score", "Lowest score of a result.", "X", low=0.0, high=1.0)
+        float,
+        QueryParameter("min-score", "Lowest score (or closeness) of a result.", "X", low=0.0, high=1.0),
     ] = 0.0
     below: _Folders = ()
     exclude: _Exclusions = ()
@@ -200,13 +201,15 @@ class SearchParameters(ParameterGroup):
         float,
         QueryParameter(
             "diverse",
-            "Weight of variety among the results; above 0, near-duplicates are folded too.",
+            "Weight of variety when the results are chosen; they are listed by score all the same.",
             "X",
             low=0.0,
             high=1.0,
         ),
     ] = 0.0
-    fold: Annotated[bool, QueryParameter("fold", "Show near-duplicates as one result.")] = False
+    all_alike: Annotated[
+        bool, QueryParameter("all-alike", "Show each near-duplicate as a result of its own.")
+    ] = False
     per_artist: Annotated[
         int | None, QueryParameter("per-artist", "At most N songs of one artist.", "N", low=1)
     ] = None
@@ -223,7 +226,7 @@ class SearchParameters(ParameterGroup):
         from attune.retrieval.diversify import Curation
         from attune.retrieval.search import Filters
 
-        curation = Curation(self.fold or self.diverse > 0, self.diverse, self.per_artist, self.per_folder)
+        curation = Curation(not self.all_alike, self.diverse, self.per_artist, self.per_folder)
         conditions = self.below, self.exclude, self.taken, self.rating
         return Filters(self.limit, self.min_score, *conditions, curation, folder=folder)
 
@@ -255,7 +258,8 @@ class FindParameters(SearchParameters):
         str | None,
         QueryParameter(
             "mood",
-            "Prefer files near a named mood: festive, calm, sad, …",
+            "Prefer files near a named mood: festive, calm, sad, …; the score is then the mean of the chance "
+            "of a shared mood and of the closeness to the named one.",
             "NAME",
             parse=parse_mood,
             choices=tuple(MOODS),
@@ -276,10 +280,24 @@ class BrowseParameters(SearchParameters):
     """Parameters of a query by a point of the plane."""
 
     valence: Annotated[
-        float | None, QueryParameter("valence", "From unpleasant to pleasant.", "X", low=-1.0, high=1.0)
+        float | None,
+        QueryParameter(
+            "valence",
+            "Where it stands among all pictures, or songs, from -1 (least pleasant) to 1 (most pleasant).",
+            "X",
+            low=-1.0,
+            high=1.0,
+        ),
     ] = None
     arousal: Annotated[
-        float | None, QueryParameter("arousal", "From quiet to excited.", "X", low=-1.0, high=1.0)
+        float | None,
+        QueryParameter(
+            "arousal",
+            "Where it stands among all pictures, or songs, from -1 (quietest) to 1 (liveliest).",
+            "X",
+            low=-1.0,
+            high=1.0,
+        ),
     ] = None
     mood: Annotated[
         str | None,
@@ -321,7 +339,7 @@ class BrowseParameters(SearchParameters):
 
         valence, arousal = (self.valence, self.arousal) if self.mood is None else MOODS[self.mood]
         assert valence is not None and arousal is not None  # `check` has seen to it
-        return QueryEntry(None, self.kind, None, valence, arousal)
+        return QueryEntry.from_place(self.kind, valence, arousal)
 
 
 def list_parameters(group: type[ParameterGroup]) -> tuple[ParameterField, ...]:

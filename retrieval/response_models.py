@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SkipValidation
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SkipValidation,
+)
 
 from attune.embedding.media_files import Kind
 from attune.retrieval.answers import Answers
@@ -33,16 +41,50 @@ class Polarity(_ResponseModel):
     negative: float
 
 
+class Quadrants(_ResponseModel):
+    """Probabilities of the four quadrants of the plane; they sum to one."""
+
+    # Records name them in small letters.
+    Q1: float = Field(description="Pleasant and lively.", validation_alias=AliasChoices("Q1", "q1"))
+    Q2: float = Field(description="Unpleasant and lively.", validation_alias=AliasChoices("Q2", "q2"))
+    Q3: float = Field(description="Unpleasant and quiet.", validation_alias=AliasChoices("Q3", "q3"))
+    Q4: float = Field(description="Pleasant and quiet.", validation_alias=AliasChoices("Q4", "q4"))
+
+
+class PlaceModel(_ResponseModel):
+    """Where something stands among all pictures, or all songs: quantiles from -1 to 1."""
+
+    valence: float
+    arousal: float
+
+
+def _name_coordinates(place: Any) -> Any:
+    return {"valence": place[0], "arousal": place[1]} if isinstance(place, tuple) else place
+
+
+Place = Annotated[PlaceModel, BeforeValidator(_name_coordinates)]
+"""A place, also made from the pair of numbers that records hold."""
+
+_Valence = Annotated[float, Field(description="Valence that people feel on average, from -1 to 1.")]
+_Arousal = Annotated[float, Field(description="Arousal that people feel on average, from -1 to 1.")]
+
+
 class QueryEntryModel(_ResponseModel):
     """One file of a query, or a point of the affect plane."""
 
     path: _Path | None = Field(description="Path of the file; null for a point of the affect plane.")
     kind: Kind
-    mood: str | None = Field(description="The nearest named mood.")
-    valence: float
-    arousal: float
-    # Records hold the polarity inside their affect.
+    mood: str = Field(description="The named mood that is nearest to its place.")
+    valence: float = Field(
+        description="Valence that people feel on average, from -1 to 1; of a point, its place's."
+    )
+    arousal: float = Field(
+        description="Arousal that people feel on average, from -1 to 1; of a point, its place's."
+    )
+    place: Place
+    # Records hold both inside their affect.
     polarity: Polarity | None = Field(validation_alias=AliasChoices("polarity", "affect"))
+    quadrants: Quadrants | None = Field(validation_alias=AliasChoices("quadrants", "affect"))
     missing: bool = Field(
         default=False, description="Whether the file is not there now; the library's record of it was used."
     )
@@ -53,7 +95,7 @@ class MomentModel(_ResponseModel):
 
     start_s: _Seconds
     end_s: _Seconds
-    score: float
+    score: float = Field(description="Chance that this part alone shares the query's mood.")
 
 
 class AnswerModel(_ResponseModel):
@@ -61,11 +103,25 @@ class AnswerModel(_ResponseModel):
 
     rank: int
     path: _Path
-    score: float = Field(description="Correspondence probability; when browsing the affect plane, closeness.")
-    mood: str = Field(description="The nearest named mood.")
-    valence: float
-    arousal: float
+    score: float | None = Field(
+        description="Chance that it shares the query's mood, as among pairs of which half do; with `mood`, "
+        "the mean of that chance and of the closeness to the named mood. Null when browsing."
+    )
+    closeness: float | None = Field(description="Closeness to the point, when browsing; otherwise null.")
+    fit: float | None = Field(
+        description="Share of the library's other files of this kind that suit the query less; "
+        "null when browsing."
+    )
+    correspondence: float | None = Field(
+        description="Chance of the same polarity as the query's files, as among pairs of which half have it; "
+        "null when browsing."
+    )
+    mood: str = Field(description="The named mood that is nearest to its place.")
+    valence: _Valence
+    arousal: _Arousal
+    place: Place
     polarity: Polarity = Field(validation_alias=AliasChoices("polarity", "affect"))
+    quadrants: Quadrants = Field(validation_alias=AliasChoices("quadrants", "affect"))
     moment: MomentModel | None
     title: str | None
     artist: str | None
@@ -109,8 +165,11 @@ class MatchedSongModel(QueryEntryModel):
 class MatchModel(_ResponseModel):
     """Whether a picture and a song match, and why."""
 
-    score: float
-    corresponds: bool
+    score: float = Field(description="Chance that both share a mood, as among pairs of which half do.")
+    correspondence: float = Field(
+        description="Chance that both have the same polarity, as among pairs of which half have."
+    )
+    corresponds: bool = Field(description="Whether the correspondence is at least one half.")
     why: str
     image: QueryEntryModel
     music: MatchedSongModel
@@ -121,8 +180,9 @@ class CurvePointModel(_ResponseModel):
 
     start_s: _Seconds
     end_s: _Seconds
-    valence: float
-    arousal: float
+    valence: _Valence
+    arousal: _Arousal
+    place: Place
 
 
 class MoodModel(QueryEntryModel):
@@ -265,7 +325,7 @@ def moods_json(moods: Sequence[Mood], network: str) -> dict[str, Any]:
 def model_match(match: Match) -> MatchModel:
     """Return a comparison as a model."""
     music = dict(QueryEntryModel.model_validate(match.music)) | {"moment": match.moment}
-    fields = {"score": match.score, "corresponds": match.corresponds, "why": match.why}
+    fields = {name: getattr(match, name) for name in ("score", "correspondence", "corresponds", "why")}
     return MatchModel.model_validate(fields | {"image": match.image, "music": music})
 
 

@@ -1,4 +1,4 @@
-"""Search for the items that correspond best with an embedding, with filters and curation.
+"""Search for the items that share the mood of an embedding most probably, with filters and curation.
 
 Below 250,000 items, or with a filter by folder, date or rating, the search is exact; otherwise candidates
 come from the approximate IVF index.
@@ -26,8 +26,9 @@ from attune.indexer.records import Item
 from attune.retrieval.answers import Answer
 from attune.retrieval.best_moment import find_item_moment
 from attune.retrieval.date_range import DateRange
-from attune.retrieval.diversify import NO_CURATION, Curation, RankedItem, curate
-from attune.retrieval.near_duplicates import Fingerprints
+from attune.retrieval.diversify import DEFAULT_CURATION, CuratedAnswer, Curation, RankedItem, curate
+from attune.retrieval.fit import Peers, measure_fits, rank_peers
+from attune.retrieval.near_duplicates import open_fingerprints
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Filters:
 
     Attributes:
         limit: The largest number of answers.
-        min_score: The least score, in [0, 1].
+        min_score: The least score, or closeness to a point of the plane, in [0, 1].
         below: Absolute folders, in one of which a file must be; empty: any folder.
         exclude: What is left out, as it was typed: paths, and patterns in Git's syntax.
         taken: Dates between which a picture must have been taken; None: any date, known or not.
@@ -53,7 +54,7 @@ class Filters:
     exclude: tuple[str, ...] = ()
     taken: DateRange | None = None
     rating: int | None = None
-    curation: Curation = NO_CURATION
+    curation: Curation = DEFAULT_CURATION
     offset: int = 0
     without: frozenset[int] = frozenset()
     folder: str | None = None
@@ -67,7 +68,7 @@ class Filters:
 def search_nearest(
     library: LibraryReader, network: Network, vector: NDArray[np.float32], kind: Kind, filters: Filters
 ) -> list[Answer]:
-    """Rank the items of one kind by their correspondence with an embedding.
+    """Rank the items of one kind by the chance that they share the mood of an embedding.
 
     Args:
         library: The library to search.
@@ -77,38 +78,67 @@ def search_nearest(
         filters: Conditions on the answers.
 
     Returns:
-        The answers, best first, ties in the order of ids; or in the order that `filters.curation` gives. A
-        song has its best moment with it.
+        The answers, best first, ties in the order of ids. A song has its best moment with it.
     """
     ranking = takewhile(
-        lambda ranked: ranked.score >= filters.min_score,
+        lambda ranked: ranked.worth >= filters.min_score,
         _iter_ranking(library, network, vector, kind, filters),
     )
-    return find_moments(library, network, vector, select_answers(library, network, kind, filters, ranking))
+    answers = answer_query(library, network, vector, kind, filters, ranking)
+    return add_fits(library, filters, answers, rank_peers(library, network, kind, vector, answers))
+
+
+def answer_query(
+    library: LibraryReader,
+    network: Network,
+    vector: NDArray[np.float32],
+    kind: Kind,
+    filters: Filters,
+    ranking: Iterable[RankedItem],
+) -> list[Answer]:
+    """Choose answers from a ranking by score, each song with its best moment.
+
+    Args:
+        library: The library that was searched.
+        network: The network of that library.
+        vector: float32 (128,), unit length, embedding of the query.
+        kind: The kind of the answers.
+        filters: Conditions on the answers.
+        ranking: The items that pass the filters, best first.
+    """
+    choices = select_answers(library, network, kind, filters, ranking)
+    songs = [choice.ranked.item.id for _, choice in choices if kind == "music"]
+    segments = library.moments(songs) if songs else {}
+    answers = []
+    for rank, choice in choices:
+        item = choice.ranked.item
+        moment = find_item_moment(network, segments.get(item.id), vector, item)
+        answers.append(Answer(item, rank, choice.ranked.worth, moment=moment, alike=choice.alike_paths))
+    return answers
+
+
+def add_fits(
+    library: LibraryReader, filters: Filters, answers: Sequence[Answer], peers: Peers
+) -> list[Answer]:
+    """Return answers with their fits.
+
+    Files that are no answers at all, such as those of the query, are no peers. Other filters do not count.
+    """
+    if answers and filters.without:
+        kind = answers[0].item.kind
+        found = library.items(list(filters.without)).values()
+        peers = peers.leave_out([item.id for item in found if item.kind == kind])
+    fits = measure_fits(answers, peers)
+    return [replace(answer, fit=fit) for answer, fit in zip(answers, fits, strict=True)]
 
 
 def select_answers(
     library: LibraryReader, network: Network, kind: Kind, filters: Filters, ranking: Iterable[RankedItem]
-) -> list[Answer]:
-    """Choose answers from a ranking of items that pass the filters, by the rules in `filters.curation`."""
-    prints = Fingerprints(library, network.backbones[kind])
+) -> list[tuple[int, CuratedAnswer]]:
+    """Choose answers from a ranking, by the rules in `filters.curation`, and return them with their ranks."""
+    prints = open_fingerprints(library, network.backbones[kind])
     choices = curate(ranking, filters.depth, filters.curation, prints)
-    return [
-        Answer(choice.ranked.item, rank, choice.ranked.score, alike=tuple(item.path for item in choice.alike))
-        for rank, choice in enumerate(choices[filters.offset :], start=filters.offset + 1)
-    ]
-
-
-def find_moments(
-    library: LibraryReader, network: Network, vector: NDArray[np.float32], answers: list[Answer]
-) -> list[Answer]:
-    """Return answers, each song with its moment that corresponds best with an embedding."""
-    songs = [answer.item.id for answer in answers if answer.item.kind == "music"]
-    segments = library.moments(songs) if songs else {}
-    return [
-        replace(answer, moment=find_item_moment(network, segments.get(answer.item.id), vector, answer.item))
-        for answer in answers
-    ]
+    return list(enumerate(choices[filters.offset :], start=filters.offset + 1))
 
 
 def _iter_ranking(
@@ -118,15 +148,17 @@ def _iter_ranking(
     allowed_ids = filter_ids(library, kind, filters)
     passes = build_item_filter(library, filters)
     wanted = filters.depth + len(filters.without)
+    if filters.curation.fold:
+        wanted += 1 + filters.depth // 4  # so many may be near-duplicates before a second search is needed
     seen: set[int] = set()
     while True:
         ids, inner = library.nearest(kind, vector, wanted, allowed_ids)
         new = [index for index, item in enumerate(ids.tolist()) if item not in seen]
         new_ids = ids[new].tolist()
         items = library.items(new_ids)
-        for item, score in zip(new_ids, network.probability(inner[new]).tolist(), strict=True):
+        for item, score in zip(new_ids, network.score(inner[new]).tolist(), strict=True):
             if passes(items[item]):
-                yield RankedItem(items[item], score, worth=score)
+                yield RankedItem(items[item], score)
         if len(ids) < wanted:
             return
         seen.update(new_ids)

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from attune.core.errors import LibraryError, NothingPublished, UnreachableMedia, UsageError, escape_path
 from attune.core.paths import absolute_path
 from attune.core.reachability import stat_with_timeout
+from attune.embedding.affect import Affect
 from attune.embedding.backbones import Backbones
 from attune.embedding.media_files import Kind, kind_of, refusal_reason
-from attune.embedding.network import DEFAULT_NETWORK, Affect, Network, open_network
+from attune.embedding.network import DEFAULT_NETWORK, Network, open_network
 from attune.embedding.segments import Segments, embed_segments, embed_track, slice_features
 from attune.indexer.library import LibraryReader
 from attune.indexer.records import EmbeddedItem, Item, Stamp
@@ -75,8 +76,7 @@ class QueryItem:
     @property
     def entry(self) -> QueryEntry:
         """The file as it appears in `query` of an answer."""
-        place = self.affect.valence, self.affect.arousal
-        return QueryEntry(self.path, self.kind, self.affect, *place, missing=self.missing)
+        return QueryEntry.from_affect(self.path, self.kind, self.affect, missing=self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class QuerySource(ABC):
         return QueryItem(file.path, file.kind, embedded.vectors[0], affect, file.missing)
 
     def moments(self, reference: str) -> Segments:
-        """Return the moments of a song.
+        """Return the moments of a song; silent ones are NaN.
 
         Raises:
             UsageError: There is no such file.

@@ -21,7 +21,7 @@ SONGS = 4
 
 
 MAY_BE_SKIPPED = {"gpu", "affect", "mount"}  # what these tests need is not everywhere
-TEST_VARIABLES = {"ATTUNE_AFFECT", "ATTUNE_CHROMIUM", "ATTUNE_UPDATE_SNAPSHOTS"}
+TEST_VARIABLES = {"ATTUNE_AFFECT", "ATTUNE_CHROMIUM", "ATTUNE_MOOD_PROTOCOL", "ATTUNE_UPDATE_SNAPSHOTS"}
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -79,6 +79,7 @@ def _shot_json(shot: Shot, source: str) -> dict[str, Any]:
         "fade": round(shot.fade_s, 3),
         "arousal": round(shot.arousal, 3),
         "mood": shot.mood,
+        "score": shot.score,
         "why": escape_text(shot.why),
         "name": escape_path(Path(shot.picture).name),
         "source": source,

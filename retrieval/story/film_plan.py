@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from attune.embedding.network import Affect
 from attune.retrieval.mood_words import mood_word
 
 FilmOrder = Literal["mood", "time"]
@@ -21,9 +20,9 @@ class Shot:
         picture: Absolute path of the picture.
         section: Number of the song's section, from 1.
         fade_s: Length in seconds of the cross-fade from the previous picture; 0 in the first shot.
-        arousal: Arousal of the song in this span, in [-1, 1]; it sets how fast the picture zooms.
-        valence: Valence of the song in this span, in [-1, 1].
-        score: Correspondence probability of the picture and the span; None in a plan that does not have it.
+        arousal: Arousal of the song's place in this span, in [-1, 1]; it sets how fast the picture zooms.
+        valence: Valence of the song's place in this span, in [-1, 1].
+        score: Chance that the picture and the span share a mood; None in a plan that does not have it.
         why: One sentence of explanation.
         taken: When the picture was taken, ISO 8601, if the film is in the order of time.
     """
@@ -42,7 +41,7 @@ class Shot:
     @property
     def mood(self) -> str:
         """The named mood of the song in this span."""
-        return mood_word(Affect(self.valence, self.arousal, 0.0, 0.0, 0.0))
+        return mood_word((self.valence, self.arousal))
 
     def to_json(self) -> dict[str, Any]:
         """Return one element of `spans` in the plan's JSON."""
@@ -53,8 +52,7 @@ class Shot:
             "section": self.section,
             "fade_s": round(self.fade_s, 2),
             "mood": self.mood,
-            "valence": round(self.valence, 3),
-            "arousal": round(self.arousal, 3),
+            "place": {"valence": round(self.valence, 3), "arousal": round(self.arousal, 3)},
             "score": None if self.score is None else round(self.score, 4),
             "why": self.why,
             "taken": self.taken,

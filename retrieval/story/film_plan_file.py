@@ -125,6 +125,9 @@ def _parse_shot(path: Path, span: dict[str, Any], number: int, previous: list[Sh
     for earlier, shot in enumerate(previous, start=1):
         if shot.picture == picture:
             raise UsageError(f"{escape_path(path)}: {where} shows the same picture as span {earlier}")
+    place = span.get("place", span)  # plans of earlier versions have the two numbers in the span itself
+    if not isinstance(place, dict):
+        raise UsageError(f'{escape_path(path)}: {where}: "place" must hold "valence" and "arousal"')
     score, taken = span.get("score"), span.get("taken")
     return Shot(
         start_s=previous_end_s,
@@ -132,8 +135,8 @@ def _parse_shot(path: Path, span: dict[str, Any], number: int, previous: list[Sh
         picture=picture,
         section=int(_parse_number(path, span, "section", where, 1.0)),
         fade_s=min(max(_parse_number(path, span, "fade_s", where, 0.5), 0.0), _MAX_FADE_S),
-        arousal=_parse_number(path, span, "arousal", where, 0.0),
-        valence=_parse_number(path, span, "valence", where, 0.0),
+        arousal=_parse_number(path, place, "arousal", where, 0.0),
+        valence=_parse_number(path, place, "valence", where, 0.0),
         score=None if score is None else _parse_number(path, span, "score", where),
         why=str(span.get("why") or ""),
         taken=None if taken is None else str(taken),

@@ -15,9 +15,10 @@ from attune.core.errors import MediaError
 from attune.core.paths import absolute_path
 from attune.core.progress import Progress
 from attune.core.settings import Settings
+from attune.embedding.affect import Affect
 from attune.embedding.decode_pool import ExtractionJob, extract_all
 from attune.embedding.media_files import kind_of
-from attune.embedding.network import Affect, Network
+from attune.embedding.network import Network
 from attune.retrieval.seeds import QueryResolver
 from attune.retrieval.story.picture_candidates import read_capture_time
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.errors import LibraryError, MediaError
+from attune.core.errors import MediaError
 from attune.core.reachability import find_missing
 from attune.embedding.backbones import Backbone
 from attune.embedding.capture_facts import read_capture_facts
@@ -43,10 +43,9 @@ class PictureCandidates:
     missing: int = 0
 
     @property
-    def affect(self) -> NDArray[np.float64]:
-        """Valence and arousal of each picture, float64 (m, 2)."""
-        points = [(item.affect.valence, item.affect.arousal) for item in self.items]
-        return np.array(points, np.float64).reshape(-1, 2)
+    def places(self) -> NDArray[np.float64]:
+        """Place of each picture on the plane, float64 (m, 2)."""
+        return np.array([item.affect.place for item in self.items], np.float64).reshape(-1, 2)
 
     def take(self, indices: Sequence[int]) -> PictureCandidates:
         """Return some of the pictures, in the order of the indices."""
@@ -95,11 +94,8 @@ def gather_candidates(
 def _compute_similarity(prints: Fingerprints, items: Sequence[Item]) -> NDArray[np.float32]:
     if not items:
         return np.zeros((0, 0), np.float32)
-    try:
-        vectors = np.stack([prints(item) for item in items])
-        return np.asarray(prints.scale.rescale(vectors @ vectors.T), np.float32)
-    except LibraryError:
-        return np.eye(len(items), dtype=np.float32)  # lost features: no two pictures are known to be alike
+    vectors = prints(items)
+    return np.asarray(prints.scale.rescale(vectors @ vectors.T), np.float32)
 
 
 def _drop_duplicates(similarity: NDArray[np.float32]) -> list[int]:

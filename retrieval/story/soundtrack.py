@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from attune.core.errors import AttuneError
 from attune.core.reachability import find_missing
-from attune.embedding.network import Affect, Network
+from attune.embedding.affect import Affect
+from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
 from attune.indexer.records import Item
 from attune.retrieval.answers import Answer, LibraryInfo, describe_missing
 from attune.retrieval.best_moment import find_item_moment
+from attune.retrieval.correspondence import measure_correspondence
+from attune.retrieval.fit import measure_fits, rank_peers
 from attune.retrieval.m3u import Track
 from attune.retrieval.mood_words import mood_word
 from attune.retrieval.story.chapters import split_chapters
@@ -49,24 +52,23 @@ class Chapter:
     @property
     def affect(self) -> Affect:
         """Mean affect of the photos."""
-        rows = [
-            (p.affect.valence, p.affect.arousal, p.affect.positive, p.affect.neutral, p.affect.negative)
-            for p in self.photos
-        ]
+        rows = [astuple(photo.affect) for photo in self.photos]
         return Affect.from_row(np.mean(np.array(rows, np.float32), axis=0))
 
     def to_json(self) -> dict[str, Any]:
         """Return one element of `chapters` in the JSON answer."""
-        from attune.retrieval.response_models import AnswerModel
+        from attune.retrieval.response_models import AnswerModel, PlaceModel
 
         affect = self.affect
+        place = PlaceModel(valence=affect.place_valence, arousal=affect.place_arousal)
         return {
             "from": self.photos[0].taken.isoformat(timespec="seconds"),
             "to": self.photos[-1].taken.isoformat(timespec="seconds"),
             "photos": [photo.path for photo in self.photos],
-            "mood": mood_word(affect),
+            "mood": mood_word(affect.place),
             "valence": affect.valence,
             "arousal": affect.arousal,
+            "place": place.model_dump(),
             "songs": [
                 AnswerModel.model_validate(song).model_dump() | {"duration_s": round(length, 2)}
                 for song, length in zip(self.songs, self.lengths_s, strict=True)
@@ -113,7 +115,7 @@ class _CandidateSongs:
         items: The songs.
         vectors: float32 (m, 128), their embeddings.
         lengths_s: float64 (m,), their lengths in seconds.
-        points: float64 (m, 2), their valence and arousal.
+        points: float64 (m, 2), their places on the plane.
         missing: Number of songs that would be among them if their files were there now.
     """
 
@@ -148,24 +150,19 @@ def compose_soundtrack(
     count = max(1, min(round(minutes * 60 / typical_s), len(songs.items)))
     parts = split_chapters(photos, min(count, _MAX_CHAPTERS))
     song_counts = _allocate_songs([len(part) for part in parts], count)
-    targets = [
-        target
+    groups = [
+        group
         for part, song_count in zip(parts, song_counts, strict=True)
-        for target in _average_segments(part, song_count)
+        for group in _divide(part, song_count)
     ]
+    targets = [_average(group) for group in groups]
     chosen = _beam_search(songs, network, targets, minutes * 60 / len(targets))
-    scores = network.probability(np.einsum("ij,ij->i", targets, songs.vectors[chosen]))
-    segments = library.moments([songs.items[index].id for index in chosen])
+    results = _answer_groups(library, network, groups, targets, [songs.items[index] for index in chosen])
     chapters = []
     first = 0
     for part, song_count in zip(parts, song_counts, strict=True):
-        results = []
-        for index in range(first, first + song_count):
-            item = songs.items[chosen[index]]
-            moment = find_item_moment(network, segments.get(item.id), targets[index], item)
-            results.append(Answer(item, index + 1, float(scores[index]), moment))
-        lengths = songs.lengths_s[chosen[first : first + song_count]].tolist()
-        chapters.append(Chapter(part, results, lengths))
+        own = slice(first, first + song_count)
+        chapters.append(Chapter(part, results[own], songs.lengths_s[chosen[own]].tolist()))
         first += song_count
     generation = library.generation
     source = LibraryInfo(str(library.path), generation.id, generation.images, generation.music, network.name)
@@ -189,7 +186,7 @@ def _find_candidates(library: LibraryReader, vectors: NDArray[np.float32]) -> _C
         raise AttuneError(
             f"{library.path}: no music in the library; add some with `attune build-index FOLDER`"
         )
-    points = np.array([(item.affect.valence, item.affect.arousal) for item in items])
+    points = np.array([item.affect.place for item in items])
     lengths_s = np.array([item.duration_s for item in items], np.float64)
     embeddings = library.vectors([item.id for item in items])
     return _CandidateSongs(items, embeddings, lengths_s, points, len(missing))
@@ -204,15 +201,39 @@ def _allocate_songs(sizes: Sequence[int], count: int) -> list[int]:
     return song_counts
 
 
-def _average_segments(photos: Sequence[Photo], count: int) -> list[NDArray[np.float32]]:
-    """Return the mean embeddings, unit length, of a chapter's photos in `count` consecutive groups."""
-    vectors = np.array([photo.vector for photo in photos])
-    means = []
-    for group in range(count):
-        first = group * len(vectors) // count
-        mean = vectors[first : max(first + 1, (group + 1) * len(vectors) // count)].mean(axis=0)
-        means.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
-    return means
+def _divide(photos: Sequence[Photo], count: int) -> list[Sequence[Photo]]:
+    """Return a chapter's photos in `count` consecutive groups; a photo is in several if there are few."""
+    bounds = [group * len(photos) // count for group in range(count + 1)]
+    return [photos[first : max(first + 1, after)] for first, after in itertools.pairwise(bounds)]
+
+
+def _average(photos: Sequence[Photo]) -> NDArray[np.float32]:
+    """Return the mean embedding of photos, float32 (128,), unit length."""
+    mean = np.array([photo.vector for photo in photos]).mean(axis=0)
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), np.float32)
+
+
+def _answer_groups(
+    library: LibraryReader,
+    network: Network,
+    groups: Sequence[Sequence[Photo]],
+    targets: Sequence[NDArray[np.float32]],
+    songs: Sequence[Item],
+) -> list[Answer]:
+    """Return the song of each group of photos, with how well it suits them, in order of playing."""
+    vectors = library.vectors([song.id for song in songs])
+    segments = library.moments([song.id for song in songs])
+    answers = []
+    for rank, (group, target, song, vector) in enumerate(
+        zip(groups, targets, songs, vectors, strict=True), start=1
+    ):
+        score = float(network.score(np.dot(target, vector)))
+        moment = find_item_moment(network, segments.get(song.id), target, song)
+        (chance,) = measure_correspondence(network, [photo.affect for photo in group], [song.affect])
+        answer = Answer(song, rank, score, correspondence=chance, moment=moment)
+        (fit,) = measure_fits([answer], rank_peers(library, network, "music", target, [answer]))
+        answers.append(replace(answer, fit=fit))
+    return answers
 
 
 def _beam_search(
@@ -231,7 +252,7 @@ def _beam_search(
     """
     beam: list[tuple[float, list[int], float]] = [(0.0, [], 0.0)]
     for number, target in enumerate(targets, start=1):
-        scores = np.asarray(network.probability(songs.vectors @ target), np.float64)
+        scores = np.asarray(network.score(songs.vectors @ target), np.float64)
         longer: list[tuple[float, list[int], float]] = []
         for worth, chosen, played_s in beam:
             drift = np.abs(played_s + songs.lengths_s - number * song_s) / song_s

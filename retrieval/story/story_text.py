@@ -10,7 +10,7 @@ from attune.core.errors import escape_path, escape_text
 from attune.core.path_table import PathTable
 from attune.core.paths import PathFormat
 from attune.retrieval.mood_words import mood_word
-from attune.retrieval.render_text import format_time
+from attune.retrieval.render_text import format_fit, format_time
 from attune.retrieval.story.film_plan import FilmPlan
 from attune.retrieval.story.soundtrack import Soundtrack
 
@@ -35,7 +35,7 @@ def print_plan(plan: FilmPlan, written: Sequence[Path], format_path: PathFormat 
                 f"{shot.end_s - shot.start_s:.1f} s",
                 str(shot.section),
                 shot.mood,
-                "" if shot.score is None else f"{shot.score:.2f}",
+                "" if shot.score is None else f"{shot.score:.1%}",
                 path=format_path(shot.picture),
             )
         table.print(console)
@@ -53,17 +53,19 @@ def print_soundtrack(
         days = f"{first:%d %b %Y}" if first.date() == last.date() else f"{first:%d %b %Y} – {last:%d %b %Y}"
         console.print(
             f"\nChapter {number}: {_format_count(len(chapter.photos), 'photo')}, {days}, "
-            f"{mood_word(chapter.affect)}",
+            f"{mood_word(chapter.affect.place)}",
             style="bold",
         )
-        table = PathTable(("#", "lasts", "score", "feels"), "song", numeric=("#", "lasts", "score"))
+        columns = ("#", "lasts", "score", "fit", "feels")
+        table = PathTable(columns, "song", numeric=set(columns) - {"feels"})
         for song, length in zip(chapter.songs, chapter.lengths_s, strict=True):
             name = escape_text(song.display_name)
             table.add_row(
                 str(song.rank),
                 format_time(length),
-                f"{song.score:.2f}",
-                mood_word(song.affect),
+                f"{song.worth:.1%}",
+                format_fit(song.fit),
+                song.mood,
                 path=format_path(song.path),
                 details=(name,) if name else (),
             )

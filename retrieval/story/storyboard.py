@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import UsageError
+from attune.embedding.affect import PLACE_COLUMNS, Affect
+from attune.embedding.backbones import PATCH_S
 from attune.embedding.media_tags import read_tags
-from attune.embedding.network import Affect, Network
+from attune.embedding.network import Network
 from attune.embedding.segments import Segments
 from attune.indexer.library import LibraryReader
 from attune.retrieval.answers import describe_missing
@@ -82,7 +84,7 @@ def plan_film(
         UsageError: No picture passes the filters, or the song is not music or too long.
         MediaError: The song cannot be used.
     """
-    song_item, moments = seeds.seed(song), seeds.moments(song)
+    song_item, moments = seeds.seed(song), seeds.moments(song).without_silence()
     rhythm = analyze_rhythm(song_item.path)
     candidates = gather_candidates(
         library, network.backbones["image"], _subsample_moments(moments, seconds), filters
@@ -120,8 +122,7 @@ def plan_film(
 
 def _subsample_moments(moments: Segments, seconds: float) -> NDArray[np.float32]:
     """Return the embeddings of moments that are about as far apart as the pictures will be."""
-    step = max(1, round(seconds / (moments.starts_s[1] or 1.0))) if len(moments.starts_s) > 1 else 1
-    return moments.embedded.vectors[::step]
+    return moments.embedded.vectors[:: max(1, round(seconds / PATCH_S))]
 
 
 def _moment_centers(moments: Segments) -> NDArray[np.float64]:
@@ -129,7 +130,7 @@ def _moment_centers(moments: Segments) -> NDArray[np.float64]:
 
 
 def _arousal_curve(moments: Segments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return _moment_centers(moments), moments.embedded.affect[:, 1].astype(np.float64)
+    return _moment_centers(moments), moments.embedded.affect[:, PLACE_COLUMNS][:, 1].astype(np.float64)
 
 
 def _embed_spans(times: NDArray[np.float64], moments: Segments) -> Spans:
@@ -149,8 +150,8 @@ def _embed_spans(times: NDArray[np.float64], moments: Segments) -> Spans:
 def _build_problem(
     spans: Spans, candidates: PictureCandidates, network: Network, rhythm: Rhythm
 ) -> AssignmentProblem:
-    scores = network.probability(spans.vectors @ candidates.vectors.T)
-    points = candidates.affect
+    scores = network.score(spans.vectors @ candidates.vectors.T)
+    points = candidates.places
     steps = np.hypot(*(points[:, None, :] - points[None, :, :]).transpose(2, 0, 1))
     costs = _STEP_COST * steps + _REPEAT_COST * (candidates.similarity >= _SIMILAR_SHARE)
     weights = np.where(np.isin(spans.times[1:-1], rhythm.sections_s), _SECTION_WEIGHT, 1.0)
@@ -176,9 +177,9 @@ def _build_shots(
                 end_s=float(spans.times[span + 1]),
                 picture=item.path,
                 section=int(sections[span]),
-                fade_s=_fade_duration(affect.arousal, lengths[span - 1 : span + 1]) if span else 0.0,
-                arousal=affect.arousal,
-                valence=affect.valence,
+                fade_s=_fade_duration(affect.place_arousal, lengths[span - 1 : span + 1]) if span else 0.0,
+                arousal=affect.place_arousal,
+                valence=affect.place_valence,
                 score=float(problem.scores[span, index]),
                 why=explain_match(picture, QueryItem("", "music", spans.vectors[span], affect)),
             )

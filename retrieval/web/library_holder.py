@@ -51,7 +51,7 @@ class LibrarySnapshot:
         """Read the indexes and affect values that the first queries need."""
         for kind in _KINDS:
             self.library.index(kind)
-            self.library.affect(kind)
+            self.library.places(kind)
 
 
 class LibraryHolder:

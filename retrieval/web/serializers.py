@@ -9,12 +9,10 @@ from pathlib import PurePath
 from typing import Any
 
 from attune.core.errors import escape_path
-from attune.embedding.network import Affect
 from attune.indexer.records import Item
 from attune.retrieval.answers import Answer, Answers, QueryEntry
 from attune.retrieval.match import Match
 from attune.retrieval.mood import Mood
-from attune.retrieval.mood_words import mood_word
 from attune.retrieval.response_models import (
     AnswerModel,
     ItemAnswerModel,
@@ -74,7 +72,7 @@ def serialize_entry(entry: QueryEntry, source: Item | Upload) -> ItemModel:
     """Return a file of a query as a model; an item of the library with the affect of the whole file."""
     if isinstance(source, Item):
         return serialize_item(source, missing=entry.missing)
-    return ItemModel.model_validate(dict(QueryEntryModel.model_validate(entry)) | _item_fields(source))
+    return _serialize_file(entry, source)
 
 
 def serialize_item(item: Item, *, missing: bool) -> ItemModel:
@@ -84,15 +82,7 @@ def serialize_item(item: Item, *, missing: bool) -> ItemModel:
         item: The item.
         missing: Whether its file is not there now.
     """
-    affect = item.affect
-    fields = {
-        "mood": mood_word(affect),
-        "valence": affect.valence,
-        "arousal": affect.arousal,
-        "polarity": affect,
-        "missing": missing,
-    }
-    return ItemModel.model_validate(fields | _item_fields(item))
+    return _serialize_file(QueryEntry.from_affect(item.path, item.kind, item.affect, missing=missing), item)
 
 
 def item_version(item: Item) -> str:
@@ -108,20 +98,14 @@ def _serialize_answer(answer: Answer) -> ItemAnswerModel:
     )
 
 
+def _serialize_file(entry: QueryEntry, source: Item | Upload) -> ItemModel:
+    return ItemModel.model_validate(dict(QueryEntryModel.model_validate(entry)) | _item_fields(source))
+
+
 def _serialize_point(point: QueryEntry) -> ItemModel:
-    empty = dict.fromkeys(
-        ("id", "path", "title", "artist", "duration_s", "width", "height", "thumbnail", "media", "polarity")
-    )
-    return ItemModel.model_validate(
-        empty
-        | {
-            "kind": point.kind,
-            "name": f"{point.valence:+.2f}, {point.arousal:+.2f}",
-            "mood": mood_word(Affect(point.valence, point.arousal, 0.0, 1.0, 0.0)),
-            "valence": point.valence,
-            "arousal": point.arousal,
-        }
-    )
+    empty = dict.fromkeys(("id", "title", "artist", "duration_s", "width", "height", "thumbnail", "media"))
+    name = f"{point.valence:+.2f}, {point.arousal:+.2f}"
+    return ItemModel.model_validate(dict(QueryEntryModel.model_validate(point)) | empty | {"name": name})
 
 
 def _item_fields(source: Item | Upload) -> dict[str, Any]:

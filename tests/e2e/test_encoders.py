@@ -51,10 +51,11 @@ def test_a_model_of_open_clip_becomes_a_network(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     built = attune("build-index", folders, "--network", network, library=library)
     assert built.returncode == 0, built.stderr
-    answer = attune_json("find-images", folders / "songs" / "positive" / "0.flac", library=library)
+    song = folders / "songs" / "positive" / "0.flac"
+    answer = attune_json("find-images", song, "--all-alike", library=library)
     assert len(answer["results"]) == 10
     stranger = photo(tmp_path / "stranger.jpg", 99)
-    assert len(attune_json("find-music", stranger, library=library)["results"]) == 10
+    assert len(attune_json("find-music", stranger, "--all-alike", library=library)["results"]) == 10
     report = attune_json("evaluate", *given, "--system", network)
     assert report["protocol"]["images"] == 12
     assert report["system"].startswith(f"{network.name}-")

@@ -148,4 +148,5 @@ def test_quiet_leaves_the_summary_out(built: Path, media: Path) -> None:
         for more in ((), ("-q",))
     )
     assert full[-1].endswith(" ms")
-    assert quiet == full[:-1]
+    assert full[-2].startswith("fit: ")
+    assert quiet == full[:-2]

@@ -16,29 +16,29 @@ from attune.tests.media_factory import damaged
 SHARES = {"positive", "neutral", "negative"}
 
 
-def check_query_json(document: Any, library: Path) -> None:
+QUADRANTS = {"Q1", "Q2", "Q3", "Q4"}
+AFFECT = {"mood", "valence", "arousal", "place", "polarity", "quadrants"}
+RATINGS = {"score", "fit", "correspondence"}
+
+
+def check_query_json(document: Any, library: Path, ranked_by: str = "score") -> None:
     assert set(document) == {"query", "results", "library", "elapsed_ms", "notes"}
     for entry in document["query"]:
-        assert set(entry) == {"path", "kind", "mood", "valence", "arousal", "polarity", "missing"}
-    scores = [result["score"] for result in document["results"]]
-    assert scores == sorted(scores, reverse=True)
+        assert set(entry) == AFFECT | {"path", "kind", "missing"}
+    ratings = [result[ranked_by] for result in document["results"]]
+    assert ratings == sorted(ratings, reverse=True)
+    told = RATINGS if ranked_by == "score" else {"closeness"}
     for rank, result in enumerate(document["results"], start=1):
-        keys = {
-            "rank",
-            "path",
-            "score",
-            "mood",
-            "valence",
-            "arousal",
-            "polarity",
-            "moment",
-            "title",
-            "artist",
-        }
+        keys = {"rank", "path", "moment", "title", "artist"} | AFFECT | RATINGS | {"closeness"}
         keys |= {"taken", "rating", "duration_s", "alike", "why", "missing"}
         assert set(result) == keys
         assert result["rank"] == rank
-        assert 0 <= result["score"] <= 1
+        assert all(0 <= result[name] <= 1 for name in told)
+        assert all(result[name] is None for name in (RATINGS | {"closeness"}) - told)
+        assert set(result["place"]) == {"valence", "arousal"}
+        assert all(-1 <= value <= 1 for value in result["place"].values())
+        assert set(result["quadrants"]) == QUADRANTS
+        assert sum(result["quadrants"].values()) == pytest.approx(1, abs=1e-3)
         assert -1 <= result["valence"] <= 1
         assert -1 <= result["arousal"] <= 1
         assert set(result["polarity"]) == SHARES
@@ -72,20 +72,24 @@ def test_browse(built: Path) -> None:
     document = attune_json(
         "browse", "--valence", "-0.2", "--arousal", "0.3", "--kind", "music", library=built
     )
-    check_query_json(document, built)
-    assert document["query"][0]["path"] is None
+    check_query_json(document, built, "closeness")
+    point = document["query"][0]
+    assert point["path"] is None and point["mood"] == "tense"
+    assert point["place"] == {"valence": -0.2, "arousal": 0.3}
     named = attune_json("browse", "--mood", "sad", library=built)
-    check_query_json(named, built)
+    check_query_json(named, built, "closeness")
+    assert named["query"][0]["mood"] == "sad"
 
 
 @pytest.mark.slow
 def test_match(built: Path, media: Path) -> None:
     document = attune_json("match", media / "photo 00.jpg", media / "song 1.ogg", library=built)
-    assert {"score", "corresponds", "why", "image", "music"} <= set(document)
-    assert document["corresponds"] == (document["score"] >= 0.5)
+    assert {"score", "correspondence", "corresponds", "why", "image", "music"} <= set(document)
+    assert document["corresponds"] == (document["correspondence"] >= 0.5)
     found = attune_json("find-images", media / "song 1.ogg", "-n", 100, library=built)
     same = next(r for r in found["results"] if r["path"] == str(media / "photo 00.jpg"))
     assert same["score"] == pytest.approx(document["score"], abs=1e-5)
+    assert same["correspondence"] == pytest.approx(document["correspondence"], abs=1e-5)
 
 
 def test_mood(built: Path, media: Path) -> None:
@@ -94,7 +98,8 @@ def test_mood(built: Path, media: Path) -> None:
     assert picture["curve"] is None
     assert set(picture["polarity"]) == SHARES
     assert len(song["curve"]) > 1
-    assert set(song["curve"][0]) == {"start_s", "end_s", "valence", "arousal"}
+    assert set(song["curve"][0]) == {"start_s", "end_s", "valence", "arousal", "place"}
+    assert set(picture["quadrants"]) == QUADRANTS
 
 
 @pytest.mark.slow
@@ -250,7 +255,8 @@ def test_a_terminal_without_utf_8_gets_its_answer(
 
 
 def test_songs_are_laid_out_as_songs(built: Path) -> None:
-    assert "best from" in attune("browse", "--mood", "sad", "--kind", "music", library=built).stdout
+    shown = attune("browse", "--mood", "sad", "--kind", "music", library=built).stdout
+    assert shown.splitlines()[1].split() == ["#", "closeness", "feels", "val", "aro", "song"]
 
 
 def test_a_linked_folder_means_the_folder(built: Path, media: Path, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ NUMBER = re.compile(r"[+−-]?\d+\.\d+|\d+(?=%)")  # measured values; not parts 
 COMMANDS = {
     "find-images": ("attune", "find-images music/song-18.opus -n 4"),
     "find-images-why": ("attune", "find-images music/song-03.opus -n 3 --why"),
-    "find-images-fold": ("attune", "find-images music/song-18.opus -n 3 --fold"),
+    "find-images-all-alike": ("attune", "find-images music/song-18.opus -n 3 --all-alike"),
     "find-images-accurate": ("accurate", "find-images music/song-14.opus -n 4"),
     "find-music": ("attune", "find-music photos/photo-013.jpg -n 4"),
     "find-music-accurate": ("accurate", "find-music photos/photo-018.jpg -n 4"),
@@ -109,5 +109,5 @@ def test_the_comparison_finds_what_differs(seen: str, kept: str, equal: bool) ->
 
 def test_paths_are_never_broken_on_a_narrow_terminal(samples_library: Path) -> None:
     shown = run_command("find-music photos/photo-013.jpg -n 4 --why", samples_library, columns=40)
-    for number in ("07", "12", "16"):
+    for number in ("20", "05", "23"):
         assert f"music/song-{number}.opus" in shown

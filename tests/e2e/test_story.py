@@ -94,6 +94,8 @@ def test_a_soundtrack(library: Path, tmp_path: Path) -> None:
     songs = [song for chapter in found["chapters"] for song in chapter["songs"]]
     assert sum(len(chapter["photos"]) for chapter in found["chapters"]) == 10
     assert found["minutes"] == pytest.approx(2, abs=0.7)
+    assert all(set(chapter["place"]) == {"valence", "arousal"} for chapter in found["chapters"])
+    assert all(0 <= song[name] <= 1 for song in songs for name in ("score", "fit", "correspondence"))
     assert list_file.read_text().count("#EXTINF") == len(songs) == len({song["path"] for song in songs})
     result = attune("soundtrack", library.parent / "photos", "--minutes", 2, library=library)
     assert result.returncode == 0

@@ -8,11 +8,13 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from attune.core.errors import MediaError
@@ -22,6 +24,7 @@ from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
 from attune.retrieval import map_page
 from attune.retrieval.answer_page import Section, write_page
+from attune.retrieval.answers import QueryEntry
 from attune.retrieval.audio_clip import encode_mp3_clip
 from attune.retrieval.html_parts import make_thumbnail
 from attune.retrieval.library_map import load_layers
@@ -29,7 +32,8 @@ from attune.retrieval.m3u import Track, write_m3u
 from attune.retrieval.map_page import write_map_page
 from attune.retrieval.map_plot import write_map_plot
 from attune.retrieval.mood import estimate_moods
-from attune.retrieval.queries import find
+from attune.retrieval.queries import browse, find
+from attune.retrieval.render_text import format_fit
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
 from attune.retrieval.terminal_image import COLUMNS, LINES, render_half_blocks
@@ -80,10 +84,49 @@ def test_a_page_holds_everything_and_escapes_names(
     assert page.count("<audio ") == (1 if query_kind == "song" else len(answer.results))
     assert page.count('<circle class="answer"') == len(answer.results)
     assert page.count('<svg class="curve"') == (query_kind == "song")
+    dots = re.findall(r'<circle class="answer" cx="([\d.]+)" cy="([\d.]+)"', page)
+    assert [(float(x), float(y)) for x, y in dots] == [
+        pytest.approx((120 + 112 * one.place[0], 90 - 82 * one.place[1]), abs=0.06) for one in answer.results
+    ]
     first = re.search(r"data:image/jpeg;base64,([\w+/=]+)", page)
     assert first is not None
     with Image.open(io.BytesIO(base64.b64decode(first[1]))) as image:
         assert max(image.size) <= 420
+
+
+def test_a_page_tells_the_numbers_by_which_it_is_ordered(
+    library: LibraryReader, network: Network, odd: Path, tmp_path: Path
+) -> None:
+    query = str(odd / f"#{NASTY}0.flac")
+    answer = find(library, network, QueryResolver(library, network), [query], Filters())
+    even = [
+        replace(one, score=score) for one, score in zip(answer.results[:3], (0.9, 0.5, 0.25), strict=True)
+    ]
+    write_page(
+        tmp_path / "a.html", "a", "b", [Section("c", replace(answer, results=even, notes=("so it is",)))]
+    )
+    page = (tmp_path / "a.html").read_text()
+    assert re.findall(r"--share:([\d.]+)", page) == ["0.9000", "0.5000", "0.2500"]
+    assert re.findall(r'<i class="(\w*)"', page) == ["", "", "unlikely"]
+    assert re.findall(r"<b>([\d.]+%)</b>", page) == ["90.0%", "50.0%", "25.0%"]
+    fits = re.findall(r"better than ([\w .]+%?)</span>", page)
+    assert fits == ["all others", *(format_fit(one.fit) for one in even[1:])]
+    assert re.findall(r"same polarity: (\d+%)</span>", page) == [f"{one.correspondence:.0%}" for one in even]
+    assert "chance that picture and song share a mood" in page
+    assert '<p class="note">so it is</p>' in page
+
+
+def test_a_page_on_a_point_tells_closeness(library: LibraryReader, network: Network, tmp_path: Path) -> None:
+    answer = browse(library, network, QueryEntry.from_place("image", 0.5, -0.5), Filters())
+    write_page(tmp_path / "a.html", "a", "b", [Section("c", answer)])
+    page = (tmp_path / "a.html").read_text()
+    shares = [float(share) for share in re.findall(r"--share:([\d.]+)", page)]
+    assert shares == sorted(shares, reverse=True) and len(shares) == len(answer.results)
+    assert shares[0] == pytest.approx(answer.results[0].closeness, abs=1e-4)
+    assert "how near an answer lies to the point" in page
+    assert "better than" not in page.lower() and "unlikely" not in re.sub(
+        r"<style>.*?</style>", "", page, flags=re.S
+    )
 
 
 def test_a_page_says_which_files_are_gone(
@@ -107,7 +150,11 @@ def read_map_data(page: Path) -> dict[str, dict[str, object]]:
     return json.loads(match[1])  # type: ignore[no-any-return]
 
 
-def test_the_map_holds_every_item_at_its_place(
+def read_pairs(text: object) -> NDArray[np.float64]:
+    return np.frombuffer(base64.b64decode(str(text)), "<i2").reshape(-1, 2) / 32767
+
+
+def test_the_map_holds_every_item_at_its_place_with_its_estimates(
     library: LibraryReader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(map_page, "MAX_INLINE_PICTURES", 3)  # fewer than there are, as in a large library
@@ -117,13 +164,13 @@ def test_the_map_holds_every_item_at_its_place(
     data = read_map_data(page)
     for kind in ("image", "music"):
         layer = data[kind]
-        places = np.frombuffer(base64.b64decode(layer["places"]), "<i2").reshape(-1, 2) / 32767  # type: ignore[arg-type]
+        numbers = np.hstack([read_pairs(layer["places"]), read_pairs(layer["estimates"])])
         found = {}
-        for file, folder, place in zip(layer["files"], layer["folder"], places, strict=True):  # type: ignore[call-overload]
+        for file, folder, row in zip(layer["files"], layer["folder"], numbers, strict=True):  # type: ignore[call-overload]
             uri = urlsplit(f"{layer['folders'][folder]}/{file}")  # type: ignore[index]
-            found[os.fsdecode(unquote_to_bytes(uri.path))] = tuple(place)
+            found[os.fsdecode(unquote_to_bytes(uri.path))] = tuple(row)
         items = library.items([item for item, _ in library.paths(kind)]).values()  # type: ignore[arg-type]
-        expected = {one.path: (one.affect.valence, one.affect.arousal) for one in items}
+        expected = {one.path: (*one.affect.place, one.affect.valence, one.affect.arousal) for one in items}
         assert found == {path: pytest.approx(place, abs=1e-4) for path, place in expected.items()}
     assert data["image"]["inside"] is None
     clips = data["music"]["inside"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +25,6 @@ from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import dated_photo, photo, song, xmp
-
-DIAGONAL = math.sqrt(8)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,9 @@ def library(
         yield opened
 
 
+ALL = Filters(limit=100, curation=Curation(fold=False))
+
+
 def ask(library: LibraryReader, network: Network, album: Path, filters: Filters, **more: object) -> Answers:
     seeds = QueryResolver(library, network)
     return find(library, network, seeds, [str(album / "song 0.flac")], filters, **more)  # type: ignore[arg-type]
@@ -67,61 +70,57 @@ def paths(answer: Answers) -> list[str]:
 
 
 def test_dates_narrow_the_exact_order(library: LibraryReader, network: Network, album: Path) -> None:
-    everything = ask(library, network, album, Filters(limit=100))
+    everything = ask(library, network, album, ALL)
     assert {r.taken for r in everything.results if r.path.endswith("undated.jpg")} == {None}
     for text in ("2022", "2021..2022", "2021-07-05..", "..2020"):
         period = parse_date_range(text)
         expected = [r.path for r in everything.results if period.contains(r.taken)]
-        assert paths(ask(library, network, album, Filters(limit=100, taken=period))) == expected
+        assert paths(ask(library, network, album, replace(ALL, taken=period))) == expected
         below = (str(album / "one"),)
-        inside = ask(library, network, album, Filters(limit=3, taken=period, below=below))
+        inside = ask(library, network, album, replace(ALL, limit=3, taken=period, below=below))
         assert paths(inside) == [path for path in expected if path.startswith(below[0] + "/")][:3]
 
 
 def test_ratings_narrow_the_exact_order(library: LibraryReader, network: Network, album: Path) -> None:
-    everything = ask(library, network, album, Filters(limit=100)).results
+    everything = ask(library, network, album, ALL).results
     assert sorted(str(r.rating) for r in everything if r.rating is not None) == ["-1", "3", "4", "5"]
     for least, number in ((1, 3), (4, 2), (5, 1)):
         expected = [r.path for r in everything if r.rating is not None and r.rating >= least]
         assert len(expected) == number
-        assert paths(ask(library, network, album, Filters(limit=100, rating=least))) == expected
+        assert paths(ask(library, network, album, replace(ALL, rating=least))) == expected
     below, period = (str(album / "one"),), parse_date_range("2022")
-    both = ask(library, network, album, Filters(rating=3, below=below, taken=period))
+    both = ask(library, network, album, replace(ALL, rating=3, below=below, taken=period))
     assert [Path(path).name for path in paths(both)] == [
         Path(r.path).name for r in everything if r.path.endswith(("01.jpg", "04.jpg"))
     ]
-    rated = Filters(rating=4)
-    point = QueryEntry(None, "music", None, 0.1, 0.1)
+    rated = replace(ALL, rating=4)
+    point = QueryEntry.from_place("music", 0.1, 0.1)
     assert [Path(r.path).name for r in browse(library, network, point, rated).results] == ["song 1.flac"]
-    assert browse(library, network, point, Filters(rating=5)).results == []
+    assert browse(library, network, point, replace(ALL, rating=5)).results == []
 
 
 def test_a_mood_is_half_of_what_counts(library: LibraryReader, network: Network, album: Path) -> None:
-    everything = ask(library, network, album, Filters(limit=100)).results
+    everything = ask(library, network, album, ALL).results
     for name, mood in MOODS.items():
-        worth = {
-            r.path: (r.score + 1 - math.dist((r.affect.valence, r.affect.arousal), mood) / DIAGONAL) / 2
-            for r in everything
+        scores = {r.path: (r.worth + math.exp(-2 * math.dist(r.place, mood) ** 2)) / 2 for r in everything}
+        found = ask(library, network, album, ALL, mood=name).results
+        assert {r.path: r.score for r in found} == {
+            path: pytest.approx(score, abs=1e-6) for path, score in scores.items()
         }
-        found = ask(library, network, album, Filters(limit=100), mood=name).results
-        assert {r.path for r in found} == set(worth)
-        values = [worth[r.path] for r in found]
-        np.testing.assert_allclose(values, sorted(values, reverse=True), atol=1e-6)
-        assert {r.path: pytest.approx(r.score, abs=1e-6) for r in everything} == {
-            r.path: r.score for r in found
-        }
-        least = sorted(r.score for r in everything)[5]
-        good = ask(library, network, album, Filters(limit=4, min_score=least), mood=name)
-        assert paths(good) == [r.path for r in found if r.score >= least][:4]
+        assert [r.worth for r in found] == sorted((r.worth for r in found), reverse=True)
+        least = found[5].worth
+        good = ask(library, network, album, replace(ALL, limit=4, min_score=least), mood=name)
+        assert paths(good) == [r.path for r in found][:4]
+        few = ask(library, network, album, replace(ALL, min_score=least), mood=name)
+        assert paths(few) == [r.path for r in found if r.worth >= least]
 
 
 def test_a_mood_brings_answers_nearer_to_it(library: LibraryReader, network: Network, album: Path) -> None:
     def distance(answer: Answers) -> float:
-        places = [(r.affect.valence, r.affect.arousal) for r in answer.results]
-        return float(np.mean([math.dist(place, MOODS["calm"]) for place in places]))
+        return float(np.mean([math.dist(r.place, MOODS["calm"]) for r in answer.results]))
 
-    plain = ask(library, network, album, Filters(limit=4))
-    assert distance(ask(library, network, album, Filters(limit=4), mood="calm")) <= distance(plain)
+    plain = ask(library, network, album, replace(ALL, limit=4))
+    assert distance(ask(library, network, album, replace(ALL, limit=4), mood="calm")) <= distance(plain)
 
 
 def test_counter_seeds_take_half_of_their_mean_away(
@@ -134,17 +133,19 @@ def test_counter_seeds_take_half_of_their_mean_away(
     ids = [item for item, _ in library.paths("image")]
     scores = library.vectors(ids).astype(np.float64) @ (query / np.linalg.norm(query))
     names = dict(library.paths("image"))
-    expected = [names[ids[place]] for place in np.argsort(-scores, kind="stable")]
-    assert paths(ask(library, network, album, Filters(limit=100), against=against)) == expected
+    ranked = [names[ids[place]] for place in np.argsort(-scores, kind="stable")]
+    expected = [path for path in ranked if path not in against]
+    assert paths(ask(library, network, album, ALL, against=against)) == expected
 
 
 def test_copies_fold_into_the_better_ranked_one(
     library: LibraryReader, network: Network, album: Path
 ) -> None:
-    everything = ask(library, network, album, Filters(limit=100)).results
-    folded = ask(library, network, album, Filters(limit=100, curation=Curation(fold=True))).results
+    everything = ask(library, network, album, ALL).results
+    folded = ask(library, network, album, Filters(limit=100)).results
     made = Fingerprints(library, network.backbones["image"])
-    prints = {item.path: made(item) for item in library.items([r.item.id for r in everything]).values()}
+    items = [r.item for r in everything]
+    prints = dict(zip([item.path for item in items], made(items), strict=True))
     expected: dict[str, list[str]] = {}
     for r in everything:
         duplicate_of = next((a for a in expected if prints[a] @ prints[r.path] >= 0.97), None)
@@ -160,9 +161,26 @@ def test_copies_fold_into_the_better_ranked_one(
     assert [r.rank for r in folded] == list(range(1, len(folded) + 1))
 
 
+def test_a_query_needs_no_features(
+    library: LibraryReader, network: Network, album: Path, tmp_path: Path
+) -> None:
+    """A picture whose features are lost is an answer as before, and nobody's duplicate."""
+    whole = ask(library, network, album, Filters(limit=100)).results
+    folded = next(r for r in whole if r.alike)
+    copy = Path(shutil.copytree(library.path, tmp_path / "library"))
+    backbone = network.backbones["image"]
+    with (copy / "features" / f"{backbone.id}.f16").open("r+b") as file:
+        file.seek(folded.item.feature_row * backbone.width * 2)
+        file.write(bytes(backbone.width * 2))
+    with LibraryReader(copy) as damaged:
+        found = ask(damaged, network, album, Filters(limit=100)).results
+    assert {r.path for r in found} == {r.path for r in whole} | set(folded.alike)
+    assert [r.alike for r in found if r.path == folded.path] == [()]
+
+
 def test_caps_hold_and_leave_the_order(library: LibraryReader, network: Network, album: Path) -> None:
-    everything = ask(library, network, album, Filters(limit=100)).results
-    capped = ask(library, network, album, Filters(limit=100, curation=Curation(per_folder=2))).results
+    everything = ask(library, network, album, ALL).results
+    capped = ask(library, network, album, replace(ALL, curation=Curation(fold=False, per_folder=2))).results
     seen: dict[Path, int] = {}
     expected = []
     for r in everything:
@@ -174,12 +192,12 @@ def test_caps_hold_and_leave_the_order(library: LibraryReader, network: Network,
 
 
 def test_a_point_of_the_plane_is_curated_too(library: LibraryReader, network: Network, album: Path) -> None:
-    point = QueryEntry(None, "image", None, 0.1, 0.1)
-    everything = browse(library, network, point, Filters(limit=100)).results
+    point = QueryEntry.from_place("image", 0.1, 0.1)
+    everything = browse(library, network, point, ALL).results
     period = parse_date_range("2021")
-    curated = browse(library, network, point, Filters(limit=2, taken=period)).results
+    curated = browse(library, network, point, replace(ALL, limit=2, taken=period)).results
     assert [r.path for r in curated] == [r.path for r in everything if period.contains(r.taken)][:2]
-    fold = browse(library, network, point, Filters(limit=100, curation=Curation(fold=True))).results
+    fold = browse(library, network, point, Filters(limit=100)).results
     assert len(fold) == len(everything) - sum(len(r.alike) for r in fold)
 
 
@@ -191,6 +209,7 @@ def test_the_scale_of_any_other_backbone_is_measured_on_the_library(
     monkeypatch.setattr(near_duplicates, "_MEASURED", {})
     other = Fingerprints(library, network.backbones["image"]).scale
     items = library.items([item for item, _ in library.paths("image")]).values()
-    pairs = [float(made(a) @ made(b)) for a in items for b in items if a.id < b.id]
+    prints = made(list(items))
+    pairs = (prints @ prints.T)[np.triu_indices(len(prints), 1)]
     assert other.random == pytest.approx(np.mean(pairs), abs=1e-5)
     assert other.random < other.same < 1.0

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attune.embedding.network import Affect
 from attune.indexer.records import Item
-from attune.retrieval.diversify import NO_CURATION, Curation, RankedItem, curate, select_diverse
+from attune.retrieval.diversify import Curation, RankedItem, curate, select_diverse
 from attune.retrieval.near_duplicates import SimilarityScale
+from attune.tests.affect_factory import make_affect
 
-NEUTRAL = Affect(0.0, 0.0, 0.0, 0.0, 0.0)
+NEUTRAL = make_affect()
 DUPLICATE_COSINE = 0.97
 
 
@@ -42,12 +42,12 @@ class FingerprintTable:
     def __init__(self, vectors: np.ndarray) -> None:
         self._vectors = vectors
 
-    def __call__(self, item: Item) -> np.ndarray:
-        return self._vectors[item.id]
+    def __call__(self, items: Sequence[Item]) -> np.ndarray:
+        return self._vectors[[item.id for item in items]]
 
 
 def ranking_of(items: list[Item]) -> list[RankedItem]:
-    return [RankedItem(one, 1.0 - place / 1000, 1.0 - place / 1000) for place, one in enumerate(items)]
+    return [RankedItem(one, 1.0 - place / 1000) for place, one in enumerate(items)]
 
 
 @st.composite
@@ -114,12 +114,14 @@ def test_variety_equals_its_definition(
 ) -> None:
     items, vectors = album
     curation = Curation(fold=True, diverse=diverse)
-    found = [
-        choice.ranked.item.id
-        for choice in curate(ranking_of(items), limit, curation, FingerprintTable(vectors))
-    ]
+    prints = FingerprintTable(vectors)
+    answers = [choice.ranked.item.id for choice in curate(ranking_of(items), limit, curation, prints)]
     pool = [one for one, _ in curate_slowly(items, vectors, max(30, 3 * limit), Curation(fold=True))]
     worth = {one: 1.0 - one / 1000 for one in pool}
+    similarity = prints.scale.rescale(vectors[pool] @ vectors[pool].T)
+    order = select_diverse(np.array([worth[one] for one in pool]), similarity, diverse, limit)
+    found = [pool[index] for index in order]
+    assert answers == sorted(found)
     low, high = min(worth.values(), default=0.0), max(worth.values(), default=0.0)
     taken: list[int] = []
     while pool and len(taken) < limit:
@@ -145,7 +147,10 @@ def test_no_weight_of_variety_is_the_ranking() -> None:
     assert select_diverse(np.empty(0), np.empty((0, 0)), 0.5, 3) == []
 
 
-@pytest.mark.parametrize(("curation", "read"), [(NO_CURATION, 5), (Curation(per_folder=3), 5)])
+@pytest.mark.parametrize(
+    ("curation", "read"),
+    [(Curation(fold=False), 5), (Curation(fold=False, per_folder=3), 5), (Curation(), 6)],
+)
 def test_the_ranking_is_read_no_deeper_than_needed(curation: Curation, read: int) -> None:
     pulled = []
 

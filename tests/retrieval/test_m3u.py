@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from attune.embedding.network import Affect
 from attune.indexer.records import Item
 from attune.retrieval.answers import Answer
 from attune.retrieval.m3u import Track, write_m3u
+from attune.tests.affect_factory import make_affect
 
 
 def track(path: str, title: str | None = None, artist: str | None = None) -> Track:
@@ -22,7 +22,7 @@ def track(path: str, title: str | None = None, artist: str | None = None) -> Tra
         id=1,
         kind="music",
         path=path,
-        affect=Affect(0.0, 0.0, 0.3, 0.4, 0.3),
+        affect=make_affect(),
         feature_row=0,
         feature_rows=1,
         features_crc=0,

@@ -35,7 +35,7 @@ def brute_force(
     scored = []
     for item, path in library.paths(kind):
         inner = sum(float(a) * float(b) for a, b in zip(library.vectors([item])[0], vector, strict=True))
-        scored.append((path, float(network.probability(np.float64(inner)))))
+        scored.append((path, float(network.score(np.float64(inner)))))
     return sorted(scored, key=lambda pair: -pair[1])
 
 
@@ -47,7 +47,7 @@ def test_order_and_scores_equal_brute_force(library: LibraryReader, network: Net
         answer = find(library, network, seeds, [path], Filters(limit=100))
         expected = brute_force(library, network, seeds.seed(path).vector, kind)
         assert [result.path for result in answer.results] == [path for path, _ in expected]
-        np.testing.assert_allclose([r.score for r in answer.results], [s for _, s in expected], atol=1e-6)
+        np.testing.assert_allclose([r.worth for r in answer.results], [s for _, s in expected], atol=1e-6)
         assert [result.rank for result in answer.results] == list(range(1, len(expected) + 1))
 
 
@@ -66,7 +66,7 @@ def test_filters_keep_the_exact_order(library: LibraryReader, network: Network, 
     assert [r.path for r in left] == kept
     assert 0 < len(left) < len(everything)
 
-    least = everything[4].score
+    least = everything[4].worth
     good = find(library, network, seeds, [song], Filters(limit=100, min_score=least)).results
     assert [r.path for r in good] == [r.path for r in everything[:5]]
 
@@ -91,9 +91,8 @@ def test_half_of_the_counter_seeds_is_taken_away(
     expected = seeds.seed(song).vector - 0.25 * (seeds.seed(unlike[0]).vector + seeds.seed(unlike[1]).vector)
     expected /= np.linalg.norm(expected)
     answer = find(library, network, seeds, [song], Filters(limit=100), against=unlike)
-    assert [r.path for r in answer.results] == [
-        p for p, _ in brute_force(library, network, expected, "image")
-    ]
+    ranked = [p for p, _ in brute_force(library, network, expected, "image")]
+    assert [r.path for r in answer.results] == [path for path in ranked if path not in unlike]
     assert [entry.path for entry in answer.query] == [song]
 
 
@@ -126,7 +125,7 @@ def test_the_best_moment_is_the_best(library: LibraryReader, network: Network, m
         inner = moments.embedded.vectors @ picture.vector
         assert result.moment is not None
         assert result.moment.start_s == pytest.approx(moments.starts_s[np.argmax(inner)], abs=1e-6)
-        assert result.moment.score == pytest.approx(float(network.probability(inner.max())), abs=2e-3)
+        assert result.moment.score == pytest.approx(float(network.score(inner.max())), abs=2e-3)
         assert result.moment.start_s < result.moment.end_s
 
 
@@ -154,11 +153,14 @@ def test_moments_equal_plain_means(library: LibraryReader, network: Network) -> 
 
 
 def test_browse_is_by_distance(library: LibraryReader, network: Network) -> None:
-    answer = browse(library, network, QueryEntry(None, "image", None, 0.2, -0.1), Filters(limit=100))
-    distances = [np.hypot(r.affect.valence - 0.2, r.affect.arousal + 0.1) for r in answer.results]
+    answer = browse(library, network, QueryEntry.from_place("image", 0.2, -0.1), Filters(limit=100))
+    distances = [np.hypot(r.place[0] - 0.2, r.place[1] + 0.1) for r in answer.results]
     assert distances == sorted(distances)
     assert len(distances) == len(library.paths("image"))
-    assert all(0 <= result.score <= 1 for result in answer.results)
+    for result, distance in zip(answer.results, distances, strict=True):
+        assert (result.score, result.fit, result.correspondence) == (None, None, None)
+        assert result.closeness == pytest.approx(np.exp(-(distance**2) / 0.5))
+    assert answer.query[0].place == (0.2, -0.1) and answer.query[0].mood == "neutral"
 
 
 @settings(max_examples=30, deadline=None)

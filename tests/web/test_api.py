@@ -78,8 +78,9 @@ def test_seeds_of_both_kinds_and_counter_seeds(client: TestClient) -> None:
     assert worst not in [item["id"] for item in more]  # the items of the query are not among the results
     assert len(more) == PHOTOS - 1
     less = get(client, "/images", like=song_id, unlike=best, limit=PHOTOS)["results"]
-    scores = {item["id"]: item["score"] for item in alone}
-    assert {item["id"]: item["score"] for item in less}[best] < scores[best]
+    assert best not in [item["id"] for item in less]  # nor is what they should be unlike
+    assert len(less) == PHOTOS - 1
+    assert [item["score"] for item in less] != [item["score"] for item in alone if item["id"] != best]
 
 
 def test_a_part_of_a_song_is_asked_with(client: TestClient) -> None:
@@ -106,7 +107,11 @@ def test_filters_narrow(client: TestClient, media: Path) -> None:
 def test_browse_by_point_and_by_mood(client: TestClient) -> None:
     near = get(client, "/browse", valence=0.2, arousal=-0.1, kind="image")
     response_models.ItemAnswersModel.model_validate(near)
-    assert near["results"][0]["score"] >= near["results"][-1]["score"]
+    closeness = [result["closeness"] for result in near["results"]]
+    assert closeness == sorted(closeness, reverse=True)
+    assert near["query"][0]["place"] == {"valence": 0.2, "arousal": -0.1}
+    nothing = dict.fromkeys(("score", "fit", "correspondence"))
+    assert all({name: result[name] for name in nothing} == nothing for result in near["results"])
     assert get(client, "/browse", mood="calm", kind="music")["query"][0]["mood"] == "calm"
     refused(client.get(f"{API}/browse"), 400, "bad_request")
     refused(client.get(f"{API}/browse?mood=peckish"), 400, "bad_request")
@@ -119,8 +124,10 @@ def test_mood_and_match(client: TestClient) -> None:
     response_models.ItemMoodsModel.model_validate(moods)
     assert moods["files"][0]["curve"]
     assert moods["files"][1]["curve"] is None
+    assert set(moods["files"][0]["curve"][0]) == {"start_s", "end_s", "valence", "arousal", "place"}
     verdict = get(client, "/match", image=picture, music=song_id)
     response_models.ItemMatchModel.model_validate(verdict)
+    assert verdict["corresponds"] == (verdict["correspondence"] >= 0.5)
     refused(client.get(f"{API}/match?image={song_id}&music={picture}"), 400, "bad_request")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -129,7 +131,7 @@ def test_more_less_and_the_way_back(page: Page, server: Server) -> None:
     page.get_by_role("button", name=re.compile("^Less like")).first.click()
     wait_until_true(page, "location.search.includes('unlike=')")
     expect(page.locator(".seed.less")).to_have_count(1)
-    page.get_by_role("button", name=re.compile("^More like")).first.click()
+    page.get_by_role("button", name=re.compile("^More like")).nth(1).click()
     expect(page.locator(".seed:not(.less)")).to_have_count(2)
     changed, shared = shown(page), page.url
     assert changed != before
@@ -161,7 +163,9 @@ def test_filters_and_shuffle(page: Page, server: Server) -> None:
     expect(page.locator("#gallery figure")).to_have_count(PICTURES - 9)
     page.get_by_label("Exclude files that match").fill("phoot")
     page.get_by_label("Exclude files that match").press("Enter")
-    expect(page.get_by_text("exclude phoot: matches nothing in this library")).to_be_visible()
+    expect(
+        page.locator("#notes").get_by_text("exclude phoot: matches nothing in this library")
+    ).to_be_visible()
     expect(page.locator("#gallery figure")).to_have_count(PICTURES)
     page.get_by_label("Only in this folder").fill("/nowhere")
     page.get_by_label("Only in this folder").press("Enter")
@@ -183,6 +187,86 @@ def test_a_picture_opens_large_and_leads_to_its_songs(page: Page, server: Server
     dialog.get_by_role("button", name="Its songs").click()
     expect(page.locator("#songs .song").first).to_be_visible()
     assert "kind=music" in page.url
+
+
+def read_numbers(page: Page, rows: str) -> list[tuple[float, str]]:
+    """Return the length of each answer's ring or bar, and its percentage as it is written."""
+    found = page.eval_on_selector_all(
+        rows,
+        """rows => rows.map(row => [
+            Number(row.querySelector(".ring, .bar").style.getPropertyValue("--share")),
+            row.querySelector("b.percent").textContent,
+        ])""",
+    )
+    return [(float(share), str(text)) for share, text in found]
+
+
+def assert_order_of_numbers(numbers: list[tuple[float, str]]) -> None:
+    """Assert that numbers fall from the first answer on, and that only equal ones read the same."""
+    shares = [share for share, _ in numbers]
+    assert shares == sorted(shares, reverse=True) and shares
+    for (share, text), (after, text_after) in pairwise(numbers):
+        written = float(text.removesuffix("%"))
+        assert written == pytest.approx(100 * share, abs=0.051 if "." in text else 0.51)
+        assert text != text_after or f"{share:.1%}" == f"{after:.1%}"
+
+
+def test_the_numbers_of_pictures_and_songs_are_those_of_their_order(page: Page, server: Server) -> None:
+    open_song(page, server)
+    numbers = read_numbers(page, "#gallery figure")
+    assert len(numbers) == PICTURES
+    assert_order_of_numbers(numbers)
+    first = page.locator("#gallery .open").first
+    assert f"{numbers[0][1]} chance of a shared mood, better than" in (
+        first.get_attribute("aria-label") or ""
+    )
+    expect(first.locator(".fit")).to_have_css("opacity", "0")
+    first.hover()
+    expect(first.locator(".fit")).to_have_css("opacity", "1")
+    expect(first.locator(".fit")).to_have_text("better than all others")
+    likely = page.locator("#gallery .ring:not(.unlikely)")
+    assert likely.count() == sum(share >= 0.5 for share, _ in numbers)
+    first.click()
+    about = page.locator("#picture .about")
+    expect(about).to_contain_text(f"{numbers[0][1]} chance of a shared mood, better than all other pictures")
+    expect(about).to_contain_text(re.compile(r"same polarity: \d+%"))
+    page.locator("#picture").get_by_role("button", name="Its songs").click()
+    expect(page.locator("#songs .song[data-id]")).to_have_count(SONGS)
+    songs = read_numbers(page, "#songs .song")
+    assert_order_of_numbers(songs)
+    score = page.locator("#songs .score").first
+    expect(score).to_contain_text("better than all others")
+    expect(score.locator(".unseen")).to_have_text(
+        f"{songs[0][1]} chance of a shared mood, better than all other songs"
+    )
+    page.locator(".help summary").click()
+    expect(page.get_by_text("chance that picture and song share a mood")).to_be_visible()
+
+
+def test_the_plane_tells_how_near_and_nothing_of_chances(page: Page, server: Server) -> None:
+    page.goto(f"{server.address}/?v=0.5&a=-0.4")
+    expect(page.locator("#gallery figure[data-id]").first).to_be_visible()
+    for rows in ("#gallery figure", "#songs .song"):
+        assert_order_of_numbers(read_numbers(page, rows))
+    label = page.locator("#gallery .open").first.get_attribute("aria-label") or ""
+    assert re.search(r"[\d.]+% near the point that you chose$", label)
+    expect(page.locator("#gallery .fit")).to_have_count(0)
+    expect(page.locator(".unlikely")).to_have_count(0)
+
+
+def test_a_song_stands_at_its_place_and_is_told_its_estimates(page: Page, server: Server) -> None:
+    open_song(page, server)
+    seed = page.evaluate(
+        "async () => (await (await fetch('/api/v1/mood' + location.search.split('&')[0])).json()).files[0]"
+    )
+    mark = page.locator("#pad-rail .at")
+    at = mark.evaluate("mark => [mark.style.left, mark.style.top].map(Number.parseFloat)")
+    valence, arousal = seed["place"]["valence"], seed["place"]["arousal"]
+    assert at == [pytest.approx((1 + valence) * 50, abs=0.01), pytest.approx((1 - arousal) * 50, abs=0.01)]
+    told = page.locator(".seed .feel em").inner_text().replace("−", "-")
+    assert [float(number) for number in told.split("/")] == [
+        pytest.approx(seed[name], abs=0.0051) for name in ("valence", "arousal")
+    ]
 
 
 def test_the_slideshow_follows_the_music(page: Page, server: Server) -> None:
@@ -282,3 +366,20 @@ def test_the_page_notices_the_first_build(visitor: Page, tmp_path: Path) -> None
         expect(visitor.get_by_text("no library here yet")).to_be_visible()
         run_build(tmp_path / "library", open_network(), media)
         expect(visitor.get_by_text("3 pictures and 0 songs")).to_be_visible()
+
+
+def test_a_picture_says_how_many_are_like_it(visitor: Page, tmp_path: Path) -> None:
+    from attune.embedding.network import open_network
+
+    media = tmp_path / "media"
+    media.mkdir()
+    for name in ("a.jpg", "again.jpg"):
+        shutil.copy2(SAMPLES / "photos" / "photo-001.jpg", media / name)
+    shutil.copy2(SAMPLES / "photos" / "photo-002.jpg", media / "other.jpg")
+    run_build(tmp_path / "library", open_network(), media)
+    with Server(tmp_path / "library", tmp_path) as server:
+        visitor.goto(f"{server.address}/?v=0.4&a=-0.4")
+        expect(visitor.locator("#gallery figure[data-id]")).to_have_count(2)
+        told = visitor.locator("#gallery .alike")
+        expect(told).to_have_text("+1 alike")
+        expect(told).to_have_attribute("title", re.compile(r"(a|again)\.jpg$"))

@@ -100,7 +100,8 @@ def ask(
         assert cli.run(arguments) == 0
         told, served_answers = json.loads(capsys.readouterr().out), get(client, route, **parameters)
         assert told["notes"] == served_answers["notes"]
-        shown = ("rank", "path", "score", "moment", "alike", "why", "taken", "rating", "title")
+        shown = ("rank", "path", "score", "fit", "correspondence", "closeness", "moment", "alike", "why")
+        shown += ("taken", "rating", "title", "mood", "valence", "arousal", "place", "quadrants")
         return tuple(
             [[one[key] for key in shown] for one in found["results"]] for found in (told, served_answers)
         )  # type: ignore[return-value]
@@ -110,19 +111,19 @@ def ask(
 
 CASES: list[dict[str, object]] = [
     {},
-    {"min_score": 0.6},
+    {"min_score": 0.598},
     {"in": "one"},
     {"exclude": "*small*"},
     {"taken": "2022..2023-07-06"},
     {"rating": 3},
-    {"diverse": 0.6},
-    {"fold": True},
+    {"diverse": 1.0},
+    {"all_alike": True},
     {"per_folder": 2},
     {"from": "0:04", "to": "12.5"},
     {"not": "one/01.jpg"},
     {"mood": "calm"},
     {"why": True},
-    {"mood": "sad", "fold": True, "taken": "2021..", "not": "song 3.ogg", "why": True, "from": "3"},
+    {"mood": "sad", "all_alike": True, "taken": "2021..", "not": "song 3.ogg", "why": True, "from": "3"},
 ]
 
 
@@ -138,11 +139,10 @@ def test_pictures_for_a_song(ask: Callable[..., tuple[object, object]], options:
     "options",
     [
         {},
-        {"min_score": 0.6},
+        {"min_score": 0.598},
         {"in": "one"},
         {"exclude": "*3*"},
-        {"diverse": 0.6},
-        {"fold": True},
+        {"diverse": 1.0, "limit": 2},
         {"per_artist": 1},
         {"rating": 2},
         {"per_folder": 2},
@@ -153,10 +153,17 @@ def test_pictures_for_a_song(ask: Callable[..., tuple[object, object]], options:
     ids=lambda options: " ".join(options) or "none",
 )
 def test_songs_for_pictures(ask: Callable[..., tuple[object, object]], options: dict[str, object]) -> None:
-    told, served = ask("find-music", "/music", ["one/01.jpg", "undated.jpg"], limit=4, **options)
+    query = {"limit": options.get("limit", 4), "all_alike": True}
+    told, served = ask("find-music", "/music", ["one/01.jpg", "undated.jpg"], **query | options)
     assert told == served
     assert told
-    assert not options or told != ask("find-music", "/music", ["one/01.jpg", "undated.jpg"], limit=4)[0]
+    assert not options or told != ask("find-music", "/music", ["one/01.jpg", "undated.jpg"], **query)[0]
+
+
+def test_songs_that_are_alike_are_one_answer(ask: Callable[..., tuple[object, object]]) -> None:
+    told, served = ask("find-music", "/music", ["one/01.jpg"], limit=4)
+    assert told == served
+    assert told != ask("find-music", "/music", ["one/01.jpg"], limit=4, all_alike=True)[0]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +172,7 @@ def test_songs_for_pictures(ask: Callable[..., tuple[object, object]], options: 
         {"mood": "calm"},
         {"valence": 0.1, "arousal": -0.2},
         {"mood": "sad", "taken": "2022"},
-        {"mood": "sad", "fold": True, "in": "one"},
+        {"mood": "sad", "all_alike": True, "in": "one"},
         {"mood": "sad", "diverse": 0.5, "exclude": "*.png"},
         {"mood": "festive", "kind": "music", "per_artist": 1, "min_score": 0.1},
         {"mood": "festive", "per_folder": 1},
@@ -251,7 +258,7 @@ def test_the_sentence_of_an_error_is_the_same(
         "rating=0",
         "rating=6",
         "per_folder=x",
-        "fold=x",
+        "all_alike=x",
     ],
 )
 def test_the_range_of_a_value_is_the_same(
@@ -329,11 +336,11 @@ def test_one_exclusion_in_many_spellings(
     text = spelling.format(
         album=album.name, above=album.parent.name, path=album, link=tmp_path / "link", two=tmp_path / "hidden"
     )
-    arguments = ["find-images", str(album / "song 0.ogg"), "-n", "50", "--json", "--library", str(library)]
-    assert cli.run([*arguments, "--exclude", text]) == 0
+    arguments = ["find-images", str(album / "song 0.ogg"), "-n", "50", "--all-alike", "--json"]
+    assert cli.run([*arguments, "--library", str(library), "--exclude", text]) == 0
     told = json.loads(capsys.readouterr().out)
     (song,) = get(client, "/items", kind="music", q="song 0.ogg")["items"]
-    served = get(client, "/images", like=song["id"], limit=50, exclude=text)
+    served = get(client, "/images", like=song["id"], limit=50, all_alike=True, exclude=text)
     rules = ExclusionRules(
         [str(album)], [*DEFAULT_EXCLUSIONS, resolve_exclusion(text, [str(album)], str(Path.cwd()))]
     )

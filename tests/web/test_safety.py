@@ -227,7 +227,7 @@ def test_too_many_files_pixels_or_seconds_are_refused(
 def test_the_page_reads_pictures_as_large_as_a_build_does(client: TestClient, tmp_path: Path) -> None:
     assert UploadLimits().decode_limits.pixels == MAX_PIXELS
     path = tmp_path / "large.jpg"
-    Image.new("L", (16_000, 12_500), 90).save(path)  # 200 megapixels
+    Image.linear_gradient("L").resize((16_000, 12_500)).save(path)  # 200 megapixels
     sent = client.post(f"{API}/uploads", files={"file": (path.name, path.read_bytes())})
     assert sent.status_code == 200, sent.text
     shown = client.get(f"{API}/uploads/{sent.json()['uploads'][0]['id']}/thumbnail")
@@ -247,6 +247,10 @@ def test_hostile_files_cost_only_themselves(client: TestClient, tmp_path: Path) 
     for kind in MUSIC_DAMAGE:
         path = damaged(tmp_path / f"{kind}.ogg", kind)
         refused(client.post(f"{API}/mood", files={"like": path.open("rb")}), 422, "unusable_file")
+    Image.new("RGB", (60, 40)).save(tmp_path / "lens cap.png")
+    answer = client.post(f"{API}/mood", files={"like": (tmp_path / "lens cap.png").open("rb")})
+    refused(answer, 422, "unusable_file")
+    assert "nothing to see" in answer.text
     assert not left_on_disk()
     assert get(client, "/images", like=items(client, "music")[0]["id"])["results"]
 

@@ -24,7 +24,7 @@ def test_everything_is_inside_and_names_stay_names(tmp_path: Path) -> None:
     gone = tmp_path / "gone.jpg"
     shots = [
         Shot(0.0, 1.0, str(gone)),
-        Shot(1.0, 2.0, str(pictures[0]), why="</script>"),
+        Shot(1.0, 2.0, str(pictures[0]), score=0.734, why="</script>"),
         Shot(2.0, 3.0, str(pictures[1])),
     ]
     plan = FilmPlan(str(tune), "", 3.0, 0.0, [], shots)
@@ -39,6 +39,7 @@ def test_everything_is_inside_and_names_stay_names(tmp_path: Path) -> None:
     data = json.loads(found[1])
     assert [shot["start"] for shot in data["shots"]] == [0.0, 2.0]
     assert data["shots"][0]["why"] == "</script>"
+    assert [shot["score"] for shot in data["shots"]] == [0.734, None]
     assert data["shots"][0]["name"] == pictures[0].name
     mime, _, content = data["song"].partition(";base64,")
     assert mime == "data:audio/mp4"  # not every browser plays every kind of WAV, but all play AAC

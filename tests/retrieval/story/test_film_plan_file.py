@@ -22,7 +22,14 @@ def plan(tmp_path: Path) -> FilmPlan:
     pictures = [photo(tmp_path / f"{number} \"'.jpg", number, (32, 24)) for number in range(3)]
     shots = [
         Shot(
-            float(number), number + 1.0, str(path), fade_s=0.3 if number else 0.0, score=0.5, why="both calm"
+            float(number),
+            number + 1.0,
+            str(path),
+            fade_s=0.3 if number else 0.0,
+            arousal=-0.45,
+            valence=0.35,
+            score=0.5,
+            why="both calm",
         )
         for number, path in enumerate(pictures)
     ]
@@ -34,6 +41,17 @@ def test_a_plan_is_read_as_it_was_written(plan: FilmPlan, tmp_path: Path) -> Non
     assert read_plan(tmp_path / "plan.json") == plan
     beats = next(line for line in (tmp_path / "plan.json").read_text().splitlines() if '"beats_s"' in line)
     assert beats.strip() == '"beats_s": [0.5, 1.0, 1.5, 2.0],'
+    spans = json.loads((tmp_path / "plan.json").read_text())["spans"]
+    assert spans[0]["place"] == {"valence": 0.35, "arousal": -0.45} and spans[0]["mood"] == "calm"
+    assert not {"valence", "arousal"} & set(spans[0])
+
+
+def test_a_plan_of_an_earlier_version_is_read_alike(plan: FilmPlan, tmp_path: Path) -> None:
+    document = plan.to_json()
+    for span in document["spans"]:
+        span.update(span.pop("place"))
+    (tmp_path / "plan.json").write_text(json.dumps(document))
+    assert read_plan(tmp_path / "plan.json") == plan
 
 
 def test_names_of_any_bytes_survive(plan: FilmPlan, tmp_path: Path) -> None:
@@ -78,6 +96,8 @@ def _set(index: int, key: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (_set(1, "start_s", 1.2), "span 1 ends at 1"),
         (_set(1, "end_s", 0.9), "not after its start"),
         (_set(1, "end_s", float("nan")), '"end_s" must be a number'),
+        (_set(1, "place", [0.1, 0.2]), '"place" must hold "valence" and "arousal"'),
+        (_set(1, "place", {"valence": 0.1, "arousal": "high"}), '"arousal" must be a number'),
         (_set(1, "end_s", True), '"end_s" must be a number'),
         (_set(2, "picture", "gone.mp3"), "is not a picture"),
         (_set(2, "picture", None), '"picture" must be the path'),

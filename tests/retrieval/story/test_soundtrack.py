@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
-from attune.embedding.network import Affect, Network
+from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
 from attune.retrieval.m3u import write_m3u
 from attune.retrieval.seeds import QueryResolver
 from attune.retrieval.story.chapters import split_chapters
 from attune.retrieval.story.photo_folder import Photo, iter_pictures, read_photos
 from attune.retrieval.story.soundtrack import compose_soundtrack, iter_tracks
+from attune.tests.affect_factory import make_affect
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import damaged, photo, song
 
@@ -30,7 +31,7 @@ DAY = datetime(2024, 7, 1, 9)
 
 def photo_at(minutes: float, vector: np.ndarray) -> Photo:
     unit = np.asarray(vector / np.linalg.norm(vector), np.float32)
-    return Photo(f"/p/{minutes}.jpg", DAY + timedelta(minutes=minutes), unit, Affect(0.1, 0.2, 0.4, 0.3, 0.3))
+    return Photo(f"/p/{minutes}.jpg", DAY + timedelta(minutes=minutes), unit, make_affect(0.1, 0.2))
 
 
 @settings(max_examples=50, deadline=None)

@@ -87,7 +87,7 @@ def test_scores_are_those_of_match(library: LibraryReader, network: Network, med
             inside[np.argmin(np.abs(middles - (shot.start_s + shot.end_s) / 2))] = True
         mean = moments.embedded.vectors[inside].mean(axis=0)
         vector = QueryResolver(library, network).seed(shot.picture).vector
-        expected = network.probability(vector @ mean / np.linalg.norm(mean))
+        expected = network.score(vector @ mean / np.linalg.norm(mean))
         assert shot.score == pytest.approx(float(expected), abs=1e-5)
 
 

@@ -8,6 +8,7 @@ const ICONS = {
   picture: "M3 4h14v12H3zM3 14l4-4 3 3 3-4 4 4M8 7.5v.1", show: "M3 5h14v10H3zM9 8v4l3.5-2z",
   follow: "M3 10h2l2-5 3 11 3-9 1.5 3H17", shuffle: "M3 6h3l7 8h4m0 0-2-2m2 2-2 2M3 14h3l2-2.4M11 8.4 13 6h4m0 0-2-2m2 2-2 2",
   broken: "M3 4h14v12H3zM6 7l3 3-2 2 3 4M13 7l-1 3 2 2", cloud: "M4 4l12 12M6 8a4 4 0 0 0 .5 8H13M9 5a5 5 0 0 1 5 4 3.4 3.4 0 0 1 2.4 5",
+  help: "M7.4 7.6a2.7 2.7 0 1 1 3.9 2.5c-.9.5-1.3 1-1.3 2M10 15v.1", info: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM10 9.3V14M10 6.4v.1",
   search: "M9 4a5 5 0 1 0 0 10A5 5 0 0 0 9 4zM13 13l4 4",
 };
 
@@ -48,7 +49,11 @@ export const clock = (seconds) => {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 };
 
-export const percent = (score) => `${Math.round(score * 100)}%`;
+export const percent = (share, digits = 0) => `${(share * 100).toFixed(digits)}%`;
+
+/** Say how many near-duplicates an answer stands for, and which; null if none. */
+export const alike = (item) => item.alike?.length
+  ? h("span", { class: "alike", title: item.alike.join("\n") }, `+${item.alike.length} alike`) : null;
 
 /** Return the name to show for an item. */
 export const called = (item) => item.title || item.name;

@@ -1,6 +1,7 @@
 // Gallery: pictures in rows of equal height that keep their proportions.
-import { called, h, icon, percent } from "./dom.js";
-import { colour } from "./mood.js";
+import { alike, called, h, icon } from "./dom.js";
+import { colourOf } from "./mood.js";
+import { fitInWords, inWords, meter, percentages } from "./score.js";
 
 const RETRY_MS = 2500;
 
@@ -19,14 +20,16 @@ export class Gallery {
     this.element.replaceChildren(...items.map((item) => {
       const kept = old.get(item.id);
       if (!kept || kept.classList.contains("missing") !== item.missing) return this._figure(item);
-      kept.querySelector("figcaption b").textContent = percent(item.score);
+      kept.querySelector(".numbers").replaceWith(numbers(item));
       return kept;
     }));
+    this._label();
   }
 
   append(items) {
     this.items = [...this.items, ...items];
     this.element.append(...items.map((item) => this._figure(item)));
+    this._label();
   }
 
   /** Show placeholders until the pictures come. */
@@ -37,12 +40,25 @@ export class Gallery {
       h("figure", { "aria-hidden": "true", "--r": shapes[place % shapes.length] }, h("span", { class: "open skeleton" }), h("figcaption"))));
   }
 
+  /** Write the percentages, which depend on each other, and what is said on hovering and to screen readers. */
+  _label() {
+    const written = percentages(this.items);
+    for (const [place, figure] of [...this.element.children].entries()) {
+      const item = this.items[place];
+      figure.querySelector(".percent").textContent = written[place];
+      const open = figure.querySelector(".open");
+      const fit = fitInWords(item);
+      open.querySelector(".fit")?.remove();
+      if (fit) open.append(h("span", { class: "fit" }, fit));
+      open.setAttribute("aria-label", `${called(item)}: ${item.missing ? "not there now" : `feels ${item.mood}, ${inWords(item, written[place])}`}`);
+    }
+  }
+
   _figure(item) {
     const name = called(item);
-    const label = item.missing ? `${name}: not there now` : `${name}: feels ${item.mood}, ${percent(item.score)}`;
     const image = h("img", { class: "waiting", src: item.thumbnail, alt: "", loading: "lazy", decoding: "async" });
-    const open = h("button", { type: "button", class: "open", "aria-label": label, title: item.missing ? item.path : null,
-      onclick: () => this._acts.open(item, this.items) }, item.missing ? gone() : image);
+    const open = h("button", { type: "button", class: "open", title: item.missing ? item.path : null,
+      onclick: () => this._acts.open(this.items.find((one) => one.id === item.id), this.items) }, item.missing ? gone() : image);
     let tries = 0;
     image.addEventListener("load", () => image.classList.remove("waiting"));
     image.addEventListener("error", () => {
@@ -52,11 +68,16 @@ export class Gallery {
     });
     return h("figure", { "data-id": item.id, class: item.missing ? "missing" : null, "--r": ratio(item) }, open,
       h("figcaption", {},
-        h("i", { class: "dot", "--mood": colour(item.valence, item.arousal) }),
-        h("b", {}, percent(item.score)), h("span", { class: "word" }, item.mood),
+        numbers(item),
         h("button", { type: "button", class: "round", title: "More like this", "aria-label": `More like ${name}`, onclick: () => this._acts.more(item) }, icon("more")),
         h("button", { type: "button", class: "round", title: "Less like this", "aria-label": `Less like ${name}`, onclick: () => this._acts.less(item) }, icon("less"))));
   }
+}
+
+/** The ring, the percentage, which `_label` fills in, and the mood of a picture. */
+function numbers(item) {
+  return h("span", { class: "numbers", "--mood": colourOf(item) }, meter("ring", item), h("b", { class: "percent" }),
+    h("span", { class: "word" }, item.mood), alike(item));
 }
 
 function gone() {

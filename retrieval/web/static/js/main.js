@@ -27,7 +27,7 @@ const more = (item) => {
 const less = (item) => {
   const now = state();
   if (mode() === "query") adjust({ unlike: withAlso(now.unlike, item) });
-  else point(away(now.v, item.valence), away(now.a, item.arousal));
+  else point(away(now.v, item.place.valence), away(now.a, item.place.arousal));
 };
 const searchWith = (item) => ask({ like: [item.id], kind: other(item.kind) });
 const point = (v, a) => {

@@ -25,7 +25,10 @@ export function colour(valence, arousal, lightness = themeLightness()) {
   return `oklch(${lightness} ${(0.03 + 0.12 * strength).toFixed(3)} ${hue(valence, arousal).toFixed(0)})`;
 }
 
-/** Give the page's background the colour of a point. */
-export function tint(valence, arousal) {
+/** Return the colour of a file or of a song's moment, by its place on the plane. */
+export const colourOf = ({ place }, lightness = undefined) => colour(place.valence, place.arousal, lightness);
+
+/** Give the page's background the colour of a place. */
+export function tint({ valence, arousal }) {
   document.documentElement.style.setProperty("--aura", colour(valence, arousal, 0.68));
 }

@@ -55,10 +55,11 @@ export class Pad {
     }
   }
 
-  /** Mark a point; null removes the mark. */
-  mark(valence, arousal) {
-    this._at.hidden = valence === null;
-    if (valence === null) return;
+  /** Mark a place; null removes the mark. */
+  mark(place) {
+    this._at.hidden = place === null;
+    if (place === null) return;
+    const { valence, arousal } = place;
     this._at.style.left = `${toPercent(valence)}%`;
     this._at.style.top = `${100 - toPercent(arousal)}%`;
     this._at.style.setProperty("--mood", colour(valence, arousal));
@@ -66,16 +67,17 @@ export class Pad {
     this._arousal.value = arousal;
   }
 
-  /** Show the points of results. */
+  /** Show the places of results. */
   dots(items) {
-    this._dots = items.map((item) => [item.valence, item.arousal]);
+    this._dots = items.map(({ place }) => [place.valence, place.arousal]);
     this._draw();
   }
 
   _slider(label) {
     const slide = () => {
-      this.mark(Number(this._valence.value), Number(this._arousal.value));
-      this._later(Number(this._valence.value), Number(this._arousal.value));
+      const [valence, arousal] = [Number(this._valence.value), Number(this._arousal.value)];
+      this.mark({ valence, arousal });
+      this._later(valence, arousal);
     };
     return h("input", { type: "range", min: -1, max: 1, step: 0.05, value: 0, "aria-label": label, oninput: slide });
   }
@@ -89,7 +91,7 @@ export class Pad {
       const clamp = (value) => Math.min(1, Math.max(-1, value));
       const valence = clamp(((moved.clientX - box.left) / box.width) * 2 - 1);
       const arousal = clamp(1 - ((moved.clientY - box.top) / box.height) * 2);
-      this.mark(valence, arousal);
+      this.mark({ valence, arousal });
       this._later(valence, arousal);
     };
     move(event);

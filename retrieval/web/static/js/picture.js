@@ -1,7 +1,8 @@
 // Dialog with one large picture and its actions.
-import { $, called, h, icon, percent } from "./dom.js";
-import { colour } from "./mood.js";
-import { place } from "./rail.js";
+import { $, called, h, icon } from "./dom.js";
+import { colourOf } from "./mood.js";
+import { told } from "./rail.js";
+import { inWords, meter, percentages, polarityInWords } from "./score.js";
 import { button } from "./view.js";
 
 /** `acts`: songs(item), more(item), less(item). */
@@ -18,6 +19,8 @@ export class PictureView {
 
   open(item, items) {
     this._items = items;
+    const written = percentages(items);
+    this._written = new Map(items.map((one, at) => [one.id, written[at]]));
     this._show(item);
     if (!this._dialog.open) this._dialog.showModal();
   }
@@ -37,8 +40,9 @@ export class PictureView {
         over("back", "Previous picture", "back", () => this._turn(-1)), over("next", "Next picture", "next", () => this._turn(1)),
         over("close", "Close", "close", () => this._dialog.close())),
       h("div", { class: "about" }, h("div", { class: "names" },
-        h("b", {}, h("i", { class: "dot", "--mood": colour(item.valence, item.arousal) }), `Feels ${item.mood}`, item.score ? ` · ${percent(item.score)}` : ""),
-        h("span", {}, `${place(item.valence, item.arousal)} · ${item.path}${item.missing ? " · not there now" : ""}`)),
+        h("b", { "--mood": colourOf(item) }, meter("ring", item), `Feels ${item.mood}`),
+        h("p", {}, [inWords(item, this._written.get(item.id)), polarityInWords(item)].filter(Boolean).join("; ")),
+        h("span", {}, `${told(item)} · ${item.path}${item.missing ? " · not there now" : ""}`)),
       act("Its songs", "note", this._acts.songs), act("More like this", "more", this._acts.more), act("Less like this", "less", this._acts.less)));
   }
 }

@@ -1,7 +1,7 @@
 // The player: the current song, its position, and the dock that shows it.
 import { get } from "./api.js";
 import { $, called, clock, h, icon } from "./dom.js";
-import { colour, tint } from "./mood.js";
+import { colourOf, tint } from "./mood.js";
 import { drawWave, momentAt } from "./wave.js";
 
 /** Dispatches `song` (item), `time` (seconds), `moment` (of the curve), `playing`, `follow` and `slideshow`. */
@@ -140,7 +140,7 @@ class Player extends EventTarget {
     const moment = momentAt(this.curve, this.time);
     if (moment && moment !== this._moment) {
       this._moment = moment;
-      if (this.time > 0) tint(moment.valence, moment.arousal);
+      if (this.time > 0) tint(moment.place);
       this.dispatchEvent(new CustomEvent("moment", { detail: moment }));
     }
     this.dispatchEvent(new CustomEvent("time", { detail: this.time }));
@@ -148,7 +148,7 @@ class Player extends EventTarget {
 
   _draw() {
     if (!this.song || $("dock").hidden) return;
-    this._go.style.setProperty("--mood", colour(this.song.valence, this.song.arousal));
+    this._go.style.setProperty("--mood", colourOf(this.song));
     drawWave(this._canvas, { peaks: this._peaks, curve: this.curve, duration: this.duration, at: this.time });
   }
 }

@@ -1,6 +1,6 @@
 // Query items: seeds and counter-seeds, each with its emotion.
 import { $, called, clock, h, icon, percent } from "./dom.js";
-import { colour } from "./mood.js";
+import { colour, colourOf } from "./mood.js";
 import { player } from "./player.js";
 import { curveInWords, drawCurve } from "./wave.js";
 
@@ -15,11 +15,11 @@ export function showSeeds(like, unlike, drop) {
 }
 
 /** Show a point of the emotion plane as the query. */
-export function showPoint(valence, arousal, mood) {
+export function showPoint({ valence, arousal }, mood) {
   curve = null;
   $("asked").replaceChildren(h("div", { class: "card seed" }, h("div", { class: "head" },
     h("span", { class: "tile", "--mood": colour(valence, arousal) }),
-    h("div", { class: "names" }, h("b", {}, `Feels ${mood}`), h("span", {}, place(valence, arousal))))));
+    h("div", { class: "names" }, h("b", {}, `Feels ${mood}`), h("span", {}, `pleasant ${signed(valence)}, lively ${signed(arousal)}`)))));
 }
 
 /** Redraw the curve after the song has moved on, or the page has another width or theme. */
@@ -33,10 +33,11 @@ export function drawSeedCurve() {
 export function face(item) {
   if (item.thumbnail && !item.missing) return h("img", { src: item.thumbnail, alt: "" });
   if (item.thumbnail) return h("span", { class: "tile", title: "not there now" }, icon("broken"));
-  return h("span", { class: "tile", "--mood": colour(item.valence, item.arousal) }, icon("note"));
+  return h("span", { class: "tile", "--mood": colourOf(item) }, icon("note"));
 }
 
-export const place = (valence, arousal) => `valence ${signed(valence)}, arousal ${signed(arousal)}`;
+/** Say the estimated valence and arousal of a file. */
+export const told = ({ valence, arousal }) => `valence ${signed(valence)}, arousal ${signed(arousal)}`;
 
 const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 
@@ -50,8 +51,8 @@ function seed(item, big, less, drop) {
   const card = h("div", { class: `card seed${less ? " less" : ""}${big ? " big" : ""}` });
   if (big && item.kind === "image" && !item.missing) card.append(h("img", { src: item.thumbnail, alt: `The picture of this query: ${name}` }));
   card.append(head);
-  if (!less) card.append(h("div", { class: "feel" }, h("i", { class: "dot", "--mood": colour(item.valence, item.arousal) }), `Feels ${item.mood}`,
-    h("em", {}, `${signed(item.valence)} / ${signed(item.arousal)}`)));
+  if (!less) card.append(h("div", { class: "feel" }, h("i", { class: "dot", "--mood": colourOf(item) }), `Feels ${item.mood}`,
+    h("em", { title: told(item) }, `${signed(item.valence)} / ${signed(item.arousal)}`)));
   if (big && item.curve?.length > 1) {
     const canvas = h("canvas", { class: "curve", role: "img", "aria-label": curveInWords(item) });
     card.append(canvas, h("div", { class: "legend" }, h("span", {}, h("i"), "pleasant"), h("span", {}, h("i", { class: "lively" }), "lively")));

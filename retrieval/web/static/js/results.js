@@ -4,8 +4,9 @@ import { $, called, h, say } from "./dom.js";
 import { tint } from "./mood.js";
 import { player } from "./player.js";
 import { showPoint, showSeeds } from "./rail.js";
+import { HELP, markKind } from "./score.js";
 import { adjust, ask, mode, state } from "./state.js";
-import { button, choice, explainError, layOut, showState } from "./view.js";
+import { button, choice, explainError, layOut, showNotes, showState } from "./view.js";
 
 const PAGE = 48;
 const MOST = 960; // pictures in one gallery; more would make the page slow
@@ -76,13 +77,14 @@ export class Results {
     if (this._followed !== undefined && Math.abs(moment.start_s - this._followed) < 5.5) return;
     this._followed = moment.start_s;
     try {
-      const answer = await get("/images", { ...this._parameters(now), from: moment.start_s, to: moment.end_s, limit: FOLLOWED });
+      const answer = await search("/images", { ...this._parameters(now), from: moment.start_s, to: moment.end_s, limit: FOLLOWED });
       if (state() !== now) return;
       this._more.disconnect();
       this.gallery.replace(answer.results);
       $("small").textContent = `Following the music: ${answer.query[0].mood} at this moment`;
+      showNotes(answer.notes);
       for (const pad of this.pads) {
-        pad.mark(moment.valence, moment.arousal);
+        pad.mark(moment.place);
         pad.dots(answer.results);
       }
     } catch {
@@ -108,7 +110,7 @@ export class Results {
     try {
       [moods, answer] = await Promise.all([
         get("/mood", { like: [...now.like, ...now.unlike] }, signal),
-        get(pictures ? "/images" : "/music", { ...this._parameters(now), limit: PAGE }, signal),
+        search(pictures ? "/images" : "/music", { ...this._parameters(now), limit: PAGE }, signal),
       ]);
     } finally {
       clearTimeout(waiting);
@@ -120,10 +122,11 @@ export class Results {
     const title = pictures ? `Pictures that feel like ${names}` : `Songs that feel like ${names}`;
     const song = seeds.find((item) => item.kind === "music");
     if (song && player.song?.id !== song.id && player.paused) player.load(song);
-    this._announce(title, answer, first.valence, first.arousal);
+    this._announce(title, answer, first.place);
     const box = layOut(title, this._small(answer), [
-      choice("Look for", { image: "Pictures", music: "Songs" }, now.kind, (kind) => adjust({ kind, follow: false })), ...this._tools(now)]);
-    this._fill(box, list, answer, now, (offset) => get(pictures ? "/images" : "/music", { ...this._parameters(now), limit: PAGE, offset }, signal));
+      choice("Look for", { image: "Pictures", music: "Songs" }, now.kind, (kind) => adjust({ kind, follow: false })), ...this._tools(now)],
+    { notes: answer.notes, help: seeds.some((item) => item.kind === now.kind) ? HELP.same : HELP.query });
+    this._fill(box, list, answer, now, (offset) => search(pictures ? "/images" : "/music", { ...this._parameters(now), limit: PAGE, offset }, signal));
   }
 
   async _plane(now, signal) {
@@ -133,20 +136,21 @@ export class Results {
     let answer;
     try {
       [songs, answer] = await Promise.all([
-        get("/browse", { ...parameters, kind: "music", limit: 5 }, signal), get("/browse", { ...parameters, kind: "image", limit: PAGE }, signal)]);
+        search("/browse", { ...parameters, kind: "music", limit: 5 }, signal), search("/browse", { ...parameters, kind: "image", limit: PAGE }, signal)]);
     } finally {
       clearTimeout(waiting);
     }
-    const { mood } = answer.query[0];
-    showPoint(now.v, now.a, mood);
+    const [{ mood, place }] = answer.query;
+    showPoint(place, mood);
     const title = `What feels ${mood}`;
-    this._announce(title, answer, now.v, now.a);
-    const box = layOut(title, withNotes("Nearest on the emotion plane; percentages show how near", answer), this._tools(now));
+    this._announce(title, answer, place);
+    const box = layOut(title, "Nearest on the emotion plane", this._tools(now),
+      { notes: [...new Set([...answer.notes, ...songs.notes])], help: HELP.plane });
     const pictures = h("div");
     this.songs.replace(songs.results);
     if (songs.results.length) box.append(h("h2", {}, "Songs"), this.songs.element, h("h2", {}, "Pictures"));
     box.append(pictures);
-    this._fill(pictures, this.gallery, answer, now, (offset) => get("/browse", { ...parameters, kind: "image", limit: PAGE, offset }, signal));
+    this._fill(pictures, this.gallery, answer, now, (offset) => search("/browse", { ...parameters, kind: "image", limit: PAGE, offset }, signal));
   }
 
   _tools(now) {
@@ -204,24 +208,23 @@ export class Results {
     else ask({});
   }
 
-  _announce(title, answer, valence, arousal) {
+  _announce(title, answer, place) {
     document.title = `${title} – Attune`;
-    tint(valence, arousal);
+    tint(place);
     for (const pad of this.pads) {
-      pad.mark(valence, arousal);
+      pad.mark(place);
       pad.dots(answer.results);
     }
-    say(`${title}: ${answer.results.length} shown`);
+    say([`${title}: ${answer.results.length} shown`, ...answer.notes].join(". "));
   }
 
   _small(answer) {
     const { images, music } = answer.library;
-    return withNotes(`Among ${images.toLocaleString("en")} pictures and ${music.toLocaleString("en")} songs, in ${Math.round(answer.elapsed_ms)} ms`, answer);
+    return `Among ${images.toLocaleString("en")} pictures and ${music.toLocaleString("en")} songs, in ${Math.round(answer.elapsed_ms)} ms`;
   }
 }
 
-/** Add what people should know about an answer, such as a filter that has no effect. */
-const withNotes = (text, answer) => [text, ...answer.notes].join(" · ");
+const search = async (...request) => markKind(await get(...request));
 
 /** Shuffle items by a seed; 0 keeps their order. */
 function shuffle(items, seed) {

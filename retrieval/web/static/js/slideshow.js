@@ -1,6 +1,6 @@
 // Full-screen slideshow of the gallery, which may follow the playing song.
 import { $, called, h, icon, say } from "./dom.js";
-import { colour } from "./mood.js";
+import { colourOf } from "./mood.js";
 import { player } from "./player.js";
 
 const PICTURE_MS = 6500;
@@ -78,7 +78,7 @@ export class Slideshow {
     const emotion = player.moment && !player.paused ? player.moment : this._shown;
     this._title.textContent = player.song ? called(player.song) : (this._shown ? called(this._shown) : "");
     this._feel.textContent = [player.song?.artist, this._shown && `picture feels ${this._shown.mood}`].filter(Boolean).join(" · ");
-    if (emotion) this._line.style.setProperty("--mood", colour(emotion.valence, emotion.arousal, 0.78));
+    if (emotion) this._line.style.setProperty("--mood", colourOf(emotion, 0.78));
   }
 
   _state() {

@@ -1,7 +1,8 @@
 // List of songs in order, each with its best moment.
-import { called, clock, h, icon, percent } from "./dom.js";
-import { colour } from "./mood.js";
+import { alike, called, clock, h, icon } from "./dom.js";
+import { colourOf } from "./mood.js";
 import { player } from "./player.js";
+import { fitInWords, inWords, meter, percentages, polarityInWords } from "./score.js";
 
 /** `acts`: play(song), pictures(song), more(song), less(song). */
 export class Songs {
@@ -16,12 +17,14 @@ export class Songs {
   replace(items) {
     this.items = items;
     this.element.replaceChildren(...items.map((item) => this._row(item)));
+    this._label();
     this._mark();
   }
 
   append(items) {
     this.items = [...this.items, ...items];
     this.element.append(...items.map((item) => this._row(item)));
+    this._label();
     this._mark();
   }
 
@@ -35,13 +38,26 @@ export class Songs {
     const from = song.moment ? `best from ${clock(song.moment.start_s)}` : clock(song.duration_s);
     const act = (label, image, call) => h("button", { type: "button", class: "round", title: label, "aria-label": `${label}: ${name}`, onclick: call }, icon(image));
     const about = song.missing ? ["not there now", song.artist] : [from, song.artist];
-    return h("li", { class: `song${song.missing ? " missing" : ""}`, "data-id": song.id, "--mood": colour(song.valence, song.arousal), "--share": song.score },
+    return h("li", { class: `song${song.missing ? " missing" : ""}`, "data-id": song.id, "--mood": colourOf(song) },
       h("button", { type: "button", class: "play", "aria-label": `Play ${name}, ${song.missing ? "not there now" : from}`, disabled: Boolean(song.missing), onclick: () => this._acts.play(song) }, icon("play")),
-      h("div", { class: "names" }, h("b", { title: name }, name), h("span", { title: song.missing ? song.path : null }, about.filter(Boolean).join(" · "))),
+      h("div", { class: "names" }, h("b", { title: name }, name), h("span", { title: song.missing ? song.path : null }, about.filter(Boolean).join(" · ")), alike(song)),
       h("div", { class: "feel" }, h("i", { class: "dot" }), song.mood),
-      h("div", { class: "score" }, percent(song.score), h("i", {})),
+      h("div", { class: "score" }, h("span", { class: "unseen" }), h("div", { "aria-hidden": "true" }, h("b", { class: "percent" }), h("span", {}, fitInWords(song)), meter("bar", song)),
+        h("span", { class: "polarity" }, polarityInWords(song))),
       h("div", { class: "acts" }, act("Its pictures", "picture", () => this._acts.pictures(song)),
         act("More like this", "more", () => this._acts.more(song)), act("Less like this", "less", () => this._acts.less(song))));
+  }
+
+  /** Write the percentages, which depend on each other. */
+  _label() {
+    const written = percentages(this.items);
+    for (const [place, row] of [...this.element.children].entries()) {
+      const score = row.querySelector(".score");
+      const sentence = inWords(this.items[place], written[place]);
+      score.title = sentence;
+      score.querySelector(".unseen").textContent = sentence;
+      score.querySelector(".percent").textContent = written[place];
+    }
   }
 
   _mark() {

@@ -1,13 +1,24 @@
 // The results section of the page: heading, tools, results, or the reason why there are none.
 import { $, h, icon } from "./dom.js";
 
-/** Show heading and tools; return the element for the results. */
-export function layOut(title, small, tools) {
+/** Show heading, tools, notes and, behind a question mark, what the numbers mean; return the element for the results. */
+export function layOut(title, small, tools, { notes = [], help = null } = {}) {
   const box = h("div", { class: "body" });
   $("results").setAttribute("aria-busy", "false");
-  $("results").replaceChildren(h("header", {}, h("h1", { id: "heading" }, title, h("small", { id: "small" }, small)), h("div", { class: "tools" }, tools)), box);
+  $("results").replaceChildren(
+    h("header", {}, h("h1", { id: "heading" }, title, h("small", { id: "small" }, small)), h("div", { class: "tools" }, tools, help ? explain(help) : null)),
+    h("div", { class: "notes", id: "notes" }), box);
+  showNotes(notes);
   return box;
 }
+
+/** Show sentences that people should know about the results, such as that even the best one is poor. */
+export function showNotes(notes) {
+  $("notes").replaceChildren(...notes.map((note) => h("p", {}, icon("info"), h("span", {}, note))));
+}
+
+const explain = (text) => h("details", { class: "help" },
+  h("summary", { class: "plain icon", title: "What the numbers mean", "aria-label": "What the numbers mean" }, icon("help")), h("p", { class: "card" }, text));
 
 /** Show a message in place of results. */
 export function showState(box, { image, title, text, code = null, buttons = [] }) {

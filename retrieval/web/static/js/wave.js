@@ -1,5 +1,5 @@
-// Drawings of a song: its waveform in the colours of its emotions, and its curve of valence and arousal.
-import { colour } from "./mood.js";
+// Drawings of a song: its waveform in the colours of its emotions, and the curve of its places on the plane.
+import { colourOf } from "./mood.js";
 
 function prepareCanvas(canvas) {
   const { clientWidth: width, clientHeight: height } = canvas;
@@ -37,7 +37,7 @@ export function drawWave(canvas, { peaks, curve, duration, at }) {
     let peak = 0;
     for (let place = from; place < to; place += 1) peak = Math.max(peak, peaks[place] ?? 0);
     const tall = Math.max(2, (peak / 255) * (height - 4));
-    paint.fillStyle = moment ? colour(moment.valence, moment.arousal) : "gray";
+    paint.fillStyle = moment ? colourOf(moment) : "gray";
     paint.globalAlpha = share <= played ? 1 : 0.42;
     paint.fillRect(bar * step, (height - tall) / 2, step - 1.5, tall);
   }
@@ -59,9 +59,9 @@ export function drawCurve(canvas, { curve, duration, at }) {
   for (let place = 1; place < points.length; place += 1) {
     const [from, to] = [points[place - 1], points[place]];
     paint.beginPath();
-    paint.moveTo(from.left, y(from.valence));
-    paint.lineTo(to.left, y(to.valence));
-    paint.strokeStyle = colour(to.valence, to.arousal);
+    paint.moveTo(from.left, y(from.place.valence));
+    paint.lineTo(to.left, y(to.place.valence));
+    paint.strokeStyle = colourOf(to);
     paint.lineWidth = 3;
     paint.lineCap = "round";
     paint.stroke();
@@ -73,7 +73,7 @@ export function drawCurve(canvas, { curve, duration, at }) {
     paint.globalAlpha = 1;
   }
   paint.beginPath();
-  for (const [place, point] of points.entries()) paint[place ? "lineTo" : "moveTo"](point.left, y(point.arousal));
+  for (const [place, point] of points.entries()) paint[place ? "lineTo" : "moveTo"](point.left, y(point.place.arousal));
   paint.setLineDash([4, 5]);
   paint.lineWidth = 1.5;
   paint.strokeStyle = style.getPropertyValue("--ink");
@@ -89,7 +89,7 @@ export function drawCurve(canvas, { curve, duration, at }) {
 export function curveInWords(item) {
   const { curve } = item;
   if (!curve?.length) return "";
-  const most = (key, sign) => curve.reduce((best, one) => (one[key] * sign > best[key] * sign ? one : best));
+  const most = (key, sign) => curve.reduce((best, one) => (one.place[key] * sign > best.place[key] * sign ? one : best));
   const at = (moment) => `${Math.round(moment.start_s)} seconds`;
   return `Emotion curve: most pleasant at ${at(most("valence", 1))}, least at ${at(most("valence", -1))}; ` +
     `liveliest at ${at(most("arousal", 1))}, quietest at ${at(most("arousal", -1))}.`;
