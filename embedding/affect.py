@@ -10,10 +10,6 @@ from numpy.typing import NDArray
 
 Polarity = Literal["positive", "neutral", "negative"]
 POLARITIES: Final[tuple[Polarity, ...]] = get_args(Polarity)
-Quadrant = Literal["Q1", "Q2", "Q3", "Q4"]
-QUADRANTS: Final[tuple[Quadrant, ...]] = get_args(Quadrant)
-"""Quadrants of Russell's plane: pleasant and lively, unpleasant and lively, unpleasant and quiet, pleasant
-and quiet."""
 
 
 @dataclass(frozen=True, slots=True)

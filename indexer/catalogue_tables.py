@@ -29,6 +29,9 @@ from attune.embedding.affect import AFFECT_COLUMNS
 
 metadata = MetaData()
 
+LATER_AFFECT: Final = AFFECT_COLUMNS[5:]
+"""Columns of affect that the third schema added; rows of networks that did not give them have none."""
+
 # The table has one row: the generation that readers see.
 state = Table(
     "state",
@@ -126,8 +129,7 @@ embeddings = Table(
     Column("negative", Float, nullable=False),
     Column("moments", LargeBinary),  # float16 (n, 128), music only
     Column("seal", BigInteger, nullable=False),
-    # Of the third schema; rows of networks that did not give them have none.
-    *(Column(name, Float) for name in AFFECT_COLUMNS[5:]),
+    *(Column(name, Float) for name in LATER_AFFECT),
 )
 
 skipped = Table(
@@ -142,11 +144,10 @@ skipped = Table(
 
 # Columns of later schemas; rows without a value in any of them have the checksum of the first schema.
 _LATER_OF_ITEM: Final = ("rating", "sidecar_mtime_ns")
-_LATER_OF_EMBEDDING: Final = AFFECT_COLUMNS[5:]
 _NOT_SEALED: Final = ("id", "removed", "seal", "left_out", "facts_version", *_LATER_OF_ITEM)
 _SEALED_OF_ITEM: Final = tuple(column.name for column in items.c if column.name not in _NOT_SEALED)
 _SEALED_OF_EMBEDDING: Final = tuple(
-    column.name for column in embeddings.c if column.name not in ("seal", *_LATER_OF_EMBEDDING)
+    column.name for column in embeddings.c if column.name not in ("seal", *LATER_AFFECT)
 )
 
 
@@ -157,7 +158,7 @@ def compute_item_checksum(row: Mapping[str, Any]) -> int:
 
 def compute_embedding_checksum(row: Mapping[str, Any]) -> int:
     """Return the checksum of an embedding's row: of all columns but the checksum itself."""
-    return _compute_checksum(row, _SEALED_OF_EMBEDDING, _LATER_OF_EMBEDDING)
+    return _compute_checksum(row, _SEALED_OF_EMBEDDING, LATER_AFFECT)
 
 
 def _compute_checksum(row: Mapping[str, Any], first: Sequence[str], later: Sequence[str]) -> int:

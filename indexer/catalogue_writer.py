@@ -45,6 +45,7 @@ from attune.indexer.catalogue import (
     explain_error,
 )
 from attune.indexer.catalogue_tables import (
+    LATER_AFFECT,
     compute_embedding_checksum,
     compute_item_checksum,
     compute_values_checksum,
@@ -72,7 +73,7 @@ _ADDED_COLUMNS = (
     ("items", "left_out", "BOOLEAN NOT NULL DEFAULT 0"),
     ("roots", "unreachable", "TEXT"),
     ("roots", "mounts", "TEXT NOT NULL DEFAULT '[]'"),
-    *(("embeddings", name, "FLOAT") for name in AFFECT_COLUMNS[5:]),
+    *(("embeddings", name, "FLOAT") for name in LATER_AFFECT),
 )
 """Table, name and type of each column that the schemas after the first added."""
 _MOVE_EXCLUSIONS = (

@@ -36,6 +36,7 @@ from attune.training.systems.registry import find_embedding_system
 
 DEFAULT_SYSTEM = "attune"
 _EXAMPLE_COUNT = 64
+_QUESTIONS = {"score": MOOD, "correspondence": CORRESPONDENCE}  # by the name of their curve in network.json
 
 
 def train(
@@ -92,16 +93,14 @@ def train(
         by_seed = cross_validate(method, images, music, SEEDS, cache, listener)
         all_results = [predictions for results in by_seed for predictions in results]
         curves = {
-            "score": fit_out_of_fold(all_results, images, music, MOOD),
-            "correspondence": fit_out_of_fold(all_results, images, music, CORRESPONDENCE),
+            name: fit_out_of_fold(all_results, images, music, question)
+            for name, question in _QUESTIONS.items()
         }
         listener.start("refit and export", None)
         fitted = method.fit(images, music, seed=0)
         probabilities_by_seed = calibrate_out_of_fold(by_seed, images, music, CORRESPONDENCE)
-        record, figures = (
-            {"system": system} | _build_training_record(method, images, music),
-            _summarize_metrics(by_seed, probabilities_by_seed, images, music),
-        )
+        record = {"system": system} | _build_training_record(method, images, music)
+        figures = _summarize_metrics(by_seed, probabilities_by_seed, images, music)
         held_out_results = [
             (predictions.images, predictions.music, probabilities)
             for results, seed_probabilities in zip(by_seed, probabilities_by_seed, strict=True)
