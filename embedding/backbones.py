@@ -98,7 +98,7 @@ EFFICIENTNET_LITE0 = Backbone(
     name="efficientnet_lite0",
     kind="image",
     path=WEIGHTS / "efficientnet_lite0.onnx",
-    sha256="37688b71b9d0fe0e7593600f267c9deefe9a23a73215746febab19f71bd81615",
+    sha256="9b87328065651bc7716e02f42fb65c94d34aa3cb4c1e274ee62f6da6d796a11f",
     layout=FeatureLayout((("pooled", 1280), ("stage5", 224), ("stage6", 384), ("stage7", 640))),
     licence="Apache-2.0",
 )

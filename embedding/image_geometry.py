@@ -13,7 +13,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE: Final = 224
+SIDE: Final = 192
 MAX_PIXELS: Final = 250_000_000
 
 Fit = Literal["squash", "crop", "pad", "inside", "cover"]
@@ -49,7 +49,8 @@ class ImageSpec:
     box: tuple[int, int] | None = None
 
 
-DEFAULT_IMAGE_SPEC: Final = ImageSpec()
+DEFAULT_IMAGE_SPEC: Final = ImageSpec(resample="bilinear")
+"""What the image backbone of the network `attune` takes."""
 
 
 def make_cover_spec(width: int, height: int) -> ImageSpec:

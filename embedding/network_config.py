@@ -92,9 +92,18 @@ def read_backbones(folder: Path, config: Mapping[str, Any]) -> dict[Kind, Backbo
     """Return the backbones that a network was trained on.
 
     Raises:
-        ArtefactError: A description is invalid, or names a backbone that this version of Attune lacks.
+        ArtefactError: A description is invalid, names a backbone that this version of Attune lacks, or the
+            network was trained on features that this version no longer computes.
     """
-    return {kind: _parse_backbone(folder, kind, config.get(f"{kind}_backbone")) for kind in get_args(Kind)}
+    backbones: dict[Kind, Backbone] = {
+        kind: _parse_backbone(folder, kind, config.get(f"{kind}_backbone")) for kind in get_args(Kind)
+    }
+    training = config.get("training")
+    recorded = training.get("backbones") if isinstance(training, Mapping) else None
+    if isinstance(recorded, Mapping):
+        for kind, backbone in backbones.items():
+            _check_version(folder, backbone, recorded.get(kind))
+    return backbones
 
 
 def describe_backbone(backbone: Backbone) -> str | dict[str, Any]:
@@ -119,6 +128,15 @@ def describe_backbone(backbone: Backbone) -> str | dict[str, Any]:
 def is_shipped(backbone: Backbone) -> bool:
     """Return whether a backbone is one of the shipped ones, which any network can name."""
     return SHIPPED_BACKBONES.get(backbone.name) == backbone
+
+
+def _check_version(folder: Path, backbone: Backbone, trained_on: object) -> None:
+    """Refuse features of another version than the recorded one, whose numbers would mean something else."""
+    if trained_on not in (None, backbone.id):
+        raise ArtefactError(
+            f"{folder}: the network was trained on features of {trained_on}, and this version of Attune "
+            f"computes {backbone.id}; train it again with `attune train`"
+        )
 
 
 def _parse_backbone(folder: Path, kind: Kind, description: object) -> Backbone:

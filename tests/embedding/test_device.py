@@ -20,7 +20,7 @@ from attune.embedding.feature_extraction import (
     pass_through,
     read_media,
 )
-from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC
+from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC, SIDE
 from attune.embedding.media_facts import MediaFacts
 from attune.embedding.media_files import Kind
 from attune.embedding.onnx_session import choose_device
@@ -91,7 +91,7 @@ def test_batches_give_what_files_give_one_by_one(tmp_path: Path) -> None:
 
 
 def test_a_full_batch_is_read_before_more_comes() -> None:
-    one = PreparedFile(Path("a"), "image", MediaFacts(content=b""), np.zeros((1, 224, 224, 3), np.uint8))
+    one = PreparedFile(Path("a"), "image", MediaFacts(content=b""), np.zeros((1, SIDE, SIDE, 3), np.uint8))
     taken = 0
 
     def counted():  # type: ignore[no-untyped-def]

@@ -18,7 +18,7 @@ from PIL import Image
 from attune.core.errors import MediaError, UnsupportedMedia
 from attune.embedding import image_decoding as decoder
 from attune.embedding.image_decoding import decode_image
-from attune.embedding.image_geometry import SIDE
+from attune.embedding.image_geometry import DEFAULT_IMAGE_SPEC, SIDE, ImageSpec
 from attune.tests.camera_factory import dng, heic
 from attune.tests.media_factory import IMAGE_DAMAGE, IMAGE_SUFFIXES, bomb, damaged, photo, scene
 
@@ -114,7 +114,7 @@ def test_float_tiff_is_scaled_by_the_range_that_holds_it(tmp_path: Path, peak: f
     values = np.full((40, 40), peak, np.float32)
     values[0, 0], values[0, 1] = np.nan, -np.inf
     pixels = decode_image(save(tmp_path / "a.tiff", Image.fromarray(values))).pixels
-    assert abs(int(pixels[200, 200, 0]) - shown) <= 1
+    assert abs(int(pixels[-1, -1, 0]) - shown) <= 1
 
 
 def test_integer_tiff_is_scaled(tmp_path: Path) -> None:
@@ -167,18 +167,22 @@ def test_two_pictures_in_one_jpeg(tmp_path: Path) -> None:
     assert_quarters(picture.pixels)
 
 
+@pytest.mark.parametrize("spec", [DEFAULT_IMAGE_SPEC, ImageSpec(resample="bicubic")])
+@pytest.mark.parametrize("multiple", [2.5, 1.0])
 def test_reduced_jpeg_decoding_differs_by_less_than_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: ImageSpec, multiple: float
 ) -> None:
-    path = save(tmp_path / "a.jpg", Image.fromarray(scene(1, (2400, 1800))), quality=90)
-    reduced = decode_image(path).pixels.astype(int)
-    monkeypatch.setattr(decoder, "_DRAFT", {"bicubic": 10**4})
-    full = decode_image(path).pixels.astype(int)
+    """The least scale that is decoded, and one between two scales."""
+    least = 4 * int(np.ceil(multiple * decoder._DRAFT[spec.resample] * spec.side))
+    path = save(tmp_path / "a.jpg", Image.fromarray(scene(1, (least * 4 // 3, least))), quality=90)
+    reduced = decode_image(path, spec).pixels.astype(int)
+    monkeypatch.setattr(decoder, "_DRAFT", {spec.resample: 10**4})
+    full = decode_image(path, spec).pixels.astype(int)
     assert 0 < np.abs(reduced - full).mean() < 1
     assert np.abs(reduced - full).max() <= 6
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (224, 224), (225, 223)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1), (SIDE, SIDE), (SIDE + 1, SIDE - 1)])
 def test_any_size_from_one_pixel(tmp_path: Path, size: tuple[int, int]) -> None:
     picture = decode_image(save(tmp_path / "a.jpg", Image.new("RGB", size, RED), quality=95))
     assert (picture.width, picture.height) == size

@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 
 from attune.embedding.backbones import EFFICIENTNET_LITE0, MUSICNN_MSD
+from attune.embedding.image_geometry import SIDE
 from attune.training.convert.golden_features import (
     GOLDEN_FILE,
     make_synthetic_pixels,
@@ -68,7 +69,7 @@ def test_an_item_does_not_depend_on_its_batch(path, batch):
 
 @pytest.mark.parametrize("level", [0, 127, 255])
 def test_a_picture_of_one_colour_has_finite_features(level):
-    assert np.isfinite(run(IMAGE_FILE, np.full((1, 224, 224, 3), level, dtype=np.uint8))).all()
+    assert np.isfinite(run(IMAGE_FILE, np.full((1, SIDE, SIDE, 3), level, dtype=np.uint8))).all()
 
 
 def test_silence_has_finite_features():

@@ -2,7 +2,7 @@
 
     python -m attune.training.convert.efficientnet_lite0
 
-Input `pixels`: uint8 `(N, 224, 224, 3)`, RGB. Output `features`: float32 `(N, 2528)`, with the blocks
+Input `pixels`: uint8 `(N, 192, 192, 3)`, RGB. Output `features`: float32 `(N, 2528)`, with the blocks
 
     pooled  head convolution, activated, averaged over space: the input of the classifier
     stage5  stage 5 (112 channels): means over space, then standard deviations
@@ -18,6 +18,10 @@ uses the mean and deviation of ImageNet instead, which is wrong for these weight
 variances at the input of the first batch norm then differ from its stored ones by a median factor of 5.5,
 here by 1.13.
 
+The network was trained on pictures of 224 pixels, and reads smaller ones here, which costs less
+(docs/experiments.md). The package fixes the padding at 224 pixels; it is right for every side that is a
+multiple of 32, as the strided convolutions then halve even sides only.
+
 The required packages are listed in `requirements.txt`.
 """
 
@@ -26,6 +30,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from attune.embedding.image_geometry import SIDE
 from attune.training.convert.weight_files import IMAGE_FILE, export
 
 if TYPE_CHECKING:
@@ -67,7 +72,7 @@ def build(network: Any) -> torch.nn.Module:
         network: The network that `load_original_network` returns.
 
     Returns:
-        A module from uint8 `(N, 224, 224, 3)` to float32 `(N, 2528)`.
+        A module from uint8 `(N, SIDE, SIDE, 3)` to float32 `(N, 2528)`.
     """
     import torch
 
@@ -97,7 +102,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     export(
         build(load_original_network()),
-        torch.zeros(2, 224, 224, 3, dtype=torch.uint8),
+        torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8),
         input_name="pixels",
         path=IMAGE_FILE,
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from attune.embedding.image_geometry import SIDE
 from attune.embedding.logmel import SAMPLE_RATE, compute_logmel, split_patches
 
 GOLDEN_FILE = Path(__file__).parents[2] / "tests" / "training" / "golden_backbones.npz"
@@ -22,9 +23,9 @@ def make_synthetic_pixels() -> NDArray[np.uint8]:
     """Make two pictures by integer arithmetic: a colour gradient with stripes, and tiles with sharp edges.
 
     Returns:
-        uint8 `(2, 224, 224, 3)`.
+        uint8 `(2, SIDE, SIDE, 3)`.
     """
-    y, x, channel = np.ogrid[:224, :224, :3]
+    y, x, channel = np.ogrid[:SIDE, :SIDE, :3]
     gradient = (x * (channel + 1) // 3 + y + 40 * ((x // 16) % 2)) % 256
     tiles = ((x // 7) ^ (y // 5)) * (5 + 3 * channel) % 256
     return np.stack([gradient, tiles]).astype(np.uint8)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from attune.embedding.backbones import EFFICIENTNET_LITE0, MUSICNN_MSD
 from attune.embedding.feature_layout import FeatureLayout
+from attune.embedding.image_geometry import SIDE
 from attune.embedding.logmel import compute_logmel, split_patches
 from attune.training.convert import reference_features
 from attune.training.convert.weight_files import IMAGE_FILE, MUSIC_FILE
@@ -48,11 +49,11 @@ def run_onnx(path: Path, inputs: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def load_pixels(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as uint8 `(224, 224, 3)`; its aspect ratio does not matter for the comparison."""
+    """Read a picture as uint8 `(SIDE, SIDE, 3)`; its aspect ratio does not matter for the comparison."""
     from PIL import Image
 
     with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB").resize((224, 224), Image.Resampling.BICUBIC))
+        return np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
 def is_close(converted: NDArray[np.float32], original: NDArray[np.float32]) -> bool:

@@ -19,7 +19,7 @@ def compute_image_features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Compute the features of pictures with efficientnet-lite-pytorch.
 
     Args:
-        pixels: uint8 `(N, 224, 224, 3)`, RGB.
+        pixels: uint8 `(N, SIDE, SIDE, 3)`, RGB.
 
     Returns:
         Float32 `(N, 2528)`, with the columns of `attune.training.convert.efficientnet_lite0`.
