@@ -23,6 +23,7 @@ from attune.training.systems.base import LabelledFeatures
 _QUANTILES = (0.02, 0.2, 0.5, 0.8, 0.98)
 _BINS = 2048  # scores are put into bins first, as there may be millions of pairs
 _LEAST_STEP = 1e-3  # of the log-odds from one point of a curve to the next
+_LARGEST_STEP = 20.0  # the likelihood of scores that separate true pairs from false ones grows without end
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,19 +157,24 @@ def _bin_pairs(
 def _fit_steps(
     share: NDArray[np.float64], true_mass: NDArray[np.float64], false_mass: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
-    """Return the steps of the log-odds from point to point, each above 0, and the log-odds of the first."""
+    """Return the steps of the log-odds from point to point, each above 0, and the log-odds of the first.
+
+    No step is larger than `_LARGEST_STEP`.
+    """
     parts, true, false = (torch.from_numpy(part) for part in (share, true_mass, false_mass))
     log_steps = torch.full((share.shape[1],), -1.0, dtype=torch.float64, requires_grad=True)
     start = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     solver = torch.optim.LBFGS([log_steps, start], max_iter=200, line_search_fn="strong_wolfe")
 
+    def compute_steps() -> torch.Tensor:
+        return torch.exp(log_steps.clamp(max=np.log(_LARGEST_STEP)))
+
     def closure() -> torch.Tensor:
         solver.zero_grad()
-        logits = start + parts @ torch.exp(log_steps)
+        logits = start + parts @ compute_steps()
         loss = (true * functional.softplus(-logits) + false * functional.softplus(logits)).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     solver.step(closure)  # type: ignore[no-untyped-call]
-    steps = np.exp(log_steps.detach().numpy())
-    return np.maximum(steps, _LEAST_STEP), float(start.detach())
+    return np.maximum(compute_steps().detach().numpy(), _LEAST_STEP), float(start.detach())

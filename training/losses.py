@@ -1,4 +1,4 @@
-"""Training targets of a tower's heads, and the balanced losses over them."""
+"""Training targets of a tower's heads, and the balanced losses of those that classify."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from attune.training.manifest import LabelledRow, polarity_codes, ratings, reference_points
-from attune.training.metrics.mood_labels import read_mood_labels
+from attune.training.metrics.mood_labels import FEWEST_RATINGS, read_mood_labels
 
 POLARITY_VALENCE = (0.5, 0.0, -0.5)
 """Valence assumed for each polarity (positive, neutral, negative) where no rating or quadrant is known."""
 
 _OTHER_AROUSAL = ("naps",)
 """Sets whose scale of arousal runs from relaxed to aroused, which is nearly valence turned round."""
-_NO_PHOTOGRAPHS = ("bass", "vaps")
-"""Sets of silhouettes and paintings: what people say of these is no measure for photographs."""
+_UNLIKE_LIBRARIES = ("bass", "vaps", "vgmidi_puct")
+"""Sets of silhouettes, paintings and solo piano: people's photos and songs are different."""
+_RELIANCE_ON_UNLIKE = 0.15
+_RELIANCE_ON_POLARITY = 0.1
 _WITH_QUADRANTS = 6
 RAW_OUTPUTS = 9
 """Number of raw outputs of a modality's heads: 3 of polarity, valence, arousal, 4 of quadrants."""
@@ -33,7 +35,10 @@ class Targets:
     Attributes:
         sets: int64 (N,), index of each row's data set.
         polarity: int64 (N,), 0 positive, 1 neutral, 2 negative, -1 unknown.
-        points: float32 (N, 2), valence and arousal in [-1, 1], NaN where unknown.
+        points: float32 (N, 2), goals of valence and arousal in [-1, 1], NaN where unknown.
+        reliance: float32 (N,), how much a row counts where valence and arousal are learnt: 1 where people
+            rated both or named the quadrant, less where a polarity stands for valence.
+        typical: bool (N,), whether the row is like the photos and songs that people have.
         quadrants: int64 (N,), 0 to 3 for Q1 to Q4, -1 unknown.
         ratings: float32 (N, 2), what people said of valence and arousal, in [-1, 1], NaN where nobody was
             asked: the scale of the numbers that are told.
@@ -42,6 +47,8 @@ class Targets:
     sets: NDArray[np.int64]
     polarity: NDArray[np.int64]
     points: NDArray[np.float32]
+    reliance: NDArray[np.float32]
+    typical: NDArray[np.bool_]
     quadrants: NDArray[np.int64]
     ratings: NDArray[np.float32]
 
@@ -51,6 +58,8 @@ class Targets:
             self.sets[rows],
             self.polarity[rows],
             self.points[rows],
+            self.reliance[rows],
+            self.typical[rows],
             self.quadrants[rows],
             self.ratings[rows],
         )
@@ -59,27 +68,49 @@ class Targets:
 def build_targets(rows: Sequence[LabelledRow]) -> Targets:
     """Return the targets of rows.
 
-    Valence and arousal are the rating; without one, the corner of the quadrant; without a quadrant, valence
-    is that of the polarity and arousal is unknown. A picture's quadrant is that of its place
-    (`attune.training.metrics.mood_labels`). Polarity is not taught by a set that knows no neutral files where
-    others do: what it calls positive is then something else.
+    The goal of valence is a rating's place among those of its set, that of arousal the rating, standardised
+    within its set: whichever predicts the ratings of held-out groups better (docs/experiments.md). Without a
+    rating, both are the corner of the quadrant; without a quadrant, valence is that of the polarity and
+    arousal is unknown. A picture's quadrant is that of its place (`attune.training.metrics.mood_labels`).
+    Polarity is not taught by a set that knows no neutral files where others do: what it calls positive is
+    then something else.
     """
     names = np.array([row.set for row in rows])
     _, sets = np.unique(names, return_inverse=True)
-    other_arousal = np.isin(names, _OTHER_AROUSAL)
-    polarity = _drop_incomplete_sets(sets, polarity_codes(rows).astype(np.int64))
-    points = reference_points(rows)
+    other_arousal, typical = np.isin(names, _OTHER_AROUSAL), ~np.isin(names, _UNLIKE_LIBRARIES)
+    polarity = polarity_codes(rows).astype(np.int64)
+    moods = read_mood_labels(rows)
+    points = np.stack([moods.places[:, 0], _standardize_within_sets(rows, sets)], axis=1)
+    points = np.where(np.isnan(points), reference_points(rows), points)
+    points[other_arousal, 1] = np.nan
+    reliance = np.where(typical, 1.0, _RELIANCE_ON_UNLIKE)
+    reliance[np.isnan(points[:, 0])] = _RELIANCE_ON_POLARITY
     implied = np.array([*POLARITY_VALENCE, np.nan])[polarity]
     points[:, 0] = np.where(np.isnan(points[:, 0]), implied, points[:, 0])
-    points[other_arousal, 1] = np.nan
-    drawn = np.isin(names, _NO_PHOTOGRAPHS)
-    quadrants = np.where(other_arousal | drawn, -1, read_mood_labels(rows).quadrants).astype(np.int64)
     told = ratings(rows)
     told[other_arousal, 1] = np.nan
-    told[drawn] = np.nan
+    told[~typical] = np.nan
     return Targets(
-        sets.astype(np.int64), polarity, points.astype(np.float32), quadrants, told.astype(np.float32)
+        sets.astype(np.int64),
+        _drop_incomplete_sets(sets, polarity),
+        points.astype(np.float32),
+        reliance.astype(np.float32),
+        typical,
+        np.where(other_arousal | ~typical, -1, moods.quadrants).astype(np.int64),
+        told.astype(np.float32),
     )
+
+
+def _standardize_within_sets(rows: Sequence[LabelledRow], sets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the ratings of arousal, (N,), with mean 0 and the deviation of places within each large set."""
+    rated = ratings(rows)[:, 1]
+    goals = np.full(len(rows), np.nan)
+    for one_set in np.unique(sets):
+        members = (sets == one_set) & ~np.isnan(rated)
+        if members.sum() >= FEWEST_RATINGS and rated[members].std() > 0:
+            values = rated[members]
+            goals[members] = (values - values.mean()) / values.std() / np.sqrt(3.0)
+    return goals
 
 
 def _drop_incomplete_sets(sets: NDArray[np.int64], polarity: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -113,28 +144,20 @@ def balanced_weights(sets: NDArray[np.int64], classes: NDArray[np.int64]) -> NDA
     return (weights / total if total > 0 else weights).astype(np.float32)
 
 
-def head_loss(raw: Tensor, targets: Targets, point_share: float) -> Tensor:
-    """Return the loss of raw outputs: cross-entropy of polarity, squared error of valence and arousal.
+def polarity_loss(raw: Tensor, targets: Targets) -> Tensor:
+    """Return the cross-entropy of polarity, a scalar, for raw outputs (N, 9): its three logits come first."""
+    return _classification_loss(raw[:, :3], targets.sets, targets.polarity)
 
-    Args:
-        raw: float32 (N, 9): three logits of polarity, valence, arousal; the four logits of quadrants do not
-            count.
-        targets: Targets of the N rows.
-        point_share: Weight of the squared error, relative to the cross-entropy.
 
-    Returns:
-        A scalar; a task without labels adds nothing.
-    """
-    logits, points = raw[:, :3], raw[:, 3:5]
-    weights = torch.from_numpy(balanced_weights(targets.sets, targets.polarity))
-    known = torch.from_numpy(targets.polarity.clip(min=0))
-    loss = (weights * functional.cross_entropy(logits, known, reduction="none")).sum()
-    for axis in (0, 1):
-        label_class = np.where(np.isnan(targets.points[:, axis]), -1, 0)
-        weights = torch.from_numpy(balanced_weights(targets.sets, label_class))
-        goal = torch.from_numpy(np.nan_to_num(targets.points[:, axis]))
-        loss = loss + point_share * (weights * (points[:, axis] - goal) ** 2).sum()
-    return loss
+def quadrant_loss(raw: Tensor, targets: Targets) -> Tensor:
+    """Return the cross-entropy of quadrants, a scalar, for raw outputs (N, 9): four logits come last."""
+    return _classification_loss(raw[:, 5:], targets.sets, targets.quadrants)
+
+
+def _classification_loss(logits: Tensor, sets: NDArray[np.int64], classes: NDArray[np.int64]) -> Tensor:
+    weights = torch.from_numpy(balanced_weights(sets, classes))
+    known = torch.from_numpy(classes.clip(min=0))
+    return (weights * functional.cross_entropy(logits, known, reduction="none")).sum()
 
 
 def unify_outputs(outputs: Tensor) -> Tensor:
@@ -152,13 +175,6 @@ def unify_outputs(outputs: Tensor) -> Tensor:
     return torch.cat([outputs, *signs], dim=1)
 
 
-def quadrant_loss(raw: Tensor, targets: Targets) -> Tensor:
-    """Return the cross-entropy of quadrants, a scalar, for raw outputs (N, 9): four logits come last."""
-    weights = torch.from_numpy(balanced_weights(targets.sets, targets.quadrants))
-    known = torch.from_numpy(targets.quadrants.clip(min=0))
-    return (weights * functional.cross_entropy(raw[:, 5:], known, reduction="none")).sum()
-
-
-def held_out_loss(raw: NDArray[np.float32], targets: Targets, point_share: float) -> float:
-    """Return `head_loss` of raw outputs (N, 9) of rows that are not trained on."""
-    return float(head_loss(torch.from_numpy(raw), targets, point_share))
+def held_out_loss(raw: NDArray[np.float32], targets: Targets) -> float:
+    """Return `polarity_loss` of raw outputs (N, 9) of rows that are not trained on."""
+    return float(polarity_loss(torch.from_numpy(raw), targets))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 
 from attune.core.errors import ArtefactError, UsageError
 from attune.embedding.affect import POLARITY_COLUMNS, QUADRANT_COLUMNS
-from attune.embedding.backbones import DEFAULT_BACKBONES
+from attune.embedding.backbones import DEFAULT_BACKBONES, WEIGHTS
 from attune.embedding.network import open_network
 from attune.tests.training.affect_data import rows_and_features
 from attune.training import system_inputs
@@ -75,7 +76,9 @@ def test_a_trained_network_opens_and_repeats_bit_by_bit(manifests: tuple[Path, P
         assert np.abs(embeddings.affect[:, :2]).max() <= 1
     config = json.loads((written[0] / "network.json").read_text())
     assert config["training"]["system"] == "attune"
-    assert config["training"]["recipes"]["image"]["gains"] == {"pooled": 0.5, "meaning": 2.0}
+    recipe = config["training"]["recipes"]["image"]
+    assert recipe["classes"]["gains"] == {"pooled": 0.5, "meaning": 2.0}
+    assert recipe["affect"]["gains"] == {"pooled": 0.7}
     assert config["training"]["rows"]["image"]["all"] == 84
     assert 0.5 < config["out_of_fold"]["accuracy"] <= 1
     assert 0 <= config["out_of_fold"]["accuracy spread"] < 0.3
@@ -184,3 +187,12 @@ def test_an_unfaithful_export_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ArtefactError, match="differs"):
         export_tower(Unlike(), np.ones((2, 3), np.float32), tmp_path / "x.onnx")  # type: ignore[arg-type]
+
+
+def test_a_network_that_learnt_other_features_is_refused(tmp_path: Path) -> None:
+    copy = shutil.copytree(WEIGHTS / "attune", tmp_path / "mine")
+    config = json.loads((copy / "network.json").read_text())
+    config["training"]["backbones"]["image"] = "efficientnet_lite0-37688b71-2"  # the same at 224 pixels
+    (copy / "network.json").write_text(json.dumps(config))
+    with pytest.raises(ArtefactError, match=r"efficientnet_lite0-37688b71-2.*train it again"):
+        open_network(str(copy))

@@ -20,7 +20,7 @@ from attune.embedding.media_files import Kind
 from attune.tests.training.affect_data import make_labelled_features
 from attune.training.assign_folds import assign_folds
 from attune.training.calibration import fit_curve
-from attune.training.linear_heads import CHECK_EVERY, Heads, Recipe, fit_heads
+from attune.training.linear_heads import CHECK_EVERY, HeadRecipe, Heads, Recipe, fit_heads
 from attune.training.losses import RAW_OUTPUTS, unify_outputs
 from attune.training.systems.attune.mood_space import DEFAULT_SPACE, MoodSpace, SpaceConfig
 from attune.training.systems.attune.output_calibration import fit_output_calibration
@@ -29,7 +29,7 @@ from attune.training.systems.base import BackboneFeatures, LabelledFeatures, Los
 
 pytestmark = pytest.mark.torch
 
-RECIPE = Recipe(l2=0.05)
+RECIPE = Recipe(classes=HeadRecipe(0.05), affect=HeadRecipe(1e-4))
 STEPS = 40
 
 
@@ -51,11 +51,25 @@ def test_heads_learn_what_the_features_carry() -> None:
 def test_a_set_that_rates_higher_does_not_shift_the_heads() -> None:
     side = make_labelled_features("image", seed=2)
     points = side.targets.points.copy()
-    points[side.targets.sets == 1, 0] += 0.4
+    points[side.targets.sets == 1] += 0.4
     shifted = replace(side.targets, points=points)
     plain, other = (fit_heads(_features(side), targets, RECIPE, STEPS) for targets in (side.targets, shifted))
-    moved = other.raw(_features(side).values)[:, 3] - plain.raw(_features(side).values)[:, 3]
-    assert moved.std() < 0.02
+    moved = other.raw(_features(side).values)[:, 3:5] - plain.raw(_features(side).values)[:, 3:5]
+    assert moved.std(axis=0).max() < 0.02
+
+
+def test_without_a_recipe_valence_and_arousal_are_not_learnt() -> None:
+    side = make_labelled_features("image", seed=2)
+    raw = fit_heads(_features(side), side.targets, replace(RECIPE, affect=None), STEPS)
+    assert not raw.raw(_features(side).values)[:, 3:5].any()
+
+
+def test_a_gain_of_nothing_leaves_a_block_out() -> None:
+    side = make_labelled_features("image", seed=2)
+    silent = HeadRecipe(0.05, {"pooled": 0.0})
+    heads = fit_heads(_features(side), side.targets, replace(RECIPE, affect=silent), STEPS)
+    assert not heads.weights[:, 3:5].any()
+    assert heads.weights[:, :3].any()
 
 
 def test_heads_of_quadrants_tell_polarities_and_more() -> None:
@@ -197,3 +211,13 @@ def test_a_curve_never_turns_the_order_round(count: int) -> None:
     scores = np.linspace(-1, 1, count)
     curve = fit_curve(scores, scores < 0, np.full(count, 0.01))
     assert (np.diff(curve.apply(np.linspace(-3, 3, 50))) > 0).all()
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.001, 0.01])
+def test_a_curve_is_finite_where_scores_separate_true_pairs_from_false_ones(noise: float) -> None:
+    scores = np.linspace(0, 1, 3000)
+    truth = scores + np.random.default_rng(0).normal(0, noise, 3000) > 0.6
+    curve = fit_curve(scores, truth, np.full(3000, 1 / 3000))
+    assert np.abs(curve.log_odds).max() < 100
+    low, high = curve.apply(np.array([0.5, 0.7]))
+    assert low < 0.01 and high > 0.99

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from attune.tests.training.affect_data import rows_and_features
-from attune.training.losses import Targets, balanced_weights, build_targets, head_loss
+from attune.training.losses import Targets, balanced_weights, build_targets, polarity_loss
 
 pytestmark = pytest.mark.torch
 
@@ -34,7 +35,9 @@ def test_the_loss_is_what_a_slow_loop_says() -> None:
     targets = Targets(
         sets=np.array([0, 0, 0, 1, 1]),
         polarity=np.array([0, 1, 1, 2, -1]),
-        points=np.array([[0.5, np.nan], [0, 0.2], [0.1, -0.4], [np.nan, np.nan], [-0.6, 0.9]], np.float32),
+        points=np.full((5, 2), np.nan, np.float32),
+        reliance=np.ones(5, np.float32),
+        typical=np.ones(5, bool),
         quadrants=np.full(5, -1),
         ratings=np.full((5, 2), np.nan, np.float32),
     )
@@ -49,12 +52,7 @@ def test_the_loss_is_what_a_slow_loop_says() -> None:
             count = sum((targets.sets == one_set) & (targets.polarity == polarity))
             weight = shares[int(one_set)] / len(present) / count / sum(shares.values())
             expected -= weight * math.log(np.exp(raw[row, polarity]) / np.exp(raw[row, :3]).sum())
-    for axis in (0, 1):
-        known = ~np.isnan(targets.points[:, axis])
-        for row in np.flatnonzero(known):
-            weight = 1 / known.sum()
-            expected += 0.7 * weight * (raw[row, 3 + axis] - targets.points[row, axis]) ** 2
-    assert head_loss(torch.from_numpy(raw), targets, 0.7).item() == pytest.approx(expected, rel=1e-5)
+    assert polarity_loss(torch.from_numpy(raw), targets).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_point_comes_from_rating_then_quadrant_then_polarity() -> None:
@@ -67,3 +65,31 @@ def test_a_point_comes_from_rating_then_quadrant_then_polarity() -> None:
     points = build_targets(bare).points
     assert points[:, 0].tolist() == [0.5, 0.0, -0.5]
     assert np.isnan(points[:, 1]).all()
+
+
+def test_places_teach_valence_and_standardised_ratings_arousal_whatever_the_scale_of_a_set() -> None:
+    rows, _ = rows_and_features(80, 4, seed=1)
+    stretched = [
+        replace(row, valence=0.1 * row.valence - 0.4, arousal=0.2 * row.arousal + 0.3)
+        if row.set == "set1" and row.valence is not None and row.arousal is not None
+        else row
+        for row in rows
+    ]
+    plain, other = build_targets(rows).points, build_targets(stretched).points
+    assert np.allclose(plain, other, atol=1e-5)
+    for one_set in (0, 1):
+        mine = plain[build_targets(rows).sets == one_set]
+        assert np.sort(mine[:, 0]) == pytest.approx(np.arange(-39, 40, 2) / 40)
+        assert mine.std(axis=0) == pytest.approx([1 / math.sqrt(3)] * 2, abs=1e-3)
+
+
+def test_a_polarity_counts_less_than_a_rating_and_silhouettes_less_than_photographs() -> None:
+    rated, _ = rows_and_features(60, 4, seed=1)
+    drawn = [replace(row, set="bass") for row in rated[:30]]
+    bare = [replace(row, set="mvsa", valence=None, arousal=None) for row in rated]
+    targets = build_targets([*rated, *drawn, *bare])
+    rating, silhouette, polarity = np.split(targets.reliance, [60, 90])
+    assert (rating == 1).all()
+    assert silhouette.max() < 0.5
+    assert polarity.max() < silhouette.min()
+    assert targets.typical.tolist() == [True] * 60 + [False] * 30 + [True] * 60

@@ -16,7 +16,7 @@ from attune.embedding.media_files import Kind
 from attune.embedding.network import EMBEDDING_DIM
 from attune.tests.training.affect_data import LAYOUTS, make_labelled_features
 from attune.training.conse import expanded_layout
-from attune.training.systems.attune.system import RECIPES
+from attune.training.systems.attune.system import ATTUNE_ACCURATE, RECIPES
 from attune.training.systems.base import BackboneFeatures, EmbeddingSystem, LabelledFeatures
 from attune.training.systems.registry import SYSTEMS, find_embedding_system
 
@@ -77,10 +77,11 @@ def test_another_backbone_replaces_one_modality(name: str) -> None:
 
 
 def test_every_gain_is_of_a_block_that_there_is() -> None:
-    for kind, recipe in RECIPES.items():
+    for kind, recipe in (*RECIPES.items(), *ATTUNE_ACCURATE.recipes.items()):
         backbones = [backbone for backbone in SHIPPED_BACKBONES.values() if backbone.kind == kind]
         names = {name for backbone in backbones for name in expanded_layout(backbone).names}
-        assert recipe.gains.keys() <= names
+        assert recipe.affect is not None
+        assert recipe.classes.gains.keys() | recipe.affect.gains.keys() <= names
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from attune.embedding.decode_pool import ExtractionJob, extract_all
 from attune.embedding.network import Network, open_network
 from attune.retrieval.demo import SAMPLES
 from attune.tests.e2e.command import attune
-from attune.training.linear_heads import Recipe
+from attune.training.linear_heads import HeadRecipe, Recipe
 
 AFFECT = os.environ.get("ATTUNE_AFFECT")
 SAME = 0.999  # cosine: another processor sums in another order
@@ -60,7 +60,12 @@ def _training_record(network: Network) -> dict[str, Any]:
     hyperparameter that recipes did not have at the time has its default.
     """
     record = {key: value for key, value in network.config["training"].items() if key != "version"}
-    return record | {"recipes": {kind: Recipe(**recipe) for kind, recipe in record["recipes"].items()}}
+    return record | {"recipes": {kind: _read_recipe(recipe) for kind, recipe in record["recipes"].items()}}
+
+
+def _read_recipe(record: dict[str, Any]) -> Recipe:
+    heads = {name: HeadRecipe(**record[name]) for name in ("classes", "affect") if record[name] is not None}
+    return Recipe(**record | heads)
 
 
 def _assert_agreement(again: Network, shipped: Network) -> None:

@@ -17,6 +17,7 @@ from attune.tests.training.affect_data import make_labelled_features
 from attune.training import source_digest
 from attune.training.assign_folds import FOLDS
 from attune.training.cross_validation import cross_validate
+from attune.training.linear_heads import HeadRecipe
 from attune.training.source_digest import digest_source, digest_system
 from attune.training.systems.attune.system import Attune
 from attune.training.systems.base import BackboneFeatures, LabelledFeatures
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.torch
 
 MODULE = "attune.training.systems.attune.system"
 CALIBRATION = ("systems/attune/output_calibration.py", "1e-3 * (bias**2)", "1e-2 * (bias**2)")
-HEAD_LOSS = ("losses.py", "loss = loss + point_share * (weights", "loss = loss + 2 * point_share * (weights")
+HEAD_LOSS = ("losses.py", "_RELIANCE_ON_POLARITY = 0.1", "_RELIANCE_ON_POLARITY = 0.2")
 
 CopySources = Callable[[str, str, str], Path]
 CountFits = Callable[..., int]
@@ -54,7 +55,7 @@ def copy_sources(tmp_path: Path) -> CopySources:
         pytest.param("linear_heads.py", "_SET_SHIFT_L2 = 0.02", "_SET_SHIFT_L2 = 0.03", id="constant"),
         pytest.param(*CALIBRATION, id="calibration"),
         pytest.param(*HEAD_LOSS, id="loss"),
-        pytest.param("systems/attune/mood_space.py", "sharpness=1.0", "sharpness=2.0", id="space"),
+        pytest.param("systems/attune/mood_space.py", "sharpness=2.5", "sharpness=2.0", id="space"),
         pytest.param("systems/attune/mood_space.py", "KNOTS = 33", "KNOTS = 17", id="places"),
         pytest.param("manifest.py", '"Q1": (0.5, 0.5)', '"Q1": (0.4, 0.5)', id="labels, two imports away"),
     ],
@@ -70,10 +71,8 @@ def test_a_changed_result_is_a_changed_digest(
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        pytest.param(
-            "losses.py", "    logits, points = raw", "    # why\n    logits, points = raw", id="comment"
-        ),
-        pytest.param("losses.py", "        A scalar; a task", "        One scalar; a task", id="docstring"),
+        pytest.param("losses.py", "    signs = [", "    # why\n    signs = [", id="comment"),
+        pytest.param("losses.py", '"""Return weights by', '"""Return the weights by', id="docstring"),
         pytest.param("linear_heads.py", '"""Steps between', '"""Number of steps between', id="of a constant"),
         pytest.param("linear_heads.py", "CLIP = 6.0", "CLIP   =   (6.0)\n", id="formatting"),
         pytest.param("plots.py", "_DPI = 120", "_DPI = 60", id="module that is not imported"),
@@ -137,9 +136,8 @@ def test_parameters_are_part_of_the_digest() -> None:
     system = Attune()
     assert digest_system(system) == digest_system(Attune())
     other_space = replace(system, space=replace(system.space, width=0.1))
-    other_recipe = replace(
-        system, recipes={**system.recipes, "image": replace(system.recipes["image"], l2=2.0)}
-    )
+    recipe = replace(system.recipes["image"], classes=HeadRecipe(2.0))
+    other_recipe = replace(system, recipes={**system.recipes, "image": recipe})
     digests = {digest_system(one) for one in (system, other_space, other_recipe, PosteriorProduct())}
     assert len(digests) == 4
 
@@ -229,8 +227,8 @@ def test_folds_of_other_parameters_or_blocks_are_not_served(count_fits: CountFit
     system = Attune()
     assert count_fits(system) == FOLDS
     assert count_fits(Attune()) == 0
-    assert count_fits(replace(system, space=replace(system.space, share=0.8))) == FOLDS
-    recipe = replace(system.recipes["image"], gains={"pooled": 0.4})
+    assert count_fits(replace(system, space=replace(system.space, share=0.5))) == FOLDS
+    recipe = replace(system.recipes["image"], affect=HeadRecipe(0.0012, {"pooled": 0.4}))
     assert count_fits(replace(system, recipes={**system.recipes, "image": recipe})) == FOLDS
     assert count_fits(system, FeatureLayout((("pooled", 30), ("stage5", 10)))) == FOLDS
 

@@ -19,7 +19,7 @@ from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone
 from attune.embedding.media_files import Kind
 from attune.embedding.network import EMBEDDING_DIM
 from attune.training.conse import build_feature_expansion
-from attune.training.linear_heads import Heads, Recipe, Tower, fit_heads
+from attune.training.linear_heads import HeadRecipe, Heads, Recipe, Tower, fit_heads
 from attune.training.losses import POLARITY_VALENCE
 from attune.training.systems.base import Embeddings, LabelledFeatures, LossCheck, Needs
 
@@ -128,8 +128,8 @@ class PosteriorProduct:
         return replace(self, backbones={**self.backbones, **backbones})
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPosteriorProduct:  # noqa: ARG002 - convex, so no seed is needed
-        """Train both classifiers; valence and arousal are not part of the loss."""
-        recipes = {"image": Recipe(self.image_l2, 0.0), "music": Recipe(self.music_l2, 0.0)}
+        """Train both classifiers; valence and arousal are not learnt."""
+        recipes = {"image": Recipe(HeadRecipe(self.image_l2)), "music": Recipe(HeadRecipe(self.music_l2))}
         heads = {
             side.kind: fit_heads(
                 side.features[self.backbones[side.kind]], side.targets, recipes[side.kind], self.steps

@@ -47,7 +47,7 @@ class SpaceConfig:
     width: float
 
 
-DEFAULT_SPACE = SpaceConfig(share=0.6, sharpness=1.0, width=0.5)
+DEFAULT_SPACE = SpaceConfig(share=0.8, sharpness=2.5, width=0.35)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def fit_output_calibration(raw: NDArray[np.float32], targets: Targets) -> Output
     quadrant_factor, quadrant_bias = _fit_temperature(raw[:, 5:], targets.sets, targets.quadrants)
     lines = [_fit_ratings(raw[:, 3 + axis], targets, axis) for axis in (0, 1)]
     slope, offset = np.array(lines, np.float32).T
-    knots = np.quantile(raw[:, 3:5], np.linspace(0, 1, KNOTS), axis=0).T
+    knots = np.quantile(raw[targets.typical, 3:5], np.linspace(0, 1, KNOTS), axis=0).T
     # Equal values would leave gaps of width zero between knots.
     knots = np.maximum.accumulate(knots, axis=1) + 1e-4 * np.arange(KNOTS)
     return OutputCalibration(

@@ -1,7 +1,8 @@
 """The system: heads trained per modality, calibrated out of fold, mapped into one space.
 
 Heads for polarity, valence and arousal are trained per modality on file labels; no image–music pairs are
-sampled. `attune.training.systems.attune.mood_space` maps the outputs of both modalities into one space.
+sampled, since towers trained on pairs ordered held-out files no better (docs/experiments.md).
+`attune.training.systems.attune.mood_space` maps the outputs of both modalities into one space.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from attune.embedding.backbones import ACCURATE_BACKBONES, DEFAULT_BACKBONES, Ba
 from attune.embedding.media_files import Kind
 from attune.training.assign_folds import assign_folds
 from attune.training.conse import build_feature_expansion, expanded_layout
-from attune.training.linear_heads import CHECK_EVERY, Heads, Recipe, Tower, fit_heads
+from attune.training.linear_heads import CHECK_EVERY, HeadRecipe, Heads, Recipe, Tower, fit_heads
 from attune.training.losses import RAW_OUTPUTS, held_out_loss
 from attune.training.systems.attune.mood_space import (
     DEFAULT_SPACE,
@@ -44,9 +45,11 @@ PATIENCE = 2
 
 RECIPES: Mapping[Kind, Recipe] = {
     "image": Recipe(
-        l2=1.0, point_share=0.15, least_steps=40, gains={"pooled": 0.5, "meaning": 2.0, "faces": 3.2}
+        classes=HeadRecipe(1.0, {"pooled": 0.5, "meaning": 2.0, "faces": 3.2}),
+        affect=HeadRecipe(0.0012, {"pooled": 0.7}),
+        least_steps=40,
     ),
-    "music": Recipe(l2=0.3, point_share=0.3, quadrant_share=1.0),
+    "music": Recipe(classes=HeadRecipe(0.3), affect=HeadRecipe(0.0012), quadrant_share=1.0),
 }
 """Hyperparameters of the heads; chosen by cross-validation."""
 
@@ -158,9 +161,11 @@ class Attune:
         return FittedAttune(modalities, self.space, self.backbones, curve)
 
     def _describe_recipe(self, kind: Kind) -> dict[str, Any]:
-        recipe, blocks = self.recipes[kind], expanded_layout(self.backbones[kind]).names
-        gains = {block: gain for block, gain in recipe.gains.items() if block in blocks}
-        return asdict(replace(recipe, gains=gains))
+        blocks = expanded_layout(self.backbones[kind]).names
+        recipe = asdict(self.recipes[kind])
+        for heads in (recipe["classes"], recipe["affect"]):
+            heads["gains"] = {block: gain for block, gain in heads["gains"].items() if block in blocks}
+        return recipe
 
     def _fit_modality(self, side: LabelledFeatures, seed: int, curve: list[LossCheck]) -> ModalityModel:
         features, recipe = side.features[self.backbones[side.kind]], self.recipes[side.kind]
@@ -173,8 +178,12 @@ class Attune:
 ATTUNE_ACCURATE = Attune(
     "Attune, accurate",
     ACCURATE_BACKBONES,
-    {**RECIPES, "image": replace(RECIPES["image"], point_share=0.05)},
-    SpaceConfig(share=0.4, sharpness=1.0, width=0.25),
+    {
+        **RECIPES,
+        "image": replace(
+            RECIPES["image"], affect=HeadRecipe(0.0012, {"pooled": 0.7, "meaning": 2.0, "faces": 2.0})
+        ),
+    },
 )
 """The same system on slower, more accurate backbones."""
 
@@ -225,7 +234,7 @@ def _fit_without_fold(
 
     def check_held_out(step: int, loss: float, heads: Heads) -> bool:
         predicted = heads.raw(features[held_out].values)
-        validation_loss = held_out_loss(predicted, side.targets[held_out], recipe.point_share)
+        validation_loss = held_out_loss(predicted, side.targets[held_out])
         checks[step] = predicted, validation_loss
         curve.append(LossCheck(side.kind, fold, step, loss, validation_loss))
         best = min(checks, key=lambda checked_step: checks[checked_step][1])
