@@ -3,7 +3,7 @@
 Model selection, calibration (`attune.training.calibration`) and tables all use these predictions. Those of
 each fold are stored in a file and not computed again: an interrupted run continues, and a new figure needs no
 new training. The key of a file is the source and parameters of the system (`attune.training.source_digest`)
-and the labelled data.
+and the labelled data. Predictions for other rows by a system that is trained on all of these are stored too.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def cross_validate(
         for side in (images, music)
         for seed in seeds
     }
-    folder = cache / "systems" / f"{digest_system(system, __name__)}-{_digest_inputs(system, images, music)}"
+    folder = _find_folder(system, images, music, cache)
     progress.start(f"cross-validation: {system.name}", len(seeds) * FOLDS)
     results = []
     for seed in seeds:
@@ -104,18 +104,52 @@ def cross_validate(
         for fold in range(FOLDS):
             file = folder / f"{seed}-{fold}.npz"
             if not file.is_file():
-                train_masks = [fold_assignments[side.kind, seed] != fold for side in (images, music)]
-                train_images, train_music = (np.flatnonzero(mask) for mask in train_masks)
-                started = time.perf_counter()
-                fitted = system.fit(images.take(train_images), music.take(train_music), seed)
-                seconds = time.perf_counter() - started
-                held_out_images, held_out_music = (np.flatnonzero(~mask) for mask in train_masks)
-                _save(score(fitted, images, music, held_out_images, held_out_music, seconds), file)
+                held_out_images, held_out_music = (
+                    fold_assignments[side.kind, seed] == fold for side in (images, music)
+                )
+                fitted, seconds = _time_fit(
+                    system,
+                    images.take(np.flatnonzero(~held_out_images)),
+                    music.take(np.flatnonzero(~held_out_music)),
+                    seed,
+                )
+                positions = np.flatnonzero(held_out_images), np.flatnonzero(held_out_music)
+                _save(score(fitted, images, music, *positions, seconds), file)
             seed_results.append(_load(file))
             progress.advance()
         results.append(seed_results)
     progress.finish()
     return results
+
+
+def predict_unseen(
+    system: System,
+    images: LabelledFeatures,
+    music: LabelledFeatures,
+    unseen_images: LabelledFeatures,
+    unseen_music: LabelledFeatures,
+    cache: Path,
+) -> OutOfFoldPredictions:
+    """Train a system on all labelled files and score others, such as those of the split test.
+
+    Args:
+        system: The system.
+        images: Labelled pictures to train on.
+        music: Labelled music to train on.
+        unseen_images: Labelled pictures to score.
+        unseen_music: Labelled music to score.
+        cache: Folder where the predictions are stored between runs.
+
+    Returns:
+        The predictions for all of the unseen files.
+    """
+    unseen = _digest_inputs(system, unseen_images, unseen_music)
+    file = _find_folder(system, images, music, cache) / f"unseen-{unseen}.npz"
+    if not file.is_file():
+        fitted, seconds = _time_fit(system, images, music, seed=0)
+        positions = np.arange(len(unseen_images)), np.arange(len(unseen_music))
+        _save(score(fitted, unseen_images, unseen_music, *positions, seconds), file)
+    return _load(file)
 
 
 def score(
@@ -163,12 +197,25 @@ def score(
     )
 
 
+def _time_fit(
+    system: System, images: LabelledFeatures, music: LabelledFeatures, seed: int
+) -> tuple[FittedSystem, float]:
+    """Return the system, trained, and the seconds that this took."""
+    started = time.perf_counter()
+    return system.fit(images, music, seed), time.perf_counter() - started
+
+
 def _fill_missing_embeddings(projected: Embeddings | None, count: int) -> Embeddings:
     return Embeddings(np.zeros((count, 0), np.float32)) if projected is None else projected
 
 
 def _fill_missing_affect(side: Embeddings) -> NDArray[np.float32]:
     return np.zeros((len(side.vectors), 0), np.float32) if side.affect is None else side.affect
+
+
+def _find_folder(system: System, images: LabelledFeatures, music: LabelledFeatures, cache: Path) -> Path:
+    """Return where the results of a system that is trained on these files are stored."""
+    return cache / "systems" / f"{digest_system(system, __name__)}-{_digest_inputs(system, images, music)}"
 
 
 def _digest_inputs(system: System, images: LabelledFeatures, music: LabelledFeatures) -> str:

@@ -74,7 +74,7 @@ def load_labelled_features(
         }
         readable, skipped = cached.rows, skipped + cached.skipped
     features = {
-        backbone: _average_features([segments[backbone][row.path] for row in readable], backbone)
+        backbone: average_features([segments[backbone][row.path] for row in readable], backbone)
         for backbone in backbones
     }
     raw = {
@@ -85,7 +85,13 @@ def load_labelled_features(
     return LabelledFeatures(kind, readable, build_targets(readable), features, raw), skipped
 
 
-def _average_features(segments: Sequence[NDArray[np.float16]], backbone: Backbone) -> BackboneFeatures:
+def average_features(segments: Sequence[NDArray[np.float16]], backbone: Backbone) -> BackboneFeatures:
+    """Return the features of N files as systems read them: averaged over what sounds, and expanded.
+
+    Args:
+        segments: For each file float16 (segments, width of the backbone).
+        backbone: The backbone that computed them.
+    """
     means = np.stack([average_sounding(rows) for rows in segments])
     return BackboneFeatures(expand_features(means, backbone), expanded_layout(backbone))
 

@@ -16,6 +16,7 @@ from attune.training.comparison import estimate_accuracy, estimate_accuracy_diff
 from attune.training.cross_validation import (
     OutOfFoldPredictions,
     cross_validate,
+    predict_unseen,
 )
 from attune.training.metric_summary import summarize_seeds
 from attune.training.metrics import spearman
@@ -99,6 +100,23 @@ def test_another_label_is_another_result(tmp_path: Path) -> None:
     relabelled = make_labelled_features("image", 9)
     cross_validate(system, relabelled, MUSIC, (0,), tmp_path, SilentProgress())
     assert len(system.fits) == 2 * FOLDS
+
+
+def test_predictions_for_another_split_are_computed_once(tmp_path: Path) -> None:
+    unseen = make_labelled_features("image", 10, 60), make_labelled_features("music", 11, 45)
+    system = Counted()
+    first, again = (predict_unseen(system, IMAGES, MUSIC, *unseen, tmp_path) for _ in range(2))
+    assert system.fits == [(len(IMAGES), len(MUSIC))]
+    fitted = PosteriorProduct().fit(IMAGES, MUSIC, 0)
+    for predictions in (first, again):
+        assert (predictions.scores == fitted.scores(*unseen)).all()
+        assert predictions.images.tolist() == list(range(60))
+    relabelled = make_labelled_features("image", 12, 60)
+    assert (
+        predict_unseen(system, IMAGES, MUSIC, relabelled, unseen[1], tmp_path).scores != first.scores
+    ).any()
+    predict_unseen(system, make_labelled_features("image", 9), MUSIC, *unseen, tmp_path)
+    assert len(system.fits) == 3
 
 
 def test_a_fold_is_calibrated_by_the_other_folds(tmp_path: Path) -> None:

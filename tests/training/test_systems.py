@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from attune.embedding.backbones import EFFICIENTNET_LITE0
+from attune.embedding.backbones import DEFAULT_BACKBONES, EFFICIENTNET_LITE0
 from attune.embedding.feature_layout import FeatureLayout
 from attune.tests.training.affect_data import make_labelled_features
 from attune.training.metrics import pair_auc
@@ -16,11 +16,24 @@ from attune.training.source_digest import digest_system
 from attune.training.systems import acp_net, l3_net, spectrogram_acp
 from attune.training.systems.acp_net import ACP_NET_ON_ATTUNE_FEATURES, AcpNet
 from attune.training.systems.attune.system import Attune
-from attune.training.systems.base import BackboneFeatures, FittedSystem, LabelledFeatures, System
+from attune.training.systems.base import (
+    BackboneFeatures,
+    CorrespondenceEstimator,
+    FittedSystem,
+    LabelledFeatures,
+    System,
+)
 from attune.training.systems.chance import Chance
-from attune.training.systems.convolutions import CROP_FRAMES, build_vgg, prepare_pixels, prepare_spectrograms
+from attune.training.systems.convolutions import CROP_FRAMES, PIXELS, SPECTROGRAMS, build_vgg
 from attune.training.systems.l3_net import L3Net
-from attune.training.systems.pair_trainer import PairNetwork, draw_balanced
+from attune.training.systems.pair_trainer import (
+    DeviceSystem,
+    FittedPairNetwork,
+    PairNetwork,
+    TowerInput,
+    draw_balanced,
+    train_pair_network,
+)
 from attune.training.systems.posterior_product import PosteriorProduct
 from attune.training.systems.spectrogram_acp import SpectrogramAcp
 
@@ -38,8 +51,10 @@ SYSTEMS: list[System] = [
 
 
 def _auc(fitted: FittedSystem, images: LabelledFeatures, music: LabelledFeatures) -> float:
+    """Return how well a system answers whether polarities are equal, which not every system orders by."""
     polarities = (side.targets.polarity.astype(np.int8) for side in (images, music))
-    return pair_auc(fitted.scores(images, music), *polarities)
+    answer = fitted.correspondence if isinstance(fitted, CorrespondenceEstimator) else fitted.scores
+    return pair_auc(answer(images, music), *polarities)
 
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
@@ -50,6 +65,8 @@ def test_a_system_learns_what_was_planted_and_repeats(system: System) -> None:
     assert _auc(fitted, *unseen) > 0.8
     scores = fitted.scores(*unseen)
     assert scores.shape == (60, 45)
+    # Files of one mood have one polarity, too; but nothing tells the arousal of these pictures.
+    assert pair_auc(scores, *(side.targets.polarity.astype(np.int8) for side in unseen)) > 0.7
     assert (system.fit(*training, seed=0).scores(*unseen) == scores).all()
     for side in unseen:
         embeddings = fitted.embed(side)
@@ -116,12 +133,13 @@ def test_width_one_has_the_channels_of_l3_net() -> None:
 
 
 def test_augmentation_is_for_training_alone() -> None:
-    images, music = make_labelled_features("image", 1, 12), make_labelled_features("music", 2, 12)
-    for prepare, side in ((prepare_pixels, images), (prepare_spectrograms, music)):
-        assert torch.equal(prepare(side, False), prepare(side, False))
+    pixels = PIXELS.load(make_labelled_features("image", 1, 12))
+    spectrograms = SPECTROGRAMS.load(make_labelled_features("music", 2, 12))
+    for tower_input, given in ((PIXELS, pixels), (SPECTROGRAMS, spectrograms)):
+        assert torch.equal(tower_input.prepare(given, False), tower_input.prepare(given, False))
     torch.manual_seed(0)
-    assert prepare_spectrograms(music, True).shape == (12, 1, 64, CROP_FRAMES)
-    flipped, plain = prepare_pixels(images, True), prepare_pixels(images, False)
+    assert SPECTROGRAMS.prepare(spectrograms, True).shape == (12, 1, 64, CROP_FRAMES)
+    flipped, plain = PIXELS.prepare(pixels, True), PIXELS.prepare(pixels, False)
     same = [torch.equal(one, other) for one, other in zip(flipped, plain, strict=True)]
     mirrored = [torch.equal(one, other.flip(2)) for one, other in zip(flipped, plain, strict=True)]
     assert all(one or other for one, other in zip(same, mirrored, strict=True))
@@ -129,10 +147,55 @@ def test_augmentation_is_for_training_alone() -> None:
 
 
 def test_draws_give_each_polarity_its_share() -> None:
-    side = make_labelled_features("image", 1, 90)
-    few = side.take(np.flatnonzero((side.targets.polarity != 2) | (np.arange(90) < 9)))
-    drawn = draw_balanced(few, 48, np.random.default_rng(0)).targets.polarity
+    polarity = make_labelled_features("image", 1, 90).targets.polarity.astype(np.int8)
+    few = polarity[(polarity != 2) | (np.arange(90) < 9)]
+    drawn = few[draw_balanced(few, 48, np.random.default_rng(0))]
     assert np.bincount(drawn).tolist() == [16, 16, 16]
+
+
+def test_the_device_holds_the_files_and_steps_draw_from_it() -> None:
+    loads = []
+
+    def load(data: LabelledFeatures) -> torch.Tensor:
+        loads.append((data.kind, len(data)))
+        return torch.from_numpy(data.values(DEFAULT_BACKBONES[data.kind]))
+
+    towers = {kind: torch.nn.Linear(40, 8) for kind in ("image", "music")}
+    inputs = {kind: TowerInput(load) for kind in ("image", "music")}
+    training = make_labelled_features("image", 1), make_labelled_features("music", 2)
+    train_pair_network(
+        PairNetwork(towers, 8, (8,), 0.0),  # type: ignore[arg-type]
+        inputs,  # type: ignore[arg-type]
+        *training,
+        replace(acp_net.RECIPE, steps=9, check_every=3),
+        0,
+    )
+    assert loads == [("image", 120), ("music", 120)]
+
+
+@pytest.mark.parametrize("system", SYSTEMS[:4], ids=lambda system: system.name)
+def test_the_device_is_not_part_of_the_key_of_results(system: System) -> None:
+    assert isinstance(system, DeviceSystem)
+    on_gpu = system.with_device("cuda")
+    assert on_gpu != system
+    assert digest_system(on_gpu) == digest_system(system)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("system", SYSTEMS[:4], ids=lambda system: system.name)
+def test_a_network_of_a_gpu_learns_and_answers_as_it_would_on_a_cpu(system: System) -> None:
+    assert isinstance(system, DeviceSystem)
+    training = make_labelled_features("image", 1), make_labelled_features("music", 2)
+    unseen = make_labelled_features("image", 3, 60), make_labelled_features("music", 4, 45)
+    fitted = system.with_device("cuda").fit(*training, seed=0)
+    assert isinstance(fitted, FittedPairNetwork)
+    assert all(parameter.is_cuda for parameter in fitted.network.parameters())
+    assert _auc(fitted, *unseen) > 0.8
+    scores = fitted.scores(*unseen)
+    on_cpu = replace(fitted, network=fitted.network.cpu(), device="cpu")
+    # Convolutions of a GPU round the factors of products to 10 bits (TF32).
+    np.testing.assert_allclose(scores, on_cpu.scores(*unseen), rtol=0.01, atol=0.05)
 
 
 def test_a_digest_changes_with_the_recipe() -> None:

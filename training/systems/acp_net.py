@@ -9,7 +9,7 @@ or all of Attune's features, and AdamW.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -18,12 +18,13 @@ from torch import Tensor, nn
 
 from attune.embedding.backbones import EFFICIENTNET_LITE0, MUSICNN_MSD
 from attune.embedding.media_files import Kind
+from attune.embedding.onnx_session import Device
 from attune.training.systems.base import Input, LabelledFeatures, Needs
 from attune.training.systems.pair_trainer import (
     FittedPairNetwork,
-    InputTransform,
     PairNetwork,
     PairRecipe,
+    TowerInput,
     fit_standardiser,
     train_pair_network,
 )
@@ -45,17 +46,23 @@ class AcpNet:
         image_blocks: Blocks of image features that it reads; None for all.
         music_input: `descriptors` for the paper's 193 descriptors, or a backbone for its features.
         recipe: Training hyperparameters.
+        device: Device on which the networks are trained and run; not part of the `repr`.
     """
 
     name: str = "ACP-Net"
     image_blocks: tuple[str, ...] | None = POOLED
     music_input: Input = "descriptors"
     recipe: PairRecipe = RECIPE
+    device: Device = field(default="cpu", repr=False)
 
     @property
     def needs(self) -> Needs:
         """Inputs that the system reads, by modality."""
         return {"image": (EFFICIENTNET_LITE0,), "music": (self.music_input,)}
+
+    def with_device(self, device: Device) -> AcpNet:
+        """Return the system that trains and runs its networks on another device."""
+        return replace(self, device=device)
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
         """Train on labelled images and music; see `train_pair_network`."""
@@ -67,10 +74,10 @@ class AcpNet:
             fit_standardiser(music_features),
         )
 
-        def image_input(data: LabelledFeatures, _augment: bool) -> Tensor:
+        def load_images(data: LabelledFeatures) -> Tensor:
             return standardise_image(select_blocks(data, self.image_blocks))
 
-        def music_input(data: LabelledFeatures, _augment: bool) -> Tensor:
+        def load_music(data: LabelledFeatures) -> Tensor:
             return standardise_music(data.values(self.music_input))
 
         dropout = self.recipe.dropout
@@ -82,9 +89,9 @@ class AcpNet:
                 nn.Linear(2048, WIDTH),
             ),
         }
-        prepare: dict[Kind, InputTransform] = {"image": image_input, "music": music_input}
+        inputs: dict[Kind, TowerInput] = {"image": TowerInput(load_images), "music": TowerInput(load_music)}
         network = PairNetwork(towers, WIDTH, JOINT, dropout)
-        return train_pair_network(network, prepare, images, music, self.recipe, seed)
+        return train_pair_network(network, inputs, images, music, self.recipe, seed, self.device)
 
 
 ACP_NET_ON_ATTUNE_FEATURES = AcpNet(

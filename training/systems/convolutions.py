@@ -6,12 +6,13 @@ spectrograms of 64 bands, is trained on two processor cores in a minute or two; 
 
 from __future__ import annotations
 
-import numpy as np
+from functools import partial
+
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from attune.training.systems.base import LabelledFeatures
+from attune.training.systems.base import LabelledFeatures, RawInput
+from attune.training.systems.pair_trainer import TowerInput
 
 CHANNELS = (64, 128, 256, 512)
 CROP_FRAMES = 128
@@ -42,24 +43,25 @@ def build_vgg(channels_in: int, width: float, out: int) -> nn.Module:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def prepare_pixels(data: LabelledFeatures, augment: bool) -> Tensor:
-    """Return pictures as float32 (N, 3, 64, 64) in [-1, 1]; with `augment`, mirrored at random."""
-    pixels = torch.from_numpy(np.asarray(data.raw["pixels"], np.float32)) / 127.5 - 1.0
-    images = pixels.permute(0, 3, 1, 2)
+def prepare_pixels(given: Tensor, augment: bool) -> Tensor:
+    """Return pictures, uint8 (N, 64, 64, 3), as float32 (N, 3, 64, 64) in [-1, 1].
+
+    With `augment`, they are mirrored at random.
+    """
+    images = (given.float() / 127.5 - 1.0).permute(0, 3, 1, 2)
     if not augment:
         return images
-    mirrored = torch.rand(len(images)) < 0.5
+    mirrored = (torch.rand(len(images)) < 0.5).to(images.device)
     return torch.where(mirrored[:, None, None, None], images.flip(3), images)
 
 
-def prepare_spectrograms(data: LabelledFeatures, augment: bool) -> Tensor:
-    """Return spectrograms as float32 (N, 1, 64, T), about -1 to 1.
+def prepare_spectrograms(given: Tensor, augment: bool) -> Tensor:
+    """Return spectrograms in decibels, float16 (N, 64, T), as float32 (N, 1, 64, T), about -1 to 1.
 
     With `augment`, each is cropped at random to `CROP_FRAMES`, and bands of time and frequency are masked
     (SpecAugment: Park et al., Interspeech 2019); without it, the whole excerpt is returned.
     """
-    decibels: NDArray[np.float32] = np.asarray(data.raw["spectrogram"], np.float32)
-    maps = (torch.from_numpy(decibels)[:, None] - _FLOOR_DB) / _SPAN_DB
+    maps = (given.float()[:, None] - _FLOOR_DB) / _SPAN_DB
     if not augment:
         return maps
     from torchaudio.transforms import FrequencyMasking, TimeMasking
@@ -74,3 +76,14 @@ def prepare_spectrograms(data: LabelledFeatures, augment: bool) -> Tensor:
     )
     masked: Tensor = TimeMasking(16, iid_masks=True)(FrequencyMasking(8, iid_masks=True)(cut))
     return masked
+
+
+def _load_raw(name: RawInput, data: LabelledFeatures) -> Tensor:
+    return torch.from_numpy(data.raw[name])
+
+
+PIXELS = TowerInput(partial(_load_raw, "pixels"), prepare_pixels)
+"""Input of a tower that reads pictures."""
+
+SPECTROGRAMS = TowerInput(partial(_load_raw, "spectrogram"), prepare_spectrograms)
+"""Input of a tower that reads spectrograms."""

@@ -7,19 +7,20 @@ and by smaller inputs: see `attune.training.systems.convolutions`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
 
 from attune.embedding.media_files import Kind
+from attune.embedding.onnx_session import Device
 from attune.training.systems.base import LabelledFeatures, Needs
-from attune.training.systems.convolutions import build_vgg, prepare_pixels, prepare_spectrograms
+from attune.training.systems.convolutions import PIXELS, SPECTROGRAMS, build_vgg
 from attune.training.systems.pair_trainer import (
     FittedPairNetwork,
-    InputTransform,
     PairNetwork,
     PairRecipe,
+    TowerInput,
     train_pair_network,
 )
 
@@ -38,16 +39,22 @@ class L3Net:
         name: Name of the system in tables.
         width: Number of channels and outputs, as a fraction of the original's.
         recipe: Training hyperparameters.
+        device: Device on which the networks are trained and run; not part of the `repr`.
     """
 
     name: str = "L3-Net"
     width: float = 0.125
     recipe: PairRecipe = RECIPE
+    device: Device = field(default="cpu", repr=False)
 
     @property
     def needs(self) -> Needs:
         """Inputs that the system reads, by modality."""
         return {"image": ("pixels",), "music": ("spectrogram",)}
+
+    def with_device(self, device: Device) -> L3Net:
+        """Return the system that trains and runs its networks on another device."""
+        return replace(self, device=device)
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
         """Train on labelled images and music; see `train_pair_network`."""
@@ -57,6 +64,6 @@ class L3Net:
             "image": build_vgg(3, self.width, out),
             "music": build_vgg(1, self.width, out),
         }
-        prepare: dict[Kind, InputTransform] = {"image": prepare_pixels, "music": prepare_spectrograms}
+        inputs: dict[Kind, TowerInput] = {"image": PIXELS, "music": SPECTROGRAMS}
         network = PairNetwork(towers, out, JOINT, self.recipe.dropout)
-        return train_pair_network(network, prepare, images, music, self.recipe, seed)
+        return train_pair_network(network, inputs, images, music, self.recipe, seed, self.device)

@@ -6,21 +6,22 @@ convolutions is reduced by `width`: see `attune.training.systems.convolutions`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
 from attune.embedding.backbones import EFFICIENTNET_LITE0
 from attune.embedding.media_files import Kind
+from attune.embedding.onnx_session import Device
 from attune.training.systems.acp_net import JOINT, POOLED, WIDTH, build_image_tower, select_blocks
 from attune.training.systems.base import LabelledFeatures, Needs
-from attune.training.systems.convolutions import build_vgg, prepare_spectrograms
+from attune.training.systems.convolutions import SPECTROGRAMS, build_vgg
 from attune.training.systems.pair_trainer import (
     FittedPairNetwork,
-    InputTransform,
     PairNetwork,
     PairRecipe,
+    TowerInput,
     fit_standardiser,
     train_pair_network,
 )
@@ -38,16 +39,22 @@ class SpectrogramAcp:
         name: Name of the system in tables.
         width: Number of channels of the convolutions, as a fraction of L3-Net's.
         recipe: Training hyperparameters.
+        device: Device on which the networks are trained and run; not part of the `repr`.
     """
 
     name: str = "Spectrogram-ACP"
     width: float = 0.125
     recipe: PairRecipe = RECIPE
+    device: Device = field(default="cpu", repr=False)
 
     @property
     def needs(self) -> Needs:
         """Inputs that the system reads, by modality."""
         return {"image": (EFFICIENTNET_LITE0,), "music": ("spectrogram",)}
+
+    def with_device(self, device: Device) -> SpectrogramAcp:
+        """Return the system that trains and runs its networks on another device."""
+        return replace(self, device=device)
 
     def fit(self, images: LabelledFeatures, music: LabelledFeatures, seed: int) -> FittedPairNetwork:
         """Train on labelled images and music; see `train_pair_network`."""
@@ -55,7 +62,7 @@ class SpectrogramAcp:
         image_features = select_blocks(images, POOLED)
         standardise_image = fit_standardiser(image_features)
 
-        def image_input(data: LabelledFeatures, _augment: bool) -> Tensor:
+        def load_images(data: LabelledFeatures) -> Tensor:
             return standardise_image(select_blocks(data, POOLED))
 
         dropout = self.recipe.dropout
@@ -63,6 +70,6 @@ class SpectrogramAcp:
             "image": build_image_tower(image_features.shape[1], dropout),
             "music": build_vgg(1, self.width, WIDTH),
         }
-        prepare: dict[Kind, InputTransform] = {"image": image_input, "music": prepare_spectrograms}
+        inputs: dict[Kind, TowerInput] = {"image": TowerInput(load_images), "music": SPECTROGRAMS}
         network = PairNetwork(towers, WIDTH, JOINT, dropout)
-        return train_pair_network(network, prepare, images, music, self.recipe, seed)
+        return train_pair_network(network, inputs, images, music, self.recipe, seed, self.device)
