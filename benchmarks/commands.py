@@ -5,22 +5,33 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from attune.benchmarks.diversity_commands import app as diversity
+from attune.benchmarks.limits_commands import app as limits
+from attune.benchmarks.moment_commands import app as moments
+from attune.benchmarks.sample_commands import app as samples
 from attune.benchmarks.serve_commands import app as serve
 from attune.benchmarks.soak_commands import app as soak
 from attune.benchmarks.speed_commands import app as speed
 from attune.benchmarks.story_commands import app as story
 from attune.core.common_options import CommandApp, JsonOption, QuietOption, WorkersOption
-from attune.training.commands import ImagesOption, MusicOption
+from attune.training.commands import (
+    FoldSeedOption,
+    ImagesOption,
+    MoodImageSetOption,
+    MoodMusicSetOption,
+    MusicOption,
+    ResultCacheOption,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attune.core.progress import Progress
+    from attune.embedding.onnx_session import Device
     from attune.training.comparison import SetFilter
 
 app = CommandApp(help="Measure Attune and compare it with other programs.", no_args_is_help=True)
@@ -29,6 +40,9 @@ app.add_typer(story)
 app.add_typer(soak)
 app.add_typer(serve)
 app.add_typer(diversity)
+app.add_typer(limits)
+app.add_typer(moments)
+app.add_typer(samples)
 
 _LEARNABLE = "train and val, out of fold"
 
@@ -53,33 +67,24 @@ def systems_command(
         list[str] | None,
         typer.Option("--music-set", metavar="SET", help="Data sets of the column `focus`; may be repeated."),
     ] = None,
-    mood_image_set: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--mood-image-set", metavar="SET", help="Data sets that mood is judged on; oasis if not given."
-        ),
-    ] = None,
-    mood_music_set: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--mood-music-set",
-            metavar="SET",
-            help="Data sets that mood is judged on; 4q_taffc and musemo if not given.",
-        ),
-    ] = None,
+    mood_image_set: MoodImageSetOption = None,
+    mood_music_set: MoodMusicSetOption = None,
     test: Annotated[
         bool, typer.Option("--test", help="Evaluate on the split test too; each such run is logged.")
     ] = False,
-    cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder that keeps features and results between runs.")
-    ] = None,
+    cache: ResultCacheOption = None,
     system: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME", help="Only this system; may be repeated; a wrong name lists them. Default: all."
         ),
     ] = None,
+    fold_seed: FoldSeedOption = None,
     workers: WorkersOption = None,
+    device: Annotated[
+        Literal["cpu", "cuda"],
+        typer.Option(help="Where the paper's networks are trained; features are computed on the CPU."),
+    ] = "cpu",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -88,30 +93,26 @@ def systems_command(
     Figures are out of fold inside train and val, and on request on test.
     """
     from attune.benchmarks.system_tables import print_systems
+    from attune.benchmarks.systems import choose_fold_seeds, choose_mood_sets, require_training_extra
     from attune.core.console import print_json, show_progress, stderr_console
-    from attune.core.errors import AttuneError, escape_path
+    from attune.core.errors import escape_path
     from attune.core.paths import default_cache
     from attune.core.settings import load_settings
     from attune.training.metric_tables import print_log_notice
 
     focus = (tuple(image_set or ()), tuple(music_set or ()))
-    try:
-        import matplotlib  # noqa: F401 - named here, where nothing is lost yet
-        import torch  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise AttuneError(f'this benchmark needs {error.name}: pip install "attune-affect[train]"') from error
-    from attune.training.mood_comparison import MOOD_SETS
-
-    mood = (tuple(mood_image_set or MOOD_SETS[0]), tuple(mood_music_set or MOOD_SETS[1]))
+    require_training_extra("matplotlib", "torch")  # here, where nothing is lost yet
     with show_progress(quiet=quiet) as progress:
         document = _compare(
             images,
             music,
             focus,
-            mood,
+            choose_mood_sets(mood_image_set, mood_music_set),
             names=system or (),
+            seeds=choose_fold_seeds(fold_seed),
             cache=default_cache() if cache is None else cache,
             workers=load_settings(workers=workers).workers,
+            device=device,
             progress=progress,
             test=test,
         )
@@ -181,8 +182,10 @@ def _compare(
     mood: SetFilter,
     *,
     names: Sequence[str],
+    seeds: Sequence[int],
     cache: Path,
     workers: int,
+    device: Device,
     progress: Progress,
     test: bool,
 ) -> dict[str, Any]:
@@ -193,27 +196,31 @@ def _compare(
         evaluate_on_test,
         evaluate_out_of_fold,
         make_control_tables,
+        make_lead_tables,
         make_table_rows,
+        measure_mood_of_systems,
+        place_on_device,
         probe_raw_inputs,
         read_comparison_data,
         select_mood_files,
     )
     from attune.benchmarks.worst_pairs import find_worst_pairs
-    from attune.training.cross_validation import SEEDS
     from attune.training.systems.registry import SYSTEMS, find_system
 
-    chosen = [find_system(name) for name in dict.fromkeys(names or SYSTEMS)]
+    chosen = place_on_device([find_system(name) for name in dict.fromkeys(names or SYSTEMS)], device)
     training_data = read_comparison_data(images, music, chosen, cache, workers, progress)
-    system_results = evaluate_out_of_fold(training_data, chosen, cache, progress)
+    system_results = evaluate_out_of_fold(training_data, chosen, seeds, cache, progress)
     judged = select_mood_files(training_data, mood)
+    moods = measure_mood_of_systems(system_results, judged)
     by_name = {result.system: result for result in system_results}
     shown = by_name.get(ACCURATE_NAME) or by_name.get(ATTUNE_NAME) or system_results[-1]
     document = {
         "out_of_fold": {
             "protocol": describe_protocol(training_data, _LEARNABLE, focus, mood, judged)
-            | {"fold_seeds": list(SEEDS)},
-            "systems": make_table_rows(system_results, training_data, focus, judged),
-            "controls": make_control_tables(system_results, judged),
+            | {"fold_seeds": list(seeds)},
+            "systems": make_table_rows(system_results, moods, training_data, focus),
+            "controls": make_control_tables(moods),
+            "mood_leads": make_lead_tables(moods),
         },
         "raw": probe_raw_inputs(training_data),
         "worst_pairs": [
@@ -223,11 +230,13 @@ def _compare(
     if test:
         test_data = read_comparison_data(images, music, chosen, cache, workers, progress, split="test")
         judged = select_mood_files(test_data, mood)
-        test_results = evaluate_on_test(training_data, test_data, chosen, system_results, progress)
+        test_results = evaluate_on_test(training_data, test_data, chosen, system_results, cache, progress)
+        moods = measure_mood_of_systems(test_results, judged)
         document["test"] = {
             "protocol": describe_protocol(test_data, "test", focus, mood, judged),
-            "systems": make_table_rows(test_results, test_data, focus, judged),
-            "controls": make_control_tables(test_results, judged),
+            "systems": make_table_rows(test_results, moods, test_data, focus),
+            "controls": make_control_tables(moods),
+            "mood_leads": make_lead_tables(moods),
         }
     return document
 

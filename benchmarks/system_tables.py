@@ -7,7 +7,8 @@ from typing import Any
 
 from attune.core.console import stdout_console
 
-_Column = tuple[str, Callable[[dict[str, Any]], str]]
+Column = tuple[str, Callable[[dict[str, Any]], str]]
+"""Title of a column, and the function that makes its cell from a row."""
 
 
 def print_systems(document: dict[str, Any]) -> None:
@@ -27,15 +28,17 @@ def print_systems(document: dict[str, Any]) -> None:
             f"focus: {focus}",
             style="bold",
         )
-        _print("correspondence", rows, _PAIRS)
-        _print("points ahead", rows, _LEADS)
+        print_rows("correspondence", rows, _PAIRS)
+        print_rows("points ahead", rows, _LEADS)
         for way in ("music to image", "image to music"):
-            _print(way, rows, _retrieval_columns(way))
+            print_rows(way, rows, _retrieval_columns(way))
         _print_mood(protocol["mood"], rows)
         for system, controls in section["controls"].items():
             _print_controls(system, controls)
-        _print("representation and cost", rows, _COSTS)
-    _print("raw inputs, linear probe", [{"system": k} | v for k, v in document["raw"].items()], _RAW)
+        for system, leads in section["mood_leads"].items():
+            _print_leads(system, leads)
+        print_rows("representation and cost", rows, _COSTS)
+    print_rows("raw inputs, linear probe", [{"system": k} | v for k, v in document["raw"].items()], _RAW)
     _print_worst_pairs(document["worst_pairs"])
 
 
@@ -47,24 +50,32 @@ def _print_mood(protocol: dict[str, Any], rows: Sequence[dict[str, Any]]) -> Non
         style="bold",
     )
     moods = [{"system": row["system"]} | row["mood"] for row in rows]
-    _print("mood", moods, _MOOD)
+    print_rows("mood", moods, _MOOD)
     for way in ("music_to_image", "image_to_music"):
-        _print(f"mood, {way.replace('_', ' ')}", moods, _mood_columns(way))
+        print_rows(f"mood, {way.replace('_', ' ')}", moods, _mood_columns(way))
 
 
 def _print_controls(system: str, controls: Sequence[dict[str, Any]]) -> None:
-    rows = [{"system": _name_control(control)} | control for control in controls]
-    _print(f"controls on the outputs of {system}", rows, _CONTROLS)
+    rows = [
+        {"system": _name_order(control["control"], control["coverage_target"])} | control
+        for control in controls
+    ]
+    print_rows(f"controls on the outputs of {system}", rows, _CONTROLS)
     for way in ("music_to_image", "image_to_music"):
-        _print(f"controls, {way.replace('_', ' ')}", rows, _mood_columns(way))
+        print_rows(f"controls, {way.replace('_', ' ')}", rows, _mood_columns(way))
 
 
-def _name_control(control: dict[str, Any]) -> str:
-    target = control["coverage_target"]
-    return control["control"] if target is None else f"{control['control']}, coverage {target:.2f}"
+def _print_leads(system: str, leads: Sequence[dict[str, Any]]) -> None:
+    rows = [{"system": _name_order(lead["ahead_of"], lead["coverage_target"])} | lead for lead in leads]
+    print_rows(f"mood, {system} ahead of", rows, MOOD_DIFFERENCES)
 
 
-def _print(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[_Column]) -> None:
+def _name_order(name: str, coverage_target: float | None) -> str:
+    return name if coverage_target is None else f"{name}, coverage {coverage_target:.2f}"
+
+
+def print_rows(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[Column]) -> None:
+    """Print a table; the first column has the title and the values of `system`."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -117,7 +128,7 @@ def _mood_formatter(name: str, way: str | None = None, digits: int = 3) -> Calla
     return cell
 
 
-def _mood_columns(way: str) -> list[_Column]:
+def _mood_columns(way: str) -> list[Column]:
     return [
         ("lift", _mood_formatter("lift", way, 2)),
         ("first", _mood_formatter("first", way)),
@@ -125,6 +136,14 @@ def _mood_columns(way: str) -> list[_Column]:
         ("coverage", _mood_formatter("coverage@10", way)),
         ("hub lift", _mood_formatter("hub_lift@10", way, 1)),
     ]
+
+
+def _format_mood_difference(figures: dict[str, Any], name: str) -> str:
+    """Return a paired difference with its interval; a dash if it is not defined."""
+    found = figures[name]
+    if found["value"] is None:
+        return "–"
+    return f"{found['value']:+.3f} ({found['low']:+.3f} to {found['high']:+.3f})"
 
 
 def _lead_formatter(name: str) -> Callable[[dict[str, Any]], str]:
@@ -137,32 +156,44 @@ def _lead_formatter(name: str) -> Callable[[dict[str, Any]], str]:
     return cell
 
 
-def _retrieval_columns(way: str) -> list[_Column]:
+def _retrieval_columns(way: str) -> list[Column]:
     wanted = ("p@1", "p@10", "mrr", "ndcg@10", "coverage", "hub lift")
     return [(name, _figure_formatter(f"{way} {name}", 1 if name == "hub lift" else 3)) for name in wanted]
 
 
-_PAIRS: list[_Column] = [
+_PAIRS: list[Column] = [
     ("accuracy (95 %)", _interval_formatter("accuracy")),
     ("focus (95 %)", _interval_formatter("focus")),
     ("AUC", _figure_formatter("auc")),
     ("ECE", _figure_formatter("ece")),
 ]
-_LEADS: list[_Column] = [
+_LEADS: list[Column] = [
     ("Attune ahead", _lead_formatter("behind")),
     ("in focus", _lead_formatter("behind_focus")),
     ("accurate ahead", _lead_formatter("behind_accurate")),
     ("in focus", _lead_formatter("behind_accurate_focus")),
 ]
-_MOOD: list[_Column] = [
+_MOOD: list[Column] = [
     ("AUC (95 %)", _mood_formatter("auc")),
     ("AUC within folds (95 %)", _mood_formatter("auc_within_folds")),
 ]
-_CONTROLS: list[_Column] = [
+_CONTROLS: list[Column] = [
     ("AUC (95 %)", _mood_formatter("auc")),
     ("noise, sd", _mood_formatter("noise", digits=2)),
 ]
-_COSTS: list[_Column] = [
+MOOD_ORDERS: list[Column] = [
+    ("AUC (95 %)", _mood_formatter("auc")),
+    ("nDCG@10, song → pictures", _mood_formatter("ndcg@10", "music_to_image")),
+    ("nDCG@10, picture → songs", _mood_formatter("ndcg@10", "image_to_music")),
+]
+"""Columns of the figures of orders by mood, each with its interval."""
+MOOD_DIFFERENCES: list[Column] = [
+    ("AUC (95 %)", lambda row: _format_mood_difference(row, "auc")),
+    ("nDCG@10, song → pictures", lambda row: _format_mood_difference(row["music_to_image"], "ndcg@10")),
+    ("nDCG@10, picture → songs", lambda row: _format_mood_difference(row["image_to_music"], "ndcg@10")),
+]
+"""Columns of paired differences between orders by mood, each with its interval."""
+_COSTS: list[Column] = [
     ("Spearman", _figure_formatter("spearman")),
     ("inside polarity", _figure_formatter("spearman within")),
     ("image probe", _figure_formatter("image probe")),
@@ -171,7 +202,7 @@ _COSTS: list[_Column] = [
     ("training s", lambda row: f"{row['fit_s']:.1f}"),
     ("µs per pair", lambda row: f"{1000 * row['pair_ms']:.2f}"),
 ]
-_RAW: list[_Column] = [
+_RAW: list[Column] = [
     ("accuracy", _figure_formatter("accuracy")),
     ("balanced", _figure_formatter("balanced")),
 ]

@@ -11,8 +11,9 @@ from attune.core.progress import Progress
 
 if TYPE_CHECKING:
     from attune.embedding.media_files import Kind
+    from attune.embedding.onnx_session import Device
     from attune.training.comparison import SetFilter, SystemResult
-    from attune.training.mood_comparison import JudgedFiles
+    from attune.training.mood_comparison import JudgedFiles, SystemMood
     from attune.training.systems.base import Input, LabelledFeatures, System
 
 ATTUNE_NAME = "Attune"
@@ -30,6 +31,53 @@ class ComparisonData:
 
     images: LabelledFeatures
     music: LabelledFeatures
+
+
+def place_on_device(chosen: Sequence[System], device: Device) -> list[System]:
+    """Return the systems, those with networks that can be trained on a GPU on the given device.
+
+    Raises:
+        DeviceUnavailable: Torch has no GPU.
+    """
+    import torch
+
+    from attune.embedding.onnx_session import DeviceUnavailable
+    from attune.training.systems.pair_trainer import DeviceSystem
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceUnavailable(
+            device, "torch finds no GPU", "it needs an NVIDIA driver, and a torch that was built for CUDA"
+        )
+    return [system.with_device(device) if isinstance(system, DeviceSystem) else system for system in chosen]
+
+
+def require_training_extra(*modules: str) -> None:
+    """Raise AttuneError unless the modules of the extra `[train]` that a benchmark needs are installed."""
+    import importlib
+
+    from attune.core.errors import AttuneError
+
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            raise AttuneError(
+                f'this benchmark needs {error.name}: pip install "attune-affect[train]"'
+            ) from error
+
+
+def choose_mood_sets(image_sets: Sequence[str] | None, music_sets: Sequence[str] | None) -> SetFilter:
+    """Return the data sets that mood is judged on: those that were given, or else the usual ones."""
+    from attune.training.mood_comparison import MOOD_SETS
+
+    return tuple(image_sets or MOOD_SETS[0]), tuple(music_sets or MOOD_SETS[1])
+
+
+def choose_fold_seeds(seeds: Sequence[int] | None) -> tuple[int, ...]:
+    """Return the fold seeds that were given, each once, or else the usual ones."""
+    from attune.training.cross_validation import SEEDS
+
+    return tuple(dict.fromkeys(seeds or SEEDS))
 
 
 def read_comparison_data(
@@ -67,16 +115,16 @@ def read_comparison_data(
 
 
 def evaluate_out_of_fold(
-    labelled: ComparisonData, chosen: Sequence[System], cache: Path, progress: Progress
+    labelled: ComparisonData, chosen: Sequence[System], seeds: Sequence[int], cache: Path, progress: Progress
 ) -> list[SystemResult]:
-    """Cross-validate and evaluate every system."""
+    """Cross-validate and evaluate every system, with the given fold seeds."""
     from attune.training.comparison import evaluate_system
-    from attune.training.cross_validation import SEEDS, cross_validate
+    from attune.training.cross_validation import cross_validate
 
     images, music = labelled.images, labelled.music
     return [
         evaluate_system(
-            system.name, cross_validate(system, images, music, SEEDS, cache, progress), images, music
+            system.name, cross_validate(system, images, music, seeds, cache, progress), images, music
         )
         for system in chosen
     ]
@@ -89,8 +137,18 @@ def select_mood_files(labelled: ComparisonData, sets: SetFilter) -> JudgedFiles:
     return select_judged(labelled.images.rows, labelled.music.rows, sets)
 
 
+def measure_mood_of_systems(system_results: Sequence[SystemResult], judged: JudgedFiles) -> list[SystemMood]:
+    """Measure the order by mood of every system, and the controls that can be made of its outputs."""
+    from attune.training.mood_comparison import measure_system_mood
+
+    return [measure_system_mood(result, judged) for result in system_results]
+
+
 def make_table_rows(
-    system_results: Sequence[SystemResult], labelled: ComparisonData, focus: SetFilter, judged: JudgedFiles
+    system_results: Sequence[SystemResult],
+    moods: Sequence[SystemMood],
+    labelled: ComparisonData,
+    focus: SetFilter,
 ) -> list[dict[str, Any]]:
     """Return one table row per system: metrics, intervals, mood, and the difference from Attune."""
     from attune.training.comparison import estimate_accuracy, estimate_accuracy_difference
@@ -101,7 +159,7 @@ def make_table_rows(
         result.system: result for result in system_results if result.system in (ATTUNE_NAME, ACCURATE_NAME)
     }
     rows = []
-    for result in system_results:
+    for result, mood in zip(system_results, moods, strict=True):
         row = {
             "system": result.system,
             "parameters": result.parameters,
@@ -109,7 +167,7 @@ def make_table_rows(
             "pair_ms": round(result.pair_ms, 6),
             "accuracy": asdict(estimate_accuracy(result, images, music)),
             "focus": asdict(estimate_accuracy(result, images, music, focus)),
-            "mood": judge_mood(result, judged),
+            "mood": judge_mood(mood),
             "figures": result.figures,
         }
         for name, suffix in ((ATTUNE_NAME, ""), (ACCURATE_NAME, "_accurate")):
@@ -124,14 +182,26 @@ def make_table_rows(
     return rows
 
 
-def make_control_tables(
-    system_results: Sequence[SystemResult], judged: JudgedFiles
-) -> dict[str, list[dict[str, Any]]]:
+def make_control_tables(moods: Sequence[SystemMood]) -> dict[str, list[dict[str, Any]]]:
     """Return the figures of the controls by system, for the systems whose outputs they can be made of."""
     from attune.training.mood_comparison import judge_controls
 
-    tables = {result.system: judge_controls(result, judged) for result in system_results}
+    tables = {mood.system: judge_controls(mood) for mood in moods}
     return {system: rows for system, rows in tables.items() if rows}
+
+
+def make_lead_tables(moods: Sequence[SystemMood]) -> dict[str, list[dict[str, Any]]]:
+    """Return, by system, how far its order by mood is ahead of its controls and of the other systems."""
+    from attune.training.mood_leads import format_difference, measure_leads
+
+    return {
+        system: [
+            {"ahead_of": lead.ahead_of, "coverage_target": lead.coverage_target}
+            | format_difference(lead.difference)
+            for lead in leads
+        ]
+        for system, leads in measure_leads(moods).items()
+    }
 
 
 def describe_protocol(
@@ -157,6 +227,7 @@ def evaluate_on_test(
     test: ComparisonData,
     chosen: Sequence[System],
     previous_results: Sequence[SystemResult],
+    cache: Path,
     progress: Progress,
 ) -> list[SystemResult]:
     """Evaluate every system on the test split, trained on train and val.
@@ -168,15 +239,12 @@ def evaluate_on_test(
         test: Files of the test split.
         chosen: Systems to evaluate.
         previous_results: Out-of-fold results of the same systems, in the same order.
+        cache: Folder where predictions are stored between runs.
         progress: Receives the number of finished systems.
     """
-    import time
-
-    import numpy as np
-
     from attune.training.calibration import CORRESPONDENCE, MOOD, fit_out_of_fold
     from attune.training.comparison import SystemResult
-    from attune.training.cross_validation import score
+    from attune.training.cross_validation import predict_unseen
     from attune.training.evaluation_log import log_test_run
     from attune.training.evaluation_metrics import evaluate_scores
     from attune.training.metric_summary import summarize_seed
@@ -184,15 +252,11 @@ def evaluate_on_test(
     from attune.training.source_digest import digest_system
 
     system_results = []
-    every = [np.arange(len(side), dtype=np.int64) for side in (test.images, test.music)]
+    learnt_from = training_data.images, training_data.music
     progress.start("test split", len(chosen))
     for system, before in zip(chosen, previous_results, strict=True):
-        started = time.perf_counter()
-        fitted = system.fit(training_data.images, training_data.music, 0)
-        seconds = time.perf_counter() - started
-        result = score(fitted, test.images, test.music, every[0], every[1], seconds)
+        result = predict_unseen(system, *learnt_from, test.images, test.music, cache)
         held_out = [fold_result for results in before.results for fold_result in results]
-        learnt_from = training_data.images, training_data.music
         probabilities = fit_out_of_fold(held_out, *learnt_from, CORRESPONDENCE).apply(result.correspondence)
         mood = fit_out_of_fold(held_out, *learnt_from, MOOD).apply(result.scores)
         rows = test.images.rows, test.music.rows

@@ -26,6 +26,37 @@ ImagesOption = Annotated[
 MusicOption = Annotated[
     Path, typer.Option("--music", metavar="CSV|DIR", help=f"Labelled music: {_SOURCE}", show_default=False)
 ]
+MoodImageSetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mood-image-set", metavar="SET", help="Data sets that mood is judged on; oasis if not given."
+    ),
+]
+MoodMusicSetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mood-music-set",
+        metavar="SET",
+        help="Data sets that mood is judged on; 4q_taffc and musemo if not given.",
+    ),
+]
+FoldSeedOption = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--fold-seed",
+        metavar="N",
+        min=0,
+        help="Seed of the folds of the cross-validation; may be repeated. Default: 0, 1 and 2.",
+    ),
+]
+
+ResultCacheOption = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="DIR", help="Folder that keeps features and results between runs."),
+]
+EmbeddingSystemOption = Annotated[
+    str, typer.Option("--system", metavar="NAME", help="A system that can embed; a wrong name lists them.")
+]
 
 
 @app.command("train")

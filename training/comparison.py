@@ -16,7 +16,7 @@ from attune.training.calibration import CORRESPONDENCE, calibrate_out_of_fold
 from attune.training.cross_validation import OutOfFoldPredictions
 from attune.training.manifest import group_names
 from attune.training.metric_summary import mask_other_sets, summarize_seed, summarize_seeds
-from attune.training.metrics import CORRESPONDS, accuracy_replicates, pair_accuracy
+from attune.training.metrics import CORRESPONDS, accuracy_replicates, pair_accuracy, percentile_interval
 from attune.training.systems.base import LabelledFeatures
 
 SetFilter = tuple[Collection[str], Collection[str]]
@@ -94,7 +94,7 @@ def estimate_accuracy(
     result: SystemResult, images: LabelledFeatures, music: LabelledFeatures, focus: SetFilter = ALL_SETS
 ) -> Estimate:
     """Return the correspondence accuracy over the pairs of the sets in `focus`."""
-    return _estimate(
+    return estimate_mean(
         [_measure_accuracy(result, seed, images, music, focus) for seed in range(len(result.results))]
     )
 
@@ -114,7 +114,7 @@ def estimate_accuracy_difference(
             for system_result in (result, baseline)
         )
         seeds.append((result_accuracy[0] - baseline_accuracy[0], result_accuracy[1] - baseline_accuracy[1]))
-    return _estimate(seeds)
+    return estimate_mean(seeds)
 
 
 def _measure_accuracy(
@@ -141,15 +141,25 @@ def _measure_accuracy(
     return float(np.nanmean(values)), np.nanmean(replicates, axis=0)
 
 
-def _estimate(seeds: Sequence[tuple[float, NDArray[np.float64]]]) -> Estimate:
-    """Average over the fold seeds.
+def estimate_mean(seeds: Sequence[tuple[float, NDArray[np.float64]]]) -> Estimate:
+    """Average a figure and its interval over the fold seeds.
 
     Ends of intervals are averaged, not replicates: all seeds use the same files, so that more seeds must not
     make an interval narrower.
+
+    Args:
+        seeds: For each fold seed, the figure and its bootstrap replicates (R,), which may be NaN.
+
+    Returns:
+        The estimate; NaN where the figure is not defined.
     """
-    ends = [np.nanquantile(replicates, [0.025, 0.975]) for _, replicates in seeds]
-    low, high = np.mean(ends, axis=0)
-    below = [np.mean(replicates <= 0) for _, replicates in seeds]
+    low, high = np.mean([percentile_interval(replicates) for _, replicates in seeds], axis=0)
+    below = [_share_below_zero(replicates) for _, replicates in seeds]
     return Estimate(
         float(np.mean([value for value, _ in seeds])), float(low), float(high), float(np.mean(below))
     )
+
+
+def _share_below_zero(replicates: NDArray[np.float64]) -> float:
+    defined = replicates[~np.isnan(replicates)]
+    return float(np.mean(defined <= 0)) if defined.size else float("nan")

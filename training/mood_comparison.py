@@ -23,6 +23,7 @@ from attune.training.cross_validation import OutOfFoldPredictions
 from attune.training.manifest import LabelledRow
 from attune.training.metrics import (
     MoodLabels,
+    MoodOrder,
     auc_replicates,
     measure_mood_order,
     pair_auc,
@@ -31,7 +32,7 @@ from attune.training.metrics import (
     read_mood_labels,
     reliability,
 )
-from attune.training.mood_controls import SideOutputs, measure_controls
+from attune.training.mood_controls import ControlResult, SideOutputs, measure_controls
 from attune.training.report_values import (
     average_documents,
     format_interval,
@@ -65,6 +66,34 @@ class JudgedFiles:
     music: JudgedSide
 
 
+@dataclass(frozen=True, slots=True)
+class SeedMood:
+    """Mood of a system at one fold seed.
+
+    Attributes:
+        order: Figures of the system's order of all pairs; None if pairs across folds have no score.
+        controls: Figures of the controls, made of the system's outputs; empty if they cannot be made.
+        within_folds: For each fold, the AUC of its own pairs and its bootstrap replicates (R,).
+    """
+
+    order: MoodOrder | None
+    controls: list[ControlResult]
+    within_folds: list[tuple[float, NDArray[np.float64]]]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemMood:
+    """Mood of a system.
+
+    Attributes:
+        system: The system's name.
+        seeds: Its figures at each fold seed.
+    """
+
+    system: str
+    seeds: Sequence[SeedMood]
+
+
 def select_judged(
     images: Sequence[LabelledRow], music: Sequence[LabelledRow], sets: SetFilter
 ) -> JudgedFiles:
@@ -72,7 +101,26 @@ def select_judged(
     return JudgedFiles(_select_side(images, sets[0]), _select_side(music, sets[1]))
 
 
-def judge_mood(result: SystemResult, judged: JudgedFiles) -> dict[str, Any]:
+def measure_order(results: Sequence[OutOfFoldPredictions], judged: JudgedFiles) -> MoodOrder | None:
+    """Measure a system's order of the judged files; None if pairs across folds have no score.
+
+    Args:
+        results: The predictions of each fold, which together hold every file once.
+        judged: Files that mood is judged on.
+    """
+    scores = score_all_pairs(results)
+    if scores is None:
+        return None
+    part = scores[np.ix_(judged.images.positions, judged.music.positions)]
+    return measure_mood_order(part, judged.images.labels, judged.music.labels)
+
+
+def measure_system_mood(result: SystemResult, judged: JudgedFiles) -> SystemMood:
+    """Measure a system's order of the judged files and the controls, for each fold seed."""
+    return SystemMood(result.system, [_measure_seed(results, judged) for results in result.results])
+
+
+def judge_mood(measured: SystemMood) -> dict[str, Any]:
     """Return the mood measure of a system, averaged over the fold seeds.
 
     Ends of intervals are averaged, too: all seeds use the same files.
@@ -81,38 +129,28 @@ def judge_mood(result: SystemResult, judged: JudgedFiles) -> dict[str, Any]:
         JSON values: `auc`, `auc_ci95`, `image_to_music` and `music_to_image` as in the report of an
         evaluation, None where pairs across folds have no score; `auc_within_folds` with its interval.
     """
-    return dict(average_documents([_judge_seed(results, judged) for results in result.results]))
+    return dict(average_documents([_format_seed(seed) for seed in measured.seeds]))
 
 
-def judge_controls(result: SystemResult, judged: JudgedFiles) -> list[dict[str, Any]]:
+def judge_controls(measured: SystemMood) -> list[dict[str, Any]]:
     """Return the figures of the controls, made of a system's outputs, averaged over the fold seeds.
 
     Returns:
         JSON values, one per control and coverage target; none if the system's affect has no quadrant
         posteriors and places.
     """
-    seeds = []
-    for results in result.results:
-        sides = gather_embeddings(results)
-        if any(side.affect is None or side.affect.shape[1] != len(AFFECT_COLUMNS) for side in sides):
-            return []
-        controls = measure_controls(
-            _read_outputs(sides[0], judged.images.positions),
-            _read_outputs(sides[1], judged.music.positions),
-            judged.images.labels,
-            judged.music.labels,
-        )
-        seeds.append(
-            [
-                {
-                    "control": control.control,
-                    "coverage_target": control.target,
-                    "noise": control.noise,
-                    **replace_nan(format_mood_order(control.order)),
-                }
-                for control in controls
-            ]
-        )
+    seeds = [
+        [
+            {
+                "control": control.control,
+                "coverage_target": control.target,
+                "noise": control.noise,
+                **replace_nan(format_mood_order(control.order)),
+            }
+            for control in seed.controls
+        ]
+        for seed in measured.seeds
+    ]
     return list(average_documents(seeds))
 
 
@@ -133,17 +171,15 @@ def summarize_mood(
     present = {row.set for row in images.rows}, {row.set for row in music.rows}
     has_judged = all(names & set(wanted) for names, wanted in zip(present, MOOD_SETS, strict=True))
     judged = select_judged(images.rows, music.rows, MOOD_SETS if has_judged else ALL_SETS)
-    scores = score_all_pairs(results)
     bins = [_bin_probabilities(*fold, judged) for fold in zip(results, probabilities, strict=True)]
     known = [fold for fold in bins if np.isfinite(fold).all()]
     figures = {"mood ece": math.nan}
     if known:
         _, stated, true = np.mean(known, axis=0)
         figures["mood ece"] = float(np.abs(stated - true).sum())
-    if scores is None:
+    order = measure_order(results, judged)
+    if order is None:
         return figures
-    part = scores[np.ix_(judged.images.positions, judged.music.positions)]
-    order = measure_mood_order(part, judged.images.labels, judged.music.labels)
     figures["mood auc"] = order.auc
     ways = {"music to image": order.music_to_image, "image to music": order.image_to_music}
     for way, found in ways.items():
@@ -171,18 +207,32 @@ def _select_side(rows: Sequence[LabelledRow], sets: Collection[str]) -> JudgedSi
     return JudgedSide(np.array(positions, np.int64), labels)
 
 
-def _judge_seed(results: Sequence[OutOfFoldPredictions], judged: JudgedFiles) -> dict[str, Any]:
-    aucs, replicates = zip(*_measure_within_folds(results, judged), strict=True)
+def _measure_seed(results: Sequence[OutOfFoldPredictions], judged: JudgedFiles) -> SeedMood:
+    order = measure_order(results, judged)
+    controls = _measure_controls(results, judged)
+    return SeedMood(order, controls, list(_measure_within_folds(results, judged)))
+
+
+def _measure_controls(results: Sequence[OutOfFoldPredictions], judged: JudgedFiles) -> list[ControlResult]:
+    sides = gather_embeddings(results)
+    if any(side.affect is None or side.affect.shape[1] != len(AFFECT_COLUMNS) for side in sides):
+        return []
+    return measure_controls(
+        read_outputs(sides[0], judged.images.positions),
+        read_outputs(sides[1], judged.music.positions),
+        judged.images.labels,
+        judged.music.labels,
+    )
+
+
+def _format_seed(seed: SeedMood) -> dict[str, Any]:
+    aucs, replicates = zip(*seed.within_folds, strict=True)
     within = {
         "auc_within_folds": _average_known(np.array(aucs)[:, None]).item(),
         "auc_within_folds_ci95": format_interval(percentile_interval(_average_known(np.array(replicates)))),
     }
-    scores = score_all_pairs(results)
-    if scores is None:
-        order: dict[str, Any] = dict.fromkeys(("auc", "auc_ci95", "music_to_image", "image_to_music"))
-    else:
-        part = scores[np.ix_(judged.images.positions, judged.music.positions)]
-        order = format_mood_order(measure_mood_order(part, judged.images.labels, judged.music.labels))
+    names = ("auc", "auc_ci95", "music_to_image", "image_to_music")
+    order = dict.fromkeys(names) if seed.order is None else format_mood_order(seed.order)
     return dict(replace_nan(order | within))
 
 
@@ -211,7 +261,8 @@ def _average_known(figures: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
 
 
-def _read_outputs(side: Embeddings, positions: NDArray[np.int64]) -> SideOutputs:
+def read_outputs(side: Embeddings, positions: NDArray[np.int64]) -> SideOutputs:
+    """Return what a network whose affect has 11 columns says of the files at positions, int64 (K,)."""
     affect = np.asarray(side.affect)[positions]
     return SideOutputs(
         quadrants=affect[:, QUADRANT_COLUMNS],

@@ -21,6 +21,9 @@ from attune.training.metrics import MoodLabels, MoodOrder, measure_mood_order, m
 COVERAGE_LIMIT = 0.6
 """The lower coverage target, as a share of the coverage of random answers."""
 
+NETWORK = "the network"
+"""Name of the network's own order among the controls."""
+
 _RANDOM = "random"
 _DEPTH = 10
 _SMALLEST, _LARGEST = 2.0**-7, 2.0**7
@@ -28,18 +31,27 @@ _HALVINGS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class SideOutputs:
-    """What a network says of N files of one modality, each on its own.
+class MoodOutputs:
+    """What is said of the mood of N files of one modality, each on its own.
 
     Attributes:
         quadrants: (N, 4) posterior of the mood quadrants Q1 to Q4.
-        places: (N, 2) predicted places in valence and arousal.
-        polarity: (N, 3) posterior of polarity.
-        vectors: (N, D) embeddings.
+        places: (N, 2) places in valence and arousal.
     """
 
     quadrants: NDArray[np.floating]
     places: NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class SideOutputs(MoodOutputs):
+    """What a network says of N files of one modality, each on its own.
+
+    Attributes:
+        polarity: (N, 3) posterior of polarity.
+        vectors: (N, D) embeddings.
+    """
+
     polarity: NDArray[np.floating]
     vectors: NDArray[np.floating]
 
@@ -71,16 +83,26 @@ def score_controls(
         music: Outputs for M pieces of music.
         seed: Seed of the random order.
     """
-    quadrants = images.quadrants @ music.quadrants.T
-    closeness = -np.linalg.norm(images.places[:, None] - music.places[None], axis=2)
+    quadrants = _multiply_quadrants(images, music)
     return {
         "product of quadrants": quadrants,
-        "closeness of places": closeness,
-        "quadrants + closeness": quadrants / _spread(quadrants) + closeness / _spread(closeness),
+        "closeness of places": _measure_closeness(images, music),
+        "quadrants + closeness": score_quadrants_and_closeness(images, music),
         "product of polarities": images.polarity @ music.polarity.T,
-        "the network": images.vectors @ music.vectors.T,
+        NETWORK: images.vectors @ music.vectors.T,
         _RANDOM: np.random.default_rng(seed).random(quadrants.shape),
     }
+
+
+def score_quadrants_and_closeness(images: MoodOutputs, music: MoodOutputs) -> NDArray[np.floating]:
+    """Return the product of quadrants plus the closeness of places, each divided by its deviation, (N, M).
+
+    Args:
+        images: Outputs for N pictures.
+        music: Outputs for M pieces of music.
+    """
+    quadrants, closeness = _multiply_quadrants(images, music), _measure_closeness(images, music)
+    return np.asarray(quadrants / _spread(quadrants) + closeness / _spread(closeness))
 
 
 def measure_controls(
@@ -139,6 +161,14 @@ def blend_to_coverage(
         else:
             high = middle
     return scores + high * noise, high
+
+
+def _multiply_quadrants(images: MoodOutputs, music: MoodOutputs) -> NDArray[np.floating]:
+    return np.asarray(images.quadrants @ music.quadrants.T)
+
+
+def _measure_closeness(images: MoodOutputs, music: MoodOutputs) -> NDArray[np.floating]:
+    return np.asarray(-np.linalg.norm(images.places[:, None] - music.places[None], axis=2))
 
 
 def _spread(scores: NDArray[np.floating]) -> float:

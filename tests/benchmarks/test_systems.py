@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from attune import cli
-from attune.core.errors import MediaError
-from attune.embedding.media_files import Kind
-from attune.tests.training.affect_data import make_labelled_features
-from attune.training import evaluation_log, system_inputs
-from attune.training.manifest import LabelledRow
+from attune.tests.benchmarks.labelled_manifests import write_manifests
+from attune.training import evaluation_log
 from attune.training.systems import registry
 from attune.training.systems.attune.system import Attune
-from attune.training.systems.base import Input, LabelledFeatures
 from attune.training.systems.chance import Chance
 from attune.training.systems.posterior_product import PosteriorProduct
 
@@ -28,36 +23,13 @@ pytestmark = pytest.mark.torch
 
 @pytest.fixture
 def manifests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Options with two manifests; the inputs of their files are synthetic."""
-    options = []
-    synthetic: dict[Path, tuple[LabelledFeatures, int]] = {}
-    for seed, kind in enumerate(("image", "music")):
-        side = make_labelled_features(kind, seed, 150)  # type: ignore[arg-type]
-        lines = ["path,split,set,group,polarity,quadrant,valence,arousal"]
-        for position, row in enumerate(side.rows):
-            split = "test" if position >= 120 else "train"
-            values = (f"{kind}{position}", split, row.set, f"{split}{row.group}", row.polarity, row.quadrant)
-            cells = [*values, row.valence, row.arousal]
-            lines.append(",".join("" if cell is None else f"{cell}" for cell in cells))
-            synthetic[tmp_path / f"{kind}{position}"] = side, position
-        (tmp_path / f"{kind}.csv").write_text("\n".join(lines) + "\n")
-        options += ["--images" if kind == "image" else "--music", str(tmp_path / f"{kind}.csv")]
-
-    def load_synthetic_features(
-        rows: list[LabelledRow], kind: Kind, needed: Iterable[Input], *_: object
-    ) -> tuple[LabelledFeatures, list[MediaError]]:
-        whole = synthetic[rows[0].path][0]
-        positions = np.array([synthetic[row.path][1] for row in rows])
-        taken = whole.take(positions)
-        return LabelledFeatures(kind, rows, taken.targets, taken.features, {}), []
-
-    monkeypatch.setattr(system_inputs, "load_labelled_features", load_synthetic_features)
+    """Options with two manifests and folders; three systems are compared."""
     few = {"chance": Chance(), "posterior-product": PosteriorProduct(), "attune": Attune()}
     monkeypatch.setattr(registry, "SYSTEMS", few)
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "docs").mkdir()
     monkeypatch.setattr(evaluation_log, "LOG", tmp_path / "docs" / "test-log.csv")
-    return [*options, "--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "out")]
+    return [*write_manifests(tmp_path, monkeypatch), "--output", str(tmp_path / "out")]
 
 
 def _rows(section: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +66,20 @@ def test_the_comparison_tells_who_is_ahead_and_writes_what_it_tells(
     # What scores pairs only cannot score a pair whose sides are held out in different folds.
     assert mood["Chance"]["auc"] is mood["Chance"]["music_to_image"] is None
     assert mood["Chance"]["auc_within_folds"] is not None
-    assert set(document["out_of_fold"]["controls"]) <= {"Attune"}
+    assert set(document["out_of_fold"]["controls"]) == {"Attune"}
+    assert document["out_of_fold"]["protocol"]["fold_seeds"] == [0, 1, 2]
+    (leads,) = document["out_of_fold"]["mood_leads"].values()
+    by_name = {lead["ahead_of"]: lead for lead in leads if lead["coverage_target"] is None}
+    plain = [row for row in document["out_of_fold"]["controls"]["Attune"] if row["coverage_target"] is None]
+    names = {row["control"] for row in plain} - {"the network"}
+    assert set(by_name) == names | {"Polarity, Σ p·p"}
+    for control in plain:
+        if control["control"] in names:
+            lead = by_name[control["control"]]["auc"]
+            assert lead["value"] == pytest.approx(mood["Attune"]["auc"] - control["auc"])
+            assert lead["low"] <= lead["value"] <= lead["high"]
+    (leads,) = document["test"]["mood_leads"].values()
+    assert {lead["auc"]["value"] for lead in leads} == {None}  # too few rated pictures to have places
     assert document["raw"]["image features"]["accuracy"] > 0.6
     worst = document["worst_pairs"]
     assert len(worst) == 10
@@ -112,17 +97,48 @@ def test_the_comparison_tells_who_is_ahead_and_writes_what_it_tells(
     assert log[3].split(",")[2].startswith("Attune ")
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_torch_does_not_find_is_one_line(
+    manifests: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["benchmark", "systems", *manifests, "-q", "--device", "cuda"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("attune: --device cuda: torch finds no GPU; ")
+    assert len(error.splitlines()) == 1
+    assert not (tmp_path / "cache").exists()
+
+
 def test_without_being_asked_nobody_looks_at_the_test_split(
     manifests: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.run(["benchmark", "systems", *manifests, "-q"]) == 0
     output = capsys.readouterr().out
     words = ("correspondence", "music to image", "image to music", "Attune", "hub lift")
-    for word in (*words, "AUC within folds", "mood, image to music", "oasis", "4q_taffc, musemo"):
+    moods = ("AUC within folds", "mood, image to music", "oasis", "4q_taffc, musemo", "mood, Attune ahead of")
+    for word in (*words, *moods):
         assert word in output
     assert max(map(len, output.splitlines())) <= 120
     assert "test" not in json.loads((tmp_path / "out" / "systems.json").read_text())
     assert not (tmp_path / "docs" / "test-log.csv").exists()
+
+
+def test_the_seeds_of_the_folds_can_be_chosen(
+    manifests: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def compare(*seeds: str) -> dict[str, Any]:
+        chosen = [part for seed in seeds for part in ("--fold-seed", seed)]
+        options = [*manifests, "--system", "posterior-product", *chosen, "-q", "--json"]
+        assert cli.run(["benchmark", "systems", *options]) == 0
+        document: dict[str, Any] = json.loads(capsys.readouterr().out)["out_of_fold"]
+        return document
+
+    fifth, both = compare("5"), compare("5", "0", "5")
+    assert fifth["protocol"]["fold_seeds"] == [5]
+    assert both["protocol"]["fold_seeds"] == [5, 0]
+    assert fifth["systems"][0]["accuracy"]["value"] != both["systems"][0]["accuracy"]["value"]
+    stored = {file.name for file in (tmp_path / "cache" / "systems").rglob("*.npz")}
+    assert stored == {f"{seed}-{fold}.npz" for seed in (0, 5) for fold in range(5)}
+    assert cli.run(["benchmark", "systems", *manifests, "--fold-seed", "-1"]) == 2
 
 
 def test_the_worst_pairs_are_those_of_attune_wherever_it_is_in_the_table(

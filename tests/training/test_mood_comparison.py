@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from attune.embedding.affect import AFFECT_COLUMNS, PLACE_COLUMNS, POLARITY_COLUMNS, QUADRANT_COLUMNS
+from attune.embedding.affect import PLACE_COLUMNS, POLARITY_COLUMNS, QUADRANT_COLUMNS
+from attune.tests.training.mood_data import (
+    IMAGE_AFFECT,
+    IMAGE_ROWS,
+    IMAGES,
+    MUSIC,
+    MUSIC_AFFECT,
+    MUSIC_ROWS,
+    make_folds,
+)
 from attune.training.all_pairs import gather_embeddings, score_all_pairs
 from attune.training.comparison import SystemResult
 from attune.training.cross_validation import OutOfFoldPredictions
-from attune.training.manifest import QUADRANT_POLARITY, LabelledRow
 from attune.training.metrics import measure_mood_order, pair_auc, read_mood_labels
-from attune.training.mood_comparison import judge_controls, judge_mood, select_judged
+from attune.training.mood_comparison import (
+    SystemMood,
+    judge_controls,
+    judge_mood,
+    measure_system_mood,
+    select_judged,
+)
 from attune.training.mood_controls import (
     COVERAGE_LIMIT,
     SideOutputs,
@@ -23,78 +37,15 @@ from attune.training.mood_controls import (
     measure_controls,
     score_controls,
 )
+from attune.training.mood_leads import compare_orders, format_difference, measure_leads
 from attune.training.report_values import average_documents
 
 pytestmark = pytest.mark.torch
 
-FOLDS = 4
-IMAGES, MUSIC = 120, 80
 
-
-def make_rows(count: int, seed: int) -> list[LabelledRow]:
-    """Return rows in random quadrants; every fourth one is of a set that mood is not judged on."""
-    names = [f"Q{code + 1}" for code in np.random.default_rng(seed).integers(0, 4, count)]
-    return [
-        LabelledRow(
-            path=Path(f"{number}"),
-            split="train",
-            set="other" if number % 4 == 0 else "judged",
-            group=f"{number}",
-            polarity=QUADRANT_POLARITY[name],
-            quadrant=name,
-            valence=None,
-            arousal=None,
-            label="",
-        )
-        for number, name in enumerate(names)
-    ]
-
-
-def make_affect(rows: list[LabelledRow], seed: int) -> NDArray[np.float32]:
-    """Return affect, (N, 11), as a network gives it that recognises quadrants with errors."""
-    rng = np.random.default_rng(seed)
-    labels = read_mood_labels(rows)
-    affect = np.zeros((len(rows), len(AFFECT_COLUMNS)), np.float32)
-    logits = 1.5 * np.eye(4)[labels.quadrants] + rng.normal(size=(len(rows), 4))
-    quadrants = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    affect[:, QUADRANT_COLUMNS] = quadrants
-    affect[:, POLARITY_COLUMNS] = quadrants @ np.array([[1, 0, 0], [0, 0, 1], [0, 0, 1], [0, 1, 0]])
-    affect[:, PLACE_COLUMNS] = labels.places + rng.normal(0, 0.4, labels.places.shape)
-    return affect
-
-
-IMAGE_ROWS, MUSIC_ROWS = make_rows(IMAGES, 0), make_rows(MUSIC, 1)
-IMAGE_AFFECT, MUSIC_AFFECT = make_affect(IMAGE_ROWS, 2), make_affect(MUSIC_ROWS, 3)
-
-
-def make_folds(seed: int = 0) -> list[OutOfFoldPredictions]:
-    """Return predictions of an embedding system whose vectors are the quadrant posteriors."""
-    rng = np.random.default_rng(seed)
-    image_folds, music_folds = (rng.permutation(count) % FOLDS for count in (IMAGES, MUSIC))
-    folds = []
-    for fold in range(FOLDS):
-        images, music = np.flatnonzero(image_folds == fold), np.flatnonzero(music_folds == fold)
-        image_vectors, music_vectors = (
-            IMAGE_AFFECT[images, QUADRANT_COLUMNS],
-            MUSIC_AFFECT[music, QUADRANT_COLUMNS],
-        )
-        scores = image_vectors @ music_vectors.T
-        folds.append(
-            OutOfFoldPredictions(
-                images,
-                music,
-                scores,
-                scores,
-                image_vectors,
-                music_vectors,
-                IMAGE_AFFECT[images],
-                MUSIC_AFFECT[music],
-                parameters=0,
-                fit_s=0.0,
-                pair_ms=0.0,
-            )
-        )
-    return folds
+def without_quadrants(folds: list[OutOfFoldPredictions]) -> list[OutOfFoldPredictions]:
+    """Return predictions whose affect ends before the quadrants, so that there are no controls."""
+    return [replace(fold, image_affect=fold.image_affect[:, :5]) for fold in folds]
 
 
 def as_system(*by_seed: list[OutOfFoldPredictions]) -> SystemResult:
@@ -147,7 +98,7 @@ def test_mood_is_judged_once_over_all_folds() -> None:
     folds, judged = make_folds(), select_judged(IMAGE_ROWS, MUSIC_ROWS, (("judged",), ("judged",)))
     assert (judged.images.positions % 4 > 0).all()
     assert len(judged.images.positions) == 0.75 * IMAGES
-    found = judge_mood(as_system(folds), judged)
+    found = judge_mood(measure_system_mood(as_system(without_quadrants(folds)), judged))
     part = np.ix_(judged.images.positions, judged.music.positions)
     scores = (IMAGE_AFFECT[:, QUADRANT_COLUMNS] @ MUSIC_AFFECT[:, QUADRANT_COLUMNS].T)[part]
     whole = measure_mood_order(scores, judged.images.labels, judged.music.labels)
@@ -168,27 +119,31 @@ def test_mood_is_judged_once_over_all_folds() -> None:
 
 
 def test_what_only_scores_pairs_is_judged_within_folds() -> None:
-    folds = [replace(fold, image_vectors=fold.image_vectors * 0) for fold in make_folds()]
+    folds = [replace(fold, image_vectors=fold.image_vectors * 0) for fold in without_quadrants(make_folds())]
     judged = select_judged(IMAGE_ROWS, MUSIC_ROWS, ((), ()))
-    found = judge_mood(as_system(folds), judged)
+    found = judge_mood(measure_system_mood(as_system(folds), judged))
     assert found["auc"] is found["auc_ci95"] is found["image_to_music"] is found["music_to_image"] is None
     assert found["auc_within_folds"] > 0.6
 
 
 def test_without_judged_files_every_figure_is_null() -> None:
     judged = select_judged(IMAGE_ROWS, MUSIC_ROWS, (("absent",), ("absent",)))
-    system = as_system(make_folds())
-    found = judge_mood(system, judged)
+    system = measure_system_mood(as_system(make_folds()), judged)
+    found = judge_mood(system)
     assert found["auc"] is found["auc_within_folds"] is found["image_to_music"]["lift"] is None
-    assert {row["auc"] for row in judge_controls(system, judged)} == {None}
+    assert {row["auc"] for row in judge_controls(system)} == {None}
+    (leads,) = measure_leads([system]).values()
+    assert {format_difference(lead.difference)["auc"]["p"] for lead in leads} == {None}
 
 
 def test_the_mean_over_seeds_is_taken_number_by_number() -> None:
     documents = [{"a": 1.0, "b": [1.0, None], "c": "x"}, {"a": 2.0, "b": [2.0, 5.0], "c": "x"}]
     assert average_documents(documents) == {"a": 1.5, "b": [1.5, None], "c": "x"}
     judged = select_judged(IMAGE_ROWS, MUSIC_ROWS, ((), ()))
-    folds = make_folds(0), make_folds(1)
-    both, first, second = (judge_mood(as_system(*seeds), judged) for seeds in (folds, folds[:1], folds[1:]))
+    folds = without_quadrants(make_folds(0)), without_quadrants(make_folds(1))
+    both, first, second = (
+        judge_mood(measure_system_mood(as_system(*seeds), judged)) for seeds in (folds, folds[:1], folds[1:])
+    )
     name = "auc_within_folds"
     assert both[name] == pytest.approx((first[name] + second[name]) / 2)
 
@@ -255,7 +210,7 @@ def test_noise_breaks_ties_first_and_keeps_the_order_where_it_can() -> None:
 
 def test_the_controls_of_a_system_are_those_of_its_outputs() -> None:
     judged = select_judged(IMAGE_ROWS, MUSIC_ROWS, (("judged",), ("judged",)))
-    rows = judge_controls(as_system(make_folds(), make_folds(1)), judged)
+    rows = judge_controls(measure_system_mood(as_system(make_folds(), make_folds(1)), judged))
     first = rows[0]
     assert first["control"] == "product of quadrants"
     assert first["coverage_target"] is None
@@ -263,5 +218,73 @@ def test_the_controls_of_a_system_are_those_of_its_outputs() -> None:
     scores = (IMAGE_AFFECT[:, QUADRANT_COLUMNS] @ MUSIC_AFFECT[:, QUADRANT_COLUMNS].T)[part]
     expected = measure_mood_order(scores, judged.images.labels, judged.music.labels)
     assert first["auc"] == pytest.approx(expected.auc, abs=1e-6)
-    without = [replace(fold, image_affect=fold.image_affect[:, :5]) for fold in make_folds()]
-    assert judge_controls(as_system(without), judged) == []
+    without = as_system(without_quadrants(make_folds()))
+    assert judge_controls(measure_system_mood(without, judged)) == []
+
+
+@cache
+def make_noisy(noise: float) -> SystemMood:
+    """Return the mood of a system whose vectors are quadrant posteriors with noise, under its own name."""
+    rng = np.random.default_rng(9)
+    seeds = []
+    for seed in (0, 1):
+        folds = []
+        for fold in make_folds(seed):
+            sides = [
+                vectors + noise * rng.normal(size=vectors.shape).astype(np.float32)
+                for vectors in (fold.image_vectors, fold.music_vectors)
+            ]
+            folds.append(
+                replace(fold, image_vectors=sides[0], music_vectors=sides[1], scores=sides[0] @ sides[1].T)
+            )
+        seeds.append(folds)
+    judged = select_judged(IMAGE_ROWS, MUSIC_ROWS, (("judged",), ("judged",)))
+    return measure_system_mood(replace(as_system(*seeds), system=f"noise {noise}"), judged)
+
+
+def test_the_lead_of_a_system_is_the_difference_of_the_figures_on_the_same_draws() -> None:
+    good, poor = make_noisy(0.1), make_noisy(0.6)
+    leads = measure_leads([good, poor])
+    assert list(leads) == ["noise 0.1", "noise 0.6"]
+    by_name = {(lead.ahead_of, lead.coverage_target): lead.difference for lead in leads["noise 0.1"]}
+    assert all(name != "the network" for name, _ in by_name)
+    found, back = by_name["noise 0.6", None], leads["noise 0.6"][-1].difference
+    one, other = judge_mood(good), judge_mood(poor)
+    for way in ("music_to_image", "image_to_music"):
+        value = format_difference(found)[way]["ndcg@10"]["value"]
+        assert value == pytest.approx(one[way]["ndcg@10"] - other[way]["ndcg@10"])
+    assert found.auc.value == pytest.approx(one["auc"] - other["auc"]) == -back.auc.value
+    assert (found.auc.low, found.auc.high) == pytest.approx((-back.auc.high, -back.auc.low))
+    # The ends are means over the seeds of those of the differences, draw by draw.
+    ends = []
+    for seed, worse in zip(good.seeds, poor.seeds, strict=True):
+        assert seed.order is not None
+        assert worse.order is not None
+        ends.append(np.quantile(seed.order.auc_replicates - worse.order.auc_replicates, [0.025, 0.975]))
+    assert (found.auc.low, found.auc.high) == pytest.approx(tuple(np.mean(ends, axis=0)))
+    assert 0 < found.auc.low < found.auc.value < found.auc.high
+    assert found.auc.p < 0.05
+    # Of random answers it is ahead by what it has above chance.
+    chance = by_name["random", None]
+    assert chance.auc.value == pytest.approx(one["auc"] - 0.5, abs=0.05)
+
+
+def test_paired_draws_give_a_narrower_interval_and_an_order_is_not_ahead_of_itself() -> None:
+    good, second = (seed.order for seed in make_noisy(0.1).seeds)  # other folds, nearly the same order
+    assert good is not None
+    assert second is not None
+    difference = compare_orders([good], [second])
+    widths = [high - low for low, high in (good.auc_interval, second.auc_interval)]
+    assert difference.auc.high - difference.auc.low < 0.8 * min(widths)
+    itself = compare_orders([good], [good])
+    assert {itself.auc.value, itself.auc.low, itself.auc.high, itself.music_to_image.high} == {0.0}
+
+
+def test_a_system_that_only_scores_pairs_is_ahead_of_nobody_and_nobody_of_it() -> None:
+    folds = without_quadrants(make_folds())
+    pairs_only = [replace(fold, image_vectors=fold.image_vectors * 0) for fold in folds]
+    judged = select_judged(IMAGE_ROWS, MUSIC_ROWS, ((), ()))
+    other = measure_system_mood(replace(as_system(pairs_only), system="pairs"), judged)
+    leads = measure_leads([make_noisy(0.1), other])
+    assert list(leads) == ["noise 0.1"]
+    assert "pairs" not in {lead.ahead_of for lead in leads["noise 0.1"]}

@@ -301,7 +301,10 @@ def test_intervals_hold_the_figure_and_repeat() -> None:
     labels = read_mood_labels(rows)
     scores = rng.random((120, 120)) + 0.1 * (labels.quadrants[:, None] == labels.quadrants)
     figures = measure_mood_order(scores, labels, labels)
-    assert figures == measure_mood_order(scores, labels, labels)
+    again = measure_mood_order(scores, labels, labels)
+    assert figures == again
+    assert figures.auc_interval == again.auc_interval
+    assert figures.image_to_music.ndcg_interval == again.image_to_music.ndcg_interval
     assert figures.auc_interval[0] < figures.auc < figures.auc_interval[1]
     for way in (figures.image_to_music, figures.music_to_image):
         assert way.ndcg_interval[0] < way.ndcg_at_10 < way.ndcg_interval[1]

@@ -6,7 +6,7 @@ mood of a file is, `attune.training.metrics.pairs` how pairs are weighted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +30,21 @@ class MoodOrder:
 
     Attributes:
         auc: Balanced area under the ROC curve of pairs with the same quadrant against the others.
-        auc_interval: Its 95 % interval.
+        auc_replicates: (R,) its bootstrap replicates. Orders of the same files have the same draws, so that
+            differences of replicates are paired.
         music_to_image: Retrieval of pictures by music.
         image_to_music: Retrieval of music by pictures.
     """
 
     auc: float
-    auc_interval: tuple[float, float]
+    auc_replicates: NDArray[np.float64] = field(compare=False, repr=False)
     music_to_image: MoodRetrieval
     image_to_music: MoodRetrieval
+
+    @property
+    def auc_interval(self) -> tuple[float, float]:
+        """The 95 % interval of the AUC."""
+        return percentile_interval(self.auc_replicates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def measure_mood_order(scores: NDArray[np.floating], images: MoodLabels, music: 
     times = [_draw_placed(side, rng) for side in (images, music)]
     return MoodOrder(
         auc=pair_auc(scores, *labels[:2]),
-        auc_interval=percentile_interval(auc_replicates(scores, *labels)),
+        auc_replicates=auc_replicates(scores, *labels),
         music_to_image=measure_mood_retrieval(scores.T, music, images, times[1], times[0]),
         image_to_music=measure_mood_retrieval(scores, images, music, times[0], times[1]),
     )

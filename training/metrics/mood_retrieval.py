@@ -6,7 +6,7 @@ are in it and right for nobody. Equal scores are ordered by a seeded shuffle, ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ class MoodRetrieval:
         first: Share of first answers in the query's quadrant, mean over the quadrants.
         first_by_quadrant: That share for the queries of each quadrant; NaN for those that a side lacks.
         ndcg_at_10: nDCG of the first ten answers, graded by the distance of places; mean over the queries.
-        ndcg_interval: Its 95 % interval.
+        ndcg_replicates: (R,) its bootstrap replicates, from the draws that were given.
         spread: Distinctness of the first ten answers.
     """
 
@@ -42,8 +42,13 @@ class MoodRetrieval:
     first: float
     first_by_quadrant: tuple[float, ...]
     ndcg_at_10: float
-    ndcg_interval: tuple[float, float]
+    ndcg_replicates: NDArray[np.float64] = field(compare=False, repr=False)
     spread: Distinctness
+
+    @property
+    def ndcg_interval(self) -> tuple[float, float]:
+        """The 95 % interval of nDCG@10."""
+        return percentile_interval(self.ndcg_replicates)
 
 
 def measure_mood_retrieval(
@@ -66,15 +71,13 @@ def measure_mood_retrieval(
     """
     asking, shown = queries.quadrants >= 0, gallery.placed
     if not (asking.any() and shown.any()):
-        return MoodRetrieval(
-            _NAN, _NAN, _NAN, _NAN, (_NAN,) * 4, _NAN, (_NAN, _NAN), Distinctness(*[_NAN] * 3)
-        )
+        undefined = np.full(len(query_times), _NAN)
+        return MoodRetrieval(_NAN, _NAN, _NAN, _NAN, (_NAN,) * 4, _NAN, undefined, Distinctness(*[_NAN] * 3))
     ranked = _rank_shuffled(scores[:, shown], seed)[asking]
     precision, first, chance = _measure_by_quadrant(
         queries.quadrants[asking], gallery.quadrants[shown], ranked
     )
     gain = graded_gain(queries.places[asking], gallery.places[shown])
-    replicates = ndcg_replicates(gain, ranked, query_times[:, asking], gallery_times[:, shown])
     mean_precision, mean_chance = _average_known(precision), _average_known(chance)
     return MoodRetrieval(
         p_at_10=mean_precision,
@@ -83,7 +86,7 @@ def measure_mood_retrieval(
         first=_average_known(first),
         first_by_quadrant=tuple(first.tolist()),
         ndcg_at_10=float(graded_ndcg(gain, ranked).mean()),
-        ndcg_interval=percentile_interval(replicates),
+        ndcg_replicates=ndcg_replicates(gain, ranked, query_times[:, asking], gallery_times[:, shown]),
         spread=measure_spread(ranked[:, :_DEPTH], ranked.shape[1]),
     )
 
