@@ -36,6 +36,11 @@ class MediaFacts:
     rating: int | None = None
     sidecar_mtime_ns: int | None = None
 
+    @property
+    def display_name(self) -> str:
+        """Artist and title, as far as they are known; may be empty."""
+        return " – ".join(name for name in (self.artist, self.title) if name)
+
 
 @dataclass(frozen=True, slots=True)
 class CaptureFacts:

@@ -181,7 +181,7 @@ class Answer:
     @property
     def display_name(self) -> str:
         """Artist and title, as far as the tags have them; may be empty."""
-        return " – ".join(name for name in (self.artist, self.title) if name)
+        return self.item.display_name
 
 
 @dataclass(frozen=True, slots=True)

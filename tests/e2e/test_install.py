@@ -79,9 +79,9 @@ def test_a_checkout_without_git_is_listed_without_ignored_files(tmp_path: Path) 
 def check_demo(output: str, page: Path) -> None:
     assert "pictures" in output
     html = page.read_text(encoding="utf-8")
-    assert html.count("<section") == 4
-    assert html.count("<audio") >= 4
-    assert html.count("<img") >= 20
+    assert html.count("<section") == 6
+    assert html.count("<audio") >= 6
+    assert html.count("<img") >= 30
     assert 'src="http' not in html
 
 

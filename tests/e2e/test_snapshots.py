@@ -24,9 +24,9 @@ FOLDER = SAMPLES.resolve()  # paths are shown relative to the real current folde
 SNAPSHOTS = Path(__file__).resolve().parents[1] / "snapshots"
 NUMBER = re.compile(r"[+−-]?\d+\.\d+|\d+(?=%)")  # measured values; not parts of names and times
 COMMANDS = {
-    "find-images": ("attune", "find-images music/song-18.opus -n 4"),
+    "find-images": ("attune", "find-images music/song-16.opus -n 4"),
     "find-images-why": ("attune", "find-images music/song-03.opus -n 3 --why"),
-    "find-images-all-alike": ("attune", "find-images music/song-18.opus -n 3 --all-alike"),
+    "find-images-all-alike": ("attune", "find-images music/song-16.opus -n 3 --all-alike"),
     "find-images-accurate": ("accurate", "find-images music/song-14.opus -n 4"),
     "find-music": ("attune", "find-music photos/photo-013.jpg -n 4"),
     "find-music-accurate": ("accurate", "find-music photos/photo-018.jpg -n 4"),
@@ -109,5 +109,5 @@ def test_the_comparison_finds_what_differs(seen: str, kept: str, equal: bool) ->
 
 def test_paths_are_never_broken_on_a_narrow_terminal(samples_library: Path) -> None:
     shown = run_command("find-music photos/photo-013.jpg -n 4 --why", samples_library, columns=40)
-    for number in ("20", "05", "23"):
+    for number in ("11", "02", "13"):
         assert f"music/song-{number}.opus" in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -102,3 +103,18 @@ def test_a_soundtrack(library: Path, tmp_path: Path) -> None:
     assert "Chapter 1: " in result.stdout
     refused = attune("soundtrack", library.parent / "music", library=library)
     assert (refused.returncode, "no photo that can be read" in refused.stderr) == (2, True)
+
+
+RAINY_BAY = "photo-084.jpg"
+"""A grey bay in the rain, which the network takes for festive."""
+
+
+@pytest.mark.slow
+def test_the_film_of_the_readme_does_not_open_in_the_rain(samples_library: Path) -> None:
+    readme = (SAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    example = re.search(r"`attune storyboard samples/(music/\S+) -o", readme)
+    assert example is not None
+    song = SAMPLES / example[1]
+    assert attune_json("mood", song, library=samples_library)["files"][0]["mood"] == "festive"
+    plan = attune_json("storyboard", song, library=samples_library)
+    assert Path(plan["spans"][0]["picture"]).name != RAINY_BAY

@@ -45,7 +45,7 @@ def _open(page: Page, address: str) -> None:
 
 def _song(page: Page, address: str) -> None:
     page.goto(address)
-    page.get_by_role("combobox").fill("deep path")
+    page.get_by_role("combobox").fill("minstrels")
     page.get_by_role("option").first.click()
     page.wait_for_selector(_LOADED_IMAGE)
     page.get_by_label("Position in the song").evaluate(
