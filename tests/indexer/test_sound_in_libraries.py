@@ -13,7 +13,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from attune import cli
+from attune.core.errors import ArtefactError
 from attune.embedding import backbones as backbones_module
+from attune.embedding import network_config
 from attune.embedding.audio_decoding import iter_audio
 from attune.embedding.backbones import DEFAULT_BACKBONES, PATCH_S
 from attune.embedding.network import open_network
@@ -170,6 +172,9 @@ def test_another_preprocessing_is_another_backbone(
     backbone = DEFAULT_BACKBONES["music"]
     with monkeypatch.context() as earlier:
         earlier.setattr(backbones_module, "PREPROCESSING_VERSIONS", {"image": 2, "music": 1})
+        with pytest.raises(ArtefactError, match=backbone.id):
+            open_network()  # it was trained on the features of today
+        earlier.setattr(network_config, "_check_version", lambda *_: None)
         old_id, old_network = backbone.id, open_network().id
         run_build(library, open_network(), tmp_path)
     assert backbone.id != old_id
