@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from attune.benchmarks.diversity_commands import app as diversity
-from attune.benchmarks.limits_commands import app as limits
-from attune.benchmarks.moment_commands import app as moments
+from attune.benchmarks.mood_commands import app as mood_limits
 from attune.benchmarks.sample_commands import app as samples
 from attune.benchmarks.serve_commands import app as serve
 from attune.benchmarks.soak_commands import app as soak
@@ -40,8 +39,7 @@ app.add_typer(story)
 app.add_typer(soak)
 app.add_typer(serve)
 app.add_typer(diversity)
-app.add_typer(limits)
-app.add_typer(moments)
+app.add_typer(mood_limits)
 app.add_typer(samples)
 
 _LEARNABLE = "train and val, out of fold"

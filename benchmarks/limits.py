@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from attune.benchmarks.systems import ComparisonData
     from attune.training.comparison import SetFilter
     from attune.training.cross_validation import OutOfFoldPredictions
-    from attune.training.metrics import MoodOrder
     from attune.training.mood_comparison import JudgedFiles
 
 
@@ -34,24 +33,25 @@ def measure(
         A JSON document: `sets`, `quadrants`, `oracles` and `raters`, each a list of rows; empty where the
         system gives no order of all pairs, or no mood of single files.
     """
-    from attune.training.mood_comparison import select_judged
+    from attune.training.mood_comparison import measure_orders, select_judged
     from attune.training.mood_limits import measure_oracles, measure_quadrants
-    from attune.training.report_values import replace_nan
+    from attune.training.report_values import average_mood_orders, replace_nan
 
     rows = labelled.images.rows, labelled.music.rows
     judged = select_judged(*rows, mood)
-    sets = []
-    for image_sets, music_sets in _iter_sets(mood):
-        orders = _measure_orders(by_seed, select_judged(*rows, (image_sets, music_sets)))
-        if orders:
-            names = {"image_sets": list(image_sets), "music_sets": list(music_sets)}
-            sets.append(names | _format_orders(orders))
-    orders = _measure_orders(by_seed, judged)
+    orders = measure_orders(by_seed, judged)
+    by_sets = [(mood, orders)] + [
+        (sets, measure_orders(by_seed, select_judged(*rows, sets))) for sets in _iter_parts(mood)
+    ]
     oracles = measure_oracles(by_seed, judged)
     return {
-        "sets": sets,
+        "sets": [
+            {"image_sets": list(sets[0]), "music_sets": list(sets[1])} | average_mood_orders(found)
+            for sets, found in by_sets
+            if found
+        ],
         "quadrants": [replace_nan(asdict(limit)) for limit in measure_quadrants(by_seed, orders, judged)],
-        "oracles": [{"order": name} | _format_orders(known) for name, known in oracles.items()],
+        "oracles": [{"order": name} | average_mood_orders(known) for name, known in oracles.items()],
         "raters": list(_iter_ceilings(labelled, by_seed, mood, judged, raters)) if oracles else [],
     }
 
@@ -85,29 +85,12 @@ def print_limits(document: dict[str, Any]) -> None:
     )
 
 
-def _iter_sets(mood: SetFilter) -> Iterator[SetFilter]:
-    """Yield all judged sets, then each of a modality alone if there are several."""
-    yield mood
+def _iter_parts(mood: SetFilter) -> Iterator[SetFilter]:
+    """Yield each judged set of a modality alone, if there are several."""
     if len(mood[0]) > 1:
         yield from (((name,), mood[1]) for name in mood[0])
     if len(mood[1]) > 1:
         yield from ((mood[0], (name,)) for name in mood[1])
-
-
-def _measure_orders(
-    by_seed: Sequence[Sequence[OutOfFoldPredictions]], judged: JudgedFiles
-) -> list[MoodOrder]:
-    """Return a system's order at each fold seed; none if pairs across folds have no score."""
-    from attune.training.mood_comparison import measure_order
-
-    found = (measure_order(results, judged) for results in by_seed)
-    return [order for order in found if order is not None]
-
-
-def _format_orders(orders: Sequence[MoodOrder]) -> dict[str, Any]:
-    from attune.training.report_values import average_documents, format_mood_order, replace_nan
-
-    return dict(average_documents([replace_nan(format_mood_order(order)) for order in orders]))
 
 
 def _iter_ceilings(

@@ -77,16 +77,12 @@ def _iter_sets(labelled: ComparisonData, mood: SetFilter) -> Iterator[tuple[str,
 
 def _format_loss(loss: MomentLoss) -> dict[str, Any]:
     from attune.training.mood_leads import format_difference
-    from attune.training.report_values import average_documents, format_mood_order, replace_nan
+    from attune.training.report_values import average_mood_orders
 
-    whole, moments = (
-        average_documents([replace_nan(format_mood_order(order)) for order in orders])
-        for orders in (loss.whole, loss.moments)
-    )
     return {
         "songs": loss.songs,
         "longer": loss.longer,
-        "whole": whole,
-        "moments": moments,
+        "whole": average_mood_orders(loss.whole),
+        "moments": average_mood_orders(loss.moments),
         "difference": format_difference(loss.difference),
     }

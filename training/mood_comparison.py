@@ -115,6 +115,17 @@ def measure_order(results: Sequence[OutOfFoldPredictions], judged: JudgedFiles) 
     return measure_mood_order(part, judged.images.labels, judged.music.labels)
 
 
+def measure_orders(by_seed: Sequence[Sequence[OutOfFoldPredictions]], judged: JudgedFiles) -> list[MoodOrder]:
+    """Measure a system's order at each fold seed; none if pairs across folds have no score.
+
+    Args:
+        by_seed: For each fold seed, the predictions of each fold.
+        judged: Files that mood is judged on.
+    """
+    found = (measure_order(results, judged) for results in by_seed)
+    return [order for order in found if order is not None]
+
+
 def measure_system_mood(result: SystemResult, judged: JudgedFiles) -> SystemMood:
     """Measure a system's order of the judged files and the controls, for each fold seed."""
     return SystemMood(result.system, [_measure_seed(results, judged) for results in result.results])

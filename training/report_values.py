@@ -53,6 +53,11 @@ def format_mood_order(figures: MoodOrder) -> dict[str, Any]:
     }
 
 
+def average_mood_orders(orders: Sequence[MoodOrder]) -> dict[str, Any]:
+    """Return the mood measure of an order, averaged over the fold seeds; None for what is not defined."""
+    return dict(average_documents([replace_nan(format_mood_order(order)) for order in orders]))
+
+
 def replace_nan(value: Any) -> Any:
     """Return a JSON value with None in place of every NaN."""
     if isinstance(value, dict):

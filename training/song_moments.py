@@ -21,7 +21,7 @@ from attune.embedding.silent_patches import is_silent
 from attune.training.assign_folds import FOLDS, assign_folds
 from attune.training.cross_validation import OutOfFoldPredictions, score
 from attune.training.metrics import MoodOrder
-from attune.training.mood_comparison import JudgedFiles, measure_order
+from attune.training.mood_comparison import JudgedFiles, measure_orders
 from attune.training.mood_leads import OrderDifference, compare_orders
 from attune.training.system_inputs import average_features
 from attune.training.systems.base import LabelledFeatures, System
@@ -136,10 +136,7 @@ def measure_moment_loss(
     Returns:
         The figures; None of a system that cannot score pairs across folds.
     """
-    whole, moments = (
-        [order for results in by_seed if (order := measure_order(results, judged)) is not None]
-        for by_seed in (predictions.whole, predictions.moments)
-    )
+    whole, moments = (measure_orders(by_seed, judged) for by_seed in (predictions.whole, predictions.moments))
     if not whole:
         return None
     songs = next(iter(patches.values()))

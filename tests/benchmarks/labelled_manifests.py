@@ -20,6 +20,18 @@ from attune.training.systems.base import Input, LabelledFeatures
 PATCHES = 8
 """Patches of a song, each with the features of the whole and noise of its own."""
 
+JUDGED_SETS = [
+    "--mood-image-set",
+    "set0",
+    "--mood-music-set",
+    "set0",
+    "--mood-music-set",
+    "set1",
+    "--fold-seed",
+    "0",
+]
+"""Options that judge mood on these sets, with one seed of the folds."""
+
 
 def write_manifests(folder: Path, monkeypatch: pytest.MonkeyPatch, label: str = "") -> list[str]:
     """Write two manifests of 150 files each, a fifth of them in the test split; return the options.

@@ -8,27 +8,16 @@ from pathlib import Path
 import pytest
 
 from attune import cli
-from attune.tests.benchmarks.labelled_manifests import write_manifests
+from attune.tests.benchmarks.labelled_manifests import JUDGED_SETS, write_manifests
 
 pytestmark = pytest.mark.torch
-
-SETS = [
-    "--mood-image-set",
-    "set0",
-    "--mood-music-set",
-    "set0",
-    "--mood-music-set",
-    "set1",
-    "--fold-seed",
-    "0",
-]
 
 
 def test_what_limits_the_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = write_manifests(tmp_path, monkeypatch, "val_sd=0.2;aro_sd=0.3")
-    assert cli.run(["benchmark", "limits", *options, *SETS, "-q", "--json"]) == 0
+    assert cli.run(["benchmark", "limits", *options, *JUDGED_SETS, "-q", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["fold_seeds"] == [0]
     assert [row["music_sets"] for row in document["sets"]] == [["set0", "set1"], ["set0"], ["set1"]]
@@ -47,7 +36,7 @@ def test_what_limits_the_order(
     assert ceiling["halves_r"][1] > 0.9
     assert oracles["both predicted"] < ceiling["auc"]["music known"] < 1
     # The folds of the first run are kept.
-    assert cli.run(["benchmark", "limits", *options, *SETS, "-q", "--raters", "4"]) == 0
+    assert cli.run(["benchmark", "limits", *options, *JUDGED_SETS, "-q", "--raters", "4"]) == 0
     output = capsys.readouterr().out
     for word in (
         "by data set",

@@ -8,27 +8,16 @@ from pathlib import Path
 import pytest
 
 from attune import cli
-from attune.tests.benchmarks.labelled_manifests import write_manifests
+from attune.tests.benchmarks.labelled_manifests import JUDGED_SETS, write_manifests
 
 pytestmark = pytest.mark.torch
-
-SETS = [
-    "--mood-image-set",
-    "set0",
-    "--mood-music-set",
-    "set0",
-    "--mood-music-set",
-    "set1",
-    "--fold-seed",
-    "0",
-]
 
 
 def test_a_moment_of_a_song_is_judged_beside_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = write_manifests(tmp_path, monkeypatch)
-    assert cli.run(["benchmark", "moments", *options, *SETS, "-q", "--json"]) == 0
+    assert cli.run(["benchmark", "moments", *options, *JUDGED_SETS, "-q", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     rows = {tuple(row["music_sets"]): row for row in document["rows"]}
     assert list(rows) == [("set0", "set1"), ("set0",), ("set1",)]
@@ -38,7 +27,7 @@ def test_a_moment_of_a_song_is_judged_beside_the_whole(
     assert difference["value"] == pytest.approx(whole["moments"]["auc"] - whole["whole"]["auc"])
     assert difference["low"] <= difference["value"] <= difference["high"]
     assert difference["value"] < 0  # patches have noise that the mean of a whole song has not
-    assert cli.run(["benchmark", "moments", *options, *SETS, "-q"]) == 0
+    assert cli.run(["benchmark", "moments", *options, *JUDGED_SETS, "-q"]) == 0
     output = capsys.readouterr().out
     for word in ("120 songs, 120 longer than a moment", "moment − whole", "nDCG@10, picture → songs"):
         assert word in output
