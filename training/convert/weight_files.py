@@ -18,6 +18,8 @@ IMAGE_FILE = WEIGHTS / "efficientnet_lite0.onnx"
 IMAGE_AND_FACES_FILE = WEIGHTS / "efficientnet_lite2_faces.onnx"
 MUSIC_AND_HARMONY_FILE = WEIGHTS / "musicnn_msd_harmony.onnx"
 MUSIC_FILE = WEIGHTS / "musicnn_msd.onnx"
+SENTENCE_FILE = WEIGHTS / "sentence_encoder.onnx"
+PIECES_FILE = WEIGHTS / "sentence_pieces.model"
 TAGS_FILE = WEIGHTS / "musicnn_msd_tags.json"
 
 OPSET = 17

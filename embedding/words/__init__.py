@@ -1,0 +1,1 @@
+"""A sentence becomes a place on the valence–arousal plane."""
