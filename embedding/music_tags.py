@@ -27,9 +27,10 @@ def rank_music_tags(features: NDArray[np.float16]) -> list[tuple[str, float]]:
     """
     probabilities = average_sounding(features[:, MUSICNN_MSD.layout.columns("taggram")])
     order = np.argsort(-probabilities, kind="stable")
-    return [(_tag_names()[index], float(probabilities[index])) for index in order.tolist()]
+    return [(music_tag_names()[index], float(probabilities[index])) for index in order.tolist()]
 
 
 @cache
-def _tag_names() -> list[str]:
-    return [tag.lower() for tag in json.loads(_TAGS_FILE.read_text(encoding="utf-8"))]
+def music_tag_names() -> tuple[str, ...]:
+    """Return the names of the 50 tags in lower case, in the order of musicnn's output."""
+    return tuple(tag.lower() for tag in json.loads(_TAGS_FILE.read_text(encoding="utf-8")))

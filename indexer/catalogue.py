@@ -206,7 +206,7 @@ class Catalogue:
     def ids(self, generation: int, kind: Kind) -> NDArray[np.int64]:
         """Return the ids of a generation's items of one kind, ascending."""
         query = _join("SELECT id FROM items WHERE", _VISIBLE, "AND kind = :kind ORDER BY id")
-        return np.array(self._all(_value, query, generation=generation, kind=kind), np.int64)
+        return np.fromiter(self._iter(_value, query, generation=generation, kind=kind), np.int64)
 
     def ids_below(self, generation: int, kind: Kind, folders: Sequence[str]) -> list[int]:
         """Return the ids of a generation's items of one kind below any of the absolute folders, ascending."""
@@ -247,6 +247,13 @@ class Catalogue:
         """Return id and path of a generation's items of one kind, by id."""
         query = _join("SELECT id, path FROM items WHERE", _VISIBLE, "AND kind = :kind ORDER BY id")
         return self._all(lambda row: (row[0], os.fsdecode(row[1])), query, generation=generation, kind=kind)
+
+    def features_checksums(self, generation: int, kind: Kind) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        """Return ids and CRC-32 of the features of a generation's items of one kind, by id."""
+        query = _join("SELECT id, features_crc FROM items WHERE", _VISIBLE, "AND kind = :kind ORDER BY id")
+        rows = self._all(tuple, query, generation=generation, kind=kind)
+        table = np.array(rows, np.int64).reshape(-1, 2)
+        return table[:, 0], table[:, 1].astype(np.uint32)
 
     def vectors(self, ids: Sequence[int], network: str) -> NDArray[np.float32]:
         """Return the embeddings of items: float32, shape (n, 128), in the order of `ids`.

@@ -32,6 +32,8 @@ from attune.indexer.generations import (
 )
 from attune.indexer.locks import LOCK, lease
 from attune.indexer.records import EmbeddedItem, Generation, Item, Root, SkippedFile, Stamp
+from attune.indexer.row_cache import FOLDER as ROW_CACHES
+from attune.indexer.row_cache import RowCache
 from attune.indexer.vector_index import VectorIndex
 
 logger = logging.getLogger(__name__)
@@ -174,6 +176,10 @@ class LibraryReader:
         order = np.lexsort((ids, -inner))[:limit]
         return ids[order], inner[order]
 
+    def ids(self, kind: Kind) -> NDArray[np.int64]:
+        """Return the ids of the items of one kind, int64 (n,), ascending."""
+        return self._catalogue.ids(self.generation.id, kind)
+
     def ids_below(self, kind: Kind, folders: Sequence[str]) -> list[int]:
         """Return the ids of the items of one kind below any of the folders, ascending."""
         return self._catalogue.ids_below(self.generation.id, kind, folders)
@@ -212,6 +218,20 @@ class LibraryReader:
         if kind not in self._places:
             self._places[kind] = self._catalogue.places(self.generation.id, kind, self.generation.network)
         return self._places[kind]
+
+    def features_checksums(self, kind: Kind) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+        """Return ids and CRC-32 of the features, uint32 (n,), of every item of one kind, ordered by id."""
+        return self._catalogue.features_checksums(self.generation.id, kind)
+
+    def open_row_cache(self, kind: Kind, name: str, row: np.dtype[Any]) -> RowCache:
+        """Return the file of rows that were derived from the features of items of one kind.
+
+        Args:
+            kind: image or music.
+            name: Name of what the rows are and of all that they depend on beside the features.
+            row: Structured data type of a row; its first fields must be those of `row_cache.KEY`.
+        """
+        return RowCache(self.path, kind, name, row)
 
     def moments(self, ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         """Return the embeddings of songs' moments, float32 (n, 128) each, by id; pictures have none.
@@ -338,5 +358,6 @@ def _iter_files(library: Path) -> Iterator[Path]:
         yield from (folder / name for name in _CATALOGUE_FILES)
     yield library / LOCK
     yield from (library / FEATURES).glob("*.f16")
+    yield from (library / ROW_CACHES).glob("*.rows")
     for folder in (library / INDEXES).glob("[0-9]*"):
         yield from (folder / name for name in (*INDEX_FILES.values(), MANIFEST))
