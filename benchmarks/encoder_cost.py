@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from attune.benchmarks.named_things import MOODS
 from attune.core.errors import AttuneError, MediaError
 from attune.core.progress import Progress
 from attune.embedding.backbones import DEFAULT_BACKBONES, SHIPPED_BACKBONES, Backbone, Backbones
+from attune.embedding.text_tower import TextEncoder, TextTower
 
 
 def measure_encoder(encoder: str, photos: Sequence[Path], progress: Progress) -> dict[str, Any]:
@@ -22,7 +24,8 @@ def measure_encoder(encoder: str, photos: Sequence[Path], progress: Progress) ->
         progress: Receives the number of pictures.
 
     Returns:
-        A JSON document; its list `encoders` has one row per encoder, that of `attune` first.
+        A JSON document; its list `encoders` has one row per encoder, that of `attune` first; its entry `text`
+        is the cost of its text tower, or None.
 
     Raises:
         AttuneError: The encoder cannot be obtained, or none of the pictures can be read.
@@ -31,10 +34,10 @@ def measure_encoder(encoder: str, photos: Sequence[Path], progress: Progress) ->
     if shipped is not None and shipped.kind == "image":
         pair = (DEFAULT_BACKBONES["image"], shipped)
         return {"encoders": [_measure_cost(backbone, photos, progress) for backbone in pair]}
-    from attune.training.encoders.open_clip import export_image_backbone
+    from attune.training.encoders.open_clip import export_encoder
 
     with tempfile.TemporaryDirectory(prefix="attune-encoder-") as folder:
-        both = (DEFAULT_BACKBONES["image"], export_image_backbone(encoder, Path(folder)))
+        both = (DEFAULT_BACKBONES["image"], export_encoder(encoder, Path(folder)).backbone)
         return {"encoders": [_measure_cost(backbone, photos, progress) for backbone in both]}
 
 
@@ -68,4 +71,18 @@ def _measure_cost(backbone: Backbone, photos: Sequence[Path], progress: Progress
         "decode_ms": 1000 * decode_s / read,
         "network_ms": 1000 * network_s / read,
         "pictures": read,
+        "text": None if backbone.text is None else _measure_text_cost(backbone.text),
+    }
+
+
+def _measure_text_cost(tower: TextTower) -> dict[str, float]:
+    began = time.perf_counter()
+    encoder = TextEncoder(tower)
+    loaded = time.perf_counter()
+    for sentence in MOODS:
+        encoder.encode(sentence)
+    return {
+        "megabytes": sum(path.stat().st_size for path in (tower.path, tower.tokenizer)) / 1e6,
+        "load_ms": 1000 * (loaded - began),
+        "sentence_ms": 1000 * (time.perf_counter() - loaded) / len(MOODS),
     }

@@ -21,6 +21,7 @@ from attune.embedding.logmel import PATCH_SECONDS, compute_logmel, split_patches
 from attune.embedding.media_files import Kind
 from attune.embedding.onnx_session import Device, OnnxSession
 from attune.embedding.silent_patches import is_silent, mark_silence, remove_silence
+from attune.embedding.text_tower import TextTower
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -68,6 +69,8 @@ class Backbone:
         image_spec: Size and shape in which it takes pictures; unused for music.
         colours: Standardisation of colours; None if the graph takes bytes.
         harmony: Whether patches of music carry `attune.embedding.harmonic_features` as one more frame.
+        text: The text tower that belongs to it; None if it has none. Not part of the `repr`, as it decides
+            nothing about the features.
     """
 
     name: str
@@ -79,6 +82,12 @@ class Backbone:
     image_spec: ImageSpec = DEFAULT_IMAGE_SPEC
     colours: ColorNormalization | None = None
     harmony: bool = False
+    text: TextTower | None = field(default=None, repr=False)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that it consists of."""
+        return (self.path, *((self.text.path, self.text.tokenizer) if self.text else ()))
 
     @property
     def width(self) -> int:

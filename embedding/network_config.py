@@ -7,7 +7,10 @@ backbone in the network's folder:
      "size": 224, "fit": "crop", "resample": "bicubic", "mean": [r, g, b], "std": [r, g, b]}
 
 The second line is for pictures only. Without `mean` and `std`, the graph takes bytes (see
-`attune.embedding.backbones.Backbone`).
+`attune.embedding.backbones.Backbone`). A backbone whose model has a text tower may describe that too:
+
+    "text": {"file": "text.onnx", "sha256": "…", "context": 77,
+             "tokenizer": {"file": "text_tokenizer.json", "sha256": "…"}}
 """
 
 from __future__ import annotations
@@ -26,13 +29,17 @@ from attune.embedding.calibration_curve import CalibrationCurve
 from attune.embedding.feature_layout import unnamed_layout
 from attune.embedding.image_geometry import SQUARE_FITS, ImageSpec
 from attune.embedding.media_files import Kind
+from attune.embedding.text_tower import TextTower
 
 CONFIG_FILE: Final = "network.json"
 TOWER_FILES: Final[Mapping[Kind, str]] = {"image": "image.onnx", "music": "music.onnx"}
+TEXT_FILES: Final = ("text.onnx", "text_tokenizer.json")
+"""Names that `attune train` gives to the files of a text tower: the graph and the tokenizer."""
 _NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,47}")
 _FILE_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _SHA256_PATTERN: Final = re.compile(r"[0-9a-f]{64}")
 _LARGEST_SIDE: Final = 1024
+_LARGEST_CONTEXT: Final = 4096
 
 
 def read_network_config(folder: Path) -> dict[str, Any]:
@@ -122,6 +129,16 @@ def describe_backbone(backbone: Backbone) -> str | dict[str, Any]:
         description |= {"size": spec.side, "fit": spec.fit, "resample": spec.resample}
     if backbone.colours is not None:
         description |= {"mean": list(backbone.colours.mean), "std": list(backbone.colours.std)}
+    if backbone.text is not None:
+        description["text"] = {
+            "file": backbone.text.path.name,
+            "sha256": backbone.text.sha256,
+            "context": backbone.text.context,
+            "tokenizer": {
+                "file": backbone.text.tokenizer.name,
+                "sha256": backbone.text.tokenizer_sha256,
+            },
+        }
     return description
 
 
@@ -161,19 +178,37 @@ def _parse_backbone(folder: Path, kind: Kind, description: object) -> Backbone:
 
 
 def _parse_custom_backbone(folder: Path, kind: Kind, description: Mapping[str, Any]) -> Backbone:
+    path, sha256 = _parse_file(folder, description)
+    width = _check_range(1, 1 << 16, "width", description["width"])
     return Backbone(
         name=_check_pattern(_NAME_PATTERN, "name", description["name"]),
         kind=kind,
-        # A plain name, as a downloaded `network.json` must not refer to files outside its folder.
-        path=folder / _check_pattern(_FILE_PATTERN, "file", description["file"]),
-        sha256=_check_pattern(_SHA256_PATTERN, "sha256", description["sha256"]),
-        layout=unnamed_layout(_check_range(1, 1 << 16, "width", description["width"])),
+        path=path,
+        sha256=sha256,
+        layout=unnamed_layout(width),
         licence=str(description["licence"]),
         image_spec=_parse_image_spec(description) if kind == "image" else ImageSpec(),
         colours=_parse_color_normalization(description)
         if "mean" in description or "std" in description
         else None,
+        text=_parse_text_tower(folder, width, description["text"]) if "text" in description else None,
     )
+
+
+def _parse_file(folder: Path, description: Mapping[str, Any]) -> tuple[Path, str]:
+    """Return path and SHA-256 of a file.
+
+    Its name must be a plain one, as a downloaded `network.json` must not refer to files outside its folder.
+    """
+    name = _check_pattern(_FILE_PATTERN, "file", description["file"])
+    return folder / name, _check_pattern(_SHA256_PATTERN, "sha256", description["sha256"])
+
+
+def _parse_text_tower(folder: Path, width: int, description: Mapping[str, Any]) -> TextTower:
+    path, sha256 = _parse_file(folder, description)
+    tokenizer, tokenizer_sha256 = _parse_file(folder, description["tokenizer"])
+    context = _check_range(1, _LARGEST_CONTEXT, "context", description["context"])
+    return TextTower(path, sha256, width, context, tokenizer, tokenizer_sha256)
 
 
 def _parse_image_spec(description: Mapping[str, Any]) -> ImageSpec:

@@ -13,7 +13,8 @@ from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone, ColorNormali
 from attune.embedding.feature_layout import unnamed_layout
 from attune.embedding.image_geometry import ImageSpec
 from attune.embedding.network import EMBEDDING_DIM
-from attune.embedding.network_config import describe_backbone
+from attune.embedding.network_config import TEXT_FILES, describe_backbone
+from attune.embedding.text_tower import TextTower
 
 
 def write_network(
@@ -75,6 +76,43 @@ def write_image_backbone(folder: Path, seed: int = 0, width: int = 24, side: int
         licence="Apache-2.0",
         image_spec=ImageSpec(side, "crop", "bilinear"),
         colours=ColorNormalization((0.48, 0.46, 0.41), (0.27, 0.26, 0.28)),
+    )
+
+
+TEXT_WORDS = ("sea", "dog", "sad", "evening", "by", "the")
+
+
+def write_text_tower(folder: Path, seed: int = 0, width: int = 24, context: int = 6) -> TextTower:
+    """Write a small text tower: the mean of random vectors of `TEXT_WORDS`, those of other words are one."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    folder.mkdir(parents=True, exist_ok=True)
+    words = {"[pad]": 0, "[other]": 1} | {word: place for place, word in enumerate(TEXT_WORDS, 2)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[other]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.enable_truncation(context)
+    tokenizer.enable_padding(length=context, pad_id=0, pad_token="[pad]")
+    graph_path, tokenizer_path = (folder / name for name in TEXT_FILES)
+    tokenizer_path.write_text(tokenizer.to_str())
+    table = np.random.default_rng(seed).normal(size=(len(words), width)).astype(np.float32)
+    nodes = [
+        helper.make_node("Gather", ["table", "tokens"], ["vectors"]),
+        helper.make_node("ReduceMean", ["vectors"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("LpNormalization", ["mean"], ["features"], axis=-1, p=2),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "text",
+        [helper.make_tensor_value_info("tokens", TensorProto.INT64, [1, context])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [1, width])],
+        [numpy_helper.from_array(table, "table")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(graph_path))
+    return TextTower(
+        graph_path, hash_file(graph_path), width, context, tokenizer_path, hash_file(tokenizer_path)
     )
 
 

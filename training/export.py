@@ -20,7 +20,13 @@ from attune.core.errors import ArtefactError, UsageError, escape_path
 from attune.embedding.backbones import Backbone
 from attune.embedding.calibration_curve import CalibrationCurve
 from attune.embedding.media_files import Kind
-from attune.embedding.network_config import CONFIG_FILE, TOWER_FILES, describe_backbone, is_shipped
+from attune.embedding.network_config import (
+    CONFIG_FILE,
+    TEXT_FILES,
+    TOWER_FILES,
+    describe_backbone,
+    is_shipped,
+)
 from attune.embedding.onnx_session import OnnxSession
 
 TOLERANCE = 1e-4
@@ -110,7 +116,8 @@ def write_network(
             export_tower(tower, examples[kind], staging_dir / TOWER_FILES[kind])
         for backbone in backbones.values():
             if not is_shipped(backbone):
-                shutil.copyfile(backbone.path, staging_dir / backbone.path.name)
+                for file in backbone.files:
+                    shutil.copyfile(file, staging_dir / file.name)
         config = {
             "name": escape_path(out.resolve().name),
             **{f"{kind}_backbone": describe_backbone(backbone) for kind, backbone in backbones.items()},
@@ -145,7 +152,7 @@ def _put_in_place(staging_dir: Path, out: Path) -> None:
     for file in files:
         fsync(staging_dir / file)
         (staging_dir / file).replace(out / file)
-    for graph in out.glob("*.onnx"):
-        if graph.name not in files:
-            graph.unlink()  # a backbone of the network that was replaced
+    for old in (*out.glob("*.onnx"), *(out / name for name in TEXT_FILES)):
+        if old.name not in files:
+            old.unlink(missing_ok=True)  # of a backbone of the network that was replaced
     fsync(out)

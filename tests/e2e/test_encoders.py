@@ -43,6 +43,8 @@ def test_a_model_of_open_clip_becomes_a_network(
     own = config["image_backbone"]
     assert (own["name"], own["width"], own["size"], own["fit"]) == ("open_clip-tiny-tiny", 24, 32, "crop")
     assert (network / own["file"]).is_file()
+    assert (own["text"]["file"], own["text"]["context"]) == ("text.onnx", 12)
+    assert "what they show" not in trained.stderr
 
     # From here on torch cannot be imported, as on a machine without it.
     (tmp_path / "blocked" / "torch").mkdir(parents=True)
@@ -56,6 +58,12 @@ def test_a_model_of_open_clip_becomes_a_network(
     assert len(answer["results"]) == 10
     stranger = photo(tmp_path / "stranger.jpg", 99)
     assert len(attune_json("find-music", stranger, "--all-alike", library=library)["results"]) == 10
+    words = ("--words", "a sad dog by the sea", "--meaning", 1, "--why")
+    found = attune_json("find-images", *words, "--all-alike", library=library)
+    assert set(found["words"][0]["named"]) == {"dog", "sea"}
+    assert "a sad dog by the sea ↔ more than 91% of pictures" in json.dumps(
+        found["results"][0], ensure_ascii=False
+    )
     report = attune_json("evaluate", *given, "--system", network)
     assert report["protocol"]["images"] == 12
     assert report["system"].startswith(f"{network.name}-")
@@ -72,3 +80,14 @@ def test_a_wrong_checkpoint_is_one_line(folders: Path, tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
     assert "the weights cannot be loaded" in result.stderr
     assert not (tmp_path / "mine").exists()
+
+
+def test_a_model_with_another_tokenizer_says_that_words_have_no_meaning(
+    folders: Path, tmp_path: Path
+) -> None:
+    spelled = write_model(tmp_path / "model", vocab_size=64)
+    too_few = folders / "photos" / "positive"  # so that the run ends before it trains
+    given = ("--images", too_few, "--music", folders / "songs", "--image-backbone", spelled)
+    lines = attune("train", *given, "-o", tmp_path / "mine").stderr.splitlines()
+    assert lines[0].endswith("not by what they show: it knows 64 tokens, and its tokenizer gives 49408")
+    assert len(lines) == 2

@@ -18,7 +18,7 @@ from attune.embedding.network_config import describe_backbone, read_backbones
 from attune.tests.media_factory import photo
 from attune.tests.open_clip_factory import CONFIG, write_model
 from attune.training.encoders import open_clip as encoder
-from attune.training.encoders.open_clip import TOLERANCE, OpenClipSource, export_image_backbone, parse_source
+from attune.training.encoders.open_clip import TOLERANCE, OpenClipSource, export_encoder, parse_source
 
 pytestmark = pytest.mark.torch
 
@@ -33,9 +33,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def backbone(folder: Path) -> Backbone:
     (folder / "out").mkdir()
-    return export_image_backbone(
-        f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.safetensors'}", folder / "out"
-    )
+    spec = f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.safetensors'}"
+    return export_encoder(spec, folder / "out").backbone
 
 
 def test_features_are_those_of_the_model(backbone: Backbone, folder: Path, tmp_path: Path) -> None:
@@ -57,8 +56,12 @@ def test_features_are_those_of_the_model(backbone: Backbone, folder: Path, tmp_p
 
 def test_the_same_weights_give_the_same_file(backbone: Backbone, folder: Path, tmp_path: Path) -> None:
     """Cached features are keyed by the checksum of the file, so the file must be reproducible."""
-    again = export_image_backbone(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.pt'}", tmp_path)
+    again = export_encoder(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.pt'}", tmp_path).backbone
     assert again.sha256 == backbone.sha256
+    assert again.text is not None
+    assert backbone.text is not None
+    assert again.text.sha256 == backbone.text.sha256
+    assert again.text.tokenizer_sha256 == backbone.text.tokenizer_sha256
     config = {"image_backbone": describe_backbone(again), "music_backbone": "musicnn_msd"}
     assert read_backbones(tmp_path, json.loads(json.dumps(config)))["image"] == again
 
@@ -68,7 +71,7 @@ def test_an_unfaithful_export_is_refused(
 ) -> None:
     monkeypatch.setattr(encoder, "TOLERANCE", 0.0)
     with pytest.raises(AttuneError, match="differs"):
-        export_image_backbone(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.pt'}", tmp_path)
+        export_encoder(f"open_clip:{folder / 'tiny.json'},{folder / 'tiny.pt'}", tmp_path)
 
 
 def test_spellings() -> None:
@@ -103,7 +106,7 @@ def test_what_cannot_be_loaded_is_one_clear_line(folder: Path, tmp_path: Path) -
         ("open_clip:ViT-B-32/no_such_tag", AttuneError, "no_such_tag"),
     ):
         with pytest.raises(error, match=message) as caught:
-            export_image_backbone(spec, tmp_path)
+            export_encoder(spec, tmp_path)
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 400
 
@@ -121,5 +124,5 @@ class _Trap:
 def test_a_checkpoint_runs_no_code(folder: Path, tmp_path: Path) -> None:
     torch.save({"state_dict": _Trap(tmp_path / "ran")}, tmp_path / "trap.pt")
     with pytest.raises(AttuneError, match="cannot be loaded"):
-        export_image_backbone(f"open_clip:{folder / 'tiny.json'},{tmp_path / 'trap.pt'}", tmp_path)
+        export_encoder(f"open_clip:{folder / 'tiny.json'},{tmp_path / 'trap.pt'}", tmp_path)
     assert not (tmp_path / "ran").exists()

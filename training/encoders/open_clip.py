@@ -1,4 +1,4 @@
-"""Export of the image tower of an open_clip model as a backbone.
+"""Export of an open_clip model as a backbone: its image tower, and its text tower to read words with.
 
     open_clip:MODEL/TAG                 weights from the hub, by the names of `open_clip.list_pretrained()`
     open_clip:MODEL,CHECKPOINT          weights from a file, for a model that open_clip knows
@@ -9,13 +9,10 @@ Weights are read as safetensors or with torch's `weights_only` loader, so that a
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
 import re
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +26,13 @@ from attune.embedding.backbones import Backbone, ColorNormalization, normalize_p
 from attune.embedding.feature_layout import unnamed_layout
 from attune.embedding.image_geometry import ImageSpec
 from attune.embedding.onnx_session import OnnxSession
+from attune.training.encoders.graph_export import OPSET, describe_excess, enable_export, silence_logs
+from attune.training.encoders.text_export import NoTextTower, export_text_tower
 
 SCHEME = "open_clip:"
 TOLERANCE = 1e-3
 """Largest accepted difference between the tower and its ONNX file, as a share of the largest feature."""
 
-_OPSET = 17
-_MAX_ONNX_BYTES = 2**31 - 2**26  # size limit of an ONNX file, with room for the graph itself
 _EXPORT_BATCH, _CHECK_BATCH = 2, 3  # two batch sizes, to check that the graph accepts any
 
 
@@ -50,6 +47,11 @@ class OpenClipSource:
 
     model: str | Path
     weights: str | Path
+
+    @property
+    def model_name(self) -> str:
+        """Name by which open_clip knows the model, once its config file, if it has one, was added."""
+        return self.model.stem if isinstance(self.model, Path) else self.model
 
     @property
     def name(self) -> str:
@@ -82,37 +84,61 @@ def parse_source(spec: str) -> OpenClipSource:
     return OpenClipSource(model, tag)
 
 
-def export_image_backbone(spec: str, folder: Path) -> Backbone:
-    """Export the image tower of an open_clip model, and check that ONNX Runtime gives torch's outputs.
+@dataclass(frozen=True, slots=True)
+class ExportedEncoder:
+    """A model of open_clip as a backbone.
+
+    Attributes:
+        backbone: The backbone, with a text tower where the model's can be used.
+        text_problem: Why it has none, as a clause; None if it has one.
+    """
+
+    backbone: Backbone
+    text_problem: str | None
+
+
+def export_encoder(spec: str, folder: Path) -> ExportedEncoder:
+    """Export the image tower of an open_clip model, and its text tower where that is possible.
+
+    Both are checked: ONNX Runtime must give torch's outputs.
 
     Args:
         spec: Model and weights, in one of the forms that this module's docstring lists.
-        folder: Folder of the ONNX file.
+        folder: Folder of the files.
 
     Raises:
         UsageError: The model, tag or file does not exist.
         AttuneError: The weights cannot be loaded or do not fit, or the model cannot be used as a backbone.
-        ArtefactError: The exported graph differs from the tower by `TOLERANCE` or more.
+        ArtefactError: The exported graph differs from the image tower by `TOLERANCE` or more.
     """
     source = parse_source(spec)
     model = _load(spec, source)
+    backbone = _export_image_tower(spec, source, model, folder)
+    try:
+        text = export_text_tower(model, source.model_name, backbone.width, folder)
+    except NoTextTower as error:
+        return ExportedEncoder(backbone, str(error))
+    return ExportedEncoder(replace(backbone, text=text), None)
+
+
+def _export_image_tower(spec: str, source: OpenClipSource, model: Any, folder: Path) -> Backbone:
     image_spec, colours = _read_preprocessing(spec, model)
     tower = _Tower(model).eval()
-    size = sum(weight.numel() for weight in model.visual.parameters()) * 4
-    if size > _MAX_ONNX_BYTES:
-        raise AttuneError(f"{spec}: its image tower has {size / 1e9:.1f} GB; an ONNX file holds 2 GB")
+    excess = describe_excess(model.visual.parameters(), "image tower")
+    if excess:
+        raise AttuneError(f"{spec}: {excess}")
     path = folder / f"{source.name}.onnx"
     pictures = np.random.default_rng(0).integers(
         0, 256, (_CHECK_BATCH, image_spec.side, image_spec.side, 3), np.uint8
     )
     inputs = torch.from_numpy(np.asarray(normalize_pixels(pictures, colours)))
-    with _enable_export():
+    with enable_export():
         torch.onnx.export(
             tower,
             (inputs[:_EXPORT_BATCH],),
             str(path),
             dynamo=False,
-            opset_version=_OPSET,
+            opset_version=OPSET,
             input_names=["pixels"],
             output_names=["features"],
             dynamic_axes={name: {0: "pictures"} for name in ("pixels", "features")},
@@ -151,15 +177,14 @@ class _Tower(nn.Module):
 def _load(spec: str, source: OpenClipSource) -> Any:
     import open_clip
 
-    name = str(source.model)
+    name = source.model_name
     if isinstance(source.model, Path):
         _check_config(spec, source.model)
         open_clip.add_model_config(source.model)
-        name = source.model.stem
     if name.replace("/", "-") not in open_clip.list_models():
         raise UsageError(f"{spec}: open_clip has no model {name}; see open_clip.list_models()")
     try:
-        with _silence_logs(), warnings.catch_warnings(record=True) as caught_warnings:
+        with silence_logs(), warnings.catch_warnings(record=True) as caught_warnings:
             warnings.simplefilter("always")
             model = open_clip.create_model(
                 name, str(source.weights), require_pretrained=True, weights_only=True
@@ -202,28 +227,3 @@ def _read_preprocessing(spec: str, model: Any) -> tuple[ImageSpec, ColorNormaliz
     deviations = tuple(float(value) for value in preprocessing["std"])
     image_spec = ImageSpec(int(sides[0]), fits[preprocessing["resize_mode"]], resample)  # type: ignore[arg-type]
     return image_spec, ColorNormalization((red, green, blue), deviations)  # type: ignore[arg-type]
-
-
-@contextlib.contextmanager
-def _enable_export() -> Iterator[None]:
-    """Restrict attention to operators that ONNX has, and silence the tracer's warnings."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with _silence_logs():
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-
-
-@contextlib.contextmanager
-def _silence_logs() -> Iterator[None]:
-    """Silence logs and warnings of open_clip and torch; errors are raised as exceptions."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
