@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from attune.core.reachability import find_missing
 from attune.embedding.affect import Affect
 from attune.embedding.media_files import Kind
+from attune.embedding.words.sentence_affect import WordEffect
 from attune.indexer.records import Item
 from attune.retrieval.mood_words import mood_word
 
@@ -54,6 +55,32 @@ class QueryEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class WordsEntry:
+    """A sentence of a query, and what was read in it.
+
+    Attributes:
+        text: The sentence.
+        unwanted: Whether answers should be far from it.
+        place: Its place on the plane; None if it says nothing of mood.
+        named: Its phrases that name something by which files are known, the clearest first.
+        meaning: Weight of what it names, in [0, 1]; its mood has the rest.
+        effects: What single words add to its place, the strongest first.
+    """
+
+    text: str
+    unwanted: bool
+    place: tuple[float, float] | None
+    named: tuple[str, ...]
+    meaning: float
+    effects: tuple[WordEffect, ...]
+
+    @property
+    def mood(self) -> str | None:
+        """The named mood that is nearest to its place; None if it says nothing of mood."""
+        return None if self.place is None else mood_word(self.place)
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """The part of a song that suits a query best.
 
@@ -75,15 +102,15 @@ class Answer:
     Attributes:
         item: The picture or song.
         rank: Its rank, from 1.
-        score: Chance that it shares the mood of the query, in [0, 1], as among pairs of which half do. In a
-            search with a named mood, the mean of that chance and of the closeness to the mood. None for a
-            point of the plane.
-        closeness: Closeness to the point of the plane, in [0, 1]; None in any other search.
+        score: Chance that it shares the mood of the query's files, in [0, 1], as among pairs of which half
+            do. In a search with a named mood or words too, the mean of that chance and of the closeness to
+            them. None without files.
+        closeness: Closeness to the point of the plane, the mood or the words, in [0, 1]; None with files.
         fit: Share of the library's other files of this kind that suit the query less, in [0, 1]; those that
-            suit it equally count half. None for a point of the plane.
+            suit it equally count half. None without files.
         correspondence: Chance that it has the same polarity as the query's files, in [0, 1], as among pairs
-            of which half have; None for a point of the plane.
-        moment: The best moment of a song; None for a picture, and in answers to a point of the plane.
+            of which half have; None without files.
+        moment: The best moment of a song; None for a picture, and without files.
         alike: Paths of the near-duplicates that are folded into this answer, best first.
         explanation: One line that explains the answer; None if no explanation was requested.
         explain: Function that explains the answer when somebody asks; None if nothing can.
@@ -209,11 +236,12 @@ class Answers:
 
     Attributes:
         kind: Kind of the answers.
-        query: The files or the point of the query.
+        query: The files or the point of the query; empty if it is words alone.
         results: The answers, best first.
         library: The library that was searched.
         elapsed_ms: Duration of the query in milliseconds.
         notes: Sentences on what people should know about the answers, such as a filter without effect.
+        words: The sentences of the query.
     """
 
     kind: Kind
@@ -222,6 +250,7 @@ class Answers:
     library: LibraryInfo
     elapsed_ms: float
     notes: tuple[str, ...] = ()
+    words: tuple[WordsEntry, ...] = ()
 
     @property
     def present(self) -> list[Answer]:

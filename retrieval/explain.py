@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import MediaError, escape_path
-from attune.embedding.affect import PLACE_COLUMNS, Affect
+from attune.embedding.affect import PLACE_COLUMNS
 from attune.embedding.backbones import PATCH_S
 from attune.embedding.color_statistics import ColorStatistics, measure_colors, normalize_quality
 from attune.embedding.image_decoding import Picture, decode_image
@@ -29,13 +29,15 @@ from attune.embedding.segments import segment_length
 from attune.indexer.library import LibraryReader
 from attune.retrieval.answers import Answer, Answers, Moment
 from attune.retrieval.best_moment import find_best_moment
+from attune.retrieval.place_words import describe_place, format_place
 from attune.retrieval.render_text import format_time
 from attune.retrieval.seeds import WHOLE_SONG, QueryItem, QuerySource, Span
+from attune.retrieval.words.aims import ANYTHING, Target
+from attune.retrieval.words.explanation import explain_meaning
 
 _TAGS = 3
 _MIN_TAG_PROBABILITY = 0.1  # a less probable tag is a guess
 _MIN_EFFECT = 0.1  # smaller changes of the place are not mentioned: they pass a twentieth of all pictures
-_NEUTRAL_RANGE = 0.2  # a place nearer to 0, as a fifth of all files have, is called neither high nor low
 _NOT_THERE = "cannot be looked at: the file is not there now"
 _KINDS: dict[Kind, str] = {"image": "picture", "music": "song"}
 
@@ -47,6 +49,7 @@ def explain_answers(
     seeds: QuerySource,
     references: Sequence[str],
     span: Span = WHOLE_SONG,
+    target: Target = ANYTHING,
 ) -> Answers:
     """Return answers with an explanation in each.
 
@@ -57,8 +60,9 @@ def explain_answers(
         seeds: Source of the query's files.
         references: The query's files.
         span: The part of each song in the query that was used.
+        target: What the answers should also be near to, and far from.
     """
-    explainer = Explainer(network, seeds, references, span)
+    explainer = Explainer(library, network, seeds, references, span, target)
     vectors = library.vectors([answer.item.id for answer in answers.results])
     results = [
         replace(answer, explanation=explainer.explain(answer, vector))
@@ -71,13 +75,25 @@ class Explainer:
     """Explains the answers to one query; what it learns of the query's files is kept.
 
     Args:
-        network: The network of the library that was searched.
+        library: The library that was searched.
+        network: The network of that library.
         seeds: Source of the query's files.
-        references: The query's files.
+        references: The query's files, at least one.
         span: The part of each song in the query that was used.
+        target: What the answers should also be near to, and far from.
     """
 
-    def __init__(self, network: Network, seeds: QuerySource, references: Sequence[str], span: Span) -> None:
+    def __init__(
+        self,
+        library: LibraryReader,
+        network: Network,
+        seeds: QuerySource,
+        references: Sequence[str],
+        span: Span,
+        target: Target = ANYTHING,
+    ) -> None:
+        self._library = library
+        self._target = target
         self._network = network
         self._seeds = seeds
         self._span = span
@@ -103,6 +119,7 @@ class Explainer:
         elif query_item.kind == "image":
             picture = self._describe_query_picture(reference)
         parts = [compare_affect(query_item, answer), sound, f"picture: {picture}" if picture else ""]
+        parts.append(explain_meaning(self._target, self._library, answer))
         if len(self._query) > 1:
             parts.insert(0, f"nearest to {escape_path(Path(query_item.path).name)}")
         return "; ".join(part for part in parts if part)
@@ -167,33 +184,14 @@ def compare_affect(query_item: QueryItem, answer: Answer) -> str:
     """Describe the places of a query item and of an answer on the plane, in words and numbers."""
     answer_noun = _KINDS[answer.item.kind]
     query_noun = "query" if query_item.kind == answer.item.kind else _KINDS[query_item.kind]
-    query_words, answer_words = _describe_place(query_item.affect), _describe_place(answer.affect)
-    query_place, answer_place = _format_place(query_item.affect), _format_place(answer.affect)
+    query_words, answer_words = describe_place(query_item.affect.place), describe_place(answer.affect.place)
+    query_place, answer_place = format_place(query_item.affect.place), format_place(answer.affect.place)
     if query_words == answer_words:
         return f"both {query_words} (places: {query_noun} {query_place}, {answer_noun} {answer_place})"
     return (
         f"{query_noun} {query_words} (place {query_place}), "
         f"{answer_noun} {answer_words} (place {answer_place})"
     )
-
-
-def _describe_place(affect: Affect) -> str:
-    valence, arousal = affect.place
-    pleasant = _level_word(valence, "pleasant", "unpleasant", "neither pleasant nor unpleasant")
-    lively = _level_word(arousal, "lively", "quiet", "neither lively nor quiet")
-    return f"{pleasant} and {lively}"
-
-
-def _level_word(value: float, high: str, low: str, middle: str) -> str:
-    if abs(value) < _NEUTRAL_RANGE:
-        return middle
-    return high if value > 0 else low
-
-
-def _format_place(affect: Affect) -> str:
-    # Adding 0.0 turns a negative zero into a positive one.
-    numbers = (f"{round(value, 2) + 0.0:+.2f}" for value in affect.place)
-    return " ".join(numbers).replace("-", "−")
 
 
 def describe_picture(statistics: ColorStatistics, effect_sizes: NDArray[np.floating]) -> str:

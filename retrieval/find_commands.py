@@ -41,10 +41,11 @@ app = CommandApp()
 @app.command("find-images")
 @with_query_options("per_artist")
 def find_images(
-    songs: Annotated[
-        list[Path], typer.Argument(metavar="SONG", help="Music files; the query is their average.")
-    ],
     query: FindParameters,
+    songs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="SONG", help="Music files; the query is their average. None with --words."),
+    ] = None,
     preview: PreviewOption = None,
     html: HtmlOption = None,
     show: OpenOption = False,
@@ -55,18 +56,19 @@ def find_images(
     network: NetworkOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Find the pictures that feel like a song."""
+    """Find the pictures that feel like a song, or like words."""
     form = OutputOptions(as_json, paths, nul, html, show, preview=preview, quiet=quiet)
-    _find(songs, "music", query, form, library, network)
+    _find(songs or [], "music", query, form, library, network)
 
 
 @app.command("find-music")
 @with_query_options("taken", "start", "end")
 def find_music(
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE", help="Pictures; the query is their average.")
-    ],
     query: FindParameters,
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="IMAGE", help="Pictures; the query is their average. None with --words."),
+    ] = None,
     html: HtmlOption = None,
     show: OpenOption = False,
     m3u: M3uOption = None,
@@ -77,12 +79,12 @@ def find_music(
     network: NetworkOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Find the songs that feel like a picture.
+    """Find the songs that feel like a picture, or like words.
 
-    Each comes with its best moment.
+    For a picture, each comes with its best moment.
     """
     form = OutputOptions(as_json, paths, nul, html, show, m3u, quiet=quiet)
-    _find(images, "image", query, form, library, network)
+    _find(images or [], "image", query, form, library, network)
 
 
 @app.command("browse")
@@ -100,7 +102,8 @@ def browse_command(
     network: NetworkOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """List the files near a point of the valence–arousal plane."""
+    """List the files near a point of the valence–arousal plane, a mood, or words."""
+    from attune.core.console import show_progress
     from attune.retrieval.output import show_answers
     from attune.retrieval.queries import browse
     from attune.retrieval.search import require_folders
@@ -110,9 +113,9 @@ def browse_command(
         raise UsageError("--m3u: only for music; add --kind music")
     form = OutputOptions(as_json, paths, nul, html, show, m3u, preview, quiet)
     opened, net = open_library(library_folder(library), network)
-    with opened:
+    with opened, show_progress(quiet=quiet) as progress:
         require_folders(opened, query.below, "--in")
-        answers = browse(opened, net, query.point, query.make_filters(absolute_path(os.curdir)))
+        answers = browse(opened, net, query, query.make_filters(absolute_path(os.curdir)), progress)
     show_answers(answers, [], form)
 
 
@@ -124,20 +127,23 @@ def _find(
     library: Path | None,
     network: str | None,
 ) -> None:
+    from attune.core.console import show_progress
     from attune.retrieval.output import note_missing_query, show_answers
     from attune.retrieval.queries import find_and_explain
     from attune.retrieval.search import require_folders
     from attune.retrieval.seeds import QueryResolver, open_library, require_kind
 
     names = [str(path) for path in files]
+    if not names and query.words is None:
+        raise UsageError(f"name {'a song' if kind == 'music' else 'a picture'}, or describe one with --words")
     require_kind(names, kind, "attune find-images" if kind == "image" else "attune find-music")
     opened, net = open_library(library_folder(library), network)
-    with opened:
+    filters = query.make_filters(absolute_path(os.curdir))
+    wanted: Kind = "image" if kind == "music" else "music"
+    with opened, show_progress(quiet=form.quiet) as progress:
         require_folders(opened, query.below, "--in")
         seeds = QueryResolver(opened, net)
-        answers = find_and_explain(
-            opened, net, seeds, names, query, query.make_filters(absolute_path(os.curdir))
-        )
+        answers = find_and_explain(opened, net, seeds, names, query, filters, wanted, progress)
         query_moods = _estimate_moods(seeds, names) if form.needs_page else []
     format_path = choose_path_format(files)
     note_missing_query(answers.query, format_path)

@@ -1,4 +1,4 @@
-"""Queries by file and by point of the plane, as the command line and the web server run them."""
+"""Queries by file, by words and by point of the plane, as the command line and the web server run them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from attune.core.errors import UsageError
+from attune.core.progress import Progress
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
 from attune.retrieval.answers import Answer, Answers, LibraryInfo, QueryEntry, mark_missing
 from attune.retrieval.correspondence import measure_correspondence
 from attune.retrieval.filter_notes import describe_filters
-from attune.retrieval.mood_words import MOODS
 from attune.retrieval.poor_match import describe_poor_match
-from attune.retrieval.query_parameters import FindParameters
+from attune.retrieval.query_parameters import BrowseParameters, FindParameters
 from attune.retrieval.search import Filters, search_nearest
 from attune.retrieval.seeds import WHOLE_SONG, QuerySource, Span, mean_vector
+from attune.retrieval.words.aims import ANYTHING, Target
+from attune.retrieval.words.targets import describe_words
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +33,9 @@ def find(
     filters: Filters,
     span: Span = WHOLE_SONG,
     against: Sequence[str] = (),
-    mood: str | None = None,
+    target: Target = ANYTHING,
     wanted: Kind | None = None,
+    progress: Progress | None = None,
 ) -> Answers:
     """Find the items that share the mood of one or several files most probably.
 
@@ -45,8 +49,9 @@ def find(
         filters: Conditions on the answers.
         span: The part of each song to use.
         against: Files of either kind that the answers should be less similar to; they are no answers.
-        mood: Name of a mood of `MOODS` that the answers should also be close to.
+        target: What the answers should also be near to, and far from.
         wanted: Kind of the answers; None: the other kind than that of the first file.
+        progress: Told while the features of a library are read for the first time.
 
     Raises:
         UsageError: A file does not exist or is no media.
@@ -58,12 +63,12 @@ def find(
     vector = mean_vector(query, [seeds.seed(path) for path in against])
     unwanted = {item.id for path in against if (item := seeds.file(path).item) is not None}
     filters = replace(filters, without=filters.without | unwanted)
-    if mood is None:
-        found = search_nearest(library, network, vector, kind, filters)
-    else:
-        from attune.retrieval.affect_plane import search_with_mood
+    if target:
+        from attune.retrieval.target_search import search_with_target
 
-        found = search_with_mood(library, network, vector, MOODS[mood], kind, filters)
+        found = search_with_target(library, network, vector, target, kind, filters, progress)
+    else:
+        found = search_nearest(library, network, vector, kind, filters)
     correspondence = measure_correspondence(
         network, [item.affect for item in query], [answer.affect for answer in found]
     )
@@ -71,8 +76,8 @@ def find(
         replace(answer, correspondence=chance) for answer, chance in zip(found, correspondence, strict=True)
     ]
     entries = [item.entry for item in query]
-    notes = describe_poor_match(kind, entries, found, mood)
-    return _build_answers(kind, entries, found, filters, library, network, began, notes)
+    notes = describe_poor_match(kind, entries, found, target)
+    return _build_answers(kind, entries, found, filters, library, network, began, notes, target)
 
 
 def find_and_explain(
@@ -83,38 +88,95 @@ def find_and_explain(
     query: FindParameters,
     filters: Filters,
     wanted: Kind | None = None,
+    progress: Progress | None = None,
 ) -> Answers:
-    """Find the items that share the mood of files most probably, and explain them if the query says so.
+    """Find the items that files and words ask for, and explain them if the query says so.
 
     Args:
         library: The library to search.
         network: The network of that library.
         seeds: Source of the embeddings of files.
-        paths: Files, at least one.
+        paths: Files; none if the query has words.
         query: The parameters of the query.
         filters: Conditions on the answers, from those parameters.
         wanted: Kind of the answers; None: the other kind than that of the first file.
+        progress: Told while the features of a library are read for the first time.
 
     Raises:
-        UsageError: A file does not exist or is no media.
+        UsageError: A file does not exist or is no media, or words say nothing.
         MediaError: A file cannot be used.
     """
-    answers = find(library, network, seeds, paths, filters, query.span, query.against, query.mood, wanted)
+    kind: Kind = wanted or ("image" if seeds.file(paths[0]).kind == "music" else "music")
+    target = query.make_target(network, kind)
+    if not paths:
+        if query.against or not query.span.whole:
+            raise UsageError("words alone have no part of a song, and no file to be unlike; name a file too")
+        return find_near(library, network, target, kind, filters, query.why, progress)
+    answers = find(library, network, seeds, paths, filters, query.span, query.against, target, kind, progress)
     if not query.why:
         return answers
     from attune.retrieval.explain import explain_answers
 
-    return explain_answers(answers, library, network, seeds, paths, query.span)
+    return explain_answers(answers, library, network, seeds, paths, query.span, target)
 
 
-def browse(library: LibraryReader, network: Network, point: QueryEntry, filters: Filters) -> Answers:
-    """Find the items nearest to a point of the plane; `point.kind` is the kind of the answers."""
-    from attune.retrieval.affect_plane import search_plane
+def find_near(
+    library: LibraryReader,
+    network: Network,
+    target: Target,
+    kind: Kind,
+    filters: Filters,
+    why: bool = False,
+    progress: Progress | None = None,
+) -> Answers:
+    """Find the items that are nearest to a target, such as words, without any file.
+
+    Args:
+        library: The library to search.
+        network: The network of that library.
+        target: What the answers should be near to, and far from.
+        kind: The kind of the answers.
+        filters: Conditions on the answers.
+        why: Whether each answer is explained.
+        progress: Told while the features of a library are read for the first time.
+    """
+    from attune.retrieval.target_search import search_target
 
     began = time.perf_counter()
-    wanted: Kind = point.kind or "image"
-    found = search_plane(library, network, point.valence, point.arousal, wanted, filters)
-    return _build_answers(wanted, [point], found, filters, library, network, began)
+    found = search_target(library, network, target, kind, filters, progress)
+    if why:
+        from attune.retrieval.words.explanation import explain_target
+
+        found = [replace(answer, explanation=explain_target(target, library, answer)) for answer in found]
+    entries = [
+        QueryEntry.from_place(kind, *aim.place)
+        for aim in target.aims
+        if aim.text is None and aim.place is not None
+    ]
+    return _build_answers(kind, entries, found, filters, library, network, began, target=target)
+
+
+def browse(
+    library: LibraryReader,
+    network: Network,
+    query: BrowseParameters,
+    filters: Filters,
+    progress: Progress | None = None,
+) -> Answers:
+    """Find the items nearest to a point of the plane, a named mood, or words.
+
+    Args:
+        library: The library to search.
+        network: The network of that library.
+        query: The parameters of the query.
+        filters: Conditions on the answers, from those parameters.
+        progress: Told while the features of a library are read for the first time.
+
+    Raises:
+        UsageError: Words say nothing.
+    """
+    target = query.make_target(network)
+    return find_near(library, network, target, query.kind, filters, query.why, progress)
 
 
 def _build_answers(
@@ -126,6 +188,7 @@ def _build_answers(
     network: Network,
     began: float,
     notes: tuple[str, ...] = (),
+    target: Target = ANYTHING,
 ) -> Answers:
     found = mark_missing(found)
     generation = library.generation
@@ -133,4 +196,5 @@ def _build_answers(
     notes += describe_filters(library, wanted, filters)
     elapsed_ms = (time.perf_counter() - began) * 1000
     logger.debug("%d results of kind %s in %.1f ms", len(found), wanted, elapsed_ms)
-    return Answers(wanted, query, found, source, elapsed_ms, notes)
+    words = describe_words(target) if target else ()
+    return Answers(wanted, query, found, source, elapsed_ms, notes, words)

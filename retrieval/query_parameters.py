@@ -26,9 +26,11 @@ from attune.retrieval.mood_words import MOODS
 
 if TYPE_CHECKING:
     from attune.embedding.media_files import Kind
+    from attune.embedding.network import Network
     from attune.retrieval.answers import QueryEntry
     from attune.retrieval.search import Filters
     from attune.retrieval.seeds import Span
+    from attune.retrieval.words.aims import Target
 
 _Group = TypeVar("_Group", bound="ParameterGroup")
 NameFormat = Callable[[str], str]
@@ -160,9 +162,74 @@ _Exclusions = Annotated[
 ]
 
 
+_Words = Annotated[
+    str | None,
+    QueryParameter(
+        "words", "Describe a feeling, a thing or both, in any language: “a calm evening by the sea”.", "TEXT"
+    ),
+]
+_NotWords = Annotated[
+    str | None, QueryParameter("not-words", "Describe what the results should be far from.", "TEXT")
+]
+_Meaning = Annotated[
+    float | None,
+    QueryParameter(
+        "meaning",
+        "Weight of what the words name, such as the sea; their mood has the rest. Default: 0.8.",
+        "X",
+        low=0.0,
+        high=1.0,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class WordParameters(ParameterGroup):
+    """Words that choose among files."""
+
+    words: _Words = None
+    not_words: _NotWords = None
+    meaning: _Meaning = None
+
+    def check(self, name: NameFormat) -> None:
+        """Check that words are given where their weight is.
+
+        Raises:
+            UsageError: A weight is given without words, or words are blank.
+        """
+        check_words(self.words, self.not_words, self.meaning, name)
+
+    def make_target(self, network: Network, kind: Kind) -> Target:
+        """Return what the words ask for; raises UsageError if they say nothing."""
+        from attune.retrieval.words.targets import make_target
+
+        return make_target(network, kind, self.words, self.not_words, self.meaning)
+
+
+def check_words(words: str | None, not_words: str | None, meaning: float | None, name: NameFormat) -> None:
+    """Check the three parameters of words against each other.
+
+    Raises:
+        UsageError: A weight is given without words, or words are blank.
+    """
+    for parameter, text in (("words", words), ("not-words", not_words)):
+        if text is not None and not text.strip():
+            raise UsageError(f"{name(parameter)}: describe a feeling or a thing")
+    if meaning is not None and words is None and not_words is None:
+        raise UsageError(f"{name('meaning')}: only with {name('words')} or {name('not-words')}")
+
+
 @dataclass(frozen=True, slots=True)
 class PathParameters(ParameterGroup):
     """Which files may be used, by their paths."""
+
+    below: _Folders = ()
+    exclude: _Exclusions = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FilmParameters(WordParameters):
+    """Which pictures a film may show, and which it prefers."""
 
     below: _Folders = ()
     exclude: _Exclusions = ()
@@ -265,7 +332,28 @@ class FindParameters(SearchParameters):
             choices=tuple(MOODS),
         ),
     ] = None
+    words: _Words = None
+    not_words: _NotWords = None
+    meaning: _Meaning = None
     why: Annotated[bool, QueryParameter("why", "Explain each result in one line.")] = False
+
+    def check(self, name: NameFormat) -> None:
+        """Check the words.
+
+        Raises:
+            UsageError: A weight is given without words, or words are blank.
+        """
+        check_words(self.words, self.not_words, self.meaning, name)
+
+    def make_target(self, network: Network, kind: Kind) -> Target:
+        """Return what the answers should be near to beside the files.
+
+        Raises:
+            UsageError: The words say nothing.
+        """
+        from attune.retrieval.words.targets import make_target
+
+        return make_target(network, kind, self.words, self.not_words, self.meaning, self.mood)
 
     @property
     def span(self) -> Span:
@@ -309,12 +397,16 @@ class BrowseParameters(SearchParameters):
             choices=tuple(MOODS),
         ),
     ] = None
+    words: _Words = None
+    not_words: _NotWords = None
+    meaning: _Meaning = None
     kind: Annotated[
         Literal["image", "music"],
         QueryParameter(
             "kind", "Kind of files to list.", "image|music", parse=parse_kind, choices=("image", "music")
         ),
     ] = "image"
+    why: Annotated[bool, QueryParameter("why", "Explain each result in one line.")] = False
 
     def check(self, name: NameFormat) -> None:
         """Check that there is one point, and that all conditions are such as the kind can fulfil.
@@ -326,20 +418,36 @@ class BrowseParameters(SearchParameters):
             raise UsageError(f"{name('taken')}: only pictures have a date of capture")
         if self.kind == "image" and self.per_artist is not None:
             raise UsageError(f"{name('per-artist')}: only for music; add {name('kind')} music")
+        check_words(self.words, self.not_words, self.meaning, name)
         numbers = f"{name('valence')} and {name('arousal')}"
         if self.mood is not None and (self.valence, self.arousal) != (None, None):
             raise UsageError(f"give either {name('mood')} or {numbers}")
-        if self.mood is None and None in (self.valence, self.arousal):
-            raise UsageError(f"give {numbers}, or {name('mood')}")
+        if (self.valence is None) != (self.arousal is None):
+            raise UsageError(f"give both {numbers}")
+        if self.mood is None and self.valence is None and self.words is None:
+            raise UsageError(f"give {numbers}, {name('mood')}, or {name('words')}")
 
     @property
-    def point(self) -> QueryEntry:
-        """The point, with the kind of the answers."""
+    def point(self) -> QueryEntry | None:
+        """The point, with the kind of the answers; None if words are all that was given."""
         from attune.retrieval.answers import QueryEntry
 
-        valence, arousal = (self.valence, self.arousal) if self.mood is None else MOODS[self.mood]
-        assert valence is not None and arousal is not None  # `check` has seen to it
-        return QueryEntry.from_place(self.kind, valence, arousal)
+        if self.mood is not None:
+            return QueryEntry.from_place(self.kind, *MOODS[self.mood])
+        if self.valence is None or self.arousal is None:
+            return None
+        return QueryEntry.from_place(self.kind, self.valence, self.arousal)
+
+    def make_target(self, network: Network) -> Target:
+        """Return what the answers should be near to.
+
+        Raises:
+            UsageError: The words say nothing.
+        """
+        from attune.retrieval.words.targets import make_target
+
+        point = None if self.point is None else self.point.place
+        return make_target(network, self.kind, self.words, self.not_words, self.meaning, self.mood, point)
 
 
 def list_parameters(group: type[ParameterGroup]) -> tuple[ParameterField, ...]:

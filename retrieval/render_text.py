@@ -13,7 +13,8 @@ from attune.core.errors import escape_path, escape_text
 from attune.core.path_table import PathTable
 from attune.core.paths import PathFormat
 from attune.embedding.backbones import PATCH_S
-from attune.retrieval.answers import Answer, Answers, QueryEntry
+from attune.retrieval.answers import Answer, Answers, QueryEntry, WordsEntry
+from attune.retrieval.place_words import format_place
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -61,7 +62,9 @@ def print_answers(
     """
     console = stdout_console()
     for entry in answers.query:
-        console.print(_format_query_entry(entry, format_path))
+        console.print(format_query_entry(entry, format_path))
+    for words in answers.words:
+        console.print(format_words(words))
     if not answers.results:
         console.print("Nothing in the library matches.")
         return
@@ -120,7 +123,7 @@ def print_match(match: Match, accuracy: str | None, format_path: PathFormat = es
         console.print(sentence, style="bold")
     console.print(match.why[0].upper() + match.why[1:] + ".")
     for entry in (match.image, match.music):
-        console.print(_format_query_entry(entry, format_path))
+        console.print(format_query_entry(entry, format_path))
     moment = match.moment
     span = f"{format_time(moment.start_s)}–{format_time(moment.end_s)}"
     console.print(f"The song's best moment: {span}, with a score of {moment.score:.1%}.")
@@ -213,10 +216,28 @@ def format_accuracy(figures: dict[str, Any] | None) -> str | None:
     )
 
 
-def _format_query_entry(entry: QueryEntry, format_path: PathFormat) -> str:
+def format_query_entry(entry: QueryEntry, format_path: PathFormat) -> str:
+    """Return a line on a file or a point of a query: what it is, and how it feels."""
     if entry.path is None:
         return f"a point of the plane: feels {entry.mood}, place {entry.valence:+.2f}, {entry.arousal:+.2f}"
     return (
         f"{format_path(entry.path)}: feels {entry.mood}, valence {entry.valence:+.2f}, "
         f"arousal {entry.arousal:+.2f}"
     )
+
+
+def format_words(entry: WordsEntry) -> str:
+    """Return a line on a sentence of a query: how it feels, what it names, and which words did it."""
+    parts = []
+    if entry.place is not None:
+        effects = ", ".join(
+            f"{one.word} {format_place((one.valence, one.arousal))}" for one in entry.effects[:3]
+        )
+        parts.append(
+            f"feels {entry.mood}, place {format_place(entry.place)}{f' ({effects})' if effects else ''}"
+        )
+    else:
+        parts.append("says nothing of mood")
+    if entry.named:
+        parts.append(f"names {', '.join(entry.named)}")
+    return f"{'not ' if entry.unwanted else ''}“{escape_text(entry.text.strip())}”: {'; '.join(parts)}"

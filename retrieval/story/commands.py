@@ -18,9 +18,9 @@ from attune.core.common_options import (
     library_folder,
 )
 from attune.core.errors import AttuneError, UsageError, escape_path
-from attune.core.paths import absolute_path, choose_path_format
-from attune.retrieval.query_options import require_writable, with_query_options
-from attune.retrieval.query_parameters import PathParameters
+from attune.core.paths import absolute_path, choose_path_format, require_writable
+from attune.retrieval.query_options import with_query_options
+from attune.retrieval.query_parameters import FilmParameters, WordParameters
 
 if TYPE_CHECKING:
     from attune.core.errors import MediaError
@@ -39,7 +39,7 @@ def storyboard_command(
     song: Annotated[
         Path, typer.Argument(metavar="SONG|PLAN", help="A music file, or a plan.json to render.")
     ],
-    pictures: PathParameters,
+    pictures: FilmParameters,
     output: Annotated[
         list[Path] | None,
         typer.Option(
@@ -78,6 +78,10 @@ def storyboard_command(
     outputs = _check_outputs(output or [])
     with show_progress(quiet=quiet) as progress:
         if song.suffix.lower() == ".json":
+            if pictures != FilmParameters():
+                raise UsageError(
+                    f"{escape_path(song)}: a plan has its pictures; leave out what chooses others"
+                )
             plan = read_plan(song)
         else:
             plan = _make_plan(song, library, network, pictures, seconds, order, progress)
@@ -91,8 +95,10 @@ def storyboard_command(
 
 
 @app.command("soundtrack")
+@with_query_options()
 def soundtrack_command(
     folder: Annotated[Path, typer.Argument(metavar="PHOTO_DIR", help="A folder with photos.")],
+    songs: WordParameters,
     minutes: Annotated[
         float, typer.Option(min=1.0, max=1440.0, metavar="N", help="Approximate length of the playlist.")
     ] = 30.0,
@@ -129,7 +135,7 @@ def soundtrack_command(
         )
         if not photos:
             raise UsageError(f"{escape_path(folder)}: no photo that can be read")
-        found = compose_soundtrack(opened, net, photos, minutes)
+        found = compose_soundtrack(opened, net, photos, minutes, songs.make_target(net, "music"))
     if m3u is not None:
         write_m3u(m3u, iter_tracks(found))
     if as_json:
@@ -146,7 +152,7 @@ def _make_plan(
     song: Path,
     library: Path | None,
     network: str | None,
-    pictures: PathParameters,
+    pictures: FilmParameters,
     seconds: float,
     order: FilmOrder,
     progress: Progress,
@@ -168,7 +174,9 @@ def _make_plan(
         with opened:
             require_folders(opened, pictures.below, "--in")
             print_notes(describe_filters(opened, "image", filters))
-            return plan_film(opened, net, QueryResolver(opened, net), str(song), filters, seconds, order)
+            target = pictures.make_target(net, "image")
+            seeds = QueryResolver(opened, net)
+            return plan_film(opened, net, seeds, str(song), filters, seconds, order, target)
     finally:
         progress.finish()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +58,11 @@ class PictureCandidates:
 
 
 def gather_candidates(
-    library: LibraryReader, backbone: Backbone, queries: NDArray[np.float32], filters: Filters
+    library: LibraryReader,
+    backbone: Backbone,
+    queries: NDArray[np.float32],
+    filters: Filters,
+    preferred: Sequence[int] = (),
 ) -> PictureCandidates:
     """Return the pictures nearest to any of several query vectors, without near-duplicates.
 
@@ -69,6 +74,8 @@ def gather_candidates(
         backbone: The backbone that made the features of its pictures.
         queries: float32 (n, 128), embeddings of the moments for which pictures are wanted.
         filters: Folders, dates and exclusions; its number and least score have no effect.
+        preferred: Ids of pictures that are wanted for another reason, the best first; every second candidate
+            is one of them.
     """
     wanted = max(_MIN_CANDIDATES, _CANDIDATES_PER_SPAN * len(queries))
     passes, allowed_ids = build_item_filter(library, filters), filter_ids(library, "image", filters)
@@ -78,7 +85,9 @@ def gather_candidates(
             [], np.zeros((0, queries.shape[1]), np.float32), np.zeros((0, 0), np.float32)
         )
     columns = np.stack([np.resize(ids, max(map(len, ranked))) for ids in ranked if len(ids)], axis=1)
-    in_turn = list(dict.fromkeys(columns.ravel().tolist()))
+    allowed = None if allowed_ids is None else set(allowed_ids)
+    others = [key for key in preferred if allowed is None or key in allowed]
+    in_turn = list(dict.fromkeys(_alternate(columns.ravel().tolist(), others)))
     found = library.items(in_turn)
     passing = [found[key] for key in in_turn if passes(found[key])]
     missing = find_missing(item.path for item in passing)
@@ -89,6 +98,12 @@ def gather_candidates(
         items, vectors, _compute_similarity(Fingerprints(library, backbone), items), len(missing)
     )
     return candidates.take(_drop_duplicates(candidates.similarity))
+
+
+def _alternate(first: Sequence[int], second: Sequence[int]) -> Iterator[int]:
+    """Yield the ids of two lists in turn, then what is left of the longer one."""
+    for pair in zip_longest(first, second):
+        yield from (key for key in pair if key is not None)
 
 
 def _compute_similarity(prints: Fingerprints, items: Sequence[Item]) -> NDArray[np.float32]:

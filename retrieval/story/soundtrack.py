@@ -24,6 +24,7 @@ from attune.retrieval.m3u import Track
 from attune.retrieval.mood_words import mood_word
 from attune.retrieval.story.chapters import split_chapters
 from attune.retrieval.story.photo_folder import Photo
+from attune.retrieval.words.aims import ANYTHING, Target
 
 # Costs are in units of probability, as in a storyboard.
 _STEP_COST: Final = 0.05  # for a step of one unit of the plane from one song to the next
@@ -132,7 +133,11 @@ class _CandidateSongs:
 
 
 def compose_soundtrack(
-    library: LibraryReader, network: Network, photos: Sequence[Photo], minutes: float
+    library: LibraryReader,
+    network: Network,
+    photos: Sequence[Photo],
+    minutes: float,
+    target: Target = ANYTHING,
 ) -> Soundtrack:
     """Choose songs for photos.
 
@@ -141,11 +146,14 @@ def compose_soundtrack(
         network: The network of that library.
         photos: Photos in order of time, at least one.
         minutes: The approximate length of the music.
+        target: What the songs should also be near to, and far from.
 
     Raises:
         AttuneError: The library has no song, or none whose file is there now.
     """
-    songs = _find_candidates(library, np.array([photo.vector for photo in photos]))
+    nearness = target.measure(library, "music")
+    preferred = nearness.ranked_ids[:_NEAREST].tolist() if target else []
+    songs = _find_candidates(library, np.array([photo.vector for photo in photos]), preferred)
     typical_s = float(np.median(songs.lengths_s))
     count = max(1, min(round(minutes * 60 / typical_s), len(songs.items)))
     parts = split_chapters(photos, min(count, _MAX_CHAPTERS))
@@ -156,8 +164,15 @@ def compose_soundtrack(
         for group in _divide(part, song_count)
     ]
     targets = [_average(group) for group in groups]
-    chosen = _beam_search(songs, network, targets, minutes * 60 / len(targets))
+    chances = [np.asarray(network.score(songs.vectors @ one), np.float64) for one in targets]
+    scores = [nearness.blend_items(chance, songs.items) for chance in chances]
+    chosen = _beam_search(songs, scores, minutes * 60 / len(targets))
     results = _answer_groups(library, network, groups, targets, [songs.items[index] for index in chosen])
+    if target:
+        results = [
+            replace(one, score=float(own[index]), fit=None)
+            for one, own, index in zip(results, scores, chosen, strict=True)
+        ]
     chapters = []
     first = 0
     for part, song_count in zip(parts, song_counts, strict=True):
@@ -169,10 +184,12 @@ def compose_soundtrack(
     return Soundtrack(chapters, _make_notes(songs, chosen, minutes), source)
 
 
-def _find_candidates(library: LibraryReader, vectors: NDArray[np.float32]) -> _CandidateSongs:
+def _find_candidates(
+    library: LibraryReader, vectors: NDArray[np.float32], preferred: Sequence[int]
+) -> _CandidateSongs:
     sample = vectors[:: max(1, len(vectors) // 100)]
     found = [library.nearest("music", vector, _NEAREST)[0].tolist() for vector in sample]
-    ids = list(dict.fromkeys(key for ranks in zip(*found, strict=True) for key in ranks))
+    ids = list(dict.fromkeys([*(key for ranks in zip(*found, strict=True) for key in ranks), *preferred]))
     by_id = library.items(ids)
     known = [by_id[key] for key in ids if by_id[key].duration_s]
     missing = find_missing(item.path for item in known)
@@ -236,27 +253,23 @@ def _answer_groups(
     return answers
 
 
-def _beam_search(
-    songs: _CandidateSongs, network: Network, targets: Sequence[NDArray[np.float32]], song_s: float
-) -> list[int]:
-    """Return the index of a song for each target, none twice: the best sequence that a beam search finds.
+def _beam_search(songs: _CandidateSongs, scores: Sequence[NDArray[np.float64]], song_s: float) -> list[int]:
+    """Return the index of a song for each group of photos, none twice: the best sequence that is found.
 
     The worth of a song is its score, minus the cost of the step in valence and arousal from the previous
     song, minus the cost of its drift: how far its end is from the planned time, in units of `song_s`.
 
     Args:
         songs: The candidates.
-        network: The network that gives the scores.
-        targets: Embeddings that the songs should fit, float32 (128,), in order of playing.
+        scores: For each group, in order of playing, the score of each song, (m,).
         song_s: The planned length of each song, in seconds.
     """
     beam: list[tuple[float, list[int], float]] = [(0.0, [], 0.0)]
-    for number, target in enumerate(targets, start=1):
-        scores = np.asarray(network.score(songs.vectors @ target), np.float64)
+    for number, own in enumerate(scores, start=1):
         longer: list[tuple[float, list[int], float]] = []
         for worth, chosen, played_s in beam:
             drift = np.abs(played_s + songs.lengths_s - number * song_s) / song_s
-            step = worth + scores - _DRIFT_COST * drift
+            step = worth + own - _DRIFT_COST * drift
             if chosen:
                 last = chosen[-1]
                 step -= _STEP_COST * np.hypot(*(songs.points - songs.points[last]).T)

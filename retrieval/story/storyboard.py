@@ -31,6 +31,7 @@ from attune.retrieval.story.picture_candidates import (
     gather_candidates,
     read_capture_time,
 )
+from attune.retrieval.words.aims import ANYTHING, Nearness, Target
 
 # Costs are in units of probability.
 _STEP_COST: Final = 0.05  # for a step of one unit of the plane from one picture to the next
@@ -66,6 +67,7 @@ def plan_film(
     filters: Filters,
     seconds: float = 4.0,
     order: FilmOrder = "mood",
+    target: Target = ANYTHING,
 ) -> FilmPlan:
     """Plan a film of a library's pictures to a song.
 
@@ -78,6 +80,7 @@ def plan_film(
         seconds: The wanted mean length of a span.
         order: `mood`: pictures follow the mood of the song; `time`: they also follow the time at which they
             were taken.
+        target: What the pictures should also be near to, and far from.
 
     Raises:
         AttuneError: librosa is not installed.
@@ -86,8 +89,13 @@ def plan_film(
     """
     song_item, moments = seeds.seed(song), seeds.moments(song).without_silence()
     rhythm = analyze_rhythm(song_item.path)
+    nearness = target.measure(library, "image")
     candidates = gather_candidates(
-        library, network.backbones["image"], _subsample_moments(moments, seconds), filters
+        library,
+        network.backbones["image"],
+        _subsample_moments(moments, seconds),
+        filters,
+        nearness.ranked_ids.tolist() if target else (),
     )
     if not candidates.items:
         raise UsageError(
@@ -102,7 +110,7 @@ def plan_film(
         taken = [read_capture_time(item.path, item.taken) for item in candidates.items]
         by_time = sorted(range(len(taken)), key=taken.__getitem__)
         candidates, taken = candidates.take(by_time), [taken[index] for index in by_time]
-    problem = _build_problem(spans, candidates, network, rhythm)
+    problem = _build_problem(spans, candidates, network, nearness, rhythm)
     chosen = assign_by_mood(problem) if order == "mood" else assign_in_order(problem)
     shots = _build_shots(spans, candidates, problem, chosen, rhythm)
     if taken:
@@ -148,9 +156,10 @@ def _embed_spans(times: NDArray[np.float64], moments: Segments) -> Spans:
 
 
 def _build_problem(
-    spans: Spans, candidates: PictureCandidates, network: Network, rhythm: Rhythm
+    spans: Spans, candidates: PictureCandidates, network: Network, nearness: Nearness, rhythm: Rhythm
 ) -> AssignmentProblem:
-    scores = network.score(spans.vectors @ candidates.vectors.T)
+    chances = network.score(spans.vectors @ candidates.vectors.T)
+    scores = nearness.blend_items(chances, candidates.items)
     points = candidates.places
     steps = np.hypot(*(points[:, None, :] - points[None, :, :]).transpose(2, 0, 1))
     costs = _STEP_COST * steps + _REPEAT_COST * (candidates.similarity >= _SIMILAR_SHARE)

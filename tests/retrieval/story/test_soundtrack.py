@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from attune.retrieval.seeds import QueryResolver
 from attune.retrieval.story.chapters import split_chapters
 from attune.retrieval.story.photo_folder import Photo, iter_pictures, read_photos
 from attune.retrieval.story.soundtrack import compose_soundtrack, iter_tracks
+from attune.retrieval.words.aims import Aim, Target
 from attune.tests.affect_factory import make_affect
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import damaged, photo, song
@@ -100,6 +102,29 @@ def test_songs_follow_one_another_well(library: Path, network: Network, minutes:
         assert len(songs) == 12
         assert any("of 60 minutes" in note for note in found.notes)
     assert [photo for chapter in found.chapters for photo in chapter.photos] == photos
+
+
+def test_words_choose_among_the_songs(library: Path, network: Network) -> None:
+    """The score is the mean of that of the photos and the closeness; what is unwanted is not played."""
+    photos = [photo_at(index * 20.0, np.random.default_rng(4).normal(size=128)) for index in range(4)]
+    vector = photos[0].vector
+    with LibraryReader(library) as opened:
+        vectors = {path: opened.vectors([key])[0] for key, path in opened.paths("music")}
+        places = {
+            item.path: item.affect.place
+            for item in opened.items([key for key, _ in opened.paths("music")]).values()
+        }
+        for aim in (Aim("point", (0.4, -0.6)), Aim("point", (-0.5, 0.3))):
+            found = compose_soundtrack(opened, network, photos, 1, Target((aim,)))
+            (song,) = found.chapters[0].songs
+            near = {path: math.exp(-2 * math.dist(place, aim.place) ** 2) for path, place in places.items()}
+            chance = float(network.score(vectors[song.path] @ vector))
+            assert song.score == pytest.approx((chance + near[song.path]) / 2, abs=1e-5)
+            assert song.fit is None
+            without = compose_soundtrack(
+                opened, network, photos, 1, Target((), (Aim("x", places[song.path]),))
+            )
+            assert song.path not in {one.path for one in without.chapters[0].songs}
 
 
 def test_a_playlist_that_players_find(library: Path, network: Network, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,9 +18,10 @@ from attune.indexer.library import LibraryReader
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
 from attune.retrieval.story.beats import analyze_rhythm, require_librosa
-from attune.retrieval.story.film_plan import FilmPlan
+from attune.retrieval.story.film_plan import FilmPlan, Shot
 from attune.retrieval.story.picture_candidates import gather_candidates, read_capture_time
 from attune.retrieval.story.storyboard import plan_film
+from attune.retrieval.words.aims import Aim, Target
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import encode, scene
 
@@ -76,19 +78,44 @@ def test_a_plan_tiles_the_song_on_its_beats(library: LibraryReader, network: Net
     assert plan.notes == []
 
 
+def measure_chance(library: LibraryReader, network: Network, song: str, shot: Shot) -> float:
+    """Return the chance that a picture shares the mood of the moments of a song at which it is shown."""
+    moments = QueryResolver(library, network).moments(song)
+    middles = moments.starts_s + moments.span_s / 2
+    inside = (middles >= shot.start_s) & (middles < shot.end_s)
+    if not inside.any():
+        inside[np.argmin(np.abs(middles - (shot.start_s + shot.end_s) / 2))] = True
+    mean = moments.embedded.vectors[inside].mean(axis=0)
+    vector = QueryResolver(library, network).seed(shot.picture).vector
+    return float(network.score(vector @ mean / np.linalg.norm(mean)))
+
+
 def test_scores_are_those_of_match(library: LibraryReader, network: Network, media: Path) -> None:
     song = str(media / "song 3.mp3")
     plan = make_plan(library, network, Path(song), seconds=4.0)
-    moments = QueryResolver(library, network).moments(song)
     for shot in plan.shots:
-        middles = moments.starts_s + moments.span_s / 2
-        inside = (middles >= shot.start_s) & (middles < shot.end_s)
-        if not inside.any():
-            inside[np.argmin(np.abs(middles - (shot.start_s + shot.end_s) / 2))] = True
-        mean = moments.embedded.vectors[inside].mean(axis=0)
-        vector = QueryResolver(library, network).seed(shot.picture).vector
-        expected = network.score(vector @ mean / np.linalg.norm(mean))
-        assert shot.score == pytest.approx(float(expected), abs=1e-5)
+        assert shot.score == pytest.approx(measure_chance(library, network, song, shot), abs=1e-5)
+
+
+def test_words_choose_among_the_pictures(library: LibraryReader, network: Network, media: Path) -> None:
+    """The score is the mean of that of the song and the closeness; what is unwanted is not shown."""
+    song = media / "song 3.mp3"
+    plain = {shot.picture: shot for shot in make_plan(library, network, song, seconds=4.0).shots}
+    items = {item.path: item for item in library.items([key for key, _ in library.paths("image")]).values()}
+    wanted = (0.5, 0.5)
+    unwanted = next(items[path].affect.place for path in plain)
+    for target in (Target((Aim("wanted", wanted),)), Target((), (Aim("unwanted", unwanted),))):
+        shots = make_plan(library, network, song, seconds=4.0, target=target).shots
+        for shot in shots:
+            chance = measure_chance(library, network, str(song), shot)
+            place = items[shot.picture].affect.place
+            if target.aims:
+                expected = (chance + math.exp(-2 * math.dist(place, wanted) ** 2)) / 2
+            else:
+                expected = chance * (1 - math.exp(-2 * math.dist(place, unwanted) ** 2))
+            assert shot.score == pytest.approx(expected, abs=1e-5)
+        if target.unwanted:
+            assert next(iter(plain)) not in {shot.picture for shot in shots}
 
 
 def test_too_few_pictures_make_longer_spans(
