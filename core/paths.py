@@ -105,6 +105,18 @@ def choose_path_format(given: Iterable[str | os.PathLike[str]]) -> PathFormat:
     return format_relative
 
 
+def require_writable(option: str, path: Path) -> None:
+    """Check before any work is done that an output file can be written.
+
+    Raises:
+        UsageError: Its folder does not exist, or it is a folder.
+    """
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{option} {escape_path(path)}: no such folder")
+    if path.is_dir():
+        raise UsageError(f"{option} {escape_path(path)}: a folder; name a file in it")
+
+
 def default_library() -> Path:
     """Return the folder of the library that is used when none is named."""
     import platformdirs
