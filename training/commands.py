@@ -1,4 +1,4 @@
-"""The commands `train` and `evaluate`."""
+"""The command `train`, and options that commands on labelled files share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attune.core.common_options import CommandApp, DeviceOption, JsonOption, QuietOption, WorkersOption
-from attune.core.errors import UsageError
+from attune.core.common_options import CommandApp, DeviceOption, QuietOption, WorkersOption
 
 if TYPE_CHECKING:
     from attune.embedding.backbones import Backbone
@@ -100,10 +99,15 @@ def train_command(
     from attune.core.paths import default_cache
     from attune.core.settings import load_settings
     from attune.embedding.device import resolve_device
-    from attune.training.metric_tables import print_device, print_out_of_fold, print_skipped
+    from attune.training.metric_tables import (
+        print_device,
+        print_no_text_tower,
+        print_out_of_fold,
+        print_skipped,
+    )
 
     try:
-        from attune.training.encoders.open_clip import export_image_backbone as export_backbone
+        from attune.training.encoders.open_clip import export_encoder
         from attune.training.systems.registry import find_embedding_system
         from attune.training.train import train
     except ModuleNotFoundError as error:
@@ -112,94 +116,28 @@ def train_command(
     find_embedding_system(system)  # before an encoder is exported
     folder = default_cache() if cache is None else cache
     settings, device_reason = resolve_device(load_settings(workers=workers, device=device), device)
-    with (
-        tempfile.TemporaryDirectory(prefix="attune-encoder-") as staging_dir,
-        show_progress(quiet=quiet) as progress,
-    ):
+    with tempfile.TemporaryDirectory(prefix="attune-encoder-") as staging_dir:
         backbones: dict[Kind, Backbone] = {}
         if image_backbone is not None:
-            backbones["image"] = export_backbone(image_backbone, Path(staging_dir))
-        skipped = train(
-            images,
-            music,
-            output,
-            system=system,
-            cache=folder,
-            workers=settings.workers,
-            progress=progress,
-            backbones=backbones,
-            device="cuda" if settings.device == "cuda" else "cpu",
-        )
+            encoder = export_encoder(image_backbone, Path(staging_dir))
+            backbones["image"] = encoder.backbone
+            if encoder.text_problem is not None and not quiet:
+                print_no_text_tower(encoder.text_problem)
+        with show_progress(quiet=quiet) as progress:
+            skipped = train(
+                images,
+                music,
+                output,
+                system=system,
+                cache=folder,
+                workers=settings.workers,
+                progress=progress,
+                backbones=backbones,
+                device="cuda" if settings.device == "cuda" else "cpu",
+            )
     if not quiet:
         if device_reason is not None:
             print_device(settings.device, device_reason)
         print_out_of_fold(json.loads((output / "network.json").read_text()))
         print_skipped(skipped)
         stdout_console().print(f"Use it: attune build-index --network {escape_path(output)}")
-
-
-@app.command("evaluate")
-def evaluate_command(
-    images: ImagesOption,
-    music: MusicOption,
-    split: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only rows of this split; all if not given.")
-    ] = None,
-    image_set: Annotated[
-        list[str] | None,
-        typer.Option("--image-set", metavar="SET", help="Only rows of this data set; may be repeated."),
-    ] = None,
-    music_set: Annotated[
-        list[str] | None,
-        typer.Option("--music-set", metavar="SET", help="Only rows of this data set; may be repeated."),
-    ] = None,
-    system: Annotated[
-        str, typer.Option(metavar="NAME|DIR", help="A shipped network by name, or a network's folder.")
-    ] = "attune",
-    store: Annotated[
-        bool, typer.Option("--store", help="Store the report with the network; `status` shows it.")
-    ] = False,
-    workers: WorkersOption = None,
-    device: DeviceOption = None,
-    as_json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Evaluate a network on labelled images and music.
-
-    Reports correspondence, retrieval, coverage and hubs, valence and arousal; docs/model-card.md defines
-    the figures.
-    """
-    from attune.core.console import print_json, show_progress, stderr_console
-    from attune.core.settings import load_settings
-    from attune.embedding.device import resolve_device
-    from attune.embedding.network import open_network
-    from attune.training.evaluate import EvaluationRequest, evaluate_network
-    from attune.training.evaluation_log import log_test_run
-    from attune.training.manifest import TRAINING_SPLITS
-    from attune.training.metric_tables import print_device, print_log_notice, print_report, print_skipped
-
-    if store and (split != "test" or image_set or music_set):
-        raise UsageError("--store keeps a report of the whole test split: give --split test and no set")
-    network = open_network(system)
-    settings, device_reason = resolve_device(load_settings(workers=workers, device=device), device)
-    request = EvaluationRequest(images, music, split, tuple(image_set or []), tuple(music_set or []))
-    with show_progress(quiet=quiet) as progress:
-        evaluation = evaluate_network(request, network, network.name, settings, progress)
-    document = evaluation.report.to_json()
-    if evaluation.saw_test:
-        log_test_run(evaluation.report, network.id)
-        print_log_notice()
-    if store and document["correspondence"]["ci95"] is not None:
-        network.store_figures(document)
-    if as_json:
-        print_json(document)
-    else:
-        print_report(document)
-    if not quiet:
-        if device_reason is not None:
-            print_device(settings.device, device_reason)
-        if split in TRAINING_SPLITS:
-            stderr_console().print(
-                f"Networks learn from the split {split}: figures on rows that were learnt say little."
-            )
-        print_skipped(evaluation.skipped)

@@ -1,4 +1,4 @@
-"""Evaluation of a network on labelled files, computed as in a library: decoding, backbone, network."""
+"""Evaluation on labelled files: of a network, computed as in a library, or of anybody's predictions."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from attune.embedding.feature_extraction import FileFeatures
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network, NetworkEmbeddings
 from attune.embedding.segments import embed_track
-from attune.training.evaluation_metrics import evaluate
+from attune.training.evaluation_metrics import evaluate, evaluate_scores
 from attune.training.evaluation_report import EvaluationReport
 from attune.training.manifest import LabelledRow
 from attune.training.pair_scores import PairScores
+from attune.training.predictions import LabelledSide, read_predictions
 from attune.training.readers import read_labelled
 
 if TYPE_CHECKING:
@@ -55,13 +56,22 @@ class Evaluation:
 
     Attributes:
         report: The figures.
-        saw_test: Whether any row belongs to the split `test`.
+        images: The pictures that were judged.
+        music: The music that was judged.
+        scores: The scores of their pairs.
         skipped: Errors of the files that could not be read, in path order.
     """
 
     report: EvaluationReport
-    saw_test: bool
+    images: LabelledSide
+    music: LabelledSide
+    scores: PairScores
     skipped: list[MediaError]
+
+    @property
+    def saw_test(self) -> bool:
+        """Whether any row belongs to the split `test`."""
+        return any(row.split == "test" for row in [*self.images.rows, *self.music.rows])
 
 
 def evaluate_network(
@@ -79,8 +89,7 @@ def evaluate_network(
     Raises:
         UsageError: The labels cannot be used, or none of the files can be read.
     """
-    images = read_labelled(request.images, "image", request.split, request.image_sets or None)
-    music = read_labelled(request.music, "music", request.split, request.music_sets or None)
+    images, music = _read_rows(request)
     jobs = [ExtractionJob(row.path, "image") for row in images] + [
         ExtractionJob(row.path, "music") for row in music
     ]
@@ -100,8 +109,36 @@ def evaluate_network(
     music_side = _embed(music, "music", extracted, network)
     scores = _score_pairs(network, image_side, music_side)
     report = evaluate(images, music, image_side, music_side, scores, system)
-    saw_test = any(row.split == "test" for row in [*images, *music])
-    return Evaluation(report, saw_test, sorted(skipped, key=lambda error: error.path))
+    skipped.sort(key=lambda error: error.path)
+    sides = LabelledSide(request.images, images), LabelledSide(request.music, music)
+    return Evaluation(report, *sides, scores, skipped)
+
+
+def evaluate_predictions(request: EvaluationRequest, predictions: Path, system: str) -> Evaluation:
+    """Evaluate the scores of a file, whatever computed them; no media file is opened.
+
+    Args:
+        request: The labelled files.
+        predictions: Scores of all their pairs, in the form that `read_predictions` reads.
+        system: Name of the system in the report.
+
+    Returns:
+        The evaluation; figures that need more than scores of pairs are NaN.
+
+    Raises:
+        UsageError: The labels or the predictions cannot be used.
+    """
+    images, music = _read_rows(request)
+    sides = LabelledSide(request.images, images), LabelledSide(request.music, music)
+    scores = read_predictions(predictions, *sides)
+    return Evaluation(evaluate_scores(images, music, scores, system), *sides, scores, [])
+
+
+def _read_rows(request: EvaluationRequest) -> tuple[list[LabelledRow], list[LabelledRow]]:
+    return (
+        read_labelled(request.images, "image", request.split, request.image_sets or None),
+        read_labelled(request.music, "music", request.split, request.music_sets or None),
+    )
 
 
 def _score_pairs(

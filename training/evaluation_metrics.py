@@ -22,12 +22,16 @@ from attune.training.evaluation_report import (
 )
 from attune.training.manifest import LabelledRow, group_names, polarity_codes, ratings, reference_points
 from attune.training.metrics import (
+    QUADRANTS,
+    MoodQuality,
+    PairIntervals,
     calibration_error,
     majority_share,
     match_rates,
     measure_distinctness,
     measure_graded_affect,
     measure_mood,
+    measure_mood_order,
     measure_polarity,
     measure_probe,
     measure_retrieval,
@@ -81,6 +85,7 @@ def evaluate_scores(
 ) -> EvaluationReport:
     """Evaluate a system that only scores pairs and has no embedding of single files.
 
+    Accuracy, calibration error and the share of pairs called a match need chances, and are NaN without them.
     Retrieval by polarity leaves unlabelled files out; distinctness needs no labels and uses every file.
 
     Args:
@@ -92,31 +97,52 @@ def evaluate_scores(
     Returns:
         The report; of the figures of a single modality it holds the majority share only.
     """
-    corresponding, order = scores.correspondence, scores.ranked_by
+    order = scores.ranked_by
     image_polarity, music_polarity = polarity_codes(images), polarity_codes(music)
-    intervals = pair_intervals(
-        corresponding, image_polarity, music_polarity, group_names(images), group_names(music)
-    )
     graded = measure_graded_affect(
         order, reference_points(images), reference_points(music), image_polarity, music_polarity
     )
     return EvaluationReport(
         system=system,
         protocol=_build_protocol(images, music),
-        correspondence=Correspondence(
-            accuracy=pair_accuracy(corresponding, image_polarity, music_polarity),
-            auc=pair_auc(corresponding, image_polarity, music_polarity),
-            ece=calibration_error(corresponding, image_polarity, music_polarity),
-            intervals=intervals,
-            per_class=match_rates(corresponding, image_polarity, music_polarity, len(POLARITIES)),
-        ),
+        correspondence=_measure_correspondence(images, music, scores),
         music_to_image=_measure_direction(order.T, music_polarity, image_polarity),
         image_to_music=_measure_direction(order, image_polarity, music_polarity),
-        mood=measure_mood(scores.mood, order, read_mood_labels(images), read_mood_labels(music)),
+        mood=_measure_mood(images, music, scores),
         affect=AffectMetrics(graded.spearman, graded.spearman_within, _NAN, _NAN),
         image=ImageMetrics(_majority_only(image_polarity), _NAN, _NAN, _NAN, _NAN),
         music=MusicMetrics(_majority_only(music_polarity), _NAN, _NAN, _NAN, _NAN),
     )
+
+
+def _measure_correspondence(
+    images: Sequence[LabelledRow], music: Sequence[LabelledRow], scores: PairScores
+) -> Correspondence:
+    chances = scores.correspondence
+    order = scores.ranked_by if chances is None else chances
+    polarities = polarity_codes(images), polarity_codes(music)
+    auc = pair_auc(order, *polarities)
+    intervals = pair_intervals(order, *polarities, group_names(images), group_names(music))
+    if chances is None:
+        unknown = np.full((len(POLARITIES), len(POLARITIES)), _NAN)
+        return Correspondence(_NAN, auc, _NAN, PairIntervals((_NAN, _NAN), intervals.auc), unknown)
+    return Correspondence(
+        accuracy=pair_accuracy(chances, *polarities),
+        auc=auc,
+        ece=calibration_error(chances, *polarities),
+        intervals=intervals,
+        per_class=match_rates(chances, *polarities, len(POLARITIES)),
+    )
+
+
+def _measure_mood(
+    images: Sequence[LabelledRow], music: Sequence[LabelledRow], scores: PairScores
+) -> MoodQuality:
+    labels = read_mood_labels(images), read_mood_labels(music)
+    if scores.mood is None:
+        unknown = np.full((len(QUADRANTS), len(QUADRANTS)), _NAN)
+        return MoodQuality(measure_mood_order(scores.ranked_by, *labels), _NAN, (_NAN, _NAN), _NAN, unknown)
+    return measure_mood(scores.mood, scores.ranked_by, *labels)
 
 
 def _build_protocol(images: Sequence[LabelledRow], music: Sequence[LabelledRow]) -> EvaluationProtocol:

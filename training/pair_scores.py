@@ -1,7 +1,8 @@
-"""What a system tells of all pairs: an order of answers, and two probabilities."""
+"""What a system tells of all pairs: an order of answers, and up to two probabilities."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +15,19 @@ class PairScores:
 
     Attributes:
         ranked_by: (N, M) scores that galleries are ranked by, on any scale.
-        mood: (N, M) chance that both sides have the same mood, in [0, 1].
-        correspondence: (N, M) chance that both sides have the same polarity, in [0, 1].
+        mood: (N, M) chance that both sides have the same mood, in [0, 1]; None if the system tells no chance.
+        correspondence: (N, M) chance that both sides have the same polarity, in [0, 1]; None if the system
+            tells no chance, so that only its order can be judged.
     """
 
     ranked_by: NDArray[np.floating]
-    mood: NDArray[np.floating]
-    correspondence: NDArray[np.floating]
+    mood: NDArray[np.floating] | None
+    correspondence: NDArray[np.floating] | None
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits that tell the order's scores from others."""
+        return hashlib.sha256(np.asarray(self.ranked_by, "<f8").tobytes()).hexdigest()[:16]
 
     @classmethod
     def single(
