@@ -60,6 +60,12 @@ def _photo(page: Page, address: str) -> None:
     page.wait_for_selector("#songs .song[data-id]")
 
 
+def _search(page: Page, address: str) -> None:
+    page.goto(f"{address}/?words=a calm evening by the sea")
+    page.wait_for_selector(_LOADED_IMAGE)
+    page.locator("#q").fill("sad")  # the title of a song, too
+
+
 def _show(page: Page, address: str) -> None:
     _song(page, address)
     page.locator("#start-show").click()
@@ -78,6 +84,17 @@ SCENES = (
     Scene("song", _song, "canvas.curve"),
     Scene("photo", _photo, ".seed.big img"),
     Scene("plane", lambda page, address: _open(page, f"{address}/?v=0.50&a=0.35"), _LOADED_IMAGE),
+    Scene(
+        "journey",
+        lambda page, address: _open(page, f"{address}/?from=calm&to=festive&via=-0.30,0.40&kind=music"),
+        ".song",
+    ),
+    Scene(
+        "words",
+        lambda page, address: _open(page, f"{address}/?words=a calm evening by the sea"),
+        _LOADED_IMAGE,
+    ),
+    Scene("search", _search, "#hits li:nth-child(3)"),
     Scene("slideshow", _show, "#show .caption"),
     Scene("error", _error, ".state"),
 )

@@ -5,7 +5,7 @@ import { fitInWords, inWords, meter, percentages } from "./score.js";
 
 const RETRY_MS = 2500;
 
-/** `acts`: open(item, list), more(item), less(item). */
+/** `acts`: open(item, list), and row(item), which returns the further actions as [label, icon, call]. */
 export class Gallery {
   constructor(acts) {
     this._acts = acts;
@@ -19,7 +19,7 @@ export class Gallery {
     this.items = items;
     this.element.replaceChildren(...items.map((item) => {
       const kept = old.get(item.id);
-      if (!kept || kept.classList.contains("missing") !== item.missing) return this._figure(item);
+      if (!kept || kept.classList.contains("missing") !== item.missing || kept.dataset.acts !== this._words(item)) return this._figure(item);
       kept.querySelector(".numbers").replaceWith(numbers(item));
       return kept;
     }));
@@ -66,11 +66,14 @@ export class Gallery {
       if (tries < 3) setTimeout(() => { image.src = `${item.thumbnail}&try=${tries}`; }, RETRY_MS);
       else open.replaceChildren(gone());
     });
-    return h("figure", { "data-id": item.id, class: item.missing ? "missing" : null, "--r": ratio(item) }, open,
-      h("figcaption", {},
-        numbers(item),
-        h("button", { type: "button", class: "round", title: "More like this", "aria-label": `More like ${name}`, onclick: () => this._acts.more(item) }, icon("more")),
-        h("button", { type: "button", class: "round", title: "Less like this", "aria-label": `Less like ${name}`, onclick: () => this._acts.less(item) }, icon("less"))));
+    const act = ([label, image, call]) =>
+      h("button", { type: "button", class: "round", title: label, "aria-label": `${label}: ${name}`, onclick: call }, icon(image));
+    return h("figure", { "data-id": item.id, "data-acts": this._words(item), class: item.missing ? "missing" : null, "--r": ratio(item) }, open,
+      h("figcaption", {}, numbers(item), this._acts.row(item).map(act)));
+  }
+
+  _words(item) {
+    return this._acts.row(item).map(([label]) => label).join();
   }
 }
 

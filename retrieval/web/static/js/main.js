@@ -2,9 +2,11 @@
 import { get, trouble, watch } from "./api.js";
 import { $, debounce, say } from "./dom.js";
 import { takeFiles } from "./drop.js";
+import { connectFilters, fillFilters } from "./filters.js";
 import { finder } from "./finder.js";
 import { Gallery } from "./gallery.js";
 import { gate } from "./gate.js";
+import { startJourney } from "./journey.js";
 import { Pad } from "./pad.js";
 import { PictureView } from "./picture.js";
 import { player } from "./player.js";
@@ -38,15 +40,23 @@ const point = (v, a) => {
 /** Move a coordinate away from another one, by their distance. */
 const away = (value, avoided) => Math.max(-1, Math.min(1, 2 * value - avoided));
 
-const picture = new PictureView({ songs: searchWith, more, less });
-const gallery = new Gallery({ open: (item, items) => picture.open(item, items), more, less });
+/** Return what can be done with a result, as [label, icon, call]: from a journey, another one can begin or end there. */
+const acts = (item) => (mode() === "journey"
+  ? [["Begin here", "start", () => adjust({ from: item.id })], ["End here", "end", () => adjust({ to: item.id })]]
+  : [["More like this", "more", () => more(item)], ["Less like this", "less", () => less(item)]]);
+const itsSongs = (item) => ["Its songs", "note", () => searchWith(item)];
+const itsPictures = (item) => ["Its pictures", "picture", () => searchWith(item)];
+const journey = (item) => (mode() === "journey" ? [] : [["Journey from here", "journey", () => startJourney(item)]]);
+
+const picture = new PictureView((item) => [itsSongs(item), ...acts(item), ...journey(item)]);
+const gallery = new Gallery({ open: (item, items) => picture.open(item, items), row: acts });
 const songs = new Songs({
   play: (song) => (player.song?.id === song.id ? player.toggle() : player.load(song, { start: song.moment?.start_s ?? 0, play: true })),
-  pictures: searchWith, more, less,
+  row: (song) => [itsPictures(song), ...acts(song), ...journey(song)],
 });
 const pads = [new Pad($("pad-welcome"), point), new Pad($("pad-rail"), point)];
-const slideshow = new Slideshow(() => gallery.items);
-const results = new Results({ gallery, songs, pads, slideshow: () => slideshow.start() });
+const slideshow = new Slideshow(() => gallery.items, () => mode() === "journey");
+const results = new Results({ gallery, songs, pads, slideshow: () => slideshow.start(), journeyFrom: startJourney });
 
 player.addEventListener("moment", ({ detail }) => results.follow(detail));
 player.addEventListener("time", drawSeedCurve);
@@ -79,7 +89,7 @@ onChange((now, before) => {
     shown = results.show().then(() => {
       if (now.follow && player.moment && !player.paused) results.follow(player.moment);
     });
-    if (!followOnly && !(mode(now) === "plane" && mode(before) === "plane")) scrollTo({ top: 0 });
+    if (!followOnly && !(["plane", "journey"].includes(mode(now)) && mode(now) === mode(before))) scrollTo({ top: 0 });
   }
 });
 
@@ -94,13 +104,15 @@ takeFiles({
   },
 });
 
-finder(searchWith);
+finder(searchWith, (words, kind) => ask({ words, kind }));
+connectFilters();
 gate();
 
 $("home").addEventListener("click", (event) => {
   event.preventDefault();
   ask({});
 });
+$("travel").addEventListener("click", () => ask({ from: "calm", to: "festive", kind: "music" }));
 $("surprise").addEventListener("click", async () => {
   try {
     const { items } = await get("/items", { kind: "music", shuffle: Math.floor(Math.random() * 1e9), limit: 1 });
@@ -111,17 +123,6 @@ $("surprise").addEventListener("click", async () => {
     results.fail(error);
   }
 });
-
-function fillFilters(now) {
-  $("min").value = now.min * 100;
-  $("min-said").textContent = now.min ? `${Math.round(now.min * 100)}%` : "any";
-  $("in").value = now.in;
-  $("exclude").value = now.exclude;
-  if (now.min || now.in || now.exclude) $("filters").open = true;
-}
-$("min").addEventListener("input", () => { $("min-said").textContent = Number($("min").value) ? `${$("min").value}%` : "any"; });
-$("min").addEventListener("change", () => adjust({ min: Number($("min").value) / 100 }));
-for (const name of ["in", "exclude"]) $(name).addEventListener("change", () => adjust({ [name]: $(name).value.trim() }));
 
 trouble.addEventListener("offline", () => {
   $("banner").textContent = "Attune does not answer. The page tries again by itself.";
@@ -144,6 +145,7 @@ async function status() {
   $("counts").textContent = now.generation
     ? `${images} pictures and ${music} songs in your library.${tellUnreachable(now.unreachable)}`
     : `${now.problem} This page updates by itself.`;
+  $("moods").replaceChildren(...Object.keys(now.moods).map((name) => new Option(name)));
   $("roots").replaceChildren(...now.roots.map((root) => new Option(root)));
 }
 

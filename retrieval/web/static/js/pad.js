@@ -23,6 +23,36 @@ function planeColours() {
 }
 
 const toPercent = (value) => ((value + 1) / 2) * 100;
+const clamp = (value) => Math.min(1, Math.max(-1, value));
+
+/** Return valence and arousal, moved to the edge of the plane if they lie beyond it. */
+export const within = ({ valence, arousal }) => ({ valence: clamp(valence), arousal: clamp(arousal) });
+
+/** Put an element at a place of the plane. */
+export function put(element, { valence, arousal }) {
+  element.style.left = `${toPercent(valence)}%`;
+  element.style.top = `${100 - toPercent(arousal)}%`;
+}
+
+/** Return the place of a plane at which a pointer is. */
+export function placeAt(plane, { clientX, clientY }) {
+  const box = plane.getBoundingClientRect();
+  return within({ valence: ((clientX - box.left) / box.width) * 2 - 1, arousal: 1 - ((clientY - box.top) / box.height) * 2 });
+}
+
+/** Follow a pointer that was pressed over a plane: call `move(place)` on each movement, `drop()` at the end. */
+export function drag(plane, event, move, drop) {
+  event.preventDefault();
+  plane.setPointerCapture(event.pointerId);
+  const done = new AbortController();
+  plane.addEventListener("pointermove", (moved) => move(placeAt(plane, moved)), { signal: done.signal });
+  for (const name of ["pointerup", "pointercancel"]) {
+    plane.addEventListener(name, () => {
+      done.abort();
+      drop();
+    }, { signal: done.signal });
+  }
+}
 
 export class Pad {
   /** Call `choose(valence, arousal)` when the user chooses a point. */
@@ -30,6 +60,7 @@ export class Pad {
     this._choose = choose;
     this._later = debounce(160, choose);
     this._dots = [];
+    this._taker = null;
     this._canvas = h("canvas", { "aria-hidden": "true" });
     this._at = h("i", { class: "at", hidden: true });
     this._pad = h("div", { class: "pad", role: "group", "aria-label": "Emotion plane: unpleasant to pleasant, quiet to lively" }, this._canvas, this._at);
@@ -45,13 +76,13 @@ export class Pad {
 
   /** Label the points of the named moods. */
   name(moods) {
-    this._pad.querySelectorAll("button").forEach((button) => button.remove());
+    this._pad.querySelectorAll(".mood").forEach((button) => button.remove());
     for (const [mood, [valence, arousal]] of Object.entries(moods)) {
       if (mood === "neutral") continue;
-      const button = h("button", { type: "button", onclick: () => this._choose(valence, arousal) }, mood);
-      button.style.left = `${toPercent(valence)}%`;
-      button.style.top = `${100 - toPercent(arousal)}%`;
-      this._pad.append(button);
+      const button = h("button", { type: "button", class: "mood", onclick: () => this._choose(valence, arousal) }, mood);
+      button.inert = Boolean(this._taker);
+      put(button, { valence, arousal });
+      this._canvas.after(button);
     }
   }
 
@@ -60,8 +91,7 @@ export class Pad {
     this._at.hidden = place === null;
     if (place === null) return;
     const { valence, arousal } = place;
-    this._at.style.left = `${toPercent(valence)}%`;
-    this._at.style.top = `${100 - toPercent(arousal)}%`;
+    put(this._at, place);
     this._at.style.setProperty("--mood", colour(valence, arousal));
     this._valence.value = valence;
     this._arousal.value = arousal;
@@ -73,9 +103,26 @@ export class Pad {
     this._draw();
   }
 
+  /** The element that shows the plane. */
+  get plane() { return this._pad; }
+
+  /** Give presses and slides to another object, `{press(event), slide(place), label}`; null: a point is chosen again. */
+  divert(taker) {
+    this._taker = taker;
+    this._pad.classList.toggle("diverted", Boolean(taker));
+    for (const button of this._pad.querySelectorAll(".mood")) button.inert = Boolean(taker);
+    for (const [slider, word] of [[this._valence, "Pleasant"], [this._arousal, "Lively"]]) {
+      slider.setAttribute("aria-label", taker ? `${taker.label}: ${word.toLowerCase()}` : word);
+    }
+  }
+
   _slider(label) {
     const slide = () => {
       const [valence, arousal] = [Number(this._valence.value), Number(this._arousal.value)];
+      if (this._taker) {
+        this._taker.slide({ valence, arousal });
+        return;
+      }
       this.mark({ valence, arousal });
       this._later(valence, arousal);
     };
@@ -84,21 +131,16 @@ export class Pad {
 
   _press(event) {
     if (event.target.closest("button") || event.button) return;
-    event.preventDefault();
-    this._pad.setPointerCapture(event.pointerId);
-    const move = (moved) => {
-      const box = this._pad.getBoundingClientRect();
-      const clamp = (value) => Math.min(1, Math.max(-1, value));
-      const valence = clamp(((moved.clientX - box.left) / box.width) * 2 - 1);
-      const arousal = clamp(1 - ((moved.clientY - box.top) / box.height) * 2);
-      this.mark({ valence, arousal });
-      this._later(valence, arousal);
+    if (this._taker) {
+      this._taker.press(event);
+      return;
+    }
+    const move = (place) => {
+      this.mark(place);
+      this._later(place.valence, place.arousal);
     };
-    move(event);
-    this._pad.addEventListener("pointermove", move);
-    const end = () => this._pad.removeEventListener("pointermove", move);
-    this._pad.addEventListener("pointerup", end, { once: true });
-    this._pad.addEventListener("pointercancel", end, { once: true });
+    move(placeAt(this._pad, event));
+    drag(this._pad, event, move, () => {});
   }
 
   _draw() {

@@ -5,10 +5,10 @@ import { told } from "./rail.js";
 import { inWords, meter, percentages, polarityInWords } from "./score.js";
 import { button } from "./view.js";
 
-/** `acts`: songs(item), more(item), less(item). */
+/** `row(item)` returns the actions of a picture as [label, icon, call]. */
 export class PictureView {
-  constructor(acts) {
-    this._acts = acts;
+  constructor(row) {
+    this._row = row;
     this._dialog = $("picture");
     this._dialog.addEventListener("click", (event) => { if (event.target === this._dialog) this._dialog.close(); });
     this._dialog.addEventListener("keydown", (event) => {
@@ -32,7 +32,7 @@ export class PictureView {
 
   _show(item) {
     this._item = item;
-    const act = (text, image, call) => button(text, image, () => { this._dialog.close(); call(item); });
+    const act = ([text, image, call]) => button(text, image, () => { this._dialog.close(); call(); });
     const over = (kind, label, image, call) => h("button", { type: "button", class: `over ${kind}`, "aria-label": label, onclick: call }, icon(image));
     this._dialog.setAttribute("aria-label", called(item));
     this._dialog.replaceChildren(
@@ -43,7 +43,7 @@ export class PictureView {
         h("b", { "--mood": colourOf(item) }, meter("ring", item), `Feels ${item.mood}`),
         h("p", {}, [inWords(item, this._written.get(item.id)), polarityInWords(item)].filter(Boolean).join("; ")),
         h("span", {}, `${told(item)} · ${item.path}${item.missing ? " · not there now" : ""}`)),
-      act("Its songs", "note", this._acts.songs), act("More like this", "more", this._acts.more), act("Less like this", "less", this._acts.less)));
+      this._row(item).map(act)));
   }
 }
 

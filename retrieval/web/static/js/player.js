@@ -4,7 +4,7 @@ import { $, called, clock, h, icon } from "./dom.js";
 import { colourOf, tint } from "./mood.js";
 import { drawWave, momentAt } from "./wave.js";
 
-/** Dispatches `song` (item), `time` (seconds), `moment` (of the curve), `playing`, `follow` and `slideshow`. */
+/** Dispatches `song` (item), `time` (seconds), `moment` (of the curve), `playing`, `ended`, `follow` and `slideshow`. */
 class Player extends EventTarget {
   constructor() {
     super();
@@ -17,6 +17,7 @@ class Player extends EventTarget {
     this._audio.preload = "metadata";
     this._moment = null;
     for (const name of ["play", "pause", "ended"]) this._audio.addEventListener(name, () => this._playing());
+    this._audio.addEventListener("ended", () => this.dispatchEvent(new Event("ended")));
     this._audio.addEventListener("timeupdate", () => this._time());
     this._audio.addEventListener("seeked", () => this._time());
     this._audio.addEventListener("error", () => this._mute(this.song?.missing ? "This file is not there now." : "This browser cannot play this file."));

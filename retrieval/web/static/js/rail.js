@@ -6,21 +6,33 @@ import { curveInWords, drawCurve } from "./wave.js";
 
 let curve = null;
 
-/** Show seeds (`like`, `unlike`: items of `/mood`); `drop(id)` removes one. */
-export function showSeeds(like, unlike, drop) {
+/** Show seeds (`like`, `unlike`: items of `/mood`) and the words that narrow the search; `drop(id)` removes one, `drop(null)` the words. */
+export function showSeeds(like, unlike, words, drop) {
   curve = null;
   $("asked").replaceChildren(...like.map((item, place) => seed(item, place === 0 && like.length === 1, false, drop)),
-    ...unlike.map((item) => seed(item, false, true, drop)));
+    ...unlike.map((item) => seed(item, false, true, drop)), ...(words ? [card({}, [h("span", { class: "sign" }, "in words"), h("b", { title: words }, words)], () => drop(null))] : []));
   drawSeedCurve();
 }
 
 /** Show a point of the emotion plane as the query. */
 export function showPoint({ valence, arousal }, mood) {
   curve = null;
-  $("asked").replaceChildren(h("div", { class: "card seed" }, h("div", { class: "head" },
-    h("span", { class: "tile", "--mood": colour(valence, arousal) }),
-    h("div", { class: "names" }, h("b", {}, `Feels ${mood}`), h("span", {}, `pleasant ${signed(valence)}, lively ${signed(arousal)}`)))));
+  $("asked").replaceChildren(card({ "--mood": colour(valence, arousal) },
+    [h("b", {}, `Feels ${mood}`), h("span", {}, `pleasant ${signed(valence)}, lively ${signed(arousal)}`)]));
 }
+
+/** Show words as the query; `place` and `mood` are null if they say nothing of a mood, `named` are the things that they name. */
+export function showWords(words, { place, mood, named }) {
+  curve = null;
+  $("asked").replaceChildren(card({ "--mood": place && colour(place.valence, place.arousal) },
+    [h("b", { class: "whole" }, `‘${words}’`), place && h("span", { title: `pleasant ${signed(place.valence)}, lively ${signed(place.arousal)}` },
+      `feels ${mood}: ${signed(place.valence)} / ${signed(place.arousal)}`), named.length ? h("span", { class: "whole" }, `names: ${named.join(", ")}`) : null]));
+}
+
+/** Return a card with a tile and lines of text; `drop()` removes what it stands for. */
+const card = (tile, lines, drop = null) => h("div", { class: "card seed" }, h("div", { class: "head" },
+  h("span", { class: "tile", ...tile }, icon("feel")), h("div", { class: "names" }, lines),
+  drop && h("button", { type: "button", class: "round", "aria-label": "Remove the words", title: "Remove", onclick: drop }, icon("close"))));
 
 /** Redraw the curve after the song has moved on, or the page has another width or theme. */
 export function drawSeedCurve() {

@@ -1,22 +1,21 @@
-// Search results: sends the query, fills the gallery and the song list, and follows the music.
-import { get } from "./api.js";
-import { $, called, h, say } from "./dom.js";
+// The results: shows what the address asks for in the gallery and the song list, and follows the music.
+import { $, h, say } from "./dom.js";
+import { Journey } from "./journey.js";
 import { tint } from "./mood.js";
 import { player } from "./player.js";
-import { showPoint, showSeeds } from "./rail.js";
-import { HELP, markKind } from "./score.js";
+import { PAGE, parameters, search, SEARCHES } from "./searches.js";
 import { adjust, ask, mode, state } from "./state.js";
-import { button, choice, explainError, layOut, showNotes, showState } from "./view.js";
+import { button, explainError, layOut, showNotes, showState } from "./view.js";
 
-const PAGE = 48;
 const MOST = 960; // pictures in one gallery; more would make the page slow
 const FOLLOWED = 30;
 const TRANSIENT = new Set(["offline", "busy", "no_library", "failed"]); // error codes that may be gone at the next try
 
 export class Results {
-  /** `parts`: gallery, songs, pads (both) and slideshow(). */
+  /** `parts`: gallery, songs, pads (both), slideshow() and journeyFrom(item). */
   constructor(parts) {
     Object.assign(this, parts);
+    this.journey = new Journey(this.pads.at(-1), this);
     this._request = null;
     this._more = new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) this._grow(); }, { rootMargin: "900px" });
   }
@@ -31,13 +30,14 @@ export class Results {
     $("welcome").hidden = mode(now) !== "empty";
     $("work").hidden = mode(now) === "empty";
     this._more.disconnect();
+    if (mode(now) !== "journey") this.journey.hide();
     if (mode(now) === "empty") {
       for (const pad of this.pads) pad.mark(null);
       document.title = "Attune";
       return;
     }
     try {
-      await (mode(now) === "plane" ? this._plane(now, signal) : this._query(now, signal));
+      await (mode(now) === "journey" ? this.journey.show(now, signal) : SEARCHES[mode(now)](this, now, signal));
     } catch (error) {
       if (error.name !== "AbortError") this.fail(error);
     }
@@ -53,7 +53,7 @@ export class Results {
     $("heading").textContent = title;
     const again = TRANSIENT.has(error.code) ? button("Try again", null, () => this.show(), { class: "plain strong" }) : null;
     const startOver = button("Start over", null, () => ask({}), { class: again ? "plain" : "plain strong" });
-    $("asked").replaceChildren();
+    if (mode() !== "journey") $("asked").replaceChildren(); // the ends of a journey can be mended
     showState(box, { title, ...rest, buttons: [again, startOver].filter(Boolean) });
     say(`${title}. ${rest.text}`);
   }
@@ -77,7 +77,7 @@ export class Results {
     if (this._followed !== undefined && Math.abs(moment.start_s - this._followed) < 5.5) return;
     this._followed = moment.start_s;
     try {
-      const answer = await search("/images", { ...this._parameters(now), from: moment.start_s, to: moment.end_s, limit: FOLLOWED });
+      const answer = await search("/images", { ...parameters(now), like: now.like, unlike: now.unlike, from: moment.start_s, to: moment.end_s, limit: FOLLOWED });
       if (state() !== now) return;
       this._more.disconnect();
       this.gallery.replace(answer.results);
@@ -97,66 +97,29 @@ export class Results {
     this._followed = undefined;
   }
 
-  _parameters(now) {
-    return { like: now.like, unlike: now.unlike, min_score: now.min || null, in: now.in, exclude: now.exclude };
-  }
-
-  async _query(now, signal) {
-    const pictures = now.kind === "image";
-    const list = pictures ? this.gallery : this.songs;
-    const waiting = setTimeout(() => this._wait(list, "Searching …"), 150);
-    let moods;
-    let answer;
+  /** Return what a request gives; if it takes longer than `patience`, show placeholders in a list until then. */
+  async wait(list, patience, request) {
+    const waiting = setTimeout(() => this._wait(list, "Searching …"), patience);
     try {
-      [moods, answer] = await Promise.all([
-        get("/mood", { like: [...now.like, ...now.unlike] }, signal),
-        search(pictures ? "/images" : "/music", { ...this._parameters(now), limit: PAGE }, signal),
-      ]);
+      return await request;
     } finally {
       clearTimeout(waiting);
     }
-    const seeds = moods.files.slice(0, now.like.length);
-    const first = seeds[0];
-    showSeeds(seeds, moods.files.slice(now.like.length), (id) => this._drop(id));
-    const names = seeds.map(called).join(", ");
-    const title = pictures ? `Pictures that feel like ${names}` : `Songs that feel like ${names}`;
-    const song = seeds.find((item) => item.kind === "music");
-    if (song && player.song?.id !== song.id && player.paused) player.load(song);
-    this._announce(title, answer, first.place);
-    const box = layOut(title, this._small(answer), [
-      choice("Look for", { image: "Pictures", music: "Songs" }, now.kind, (kind) => adjust({ kind, follow: false })), ...this._tools(now)],
-    { notes: answer.notes, help: seeds.some((item) => item.kind === now.kind) ? HELP.same : HELP.query });
-    this._fill(box, list, answer, now, (offset) => search(pictures ? "/images" : "/music", { ...this._parameters(now), limit: PAGE, offset }, signal));
   }
 
-  async _plane(now, signal) {
-    const parameters = { valence: now.v, arousal: now.a, min_score: now.min || null, in: now.in, exclude: now.exclude };
-    const waiting = setTimeout(() => this._wait(this.gallery, "Searching …"), 250);
-    let songs;
-    let answer;
-    try {
-      [songs, answer] = await Promise.all([
-        search("/browse", { ...parameters, kind: "music", limit: 5 }, signal), search("/browse", { ...parameters, kind: "image", limit: PAGE }, signal)]);
-    } finally {
-      clearTimeout(waiting);
-    }
-    const [{ mood, place }] = answer.query;
-    showPoint(place, mood);
-    const title = `What feels ${mood}`;
-    this._announce(title, answer, place);
-    const box = layOut(title, "Nearest on the emotion plane", this._tools(now),
-      { notes: [...new Set([...answer.notes, ...songs.notes])], help: HELP.plane });
-    const pictures = h("div");
-    this.songs.replace(songs.results);
-    if (songs.results.length) box.append(h("h2", {}, "Songs"), this.songs.element, h("h2", {}, "Pictures"));
-    box.append(pictures);
-    this._fill(pictures, this.gallery, answer, now, (offset) => search("/browse", { ...parameters, kind: "image", limit: PAGE, offset }, signal));
+  /** Show a list that does not grow, under a heading. */
+  list(title, small, tools, about, list, items) {
+    const box = layOut(title, small, tools, about);
+    list.replace(items);
+    box.append(list.element);
   }
 
-  _tools(now) {
+  /** Return the buttons above results; `origin` is where a journey begins: `{id, kind, place}`. */
+  tools(now, origin) {
     const tools = [button("Shuffle", "shuffle", () => adjust({ shuffle: Math.floor(Math.random() * 1e6) + 1 }), { "aria-pressed": String(now.shuffle > 0) })];
     if (now.shuffle) tools.push(button("Best first", null, () => adjust({ shuffle: 0 })));
     if (now.kind === "image") tools.push(button("Slideshow", "show", () => this.slideshow(), { id: "tool-show" }));
+    if (origin.place) tools.push(button("Journey", "journey", () => this.journeyFrom(origin), { id: "tool-journey", title: "A journey from here to another mood" }));
     return tools;
   }
 
@@ -167,13 +130,14 @@ export class Results {
     $("results").setAttribute("aria-busy", "true");
   }
 
-  _fill(box, list, answer, now, next) {
+  /** Show an answer in a list; `next(offset)` gets more of it when the end of the page is near. */
+  fill(box, list, answer, now, next) {
     if (!answer.results.length) {
       const nothing = answer.library.images + answer.library.music === 0;
       showState(box, { image: "search", title: nothing ? "The library is empty" : "No results",
         text: nothing ? "Add folders of pictures and music:" : "No file in the library is near enough and passes the filters.",
         code: nothing ? "attune build-index FOLDER" : null,
-        buttons: [button("Remove the filters", null, () => adjust({ min: 0, in: "", exclude: "" }))] });
+        buttons: [button("Remove the filters", null, () => adjust({ min: 0, in: "", exclude: "", ...(now.like.length ? { words: "" } : {}) }))] });
       return;
     }
     list.replace(shuffle(answer.results, now.shuffle));
@@ -201,16 +165,10 @@ export class Results {
     }
   }
 
-  _drop(id) {
-    const { like, unlike } = state();
-    const rest = like.filter((one) => one !== id);
-    if (rest.length) adjust({ like: rest, unlike: unlike.filter((one) => one !== id) });
-    else ask({});
-  }
-
-  _announce(title, answer, place) {
+  /** Name the page after its results and show their places. `place`: that of the query, or null. */
+  announce(title, answer, place) {
     document.title = `${title} – Attune`;
-    tint(place);
+    if (place) tint(place);
     for (const pad of this.pads) {
       pad.mark(place);
       pad.dots(answer.results);
@@ -218,13 +176,7 @@ export class Results {
     say([`${title}: ${answer.results.length} shown`, ...answer.notes].join(". "));
   }
 
-  _small(answer) {
-    const { images, music } = answer.library;
-    return `Among ${images.toLocaleString("en")} pictures and ${music.toLocaleString("en")} songs, in ${Math.round(answer.elapsed_ms)} ms`;
-  }
 }
-
-const search = async (...request) => markKind(await get(...request));
 
 /** Shuffle items by a seed; 0 keeps their order. */
 function shuffle(items, seed) {

@@ -14,8 +14,10 @@ function fillScreen() {
 }
 
 export class Slideshow {
-  /** `pictures()` returns the pictures to choose from, best first; those that are not there now are left out. */
-  constructor(pictures) {
+  /** `pictures()` returns the pictures to choose from, best first; those that are not there now are left out.
+   * `inOrder()` tells whether they are shown one after the other, rather than again from the best that was not shown lately. */
+  constructor(pictures, inOrder) {
+    this._inOrder = inOrder;
     this._pictures = () => pictures().filter((item) => !item.missing);
     this._dialog = $("show");
     this._dialog.addEventListener("close", () => this._end());
@@ -31,6 +33,7 @@ export class Slideshow {
   async start() {
     if (!this._pictures().length) return say("There are no pictures to show");
     this._seen = [];
+    this._shown = null;
     this._go = h("button", { type: "button", class: "go", onclick: () => player.toggle() });
     this._title = h("b");
     this._feel = h("span");
@@ -51,7 +54,8 @@ export class Slideshow {
   _next() {
     clearTimeout(this._timer);
     const all = this._pictures();
-    const fresh = all.find((item) => !this._seen.includes(item.id)) ?? all[Math.floor(Math.random() * all.length)];
+    const fresh = this._inOrder() ? all[(all.findIndex((item) => item.id === this._shown?.id) + 1) % all.length]
+      : all.find((item) => !this._seen.includes(item.id)) ?? all[Math.floor(Math.random() * all.length)];
     if (fresh) this._show(fresh);
     this._timer = setTimeout(() => this._next(), PICTURE_MS);
   }

@@ -4,7 +4,7 @@ import { colourOf } from "./mood.js";
 import { player } from "./player.js";
 import { fitInWords, inWords, meter, percentages, polarityInWords } from "./score.js";
 
-/** `acts`: play(song), pictures(song), more(song), less(song). */
+/** `acts`: play(song), and row(song), which returns the further actions as [label, icon, call]. */
 export class Songs {
   constructor(acts) {
     this._acts = acts;
@@ -36,7 +36,7 @@ export class Songs {
   _row(song) {
     const name = called(song);
     const from = song.moment ? `best from ${clock(song.moment.start_s)}` : clock(song.duration_s);
-    const act = (label, image, call) => h("button", { type: "button", class: "round", title: label, "aria-label": `${label}: ${name}`, onclick: call }, icon(image));
+    const act = ([label, image, call]) => h("button", { type: "button", class: "round", title: label, "aria-label": `${label}: ${name}`, onclick: call }, icon(image));
     const about = song.missing ? ["not there now", song.artist] : [from, song.artist];
     return h("li", { class: `song${song.missing ? " missing" : ""}`, "data-id": song.id, "--mood": colourOf(song) },
       h("button", { type: "button", class: "play", "aria-label": `Play ${name}, ${song.missing ? "not there now" : from}`, disabled: Boolean(song.missing), onclick: () => this._acts.play(song) }, icon("play")),
@@ -44,8 +44,7 @@ export class Songs {
       h("div", { class: "feel" }, h("i", { class: "dot" }), song.mood),
       h("div", { class: "score" }, h("span", { class: "unseen" }), h("div", { "aria-hidden": "true" }, h("b", { class: "percent" }), h("span", {}, fitInWords(song)), meter("bar", song)),
         h("span", { class: "polarity" }, polarityInWords(song))),
-      h("div", { class: "acts" }, act("Its pictures", "picture", () => this._acts.pictures(song)),
-        act("More like this", "more", () => this._acts.more(song)), act("Less like this", "less", () => this._acts.less(song))));
+      h("div", { class: "acts" }, this._acts.row(song).map(act)));
   }
 
   /** Write the percentages, which depend on each other. */

@@ -1,12 +1,19 @@
 // The page's state, kept in its address: it can be shared, and the back button works.
 
-const EMPTY = { like: [], unlike: [], kind: "image", v: null, a: null, min: 0, in: "", exclude: "", shuffle: 0, follow: false };
+const EMPTY = { like: [], unlike: [], kind: "image", v: null, a: null, words: "", meaning: null, from: "", to: "", via: "", steps: 10,
+  min: 0, in: "", exclude: "", shuffle: 0, follow: false };
+export const STEPS = [4, 30]; // the fewest and the most of a journey
 export const MOST_SEEDS = 8;
 const listeners = [];
 let current = read();
 
 export const state = () => current;
-export const mode = (of = current) => (of.v !== null ? "plane" : of.like.length ? "query" : "empty");
+export function mode(of = current) {
+  if (of.from && of.to) return "journey";
+  if (of.v !== null) return "plane";
+  if (of.like.length) return "query";
+  return of.words ? "words" : "empty";
+}
 export const onChange = (listener) => listeners.push(listener);
 
 /** Start a new query: everything that `change` does not name is reset, except the filters. */
@@ -49,6 +56,12 @@ function read() {
     kind: query.get("kind") === "music" ? "music" : "image",
     v: point ? number("v", -1, 1, 0) : null,
     a: point ? number("a", -1, 1, 0) : null,
+    words: query.get("words") ?? "",
+    meaning: number("meaning", 0, 1, null),
+    from: query.get("from") ?? "",
+    to: query.get("to") ?? "",
+    via: query.get("via") ?? "",
+    steps: Math.round(number("steps", ...STEPS, EMPTY.steps)),
     min: number("min", 0, 1, 0),
     in: query.get("in") ?? "",
     exclude: query.get("exclude") ?? "",
@@ -60,7 +73,11 @@ function read() {
 function write(of) {
   const query = new URLSearchParams();
   for (const name of ["like", "unlike"]) for (const id of of[name]) query.append(name, id);
-  if (of.like.length && of.kind !== "image") query.set("kind", of.kind);
+  for (const name of ["from", "to", "via"]) if (of.from && of[name]) query.set(name, of[name]);
+  if (of.from && of.steps !== EMPTY.steps) query.set("steps", of.steps);
+  if (of.words) query.set("words", of.words);
+  if (of.words && of.meaning !== null) query.set("meaning", of.meaning);
+  if ((of.like.length || of.words || of.from) && of.kind !== EMPTY.kind) query.set("kind", of.kind);
   if (of.v !== null) {
     query.set("v", of.v.toFixed(2));
     query.set("a", of.a.toFixed(2));

@@ -35,6 +35,7 @@ export function explainError(error) {
     unknown_item: ["search", "No longer in the library", error.message],
     too_large: ["broken", "Too large", error.message],
     unusable_file: ["broken", "This file cannot be used", error.message],
+    bad_request: ["search", "This cannot be searched", error.message],
     busy: ["cloud", "The server is busy", error.message],
   };
   const [image, title, text] = known[error.code] ?? ["broken", "Something went wrong", error.message];
