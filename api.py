@@ -5,10 +5,9 @@ Users reach these names as `attune.build`, `attune.open` and so on; docs/python.
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
@@ -17,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.atomic_files import atomic_write
-from attune.core.errors import LibraryError, UsageError, escape_path
+from attune.core.errors import LibraryError, UsageError
 from attune.core.paths import absolute_path, default_library, spell_folders
+from attune.core.progress import SilentProgress
 from attune.embedding.affect import Affect
 from attune.embedding.backbones import Backbones
 from attune.embedding.media_files import Kind
@@ -27,29 +26,40 @@ from attune.embedding.network import DEFAULT_NETWORK, Network, open_network
 from attune.indexer.library import read_status
 from attune.retrieval import queries
 from attune.retrieval.answers import Answer, Moment
+from attune.retrieval.export_table import (
+    ExportRequest,
+    ExportSummary,
+    export_library,
+    resolve_export_query,
+)
 from attune.retrieval.match import Match, match
-from attune.retrieval.mood_words import mood_word
+from attune.retrieval.mood_table import FileMood, MoodTable
 from attune.retrieval.query_parameters import (
     BrowseParameters,
     FindParameters,
     ParameterGroup,
+    PathParameters,
     QueryParameter,
     list_parameters,
     read_parameters,
 )
-from attune.retrieval.search import require_folders
-from attune.retrieval.seeds import QueryResolver, media_kind, open_library, require_kind
+from attune.retrieval.search import Filters, require_folders
+from attune.retrieval.seeds import WHOLE_SONG, QueryResolver, Span, media_kind, open_library, require_kind
 
 if TYPE_CHECKING:
     from attune.indexer.library import LibraryReader
     from attune.indexer.records import Item, SkippedFile
+    from attune.retrieval.answers import Answers
     from attune.retrieval.explain import Explainer
+    from attune.retrieval.words.aims import Target
 
 __all__ = [
     "Answer",
     "AnswerList",
     "EmbeddedFile",
+    "ExportSummary",
     "FileMood",
+    "FilterOptions",
     "Library",
     "Match",
     "Moment",
@@ -65,32 +75,40 @@ FilePath = str | os.PathLike[str]
 _CHUNK = 500  # items that are read from the catalogue at a time
 
 
-class SearchOptions(TypedDict, total=False):
-    """Conditions on the answers to a search; all are optional.
+class FilterOptions(TypedDict, total=False):
+    """Conditions on the files of an answer; all are optional.
 
     Attributes:
-        limit: Largest number of answers; 10 by default.
-        min_score: Lowest score, or closeness, in [0, 1].
         below: Only files below these folders.
         exclude: None of these paths, and no files that match these patterns in the syntax of `.gitignore`.
         taken: Only pictures taken in this period: `2023`, `2023..2024`, `2023-07-14..`.
         rating: Only files with at least so many stars, 1 to 5.
-        diverse: Weight of variety when the answers are chosen, in [0, 1]; they are listed by score.
         all_alike: Show each near-duplicate as an answer of its own, not as part of a better one.
         per_folder: Largest number of files of one folder.
         per_artist: Largest number of songs of one artist.
     """
 
-    limit: int
-    min_score: float
     below: Sequence[FilePath]
     exclude: Sequence[str]
     taken: str
     rating: int
-    diverse: float
     all_alike: bool
     per_folder: int
     per_artist: int
+
+
+class SearchOptions(FilterOptions, total=False):
+    """Conditions on the answers to a search; all are optional.
+
+    Attributes:
+        limit: Largest number of answers; 10 by default.
+        min_score: Lowest score, or closeness, in [0, 1].
+        diverse: Weight of variety when the answers are chosen, in [0, 1]; they are listed by score.
+    """
+
+    limit: int
+    min_score: float
+    diverse: float
 
 
 class AnswerList(list[Answer]):
@@ -108,79 +126,6 @@ class AnswerList(list[Answer]):
         from attune.retrieval.notebook import render_answers
 
         return render_answers(self)
-
-
-@dataclass(frozen=True, slots=True)
-class FileMood:
-    """The mood of one file.
-
-    Attributes:
-        path: Absolute path.
-        kind: image or music.
-        mood: The named mood that is nearest to its place, such as `calm`.
-        valence: From unpleasant to pleasant, in [-1, 1], as people feel on average.
-        arousal: From quiet to lively, in [-1, 1], as people feel on average.
-        positive: Probability of positive polarity.
-        neutral: Probability of neutral polarity.
-        negative: Probability of negative polarity.
-        q1: Probability of a pleasant, lively mood.
-        q2: Probability of an unpleasant, lively mood.
-        q3: Probability of an unpleasant, quiet mood.
-        q4: Probability of a pleasant, quiet mood.
-        place_valence: Where its valence stands among all pictures, or songs, from -1 to 1.
-        place_arousal: Where its arousal stands among all pictures, or songs, from -1 to 1.
-    """
-
-    path: str
-    kind: Kind
-    mood: str
-    valence: float
-    arousal: float
-    positive: float
-    neutral: float
-    negative: float
-    q1: float
-    q2: float
-    q3: float
-    q4: float
-    place_valence: float
-    place_arousal: float
-
-    @classmethod
-    def from_affect(cls, path: str, kind: Kind, affect: Affect) -> FileMood:
-        """Make it from the affect of a file."""
-        return cls(path, kind, mood_word(affect.place), **asdict(affect))
-
-    @property
-    def place(self) -> tuple[float, float]:
-        """Its place on the plane, the last two attributes."""
-        return self.place_valence, self.place_arousal
-
-    def _repr_html_(self) -> str:
-        from attune.retrieval.notebook import render_file
-
-        return render_file(self.path, self.kind, self.mood, self.valence, self.arousal)
-
-
-class MoodTable(list[FileMood]):
-    """Moods of files, one row per file."""
-
-    def to_csv(self, path: FilePath) -> None:
-        """Write the table as CSV in UTF-8, with a header.
-
-        Args:
-            path: The file to write. An existing file is replaced once the new one is complete.
-        """
-        with atomic_write(Path(path)) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(field.name for field in fields(FileMood))
-            for row in self:
-                writer.writerow((escape_path(row.path), *astuple(row)[1:]))
-
-    def _repr_html_(self) -> str:
-        from attune.retrieval.notebook import render_table
-
-        return render_table([field.name for field in fields(FileMood)], [astuple(row) for row in self])
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,17 +236,24 @@ class Library:
         *songs: FilePath,
         unlike: Sequence[FilePath] = (),
         mood: str | None = None,
+        words: str | None = None,
+        not_words: str | None = None,
+        meaning: float | None = None,
         start_s: float | None = None,
         end_s: float | None = None,
         **options: Unpack[SearchOptions],
     ) -> AnswerList:
-        """Find the pictures that feel like songs.
+        """Find the pictures that feel like songs, like words, or like both.
 
         Args:
-            songs: Songs, at least one, which need not be in the library; the query is their average.
+            songs: Songs, which need not be in the library; the query is their average. None if there are
+                words.
             unlike: Files of either kind that the answers should differ from.
             mood: A named mood, such as `calm`, that the answers should also be near to; the score is then the
                 mean of the chance of a shared mood and of the closeness to the named one.
+            words: A feeling, a thing or both in any language; with songs, the score is a mean as for a mood.
+            not_words: What the answers should be far from.
+            meaning: Weight of what the words name; their mood has the rest. None: 0.8.
             start_s: Start of the part of each song that is used, in seconds; None: its beginning.
             end_s: End of that part, in seconds; None: its end.
             options: Conditions on the answers.
@@ -314,22 +266,33 @@ class Library:
             MediaError: A file cannot be used.
         """
         span = {"start": start_s, "end": end_s}
-        return self._find("music", songs, {"against": unlike, "mood": mood} | span | options)
+        wording = {"words": words, "not_words": not_words, "meaning": meaning}
+        return self._find("music", songs, {"against": unlike, "mood": mood} | wording | span | options)
 
     def find_music(
         self,
         *images: FilePath,
         unlike: Sequence[FilePath] = (),
         mood: str | None = None,
+        words: str | None = None,
+        not_words: str | None = None,
+        meaning: float | None = None,
         **options: Unpack[SearchOptions],
     ) -> AnswerList:
-        """Find the songs that feel like pictures, each with its best moment.
+        """Find the songs that feel like pictures, like words, or like both.
+
+        With pictures, each has its best moment.
 
         Args:
-            images: Pictures, at least one, which need not be in the library; the query is their average.
+            images: Pictures, which need not be in the library; the query is their average. None if there are
+                words.
             unlike: Files of either kind that the answers should differ from.
             mood: A named mood, such as `calm`, that the answers should also be near to; the score is then the
                 mean of the chance of a shared mood and of the closeness to the named one.
+            words: A feeling, a thing or both in any language; with pictures, the score is a mean as for a
+                mood.
+            not_words: What the answers should be far from.
+            meaning: Weight of what the words name; their mood has the rest. None: 0.8.
             options: Conditions on the answers.
 
         Returns:
@@ -339,7 +302,8 @@ class Library:
             UsageError: A file does not exist or is no picture, or an option makes no sense.
             MediaError: A file cannot be used.
         """
-        return self._find("image", images, {"against": unlike, "mood": mood} | options)
+        wording = {"words": words, "not_words": not_words, "meaning": meaning}
+        return self._find("image", images, {"against": unlike, "mood": mood} | wording | options)
 
     def browse(
         self,
@@ -347,15 +311,21 @@ class Library:
         arousal: float | None = None,
         *,
         mood: str | None = None,
+        words: str | None = None,
+        not_words: str | None = None,
+        meaning: float | None = None,
         kind: Kind = "image",
         **options: Unpack[SearchOptions],
     ) -> AnswerList:
-        """List the files nearest to a point of the valence–arousal plane.
+        """List the files nearest to a point of the valence–arousal plane, a mood or words.
 
         Args:
             valence: Where it stands among all pictures, or songs, from -1, the least pleasant, to 1.
             arousal: Where it stands among all pictures, or songs, from -1, the quietest, to 1.
             mood: A named mood in place of the two numbers.
+            words: A feeling, a thing or both in any language, in place of them or beside them.
+            not_words: What the answers should be far from.
+            meaning: Weight of what the words name; their mood has the rest. None: 0.8.
             kind: Kind of the files, image or music.
             options: Conditions on the answers.
 
@@ -363,15 +333,57 @@ class Library:
             The answers, nearest first; `closeness` says how near they are, and they have no score.
 
         Raises:
-            UsageError: Neither a mood nor both numbers are given, or an option makes no sense.
+            UsageError: Neither a mood, nor words, nor both numbers are given, or an option makes no sense.
         """
         point = {"valence": valence, "arousal": arousal, "mood": mood, "kind": kind}
-        parameters = _read_options(BrowseParameters, point | options)
+        wording = {"words": words, "not_words": not_words, "meaning": meaning}
+        parameters = _read_options(BrowseParameters, point | wording | options)
         require_folders(self._reader, parameters.below, "below")
-        found = queries.browse(
-            self._reader, self._network, parameters.point, parameters.make_filters(absolute_path(os.curdir))
-        )
-        return AnswerList(found.results, found.notes)
+        filters = parameters.make_filters(absolute_path(os.curdir))
+        found = queries.browse(self._reader, self._network, parameters, filters)
+        target = parameters.make_target(self._network)
+        return self._explainable(found, self._open_query(), (), WHOLE_SONG, target)
+
+    def journey(
+        self,
+        start: FilePath,
+        end: FilePath,
+        *,
+        steps: int = 10,
+        kind: Kind = "music",
+        via: Sequence[FilePath | tuple[float, float]] = (),
+        **options: Unpack[FilterOptions],
+    ) -> AnswerList:
+        """Find a path of songs or pictures from one mood to another, in even steps, none twice.
+
+        Args:
+            start: Where it begins: a file, a named mood such as `calm`, or a place such as `0.5,-0.3`. A file
+                of the kind that is in the library is itself the first step.
+            end: Where it ends; the same.
+            steps: Number of files, both ends counted, 2 to 200.
+            kind: Kind of the files, image or music.
+            via: Files, moods or places, also as pairs of numbers, through which the path bends, in order.
+            options: Conditions on the files.
+
+        Returns:
+            The files, in order; `closeness` says how near each lies to its place on the line, and they have
+            no score. There are fewer than `steps` if the library has no more.
+
+        Raises:
+            UsageError: An end is neither a file nor a mood or a place, or an option makes no sense.
+            MediaError: A file cannot be used.
+        """
+        from attune.retrieval.journey import plan_journey, resolve_request
+        from attune.retrieval.journey_parameters import NOT_OF_JOURNEYS, JourneyParameters
+
+        bends = ["{},{}".format(*one) if isinstance(one, tuple) else os.fspath(one) for one in via]
+        own = {"steps": steps, "kind": kind, "via": bends}
+        query = _read_options(JourneyParameters, own | options, NOT_OF_JOURNEYS)
+        require_folders(self._reader, query.below, "below")
+        request = resolve_request(self._open_query(), os.fspath(start), os.fspath(end), query)
+        filters = query.make_filters(absolute_path(os.curdir))
+        found = plan_journey(self._reader, self._network, request, filters)
+        return AnswerList((step.answer for step in found.steps), found.notes)
 
     def match(self, image: FilePath, music: FilePath) -> Match:
         """Tell whether a picture and a song share a mood, and why.
@@ -402,6 +414,47 @@ class Library:
             for item in self._iter_items(one)
         )
 
+    def export(
+        self,
+        path: FilePath,
+        kind: Kind | None = None,
+        embeddings: bool = False,
+        features: bool = False,
+        score_against: FilePath | Sequence[FilePath] | None = None,
+        *,
+        below: Sequence[FilePath] = (),
+        exclude: Sequence[str] = (),
+    ) -> ExportSummary:
+        """Write the library as a table, one row per file; docs/export.md lists the columns.
+
+        Args:
+            path: The file to write, .csv or .parquet (extra `parquet`). An existing file is replaced once the
+                new one is complete.
+            kind: image or music; None: both, pictures first.
+            embeddings: Add the embedding of each file.
+            features: Add the mean features of each file's backbone; only with a `kind`.
+            score_against: Picture or song that the files of the other kind are scored against; of several of
+                one kind, their average.
+            below: Only files below these folders.
+            exclude: None of these paths, and no files that match these patterns.
+
+        Returns:
+            The number of rows, and what people should know about them.
+
+        Raises:
+            UsageError: A file does not exist, or the options make no sense together.
+            MediaError: A file to score against cannot be used.
+            AttuneError: The table cannot be written.
+        """
+        against = [score_against] if isinstance(score_against, str | os.PathLike) else score_against or ()
+        paths = _read_options(PathParameters, {"below": below, "exclude": exclude})
+        require_folders(self._reader, paths.below, "below")
+        names = [os.fspath(file) for file in against]
+        query = resolve_export_query(self._open_query(), names, kind, "score_against")
+        filters = Filters(below=paths.below, exclude=paths.exclude, folder=absolute_path(os.curdir))
+        request = ExportRequest(kind, embeddings, features, query, filters)
+        return export_library(Path(path), self._reader, self._network, request, SilentProgress())
+
     def embeddings(self, kind: Kind) -> tuple[list[str], NDArray[np.float32]]:
         """Return the paths of all files of one kind, and their embeddings, float32 (n, 128)."""
         known = self._reader.paths(kind)
@@ -414,16 +467,22 @@ class Library:
 
     def _find(self, query_kind: Kind, files: Sequence[FilePath], options: Mapping[str, Any]) -> AnswerList:
         names = [os.fspath(file) for file in files]
-        if not names:
-            raise UsageError("name at least one file to search with")
-        require_kind(names, query_kind, "find_images" if query_kind == "image" else "find_music")
         query = _read_options(FindParameters, options)
+        if not names and query.words is None:
+            raise UsageError("name at least one file to search with, or describe one with words")
+        require_kind(names, query_kind, "find_images" if query_kind == "image" else "find_music")
         require_folders(self._reader, query.below, "below")
         seeds = self._open_query()
-        found = queries.find_and_explain(
-            self._reader, self._network, seeds, names, query, query.make_filters(absolute_path(os.curdir))
-        )
-        context = _QueryContext(lambda: self._reader, self._network, seeds, names, query)
+        wanted: Kind = "image" if query_kind == "music" else "music"
+        filters = query.make_filters(absolute_path(os.curdir))
+        found = queries.find_and_explain(self._reader, self._network, seeds, names, query, filters, wanted)
+        target = query.make_target(self._network, wanted)
+        return self._explainable(found, seeds, names, query.span, target)
+
+    def _explainable(
+        self, found: Answers, seeds: QueryResolver, names: Sequence[str], span: Span, target: Target
+    ) -> AnswerList:
+        context = _QueryContext(lambda: self._reader, self._network, seeds, names, span, target)
         return AnswerList((replace(one, explain=context.explain) for one in found.results), found.notes)
 
     def _open_query(self) -> QueryResolver:
@@ -447,24 +506,32 @@ class _QueryContext:
         network: Network,
         seeds: QueryResolver,
         names: Sequence[str],
-        query: FindParameters,
+        span: Span,
+        target: Target,
     ) -> None:
         self._open_reader = open_reader
         self._network = network
         self._seeds = seeds
         self._names = names
-        self._query = query
+        self._span = span
+        self._target = target
 
     def explain(self, answer: Answer) -> str:
         """Return one line that explains an answer."""
-        (vector,) = self._open_reader().vectors([answer.item.id])
+        reader = self._open_reader()
+        if not self._names:
+            from attune.retrieval.words.explanation import explain_target
+
+            return explain_target(self._target, reader, answer)
+        (vector,) = reader.vectors([answer.item.id])
         return self._explainer.explain(answer, vector)
 
     @cached_property
     def _explainer(self) -> Explainer:
         from attune.retrieval.explain import Explainer
 
-        return Explainer(self._network, self._seeds, self._names, self._query.span)
+        reader = self._open_reader()
+        return Explainer(reader, self._network, self._seeds, self._names, self._span, self._target)
 
 
 def open(path: FilePath | None = None, network: str | None = None) -> Library:
@@ -522,13 +589,18 @@ _PYTHON_NAMES = {"in": "below", "not": "unlike", "from": "start_s", "to": "end_s
 _Group = TypeVar("_Group", bound=ParameterGroup)
 
 
-def _read_options(group: type[_Group], values: Mapping[str, Any]) -> _Group:
+def _read_options(group: type[_Group], values: Mapping[str, Any], omitted: Sequence[str] = ()) -> _Group:
     """Return query parameters from keyword arguments, checked as the options of the commands are.
+
+    Args:
+        group: The group of parameters.
+        values: Arguments by field; None: the default.
+        omitted: Fields of the group that are not offered.
 
     Raises:
         UsageError: There is no such option, or a value makes no sense.
     """
-    known = {one.field: one.definition for one in list_parameters(group)}
+    known = {one.field: one.definition for one in list_parameters(group) if one.field not in omitted}
     given: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:

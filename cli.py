@@ -27,10 +27,13 @@ COMMANDS = {
     "attune.indexer.maintenance_commands": ("verify", "repair"),
     "attune.retrieval.commands": ("match", "mood"),
     "attune.retrieval.find_commands": ("find-images", "find-music", "browse"),
+    "attune.retrieval.journey_commands": ("journey",),
     "attune.retrieval.map_commands": ("map",),
+    "attune.retrieval.export_commands": ("export",),
     "attune.retrieval.story.commands": ("storyboard", "soundtrack"),
     "attune.retrieval.web.commands": ("serve",),
-    "attune.training.commands": ("train", "evaluate"),
+    "attune.training.commands": ("train",),
+    "attune.training.evaluation_commands": ("evaluate",),
     "attune.benchmarks.commands": ("benchmark",),
 }
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from attune.benchmarks.diversity_commands import app as diversity
+from attune.benchmarks.journeys_commands import app as journeys
 from attune.benchmarks.mood_commands import app as mood_limits
 from attune.benchmarks.sample_commands import app as samples
 from attune.benchmarks.serve_commands import app as serve
 from attune.benchmarks.soak_commands import app as soak
 from attune.benchmarks.speed_commands import app as speed
 from attune.benchmarks.story_commands import app as story
+from attune.benchmarks.words_commands import app as words
 from attune.core.common_options import CommandApp, JsonOption, QuietOption, WorkersOption
 from attune.training.commands import (
     FoldSeedOption,
@@ -41,6 +43,8 @@ app.add_typer(serve)
 app.add_typer(diversity)
 app.add_typer(mood_limits)
 app.add_typer(samples)
+app.add_typer(journeys)
+app.add_typer(words)
 
 _LEARNABLE = "train and val, out of fold"
 

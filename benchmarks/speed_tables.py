@@ -139,6 +139,16 @@ def print_encoders(document: dict[str, Any]) -> None:
             for encoder in document["encoders"]
         ],
     )
+    towers = [(encoder["name"], encoder["text"]) for encoder in document["encoders"] if encoder["text"]]
+    if towers:
+        _print(
+            "text tower, one thread",
+            ("MB", "load ms", "sentence ms"),
+            [
+                (name, f"{text['megabytes']:.0f}", f"{text['load_ms']:.0f}", f"{text['sentence_ms']:.1f}")
+                for name, text in towers
+            ],
+        )
 
 
 def print_devices(document: dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ _LONG_SIDE = 420
 _EXCERPT_S = 30.0
 _EVEN = 0.5  # below it, picture and song more likely differ in mood than share one
 _CLOSENESS = "The percentage says how near an answer lies to the point; 100% is the point itself."
+_STEPS = "The percentage says how near a step lies to its place on the line between the rings."
 _NOUNS: dict[Kind, str] = {"image": "pictures", "music": "songs"}
 
 
@@ -39,11 +40,13 @@ class Section:
         title: Its heading.
         answers: Its answers.
         moods: The moods of the query's files, with curves for songs; empty for a point of the plane.
+        path: Places that a line on the plane joins, if the answers are a journey; otherwise empty.
     """
 
     title: str
     answers: Answers
     moods: Sequence[Mood] = ()
+    path: Sequence[tuple[float, float]] = ()
 
 
 def write_page(path: Path, title: str, lead: str, sections: Sequence[Section]) -> None:
@@ -82,23 +85,27 @@ def _render_section(section: Section) -> str:
   <div class="ask">
     <h2>{html.escape(section.title)}</h2>
     {entries}{notes}
-    {plane_svg(answers.query, answers.results)}
-    {_render_help(answers, mixed=mixed)}
+    {plane_svg(answers.query, answers.results, section.path)}
+    {_render_help(section, mixed=mixed)}
   </div>
   <div class="{"pictures" if pictures else "songs"}">{cards_html}</div>
 </section>"""
 
 
-def _render_help(answers: Answers, *, mixed: bool) -> str:
+def _render_help(section: Section, *, mixed: bool) -> str:
     """Return what the numbers of answers mean, folded up.
 
     Args:
-        answers: The answers.
+        section: The query.
         mixed: Whether pictures are compared with songs, so that a score is a chance.
     """
+    answers = section.answers
     if not answers.results:
         return ""
-    text = _explain_scores(answers.kind, mixed=mixed) if answers.results[0].score is not None else _CLOSENESS
+    if answers.results[0].score is not None:
+        text = _explain_scores(answers.kind, mixed=mixed)
+    else:
+        text = _STEPS if section.path else _CLOSENESS
     return f"<details><summary>What the numbers mean</summary><p>{text}</p></details>"
 
 

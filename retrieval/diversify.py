@@ -162,7 +162,7 @@ def _fold_and_cap(
             if original is not None:
                 answers[original].alike.append(ranked.item)
                 continue
-            groups = _groups(ranked.item, curation)
+            groups = limited_groups(ranked.item, curation)
             if any(counted[group] >= limit for group, limit in groups.items()):
                 continue
             if len(answers) == size:
@@ -205,7 +205,7 @@ class _DuplicateFinder:
         self._originals.append(self._batch[place])
 
 
-def _groups(item: Item, curation: Curation) -> dict[tuple[str, str], int]:
+def limited_groups(item: Item, curation: Curation) -> dict[tuple[str, str], int]:
     """Return the limited groups to which an item belongs (its artist, its folder) and their limits."""
     groups = {}
     if curation.per_artist is not None and item.artist:

@@ -110,8 +110,16 @@ def _player(source: str, start_s: float) -> str:
     return f'<audio controls preload="metadata" data-start="{start_s:.1f}" src="{source}"></audio>'
 
 
-def plane_svg(query: Sequence[QueryEntry], answers: Sequence[Answer]) -> str:
-    """Draw the plane as SVG, everything at its place: query entries as rings, answers as named dots."""
+def plane_svg(
+    query: Sequence[QueryEntry], answers: Sequence[Answer], path: Sequence[tuple[float, float]] = ()
+) -> str:
+    """Draw the plane as SVG, everything at its place.
+
+    Args:
+        query: Drawn as rings.
+        answers: Drawn as named dots.
+        path: Places that a line joins; empty: no line.
+    """
     words = "".join(
         f'<text x="{_x(valence):.0f}" y="{_y(arousal):.0f}">{word}</text>'
         for word, (valence, arousal) in MOODS.items()
@@ -121,11 +129,13 @@ def plane_svg(query: Sequence[QueryEntry], answers: Sequence[Answer]) -> str:
         _circle("answer", answer.place, 4, f"{answer.rank}. {answer_name(answer)}") for answer in answers
     )
     rings = "".join(_circle("asked", entry.place, 7, "query") for entry in query)
+    joined = " ".join(f"{_x(valence):.1f},{_y(arousal):.1f}" for valence, arousal in path)
+    line = f'<polyline class="journey" points="{joined}"/>' if path else ""
     return (
         '<svg class="plane" viewBox="0 0 240 180" role="img"'
         ' aria-label="valence and arousal of the query and its answers">'
         '<path d="M120 8V172M8 90H232"/>'
-        f'{words}{dots}{rings}<text class="axis end" x="236" y="101">pleasant</text>'
+        f'{words}{line}{dots}{rings}<text class="axis end" x="236" y="101">pleasant</text>'
         '<text class="axis start" x="124" y="14">lively</text></svg>'
     )
 

@@ -9,7 +9,8 @@ import typer
 
 from attune.core.common_options import CommandApp, LibraryOption, NetworkOption, QuietOption, library_folder
 from attune.core.errors import UsageError, escape_path
-from attune.retrieval.query_options import OpenOption, require_writable
+from attune.core.paths import require_writable
+from attune.retrieval.query_options import OpenOption
 
 app = CommandApp()
 

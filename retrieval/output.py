@@ -53,45 +53,72 @@ def show_answers(
         print_json(answers_json(answers))
     elif form.paths or form.nul:
         print_paths(answers, b"\0" if form.nul else b"\n")
-        print_notes(_note_missing(answers, "the list"))
+        print_notes(note_missing(answers, "the list"))
     else:
         print_answers(answers, form.preview, format_path, summary=not form.quiet)
     if not form.as_json:
         print_notes(answers.notes)
     if form.m3u is not None:
-        _write_m3u(answers, form.m3u)
+        write_playlist(answers, form.m3u)
     if form.needs_page:
-        _write_page(answers, moods, form)
+        write_answer_page(_title_page(answers), answers, moods, form)
 
 
-def _write_m3u(answers: Answers, path: Path) -> None:
+def write_playlist(answers: Answers, path: Path) -> None:
+    """Write the songs of answers that are there now as a playlist, and say which are not.
+
+    Raises:
+        AttuneError: The playlist cannot be written.
+    """
     from attune.retrieval.m3u import Track, write_m3u
 
     write_m3u(path, (Track(song, song.duration_s) for song in answers.present))
-    print_notes(_note_missing(answers, "the playlist"))
+    print_notes(note_missing(answers, "the playlist"))
 
 
-def _note_missing(answers: Answers, place: str) -> list[str]:
+def note_missing(answers: Answers, place: str) -> list[str]:
+    """Return a sentence on the answers that are left out of a place, as their files are not there now."""
     total = len(answers.results)
     missing = total - len(answers.present)
     noun = "song" if answers.kind == "music" else "picture"
     return [describe_missing(missing, total, noun, place)] if missing else []
 
 
-def _write_page(answers: Answers, moods: Sequence[Mood], form: OutputOptions) -> None:
+def write_answer_page(
+    title: str,
+    answers: Answers,
+    moods: Sequence[Mood],
+    form: OutputOptions,
+    path: Sequence[tuple[float, float]] = (),
+) -> None:
+    """Write the page of answers that was requested, and open it if it should be.
+
+    Args:
+        title: Title of the page.
+        answers: The answers.
+        moods: The moods of the query's files.
+        form: The requested form of output.
+        path: Places that a line on the plane joins; empty: no line.
+
+    Raises:
+        AttuneError: The page cannot be written.
+    """
     from attune.retrieval.answer_page import Section, write_page
 
     page = form.html
     if page is None:
         # The folder is not deleted: the browser reads the page after this program has ended.
         page = Path(tempfile.mkdtemp(prefix="attune-")) / "answer.html"
-    library = answers.library
-    lead = f"From {library.images} pictures and {library.music} songs."
-    plural = "Pictures" if answers.kind == "image" else "Songs"
-    names = ", ".join(escape_path(Path(entry.path).name) for entry in answers.query if entry.path) or "a mood"
-    write_page(page, f"{plural} for {names}", lead, [Section("Query", answers, moods)])
+    lead = f"From {answers.library.images} pictures and {answers.library.music} songs."
+    write_page(page, title, lead, [Section("Query", answers, moods, path)])
     if form.show:
         open_page(page)
+
+
+def _title_page(answers: Answers) -> str:
+    plural = "Pictures" if answers.kind == "image" else "Songs"
+    names = ", ".join(escape_path(Path(entry.path).name) for entry in answers.query if entry.path) or "a mood"
+    return f"{plural} for {names}"
 
 
 def open_page(page: Path) -> None:

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from attune.core.errors import UsageError, escape_path
-from attune.core.paths import spell_folders
+from attune.core.errors import UsageError
+from attune.core.paths import require_writable, spell_folders
 from attune.retrieval.query_parameters import ParameterField, ParameterGroup, list_parameters, read_parameters
 
 PathsOption = Annotated[bool, typer.Option("--paths", help="Print only the paths, one per line.")]
@@ -69,18 +69,6 @@ class OutputOptions:
         for option, path in (("--html", self.html), ("--m3u", self.m3u)):
             if path is not None:
                 require_writable(option, path)
-
-
-def require_writable(option: str, path: Path) -> None:
-    """Check before any work is done that an output file can be written.
-
-    Raises:
-        UsageError: Its folder does not exist, or it is a folder.
-    """
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"{option} {escape_path(path)}: no such folder")
-    if path.is_dir():
-        raise UsageError(f"{option} {escape_path(path)}: a folder; name a file in it")
 
 
 def with_query_options(*omitted: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

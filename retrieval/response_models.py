@@ -90,6 +90,43 @@ class QueryEntryModel(_ResponseModel):
     )
 
 
+class WordEffectModel(_ResponseModel):
+    """What a word adds to the place of its sentence."""
+
+    word: str
+    valence: float
+    arousal: float
+
+
+class WordsModel(_ResponseModel):
+    """A sentence of a query, and what was read in it."""
+
+    text: str
+    unwanted: bool = Field(description="Whether answers should be far from it.")
+    place: Place | None = Field(description="Its place on the plane; null if it says nothing of mood.")
+    mood: str | None = Field(description="The named mood that is nearest to its place.")
+    named: list[str] = Field(description="Phrases that name something by which files are known.")
+    meaning: float = Field(description="Weight of what it names; its mood has the rest.")
+    effects: list[WordEffectModel] = Field(description="What single words add to its place, strongest first.")
+
+
+class NamedModel(_ResponseModel):
+    """What a sentence names, by the kind of files that are known by it."""
+
+    image: list[str]
+    music: list[str]
+
+
+class SentenceModel(_ResponseModel):
+    """What a sentence says; it can be searched for if it has a place or names something."""
+
+    text: str
+    place: Place | None = Field(description="Its place on the plane; null if it says nothing of mood.")
+    mood: str | None = Field(description="The named mood that is nearest to its place.")
+    named: NamedModel
+    effects: list[WordEffectModel] = Field(description="What single words add to its place, strongest first.")
+
+
 class MomentModel(_ResponseModel):
     """The part of a song that matches best."""
 
@@ -104,10 +141,10 @@ class AnswerModel(_ResponseModel):
     rank: int
     path: _Path
     score: float | None = Field(
-        description="Chance that it shares the query's mood, as among pairs of which half do; with `mood`, "
-        "the mean of that chance and of the closeness to the named mood. Null when browsing."
+        description="Chance that it shares the query's mood, as among pairs of which half do; with `mood` "
+        "or `words`, the mean of that chance and of the closeness to them. Null without files."
     )
-    closeness: float | None = Field(description="Closeness to the point, when browsing; otherwise null.")
+    closeness: float | None = Field(description="Closeness to the point or the words; null with files.")
     fit: float | None = Field(
         description="Share of the library's other files of this kind that suit the query less; "
         "null when browsing."
@@ -154,6 +191,7 @@ class AnswersModel(_ResponseModel):
     library: LibraryModel
     elapsed_ms: Annotated[float, AfterValidator(lambda value: round(value, 1))]
     notes: list[str] = Field(description="What people should know, such as a filter that has no effect.")
+    words: list[WordsModel] = Field(description="The sentences of the query.")
 
 
 class MatchedSongModel(QueryEntryModel):

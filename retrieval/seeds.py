@@ -51,7 +51,11 @@ class Span:
 WHOLE_SONG = Span()
 
 
-class MissingFile(UsageError):  # noqa: N818 - named after the condition
+class NoReference(UsageError):  # noqa: N818 - named after the condition
+    """A text of a query does not refer to any file."""
+
+
+class MissingFile(NoReference):
     """A file of a query is not there, or its disk does not reply."""
 
 

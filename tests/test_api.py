@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,18 @@ from attune.tests.e2e.command import attune_json
 
 NAMES = {
     *("build", "embed", "open"),
-    *("Library", "Answer", "AnswerList", "Match", "Moment", "EmbeddedFile", "FileMood", "MoodTable"),
-    "SearchOptions",
+    *(
+        "Library",
+        "Answer",
+        "AnswerList",
+        "Match",
+        "Moment",
+        "EmbeddedFile",
+        "ExportSummary",
+        "FileMood",
+        "MoodTable",
+    ),
+    *("FilterOptions", "SearchOptions"),
     *("AttuneError", "LibraryError", "MediaError", "UsageError"),
 }
 
@@ -51,7 +62,18 @@ def test_the_names_are_pinned() -> None:
 def test_the_methods_of_a_library_are_pinned() -> None:
     methods = {name for name in vars(attune.Library) if not name.startswith("_")}
     assert methods == {
-        *("find_images", "find_music", "match", "browse", "moods", "embeddings", "skipped", "close"),
+        *(
+            "find_images",
+            "find_music",
+            "match",
+            "browse",
+            "journey",
+            "moods",
+            "export",
+            "embeddings",
+            "skipped",
+        ),
+        "close",
     }
 
 
@@ -95,6 +117,29 @@ def test_browse_and_moods_agree(library: attune.Library, tmp_path: Path) -> None
         rows = list(csv.DictReader(file))
     assert [row["path"] for row in rows] == [row.path for row in table]
     assert float(rows[0]["valence"]) == table[0].valence
+
+
+@pytest.mark.slow
+def test_words_find_what_the_command_finds(
+    built: Path, network: Network, tmp_path: Path, a_song: Path
+) -> None:
+    copy = shutil.copytree(built, tmp_path / "library")  # labels are kept in its folder
+    with attune.Library(copy) as library:
+        words = {"words": "a calm evening by the sea", "not_words": "sad", "meaning": 0.3, "limit": 5}
+        options = ("--words", words["words"], "--not-words", "sad", "--meaning", 0.3, "-n", 5, "--why")
+        for found, command in (
+            (library.find_images(**words), ("find-images",)),
+            (library.find_images(a_song, **words), ("find-images", a_song)),
+            (library.find_music(**words), ("find-music",)),
+            (library.browse(kind="music", mood="calm", **words), ("browse", "--kind=music", "--mood=calm")),
+        ):
+            document = attune_json(*command, *options, library=copy)
+            assert [(one.path, one.score, one.closeness, one.why()) for one in found] == [
+                (one["path"], one["score"], one["closeness"], one["why"]) for one in document["results"]
+            ]
+        for wrong in ({}, {"words": " "}, {"meaning": 0.5}, {"words": "which of them"}, {"not_words": "sad"}):
+            with pytest.raises(attune.UsageError, match=r"^[^\n]*$"):
+                library.find_images(**wrong)
 
 
 def test_a_file_is_embedded_as_the_library_does_it(

@@ -36,6 +36,8 @@ HEAVY = {
     "matplotlib",
     "onnx",
     "open_clip",
+    "pyarrow",
+    "tokenizers",
     "PIL",
     "soundfile",
     "fastapi",
@@ -45,6 +47,8 @@ HEAVY = {
 HOMES = {
     "onnxruntime": {"embedding/onnx_session.py"},
     "faiss": {"indexer/vector_index.py"},
+    "pyarrow": {"core/parquet.py"},
+    "tokenizers": {"embedding/text_tower.py", "training/encoders/clip_tokenizer.py"},
 }
 WEB = {"fastapi", "starlette", "uvicorn"}  # known below retrieval/web/ only, and by its commands late
 TYPER = {
@@ -202,7 +206,7 @@ def test_only_commands_know_typer() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "find-images --help", "serve --help", "train --help", "--version"]
+    "command", ["--help", "find-images --help", "serve --help", "train --help", "export --help", "--version"]
 )
 def test_help_loads_no_heavy_library(command: str) -> None:
     heavy = sorted(HEAVY | {"numpy", "sqlalchemy"})

@@ -104,6 +104,17 @@ def print_device(device: str, reason: str) -> None:
     stderr_console().print(f"Backbones ran on {device}: {reason}")
 
 
+def print_no_text_tower(reason: str) -> None:
+    """Print on stderr why a network cannot tell what pictures show.
+
+    Args:
+        reason: A clause about the model of its encoder.
+    """
+    stderr_console().print(
+        f"With this network, words find pictures by mood, not by what they show: {reason}", markup=False
+    )
+
+
 def print_log_notice() -> None:
     """Print on stderr that a run on the test split was not logged, if no log is kept."""
     if not keeps_log():

@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from attune.retrieval.response_models import ErrorModel
 from attune.retrieval.web import http_errors
 from attune.retrieval.web.auth import AccessPolicy
+from attune.retrieval.web.journey_routes import journey_routes
 from attune.retrieval.web.media_routes import media_routes
 from attune.retrieval.web.middleware import SecurityMiddleware
 from attune.retrieval.web.page_routes import STATIC, page_routes, status_routes
@@ -20,6 +21,7 @@ from attune.retrieval.web.request_log import RequestLogMiddleware
 from attune.retrieval.web.serializers import API
 from attune.retrieval.web.server_config import ServerConfig
 from attune.retrieval.web.service import Service
+from attune.retrieval.web.words_routes import words_routes
 
 
 def create_app(config: ServerConfig) -> FastAPI:
@@ -46,7 +48,8 @@ def create_app(config: ServerConfig) -> FastAPI:
         responses={"4XX": {"model": ErrorModel}, "5XX": {"model": ErrorModel}},
     )
     app.include_router(page_routes(service))
-    for router in (query_routes(service), media_routes(service), status_routes(service)):
+    routes = query_routes, words_routes, journey_routes, media_routes, status_routes
+    for router in (make_routes(service) for make_routes in routes):
         app.include_router(router, prefix=API)
     app.include_router(status_routes(service), include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC))

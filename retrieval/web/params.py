@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
@@ -11,6 +11,7 @@ from fastapi import Query
 
 from attune.core.errors import UsageError
 from attune.retrieval.query_parameters import (
+    BrowseParameters,
     FindParameters,
     ParameterField,
     ParameterGroup,
@@ -26,6 +27,10 @@ MAX_EXPLAINED = 20
 Likes = Annotated[
     list[str],
     Query(alias="like", max_length=MAX_REPEATS, description="More like these ids. May be repeated."),
+]
+OptionalLikes = Annotated[
+    Sequence[str],
+    Query(alias="like", max_length=MAX_REPEATS, description="More like these ids; none if there are words."),
 ]
 Offset = Annotated[int, Query(ge=0, le=2000, description="Number of best results to skip.")]
 
@@ -72,7 +77,7 @@ def page_filters(query: SearchParameters, offset: int) -> Filters:
     return replace(query.make_filters(folder=None), offset=offset)
 
 
-def require_few(query: FindParameters) -> None:
+def require_few(query: FindParameters | BrowseParameters) -> None:
     """Check that not too many answers are to be explained.
 
     Raises:

@@ -16,7 +16,14 @@ from attune.retrieval.mood import estimate_moods
 from attune.retrieval.queries import browse, find_and_explain
 from attune.retrieval.query_parameters import BrowseParameters, FindParameters
 from attune.retrieval.response_models import ItemAnswersModel, ItemMatchModel, ItemMoodsModel
-from attune.retrieval.web.params import Likes, Offset, page_filters, query_parameters, require_few
+from attune.retrieval.web.params import (
+    Likes,
+    Offset,
+    OptionalLikes,
+    page_filters,
+    query_parameters,
+    require_few,
+)
 from attune.retrieval.web.references import ReferenceResolver
 from attune.retrieval.web.serializers import serialize_answers, serialize_match, serialize_mood
 from attune.retrieval.web.service import Service
@@ -33,8 +40,8 @@ def query_routes(service: Service) -> APIRouter:
 
     async def ask(wanted: Kind, likes: Sequence[str], query: FindParameters, offset: int) -> ItemAnswersModel:
         def compute() -> ItemAnswersModel:
-            if not likes:
-                raise UsageError("say what to search with: like=ID")
+            if not likes and query.words is None:
+                raise UsageError("say what to search with: like=ID, or words=TEXT")
             require_few(query)
             with service.library_holder.use() as snapshot:
                 seeds = ReferenceResolver(snapshot, service.uploads)
@@ -49,13 +56,13 @@ def query_routes(service: Service) -> APIRouter:
         return await service.query_pool.run(compute)
 
     @router.get("/images")
-    async def images(query: ImageQuery, like: Likes, offset: Offset = 0) -> ItemAnswersModel:
-        """Find the pictures whose emotion matches songs (or other pictures)."""
+    async def images(query: ImageQuery, like: OptionalLikes = (), offset: Offset = 0) -> ItemAnswersModel:
+        """Find the pictures whose emotion matches songs (or other pictures), or words."""
         return await ask("image", like, query, offset)
 
     @router.get("/music")
-    async def music(query: MusicQuery, like: Likes, offset: Offset = 0) -> ItemAnswersModel:
-        """Find the songs whose emotion matches pictures (or other songs), each with its best moment."""
+    async def music(query: MusicQuery, like: OptionalLikes = (), offset: Offset = 0) -> ItemAnswersModel:
+        """Find the songs whose emotion matches pictures (or other songs), or words."""
         return await ask("music", like, query, offset)
 
     @router.post("/images")
@@ -72,12 +79,13 @@ def query_routes(service: Service) -> APIRouter:
 
     @router.get("/browse")
     async def browse_plane(query: BrowseQuery, offset: Offset = 0) -> ItemAnswersModel:
-        """List the items nearest to a point of the valence–arousal plane."""
+        """List the items nearest to a point of the valence–arousal plane, a mood, or words."""
 
         def compute() -> ItemAnswersModel:
+            require_few(query)
             filters = page_filters(query, offset)
             with service.library_holder.use() as snapshot:
-                return serialize_answers(browse(snapshot.library, snapshot.network, query.point, filters), [])
+                return serialize_answers(browse(snapshot.library, snapshot.network, query, filters), [])
 
         return await service.query_pool.run(compute)
 

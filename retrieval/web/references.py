@@ -11,11 +11,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from attune.core.errors import UnreachableMedia, UsageError
+from attune.core.errors import UnreachableMedia
 from attune.core.reachability import find_missing
 from attune.embedding.backbones import Backbones
 from attune.indexer.records import EmbeddedItem, Item
-from attune.retrieval.seeds import QueryFile, QuerySource
+from attune.retrieval.seeds import NoReference, QueryFile, QuerySource
 from attune.retrieval.web.http_errors import ExpiredUpload, UnknownItem
 from attune.retrieval.web.library_holder import LibrarySnapshot
 from attune.retrieval.web.uploads import PREFIX, Upload, UploadStore
@@ -46,7 +46,7 @@ class ReferenceResolver(QuerySource):
         """Return the item or the upload of a reference.
 
         Raises:
-            UsageError: The text is not a reference.
+            NoReference: The text is not a reference.
             UnknownItem: The generation has no such item.
             ExpiredUpload: The upload is no longer stored.
         """
@@ -72,11 +72,11 @@ def get_item(snapshot: LibrarySnapshot, reference: str) -> EmbeddedItem:
     """Return the library's item of a reference.
 
     Raises:
-        UsageError: The text is not an id.
+        NoReference: The text is not an id.
         UnknownItem: The generation has no such item.
     """
     if not _ID.fullmatch(reference):
-        raise UsageError(f"{reference[:40]!r}: not the id of an item")
+        raise NoReference(f"{reference[:40]!r}: not the id of an item")
     item = snapshot.library.item(int(reference))
     if item is None:
         raise UnknownItem(f"the library has no item {reference} (any more)")

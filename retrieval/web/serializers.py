@@ -11,6 +11,8 @@ from typing import Any
 from attune.core.errors import escape_path
 from attune.indexer.records import Item
 from attune.retrieval.answers import Answer, Answers, QueryEntry
+from attune.retrieval.journey import Journey
+from attune.retrieval.journey_models import ItemJourneyModel, describe_journey, model_step
 from attune.retrieval.match import Match
 from attune.retrieval.mood import Mood
 from attune.retrieval.response_models import (
@@ -47,8 +49,25 @@ def serialize_answers(answers: Answers, sources: Sequence[Item | Upload]) -> Ite
             "library": answers.library,
             "elapsed_ms": answers.elapsed_ms,
             "notes": list(answers.notes),
+            "words": answers.words,
         }
     )
+
+
+def serialize_journey(journey: Journey, sources: Sequence[Item | Upload | None]) -> ItemJourneyModel:
+    """Return a journey as a model.
+
+    Args:
+        journey: The journey.
+        sources: The item or upload of its start, of each bend, and of its end; None for a place.
+    """
+    entries = (journey.start, *journey.via, journey.end)
+    line = [
+        _serialize_point(entry) if source is None else serialize_entry(entry, source)
+        for entry, source in zip(entries, sources, strict=True)
+    ]
+    steps = [dict(model_step(step)) | _item_fields(step.answer.item) for step in journey.steps]
+    return ItemJourneyModel.model_validate(describe_journey(journey, line) | {"steps": steps})
 
 
 def serialize_match(match: Match, image: Item | Upload, music: Item | Upload) -> ItemMatchModel:

@@ -49,6 +49,8 @@ def test_an_encoder_is_timed_beside_the_shipped_one(media: Path, tmp_path: Path)
     assert (shipped["name"], shipped["side"], shipped["width"]) == ("efficientnet_lite0", 192, 2528)
     assert (other["name"], other["side"], other["width"]) == ("open_clip-tiny-tiny", 32, 24)
     assert min(other["network_ms"], other["decode_ms"]) > 0
+    assert shipped["text"] is None
+    assert min(other["text"].values()) > 0
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from attune.tests.e2e.command import ATTUNE
 from attune.tests.e2e.test_snapshots import differences
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ("README.md", "docs/curate.md")
+DOCUMENTS = ("README.md", "docs/curate.md", "docs/journey.md")
 ELLIPSIS = "…"  # the rest of the output is left out
 
 

@@ -1,4 +1,4 @@
-"""The examples of docs/python.md and the scripts in examples/ run, in a folder with the samples."""
+"""The examples of docs/python.md, docs/export.md and examples/ run, in a folder with the samples."""
 
 from __future__ import annotations
 
@@ -43,11 +43,14 @@ def run_example(folder: Path, name: str, *arguments: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_documented_examples_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("page", "fewest"), [("python.md", 20), ("export.md", 12)])
+def test_the_documented_examples_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, page: str, fewest: int
+) -> None:
     monkeypatch.chdir(folder)
-    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-    examples = doctest.DocTestParser().get_doctest(text, {}, "python.md", "docs/python.md", 0)
-    assert len(examples.examples) > 20
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    examples = doctest.DocTestParser().get_doctest(text, {}, page, f"docs/{page}", 0)
+    assert len(examples.examples) > fewest
     lines: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     runner.run(examples, out=lines.append)

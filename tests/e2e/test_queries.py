@@ -22,7 +22,7 @@ RATINGS = {"score", "fit", "correspondence"}
 
 
 def check_query_json(document: Any, library: Path, ranked_by: str = "score") -> None:
-    assert set(document) == {"query", "results", "library", "elapsed_ms", "notes"}
+    assert set(document) == {"query", "words", "results", "library", "elapsed_ms", "notes"}
     for entry in document["query"]:
         assert set(entry) == AFFECT | {"path", "kind", "missing"}
     ratings = [result[ranked_by] for result in document["results"]]
@@ -151,7 +151,7 @@ def test_without_a_library_files_can_still_be_judged(
 
 
 WRONG_USE = [
-    (["find-images"], "Missing argument"),
+    (["find-images"], "--words"),
     (["find-images", "nowhere.mp3"], "no such file"),
     (["find-images", "{photo}"], "find-music"),
     (["find-music", "{song}"], "find-images"),

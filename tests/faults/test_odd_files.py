@@ -14,9 +14,11 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
-from attune.core.errors import MediaError, UnreachableMedia
+from attune.api import Library
+from attune.core.errors import MediaError, UnreachableMedia, escape_path
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
 from attune.embedding import image_decoding
@@ -89,28 +91,55 @@ def test_odd_names_reach_neither_terminal_nor_page_unescaped(odd: tuple[Path, Pa
     }
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_odd_names_in_tables(odd: tuple[Path, Path], tmp_path: Path, suffix: str) -> None:
+    library, folder = odd
+    table = tmp_path / os.fsdecode(b"\xff" + suffix.encode())
+    with Library(library) as opened:
+        opened.export(table)
+    table = table.rename(tmp_path / f"table{suffix}")
+    frame = pandas.read_csv(table) if suffix == ".csv" else pandas.read_parquet(table)
+    names = [escape_path(os.fsdecode(name)) for name in (*ODD_NAMES, b"song.flac")]
+    assert sorted(frame["path"]) == sorted(f"{folder}/{name}" for name in names)
+    assert frame["title"].dropna().tolist() == ["[31mred [0m <b>"]
+
+
+@pytest.mark.slow
+def test_a_table_on_a_terminal_has_no_control_characters(odd: tuple[Path, Path]) -> None:
+    library, _ = odd
+    shown = _show_on_terminal("export", library=library)
+    assert b"owned" in shown and b"[31mred" in shown
+    assert all(char.isprintable() or char in "\r\n" for char in shown.decode())
+
+
 def _stdout(*arguments: Any, library: Path) -> bytes:
     command = [str(ATTUNE), *map(str, arguments)]
     environment = {**os.environ, "ATTUNE_LIBRARY": str(library)}
     return subprocess.run(command, stdout=subprocess.PIPE, env=environment, check=True).stdout
 
 
-def test_paths_on_a_terminal_are_escaped(odd: tuple[Path, Path]) -> None:
-    library, folder = odd
+def _show_on_terminal(*arguments: Any, library: Path) -> bytes:
+    """Return what a command prints on a terminal."""
     import pty
 
     ours, theirs = pty.openpty()
-    command = [str(ATTUNE), "find-images", str(folder / "song.flac"), "--all-alike", "-n", "100", "--paths"]
-    with subprocess.Popen(
-        command, stdout=theirs, env={**os.environ, "ATTUNE_LIBRARY": str(library)}
-    ) as process:
-        process.wait(120)
-    os.close(theirs)
+    command = [str(ATTUNE), *map(str, arguments)]
     shown = b""
-    with contextlib.suppress(OSError):
-        while block := os.read(ours, 65536):
-            shown += block
+    with subprocess.Popen(command, stdout=theirs, env={**os.environ, "ATTUNE_LIBRARY": str(library)}):
+        os.close(theirs)
+        with contextlib.suppress(OSError):
+            while block := os.read(ours, 65536):
+                shown += block
     os.close(ours)
+    return shown
+
+
+def test_paths_on_a_terminal_are_escaped(odd: tuple[Path, Path]) -> None:
+    library, folder = odd
+    shown = _show_on_terminal(
+        "find-images", folder / "song.flac", "--all-alike", "-n", 100, "--paths", library=library
+    )
     assert b"owned" in shown
     assert b"\x1b" not in shown
     assert b"\x07" not in shown

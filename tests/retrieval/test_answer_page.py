@@ -24,7 +24,6 @@ from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
 from attune.retrieval import map_page
 from attune.retrieval.answer_page import Section, write_page
-from attune.retrieval.answers import QueryEntry
 from attune.retrieval.audio_clip import encode_mp3_clip
 from attune.retrieval.html_parts import make_thumbnail
 from attune.retrieval.library_map import load_layers
@@ -33,6 +32,7 @@ from attune.retrieval.map_page import write_map_page
 from attune.retrieval.map_plot import write_map_plot
 from attune.retrieval.mood import estimate_moods
 from attune.retrieval.queries import browse, find
+from attune.retrieval.query_parameters import BrowseParameters
 from attune.retrieval.render_text import format_fit
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
@@ -117,7 +117,7 @@ def test_a_page_tells_the_numbers_by_which_it_is_ordered(
 
 
 def test_a_page_on_a_point_tells_closeness(library: LibraryReader, network: Network, tmp_path: Path) -> None:
-    answer = browse(library, network, QueryEntry.from_place("image", 0.5, -0.5), Filters())
+    answer = browse(library, network, BrowseParameters(kind="image", valence=0.5, arousal=-0.5), Filters())
     write_page(tmp_path / "a.html", "a", "b", [Section("c", answer)])
     page = (tmp_path / "a.html").read_text()
     shares = [float(share) for share in re.findall(r"--share:([\d.]+)", page)]

@@ -15,14 +15,16 @@ from PIL import Image
 from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
 from attune.retrieval import near_duplicates
-from attune.retrieval.answers import Answers, QueryEntry
+from attune.retrieval.answers import Answers
 from attune.retrieval.date_range import parse_date_range
 from attune.retrieval.diversify import Curation
 from attune.retrieval.mood_words import MOODS
 from attune.retrieval.near_duplicates import Fingerprints
 from attune.retrieval.queries import browse, find
+from attune.retrieval.query_parameters import BrowseParameters
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
+from attune.retrieval.words.aims import Aim, Target
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import dated_photo, photo, song, xmp
 
@@ -60,6 +62,10 @@ def library(
 ALL = Filters(limit=100, curation=Curation(fold=False))
 
 
+def mood_target(mood: str) -> Target:
+    return Target((Aim(mood, MOODS[mood]),))
+
+
 def ask(library: LibraryReader, network: Network, album: Path, filters: Filters, **more: object) -> Answers:
     seeds = QueryResolver(library, network)
     return find(library, network, seeds, [str(album / "song 0.flac")], filters, **more)  # type: ignore[arg-type]
@@ -94,7 +100,7 @@ def test_ratings_narrow_the_exact_order(library: LibraryReader, network: Network
         Path(r.path).name for r in everything if r.path.endswith(("01.jpg", "04.jpg"))
     ]
     rated = replace(ALL, rating=4)
-    point = QueryEntry.from_place("music", 0.1, 0.1)
+    point = BrowseParameters(kind="music", valence=0.1, arousal=0.1)
     assert [Path(r.path).name for r in browse(library, network, point, rated).results] == ["song 1.flac"]
     assert browse(library, network, point, replace(ALL, rating=5)).results == []
 
@@ -103,15 +109,15 @@ def test_a_mood_is_half_of_what_counts(library: LibraryReader, network: Network,
     everything = ask(library, network, album, ALL).results
     for name, mood in MOODS.items():
         scores = {r.path: (r.worth + math.exp(-2 * math.dist(r.place, mood) ** 2)) / 2 for r in everything}
-        found = ask(library, network, album, ALL, mood=name).results
+        found = ask(library, network, album, ALL, target=mood_target(name)).results
         assert {r.path: r.score for r in found} == {
             path: pytest.approx(score, abs=1e-6) for path, score in scores.items()
         }
         assert [r.worth for r in found] == sorted((r.worth for r in found), reverse=True)
         least = found[5].worth
-        good = ask(library, network, album, replace(ALL, limit=4, min_score=least), mood=name)
+        good = ask(library, network, album, replace(ALL, limit=4, min_score=least), target=mood_target(name))
         assert paths(good) == [r.path for r in found][:4]
-        few = ask(library, network, album, replace(ALL, min_score=least), mood=name)
+        few = ask(library, network, album, replace(ALL, min_score=least), target=mood_target(name))
         assert paths(few) == [r.path for r in found if r.worth >= least]
 
 
@@ -120,7 +126,9 @@ def test_a_mood_brings_answers_nearer_to_it(library: LibraryReader, network: Net
         return float(np.mean([math.dist(r.place, MOODS["calm"]) for r in answer.results]))
 
     plain = ask(library, network, album, replace(ALL, limit=4))
-    assert distance(ask(library, network, album, replace(ALL, limit=4), mood="calm")) <= distance(plain)
+    assert distance(
+        ask(library, network, album, replace(ALL, limit=4), target=mood_target("calm"))
+    ) <= distance(plain)
 
 
 def test_counter_seeds_take_half_of_their_mean_away(
@@ -192,7 +200,7 @@ def test_caps_hold_and_leave_the_order(library: LibraryReader, network: Network,
 
 
 def test_a_point_of_the_plane_is_curated_too(library: LibraryReader, network: Network, album: Path) -> None:
-    point = QueryEntry.from_place("image", 0.1, 0.1)
+    point = BrowseParameters(kind="image", valence=0.1, arousal=0.1)
     everything = browse(library, network, point, ALL).results
     period = parse_date_range("2021")
     curated = browse(library, network, point, replace(ALL, limit=2, taken=period)).results

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
-from attune.retrieval.answers import QueryEntry
 from attune.retrieval.match import match
 from attune.retrieval.mood import estimate_moods
 from attune.retrieval.queries import browse, find
+from attune.retrieval.query_parameters import BrowseParameters
 from attune.retrieval.render_text import (
     describe_verdicts,
     draw_curve,
@@ -64,7 +64,9 @@ def test_a_table_tells_score_and_fit(
 def test_a_table_of_a_point_tells_closeness(
     library: LibraryReader, network: Network, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = browse(library, network, QueryEntry.from_place("music", 0.35, -0.45), Filters(limit=2))
+    answers = browse(
+        library, network, BrowseParameters(kind="music", valence=0.35, arousal=-0.45), Filters(limit=2)
+    )
     print_answers(answers)
     first, head, row, *_ = capsys.readouterr().out.splitlines()
     assert first == "a point of the plane: feels calm, place +0.35, -0.45"

@@ -22,8 +22,10 @@ from attune.retrieval.match import match
 from attune.retrieval.mood_words import MOODS
 from attune.retrieval.poor_match import describe_poor_match
 from attune.retrieval.queries import browse, find
+from attune.retrieval.query_parameters import BrowseParameters
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver, mean_vector
+from attune.retrieval.words.aims import ANYTHING, Aim, Target
 from attune.tests.affect_factory import make_affect
 
 SONGS = ["song 0.flac", "song 1.ogg", "song 2.m4a"]
@@ -90,7 +92,7 @@ def test_no_option_makes_order_and_numbers_disagree(
 ) -> None:
     query = [str(media / name) for name in (PHOTOS if kind == "music" else SONGS)[:count]]
     against = [str(media / SONGS[-1])] if unlike else []
-    found = find(library, network, seeds, query, filters, against=against, mood=mood).results
+    found = find(library, network, seeds, query, filters, against=against, target=mood_target(mood)).results
     scores = [answer.worth for answer in found]
     fits = [answer.fit for answer in found]
     assert scores == sorted(scores, reverse=True)
@@ -114,7 +116,9 @@ def test_no_option_makes_order_and_numbers_disagree(
 def test_answers_to_a_point_come_nearest_first(
     library: LibraryReader, network: Network, kind: Kind, valence: float, arousal: float, filters: Filters
 ) -> None:
-    found = browse(library, network, QueryEntry.from_place(kind, valence, arousal), filters).results
+    found = browse(
+        library, network, BrowseParameters(kind=kind, valence=valence, arousal=arousal), filters
+    ).results
     near = [answer.closeness for answer in found]
     assert near == [answer.worth for answer in found] == sorted((a.worth for a in found), reverse=True)
     assert {(answer.score, answer.fit, answer.correspondence) for answer in found} <= {(None, None, None)}
@@ -184,9 +188,15 @@ def test_the_query_itself_is_no_peer(
     song = library.paths("music")[0][0]
     filters = Filters(limit=100, without=frozenset({own, song}), curation=Curation(fold=False))
     for mood in (None, "calm"):
-        found = find(library, network, seeds, [query], filters, mood=mood, wanted="image").results
+        found = find(
+            library, network, seeds, [query], filters, target=mood_target(mood), wanted="image"
+        ).results
         assert len(found) == len(library.paths("image")) - 1
         assert (found[0].fit, found[-1].fit) == (1.0, 0.0)
+
+
+def mood_target(mood: str | None) -> Target:
+    return ANYTHING if mood is None else Target((Aim(mood, MOODS[mood]),))
 
 
 def an_answer(kind: Kind, score: float, rank: int = 1) -> Answer:
@@ -209,13 +219,13 @@ def entry_of(kind: Kind) -> QueryEntry:
 
 def test_a_poor_best_match_is_said_to_be_poor() -> None:
     song, picture = entry_of("music"), entry_of("image")
-    assert describe_poor_match("image", [song], [an_answer("image", 0.412)], None) == (
+    assert describe_poor_match("image", [song], [an_answer("image", 0.412)], ANYTHING) == (
         "even the best picture is a poor match: the chance that it shares the song's mood is 41.2%, "
         "so more likely it does not",
     )
-    (note,) = describe_poor_match("music", [picture, picture], [an_answer("music", 0.2)], None)
+    (note,) = describe_poor_match("music", [picture, picture], [an_answer("music", 0.2)], ANYTHING)
     assert "the best song" in note and "the pictures' mood is 20.0%" in note
-    (note,) = describe_poor_match("music", [picture], [an_answer("music", 0.45)], "calm")
+    (note,) = describe_poor_match("music", [picture], [an_answer("music", 0.45)], mood_target("calm"))
     assert "its score is 45.0%, the mean of" in note and "closeness to calm" in note
 
 
@@ -244,4 +254,4 @@ def test_answers_say_that_the_best_is_poor_when_it_is(
     ],
 )
 def test_no_other_match_is_said_to_be_poor(query: QueryEntry, answers: list[Answer]) -> None:
-    assert describe_poor_match("image", [query], answers, None) == ()
+    assert describe_poor_match("image", [query], answers, ANYTHING) == ()

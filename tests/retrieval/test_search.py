@@ -17,8 +17,8 @@ from attune.embedding.network import Network
 from attune.embedding.segments import embed_segments, embed_track
 from attune.indexer.library import LibraryReader
 from attune.indexer.vector_index import FlatIndex
-from attune.retrieval.answers import QueryEntry
 from attune.retrieval.queries import browse, find
+from attune.retrieval.query_parameters import BrowseParameters
 from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver, Span, mean_vector
 
@@ -153,7 +153,9 @@ def test_moments_equal_plain_means(library: LibraryReader, network: Network) -> 
 
 
 def test_browse_is_by_distance(library: LibraryReader, network: Network) -> None:
-    answer = browse(library, network, QueryEntry.from_place("image", 0.2, -0.1), Filters(limit=100))
+    answer = browse(
+        library, network, BrowseParameters(kind="image", valence=0.2, arousal=-0.1), Filters(limit=100)
+    )
     distances = [np.hypot(r.place[0] - 0.2, r.place[1] + 0.1) for r in answer.results]
     assert distances == sorted(distances)
     assert len(distances) == len(library.paths("image"))

@@ -246,7 +246,17 @@ def test_status_reads_the_library_outside_the_event_loop(
 
 def test_the_openapi_description_names_every_route(client: TestClient) -> None:
     described = get(client, "/openapi.json")
-    for path in ("/images", "/music", "/match", "/mood", "/browse", "/status", "/healthz", "/uploads"):
+    for path in (
+        "/images",
+        "/music",
+        "/match",
+        "/mood",
+        "/browse",
+        "/journey",
+        "/status",
+        "/healthz",
+        "/uploads",
+    ):
         assert API + path in described["paths"]
     assert described["paths"][f"{API}/images"]["get"]["responses"]["200"]
 

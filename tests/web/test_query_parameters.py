@@ -137,6 +137,9 @@ CASES: list[dict[str, object]] = [
     {"from": "0:04", "to": "12.5"},
     {"not": "one/01.jpg"},
     {"mood": "calm"},
+    {"words": "a calm evening by the sea"},
+    {"words": "a calm evening by the sea", "meaning": 0.9, "why": True},
+    {"not_words": "a table", "rating": 3},
     {"why": True},
     {"mood": "sad", "all_alike": True, "taken": "2021..", "not": "song 3.ogg", "why": True, "from": "3"},
 ]
@@ -164,6 +167,7 @@ def test_pictures_for_a_song(ask: Callable[..., tuple[object, object]], options:
         {"per_folder": 2},
         {"not": "song 1.ogg"},
         {"mood": "calm"},
+        {"words": "sad piano", "not_words": "loud rock", "meaning": 0.3},
         {"why": True},
     ],
     ids=lambda options: " ".join(options) or "none",
@@ -195,6 +199,8 @@ def test_songs_that_are_alike_are_one_answer(ask: Callable[..., tuple[object, ob
         {"mood": "festive", "kind": "music", "per_artist": 1, "min_score": 0.1},
         {"mood": "festive", "per_folder": 1},
         {"mood": "calm", "rating": 4},
+        {"words": "a calm evening by the sea", "why": True},
+        {"words": "calm", "mood": "sad", "not_words": "a table", "in": "one"},
         {"mood": "calm", "kind": "music", "rating": 3},
     ],
     ids=lambda options: " ".join(options),
@@ -219,7 +225,9 @@ def test_each_parameter_is_in_both(
     root = typer.main.get_command(cli.build_app())
     options = {flag for one in root.commands[command].params for flag in one.opts if flag[0] == "-"}  # type: ignore[attr-defined]
     options = {flag for flag in options if flag[:2] == "--"} - NOT_OF_THE_QUERY
-    taken = {flag[2:].replace("-", "_").replace("not", "unlike") for flag in options}
+    taken = {flag[2:].replace("-", "_") for flag in options - {"--not"}} | (
+        {"unlike"} if "--not" in options else set()
+    )
     described = get(client, "/openapi.json")["paths"][API + route]["get"]["parameters"]
     assert taken | only_served == {one["name"] for one in described}
     assert all(one["description"] for one in described)
@@ -235,6 +243,11 @@ def test_each_parameter_is_in_both(
         ("find-images", "from=9&to=4"),
         ("find-images", "from=1000"),
         ("find-images", "mood=peckish"),
+        ("find-images", "words= "),
+        ("find-images", "meaning=0.5"),
+        ("find-images", "words=which of them"),
+        ("browse", "words=sad&meaning=1"),
+        ("browse", "not_words=sad"),
         ("browse", "mood=peckish"),
         ("browse", "valence=0.1"),
         ("browse", "valence=0.1&mood=calm"),
