@@ -20,7 +20,7 @@ from attune.retrieval.query_parameters import BrowseParameters, FindParameters
 from attune.retrieval.search import Filters, search_nearest
 from attune.retrieval.seeds import WHOLE_SONG, QuerySource, Span, mean_vector
 from attune.retrieval.words.aims import ANYTHING, Target
-from attune.retrieval.words.targets import describe_words
+from attune.retrieval.words.targets import describe_idle_weight, describe_words
 
 logger = logging.getLogger(__name__)
 
@@ -111,8 +111,10 @@ def find_and_explain(
     if not paths:
         if query.against or not query.span.whole:
             raise UsageError("words alone have no part of a song, and no file to be unlike; name a file too")
-        return find_near(library, network, target, kind, filters, query.why, progress)
+        answers = find_near(library, network, target, kind, filters, query.why, progress)
+        return _note_idle_weight(answers, query.meaning)
     answers = find(library, network, seeds, paths, filters, query.span, query.against, target, kind, progress)
+    answers = _note_idle_weight(answers, query.meaning)
     if not query.why:
         return answers
     from attune.retrieval.explain import explain_answers
@@ -176,7 +178,12 @@ def browse(
         UsageError: Words say nothing.
     """
     target = query.make_target(network)
-    return find_near(library, network, target, query.kind, filters, query.why, progress)
+    answers = find_near(library, network, target, query.kind, filters, query.why, progress)
+    return _note_idle_weight(answers, query.meaning)
+
+
+def _note_idle_weight(answers: Answers, weight: float | None) -> Answers:
+    return replace(answers, notes=answers.notes + describe_idle_weight(weight, answers.words))
 
 
 def _build_answers(

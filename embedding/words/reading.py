@@ -197,10 +197,8 @@ def _split_denial(words: Sequence[str]) -> tuple[list[str], list[str]]:
     is_turned_back = words[first] == "not" and any(map(_is_absence, after))  # never without a smile
     before, rest = _drop_degrees(words[:first]), _drop_degrees([word for word in after if not _denies(word)])
     if not any(word.lower() not in ASPECTS for word in rest):
-        before, rest = (
-            [],
-            [*before, *rest],
-        )  # "fear is what I have not": the denial stands behind what it denies
+        # The denial stands behind what it denies: "Angst habe ich nicht".
+        before, rest = [], [*before, *rest]
     return ([*before, *rest], []) if is_turned_back else (before, rest)
 
 

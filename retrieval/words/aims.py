@@ -21,9 +21,7 @@ from attune.retrieval.words.meaning import Meaning
 
 _WIDTH: Final = 0.5  # at this distance, a quarter of the width of the plane, closeness is 0.61
 _GIVEN_WORTH: Final = 0.1  # to each file, before worth and closeness are multiplied
-_FULL_WORTH: Final = (
-    0.1  # a library whose best file matches a meaning less has nothing of it, and is not stretched
-)
+_FULL_WORTH: Final = 0.1  # a library whose best file is worth less has nothing that is meant
 
 
 @dataclass(frozen=True, slots=True)

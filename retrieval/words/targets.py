@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
 
@@ -136,6 +136,23 @@ def describe_words(target: Target) -> tuple[WordsEntry, ...]:
         for unwanted, aims in ((False, target.aims), (True, target.unwanted))
         for aim in aims
         if aim.text is not None
+    )
+
+
+def describe_idle_weight(weight: float | None, words: Sequence[WordsEntry]) -> tuple[str, ...]:
+    """Return a sentence for each sentence of a query on which the given weight of meaning has no effect.
+
+    Args:
+        weight: The weight that was given; None: none was.
+        words: The sentences.
+    """
+    if weight is None:
+        return ()
+    lacking = [(entry, "names nothing") for entry in words if not entry.named and weight > 0]
+    lacking += [(entry, "says nothing of mood") for entry in words if entry.place is None and weight < 1]
+    return tuple(
+        f"“{escape_text(entry.text.strip())}” {lack}, so the weight of meaning has no effect on it"
+        for entry, lack in lacking
     )
 
 

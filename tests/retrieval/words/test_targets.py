@@ -11,6 +11,7 @@ from attune.retrieval.words.places import place_words
 from attune.retrieval.words.targets import (
     DEFAULT_MEANING,
     aim_at_words,
+    describe_idle_weight,
     describe_words,
     make_target,
     read_words,
@@ -123,3 +124,20 @@ def test_reading_words_tells_both_kinds(network: Network) -> None:
     empty = read_words(NEITHER, network)
     assert (empty.place, empty.mood, empty.effects) == (None, None, ())
     assert empty.named == {"image": (), "music": ()}
+
+
+@pytest.mark.parametrize(
+    ("words", "weight", "notes"),
+    [
+        ("very sad", 0.5, ["“very sad” names nothing"]),
+        ("very sad", 0.0, []),
+        ("very sad", None, []),
+        ("a calm evening by the sea", 0.5, []),
+    ],
+)
+def test_a_weight_without_effect_is_said(
+    network: Network, words: str, weight: float | None, notes: list[str]
+) -> None:
+    entries = describe_words(make_target(network, "image", words, meaning=weight))
+    found = describe_idle_weight(weight, entries)
+    assert [note.partition(",")[0] for note in found] == notes
