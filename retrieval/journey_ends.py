@@ -10,6 +10,7 @@ from attune.embedding.media_files import Kind, kind_of
 from attune.indexer.records import Item
 from attune.retrieval.answers import QueryEntry
 from attune.retrieval.mood_words import MOODS
+from attune.retrieval.query_parameters import MAX_TEXT
 from attune.retrieval.seeds import NoReference, QuerySource
 from attune.retrieval.words.places import place_words
 
@@ -63,6 +64,8 @@ def resolve_end(text: str, seeds: QuerySource, kind: Kind) -> JourneyEnd:
 
 
 def _place_words(text: str, kind: Kind) -> QueryEntry:
+    if len(text) > MAX_TEXT:
+        raise UsageError(f"{escape_text(text[:40])}…: too long; describe it in at most {MAX_TEXT} characters")
     place = place_words(text)
     if place is None:
         raise UsageError(

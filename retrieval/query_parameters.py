@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from attune.retrieval.words.aims import Target
 
 _Group = TypeVar("_Group", bound="ParameterGroup")
+MAX_TEXT = 500
+"""Characters of words at most: the sentence encoder reads so many, and of more only the beginning."""
+
 NameFormat = Callable[[str], str]
 """How errors show the name of a parameter: `--min-score` or `min_score`."""
 
@@ -210,11 +213,13 @@ def check_words(words: str | None, not_words: str | None, meaning: float | None,
     """Check the three parameters of words against each other.
 
     Raises:
-        UsageError: A weight is given without words, or words are blank.
+        UsageError: A weight is given without words, or words are blank or too long.
     """
     for parameter, text in (("words", words), ("not-words", not_words)):
         if text is not None and not text.strip():
             raise UsageError(f"{name(parameter)}: describe a feeling or a thing")
+        if text is not None and len(text) > MAX_TEXT:
+            raise UsageError(f"{name(parameter)}: too long; write at most {MAX_TEXT} characters")
     if meaning is not None and words is None and not_words is None:
         raise UsageError(f"{name('meaning')}: only with {name('words')} or {name('not-words')}")
 

@@ -7,11 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from attune.core.errors import UsageError
+from attune.retrieval.query_parameters import MAX_TEXT
 from attune.retrieval.response_models import SentenceModel
 from attune.retrieval.web.service import Service
 from attune.retrieval.words.targets import read_words
-
-MAX_TEXT = 500
 
 
 def words_routes(service: Service) -> APIRouter:

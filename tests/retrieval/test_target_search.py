@@ -277,6 +277,8 @@ def test_people_are_told_what_was_read(
         (["find-music"], "name a picture, or describe one with --words"),
         (["find-images", "--not-words", "sad"], "name a song, or describe one with --words"),
         (["find-images", "--words", " "], "--words: describe a feeling or a thing"),
+        (["browse", "--words", "sad " * 200], "--words: too long; write at most 500 characters"),
+        (["journey", "sad " * 200, "calm"], "too long; describe it in at most 500 characters"),
         (["find-images", "--words", "sad", "--not-words", ""], "--not-words: describe"),
         (["find-images", "--meaning", "0.5"], "--meaning: only with --words or --not-words"),
         (["browse", "--mood", "calm", "--meaning", "0.5"], "--meaning: only with"),
