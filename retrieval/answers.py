@@ -24,6 +24,7 @@ class QueryEntry:
         valence: Valence in [-1, 1]; for a point, its coordinate, which is a place.
         arousal: Arousal in [-1, 1]; for a point, its coordinate, which is a place.
         missing: Whether the file is not there now, so that the library's record of it was used.
+        words: The words whose place the point is; None for a file and for any other point.
     """
 
     path: str | None
@@ -32,6 +33,7 @@ class QueryEntry:
     valence: float
     arousal: float
     missing: bool = False
+    words: str | None = None
 
     @classmethod
     def from_affect(cls, path: str, kind: Kind, affect: Affect, *, missing: bool = False) -> QueryEntry:
@@ -39,9 +41,9 @@ class QueryEntry:
         return cls(path, kind, affect, affect.valence, affect.arousal, missing)
 
     @classmethod
-    def from_place(cls, kind: Kind, valence: float, arousal: float) -> QueryEntry:
-        """Make the entry of a point; `kind` is the kind that is searched."""
-        return cls(None, kind, None, valence, arousal)
+    def from_place(cls, kind: Kind, valence: float, arousal: float, words: str | None = None) -> QueryEntry:
+        """Make the entry of a point, or of the place of words; `kind` is the kind that is searched."""
+        return cls(None, kind, None, valence, arousal, words=words)
 
     @property
     def place(self) -> tuple[float, float]:

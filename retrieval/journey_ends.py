@@ -72,7 +72,7 @@ def _place_words(text: str, kind: Kind) -> QueryEntry:
             f"{escape_text(text)}: no file, and as words it says nothing of mood; name a file, a mood "
             "such as calm, a place such as 0.5,-0.3, or describe a feeling"
         )
-    return QueryEntry.from_place(kind, *place)
+    return QueryEntry.from_place(kind, *place, words=text)
 
 
 def _parse_place(text: str) -> tuple[float, float] | None:

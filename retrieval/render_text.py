@@ -219,7 +219,8 @@ def format_accuracy(figures: dict[str, Any] | None) -> str | None:
 def format_query_entry(entry: QueryEntry, format_path: PathFormat) -> str:
     """Return a line on a file or a point of a query: what it is, and how it feels."""
     if entry.path is None:
-        return f"a point of the plane: feels {entry.mood}, place {entry.valence:+.2f}, {entry.arousal:+.2f}"
+        name = "a point of the plane" if entry.words is None else f"“{escape_text(entry.words.strip())}”"
+        return f"{name}: feels {entry.mood}, place {entry.valence:+.2f}, {entry.arousal:+.2f}"
     return (
         f"{format_path(entry.path)}: feels {entry.mood}, valence {entry.valence:+.2f}, "
         f"arousal {entry.arousal:+.2f}"

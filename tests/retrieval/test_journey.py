@@ -24,6 +24,7 @@ from attune.retrieval.journey_ends import resolve_end
 from attune.retrieval.journey_models import JourneyModel, journey_json
 from attune.retrieval.journey_parameters import JourneyParameters
 from attune.retrieval.mood_words import MOODS
+from attune.retrieval.render_text import format_query_entry
 from attune.retrieval.seeds import QueryResolver
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import dated_photo, song
@@ -209,6 +210,7 @@ def test_ends_are_moods_places_files_or_words(seeds: QueryResolver, album: Path)
     assert found.item.path == found.entry.path == str(album / "song 1.ogg")
     words = resolve_end("a calm evening by the lake", seeds, "music")
     assert words.entry.path is None
+    assert format_query_entry(words.entry, str).startswith("“a calm evening by the lake”: feels calm")
     assert words.entry.valence > 0.2 and words.entry.arousal < -0.2
 
 
