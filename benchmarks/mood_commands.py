@@ -79,7 +79,7 @@ def moments_command(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure what is lost where nine seconds of a song are heard.
+    """Measure what is lost in nine seconds of a song.
 
     Out of fold: the order by mood by one random moment of each song beside that by whole songs. Training is
     not kept between runs.

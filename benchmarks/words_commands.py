@@ -43,7 +43,7 @@ def words_affect_command(
     sentences: SentencesOption,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure whether sentences are placed in the right quadrant of the plane."""
+    """Measure whether sentences get the right quadrant."""
     from rich.table import Table
 
     from attune.benchmarks.words_affect import measure_placement, placement_json, read_judged
@@ -81,7 +81,7 @@ def words_meaning_command(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure how well words find the things that pictures show, and the genres of songs."""
+    """Measure how well words find things and genres."""
     from attune.benchmarks.words_meaning import (
         measure,
         measure_specificity,
@@ -137,7 +137,9 @@ def words_search_command(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure how well sentences find pictures and songs of their mood, and how much meaning should weigh.
+    """Measure how well sentences find files of their mood.
+
+    Also compares weights of meaning.
 
     Out of fold, beside songs and pictures as queries; a thing is found as by `words-meaning`.
     """

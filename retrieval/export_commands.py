@@ -52,9 +52,9 @@ def export_command(
     network: NetworkOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Write the library as a table, CSV or Parquet: a row for each file.
+    """Write the library as a table, CSV or Parquet.
 
-    It has the mood of each file in numbers, its tags, date and rating; docs/export.md lists the columns.
+    Each file has a row with its mood in numbers, its tags, date and rating; docs/export.md lists the columns.
     """
     from attune.core.console import show_progress, stderr_console
     from attune.core.progress import SilentProgress

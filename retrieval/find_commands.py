@@ -102,7 +102,7 @@ def browse_command(
     network: NetworkOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """List the files near a point of the valence–arousal plane, a mood, or words."""
+    """List the files near a point of the plane, a mood, or words."""
     from attune.core.console import show_progress
     from attune.retrieval.output import show_answers
     from attune.retrieval.queries import browse

@@ -62,7 +62,7 @@ def evaluate_command(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Evaluate a network, or anybody's predictions, on labelled images and music.
+    """Evaluate a network, or predictions, on labelled media.
 
     Reports correspondence, retrieval, coverage and hubs, valence and arousal; docs/model-card.md defines
     the figures.
