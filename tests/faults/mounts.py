@@ -6,10 +6,12 @@ import contextlib
 import ctypes
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 _MNT_DETACH = 2
+_PATIENCE_S = 10.0
 
 
 def _run(*command: object) -> bool:
@@ -64,6 +66,7 @@ def stalled_disk(folder: Path) -> Iterator[Path | None]:
     except OSError:
         yield None
         return
+    before = set(threading.enumerate())
     libc = ctypes.CDLL(None, use_errno=True)
     options = f"fd={device},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()}"
     mounted = libc.mount(b"stalled", os.fsencode(folder), b"fuse", 0, options.encode()) == 0
@@ -73,3 +76,6 @@ def stalled_disk(folder: Path) -> Iterator[Path | None]:
         os.close(device)
         if mounted:
             assert libc.umount2(os.fsencode(folder), _MNT_DETACH) == 0
+        # A thread that still asks about further files would wait for the next disk that stalls here.
+        for thread in set(threading.enumerate()) - before:
+            thread.join(_PATIENCE_S)
