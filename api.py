@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
@@ -26,6 +26,7 @@ from attune.embedding.network import DEFAULT_NETWORK, Network, open_network
 from attune.indexer.library import read_status
 from attune.retrieval import queries
 from attune.retrieval.answers import Answer, Moment
+from attune.retrieval.deferred_explanation import DeferredExplanation
 from attune.retrieval.export_table import (
     ExportRequest,
     ExportSummary,
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from attune.indexer.library import LibraryReader
     from attune.indexer.records import Item, SkippedFile
     from attune.retrieval.answers import Answers
-    from attune.retrieval.explain import Explainer
     from attune.retrieval.words.aims import Target
 
 __all__ = [
@@ -341,8 +341,8 @@ class Library:
         require_folders(self._reader, parameters.below, "below")
         filters = parameters.make_filters(absolute_path(os.curdir))
         found = queries.browse(self._reader, self._network, parameters, filters)
-        target = parameters.make_target(self._network)
-        return self._explainable(found, self._open_query(), (), WHOLE_SONG, target)
+        make_target = partial(parameters.make_target, self._network)
+        return self._explainable(found, self._open_query(), (), WHOLE_SONG, make_target)
 
     def journey(
         self,
@@ -408,11 +408,8 @@ class Library:
             One row per file, in the order in which the files came into the library.
         """
         kinds: tuple[Kind, ...] = ("image", "music") if kind is None else (kind,)
-        return MoodTable(
-            FileMood.from_affect(item.path, item.kind, item.affect)
-            for one in kinds
-            for item in self._iter_items(one)
-        )
+        items = (item for one in kinds for item in self._iter_items(one))
+        return MoodTable(FileMood.from_affect(item.path, item.kind, item.affect) for item in items)
 
     def export(
         self,
@@ -476,13 +473,18 @@ class Library:
         wanted: Kind = "image" if query_kind == "music" else "music"
         filters = query.make_filters(absolute_path(os.curdir))
         found = queries.find_and_explain(self._reader, self._network, seeds, names, query, filters, wanted)
-        target = query.make_target(self._network, wanted)
-        return self._explainable(found, seeds, names, query.span, target)
+        make_target = partial(query.make_target, self._network, wanted)
+        return self._explainable(found, seeds, names, query.span, make_target)
 
     def _explainable(
-        self, found: Answers, seeds: QueryResolver, names: Sequence[str], span: Span, target: Target
+        self,
+        found: Answers,
+        seeds: QueryResolver,
+        names: Sequence[str],
+        span: Span,
+        make_target: Callable[[], Target],
     ) -> AnswerList:
-        context = _QueryContext(lambda: self._reader, self._network, seeds, names, span, target)
+        context = DeferredExplanation(lambda: self._reader, self._network, seeds, names, span, make_target)
         return AnswerList((replace(one, explain=context.explain) for one in found.results), found.notes)
 
     def _open_query(self) -> QueryResolver:
@@ -495,43 +497,6 @@ class Library:
         ids = [item for item, _ in self._reader.paths(kind)]
         for first in range(0, len(ids), _CHUNK):
             yield from self._reader.items(ids[first : first + _CHUNK]).values()
-
-
-class _QueryContext:
-    """A query and what it was asked of, for questions about its answers."""
-
-    def __init__(
-        self,
-        open_reader: Callable[[], LibraryReader],
-        network: Network,
-        seeds: QueryResolver,
-        names: Sequence[str],
-        span: Span,
-        target: Target,
-    ) -> None:
-        self._open_reader = open_reader
-        self._network = network
-        self._seeds = seeds
-        self._names = names
-        self._span = span
-        self._target = target
-
-    def explain(self, answer: Answer) -> str:
-        """Return one line that explains an answer."""
-        reader = self._open_reader()
-        if not self._names:
-            from attune.retrieval.words.explanation import explain_target
-
-            return explain_target(self._target, reader, answer)
-        (vector,) = reader.vectors([answer.item.id])
-        return self._explainer.explain(answer, vector)
-
-    @cached_property
-    def _explainer(self) -> Explainer:
-        from attune.retrieval.explain import Explainer
-
-        reader = self._open_reader()
-        return Explainer(reader, self._network, self._seeds, self._names, self._span, self._target)
 
 
 def open(path: FilePath | None = None, network: str | None = None) -> Library:
