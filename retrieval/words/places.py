@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Final
+
 from attune.embedding.words.reading import Statement, read_sentence
 from attune.embedding.words.sentence_affect import WordEffect, intensify, measure_word_effects, read_affect
 from attune.retrieval.mood_words import MOODS
 
+_KEPT: Final = 256  # sentences: one query asks for the place of its words more than once, and so do its pages
 
+
+@lru_cache(maxsize=_KEPT)
 def place_words(text: str) -> tuple[float, float] | None:
     """Return the place of words, valence and arousal, each in [-1, 1]; None if they say nothing of mood.
 
@@ -22,6 +28,7 @@ def place_words(text: str) -> tuple[float, float] | None:
     return affect.place if affect.says_mood else None
 
 
+@lru_cache(maxsize=_KEPT)
 def explain_place(text: str) -> tuple[WordEffect, ...]:
     """Return what single words add to the place of words that say a mood, the strongest first.
 
