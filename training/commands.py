@@ -99,15 +99,9 @@ def train_command(
     from attune.core.paths import default_cache
     from attune.core.settings import load_settings
     from attune.embedding.device import resolve_device
-    from attune.training.metric_tables import (
-        print_device,
-        print_no_text_tower,
-        print_out_of_fold,
-        print_skipped,
-    )
+    from attune.training.metric_tables import print_device, print_out_of_fold, print_skipped
 
     try:
-        from attune.training.encoders.open_clip import export_encoder
         from attune.training.systems.registry import find_embedding_system
         from attune.training.train import train
     except ModuleNotFoundError as error:
@@ -117,12 +111,7 @@ def train_command(
     folder = default_cache() if cache is None else cache
     settings, device_reason = resolve_device(load_settings(workers=workers, device=device), device)
     with tempfile.TemporaryDirectory(prefix="attune-encoder-") as staging_dir:
-        backbones: dict[Kind, Backbone] = {}
-        if image_backbone is not None:
-            encoder = export_encoder(image_backbone, Path(staging_dir))
-            backbones["image"] = encoder.backbone
-            if encoder.text_problem is not None and not quiet:
-                print_no_text_tower(encoder.text_problem)
+        backbones = {} if image_backbone is None else _export(image_backbone, Path(staging_dir), quiet)
         with show_progress(quiet=quiet) as progress:
             skipped = train(
                 images,
@@ -141,3 +130,14 @@ def train_command(
         print_out_of_fold(json.loads((output / "network.json").read_text()))
         print_skipped(skipped)
         stdout_console().print(f"Use it: attune build-index --network {escape_path(output)}")
+
+
+def _export(image_backbone: str, folder: Path, quiet: bool) -> dict[Kind, Backbone]:
+    """Return the backbone that is exported from an encoder of open_clip; say if it has no text tower."""
+    from attune.training.encoders.open_clip import export_encoder
+    from attune.training.metric_tables import print_no_text_tower
+
+    encoder = export_encoder(image_backbone, folder)
+    if encoder.text_problem is not None and not quiet:
+        print_no_text_tower(encoder.text_problem)
+    return {"image": encoder.backbone}
