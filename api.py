@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import LibraryError, UsageError
-from attune.core.paths import absolute_path, default_library, spell_folders
+from attune.core.library_address import DatabaseAddress, read_library_argument, resolve_library
+from attune.core.paths import absolute_path, spell_folders
 from attune.core.progress import SilentProgress
 from attune.embedding.affect import Affect
 from attune.embedding.backbones import Backbones
@@ -27,12 +28,7 @@ from attune.indexer.library import read_status
 from attune.retrieval import queries
 from attune.retrieval.answers import Answer, Moment
 from attune.retrieval.deferred_explanation import DeferredExplanation
-from attune.retrieval.export_table import (
-    ExportRequest,
-    ExportSummary,
-    export_library,
-    resolve_export_query,
-)
+from attune.retrieval.export_table import ExportRequest, ExportSummary, export_library, resolve_export_query
 from attune.retrieval.match import Match, match
 from attune.retrieval.mood_table import FileMood, MoodTable
 from attune.retrieval.query_parameters import (
@@ -71,6 +67,7 @@ __all__ = [
 ]
 
 FilePath = str | os.PathLike[str]
+LibraryName = FilePath | DatabaseAddress
 
 _CHUNK = 500  # items that are read from the catalogue at a time
 
@@ -184,22 +181,22 @@ class Library:
     LibraryError.
 
     Args:
-        path: Folder of the library; None: the user's own, as for the command `attune`.
+        path: Folder or `postgresql://` address of the library; None: the user's own, as for `attune`.
         network: The network to search with; None: the one that the library was built with.
 
     Attributes:
-        path: Folder of the library.
+        path: Its folder, a Path, or its DatabaseAddress.
         images: Number of pictures.
         music: Number of songs.
         network: Name of its network.
 
     Raises:
         LibraryError: There is no library, or it was built with another network.
-        UsageError: There is no such network.
+        UsageError: There is no such network, or the address is not one of a library.
     """
 
-    def __init__(self, path: FilePath | None = None, network: str | None = None) -> None:
-        self.path = default_library() if path is None else Path(path).absolute()
+    def __init__(self, path: LibraryName | None = None, network: str | None = None) -> None:
+        self.path = resolve_library(None if path is None else read_library_argument(path))
         self._opened, self._network = open_library(self.path, network)
         self._closed = False
         self.images, self.music = self._reader.generation.images, self._reader.generation.music
@@ -499,14 +496,14 @@ class Library:
             yield from self._reader.items(ids[first : first + _CHUNK]).values()
 
 
-def open(path: FilePath | None = None, network: str | None = None) -> Library:
+def open(path: LibraryName | None = None, network: str | None = None) -> Library:
     """Open a library for searching; arguments and errors as for `Library`."""
     return Library(path, network)
 
 
 def build(
     *paths: FilePath,
-    library: FilePath | None = None,
+    library: LibraryName | None = None,
     network: str | None = None,
     exclude: Sequence[str] = (),
     follow_links: bool = False,
@@ -522,7 +519,7 @@ def build(
 
     Args:
         paths: Folders or files to follow from now on; none: refresh those that the library follows.
-        library: Folder of the library; None: the user's own, as for the command `attune`.
+        library: Folder or `postgresql://` address of the library; None: the user's own, as for `attune`.
         network: Name of a shipped network, or the folder of another; None: the library's own, or the default.
         exclude: Paths and patterns to leave out from now on, besides what is left out already.
         follow_links: Follow symbolic links.
@@ -539,15 +536,20 @@ def build(
     from attune.core.settings import load_settings
     from attune.embedding.device import resolve_device
     from attune.indexer.build import BuildRequest, open_build, open_network_of
+    from attune.indexer.reconnection import keep_building
 
-    folder = default_library() if library is None else Path(library).absolute()
+    address = resolve_library(None if library is None else read_library_argument(library))
     names = tuple(os.fspath(path) for path in paths)
-    request = BuildRequest(folder, names, tuple(exclude), follow_links, rebuild, accept_empty=accept_empty)
+    request = BuildRequest(address, names, tuple(exclude), follow_links, rebuild, accept_empty=accept_empty)
     settings, _ = resolve_device(load_settings(workers=workers), None)
-    with open_build(request) as session, show_progress(quiet=quiet) as progress:
-        used = open_network_of(session.published) if network is None else open_network(network)
-        session.run(used, settings, progress)
-    return Library(folder, network)
+
+    def run() -> None:
+        with open_build(request) as session, show_progress(quiet=quiet) as progress:
+            used = open_network_of(session.published) if network is None else open_network(network)
+            session.run(used, settings, progress)
+
+    keep_building(run)
+    return Library(address, network)
 
 
 _PYTHON_NAMES = {"in": "below", "not": "unlike", "from": "start_s", "to": "end_s"}

@@ -25,6 +25,7 @@ COMMANDS = {
     "attune.indexer.commands": ("build-index", "status"),
     "attune.indexer.settings_commands": ("roots", "exclude"),
     "attune.indexer.maintenance_commands": ("verify", "repair"),
+    "attune.indexer.library_commands": ("library",),
     "attune.retrieval.commands": ("match", "mood"),
     "attune.retrieval.find_commands": ("find-images", "find-music", "browse"),
     "attune.retrieval.journey_commands": ("journey",),
@@ -180,6 +181,7 @@ def run(arguments: list[str]) -> int:
 
 def _report_interrupt(arguments: list[str]) -> int:
     resumable = arguments[:1] in (["build-index"], ["repair"], ["train"])
+    resumable |= arguments[:2] == ["library", "copy"]
     hint = "; what was finished is kept: the same command continues" if resumable else ""
     return _print_error(f"interrupted{hint}", INTERRUPTED)
 

@@ -11,12 +11,21 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
+from attune.core.library_address import (
+    DatabaseAddress,
+    LibraryAddress,
+    read_library_argument,
+)
 from attune.core.paths import read_path_argument
 
 LibraryOption = Annotated[
-    Path | None,
+    LibraryAddress | None,
     typer.Option(
-        "--library", metavar="DIR", envvar="ATTUNE_LIBRARY", help="Folder of the library.", show_default=False
+        "--library",
+        metavar="DIR|URL",
+        envvar="ATTUNE_LIBRARY",
+        help="Folder or PostgreSQL address of the library.",
+        show_default=False,
     ),
 ]
 NetworkOption = Annotated[
@@ -69,15 +78,6 @@ class CommandApp(typer.Typer):
         return decorate
 
 
-def library_folder(option: Path | None) -> Path:
-    """Return the folder of the library that was named, or of the user's own; absolute."""
-    if option is not None:
-        return option.absolute()
-    from attune.core.paths import default_library
-
-    return default_library()
-
-
 def _add_common_options(function: Callable[..., None]) -> Callable[..., None]:
     signature = inspect.signature(function, eval_str=True)
     common = [
@@ -119,7 +119,7 @@ def _add_common_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _read_paths_lazily(annotation: Any) -> Any:
-    """Return the annotation of a parameter; if its values are paths, with a parser for them.
+    """Return the annotation of a parameter; if its values are paths or libraries, with a parser for them.
 
     Typer's own parser looks each path up on its disk, which may never reply, and knows no `file:` URI.
     """
@@ -127,6 +127,10 @@ def _read_paths_lazily(annotation: Any) -> Any:
     if not details or not _mentions_path(base):
         return annotation
     info = copy.copy(details[0])
+    if DatabaseAddress in get_args(base):
+        info.parser = read_library_argument
+        # Typer knows no unions, and would make a `Path` of whatever the parser of a path returns.
+        return Annotated[str | None if type(None) in get_args(base) else str, info]
     info.parser = read_path_argument
     return Annotated[base, info]
 

@@ -8,13 +8,21 @@ AttuneError                 any failure: one sentence, exit code 1
 │   └── UnreachableMedia    a temporary failure: no permission, file gone, or changed while being read
 ├── ArtefactError           weights or a network folder are missing, damaged or incompatible
 └── LibraryError            a library cannot be opened, locked or written
-    └── DamagedLibrary      a library's catalogue is corrupt
+    ├── NothingPublished    there is no library, or nothing in it can be read yet
+    ├── ReadOnlyLibrary     a library that this user may read but not write
+    ├── DamagedLibrary      a library's catalogue is corrupt
+    └── LostConnection      the connection to the server of a library was lost
+        └── UnreachableServer   the server of a library cannot be reached
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from attune.core.library_address import DatabaseAddress, LibraryAddress
 
 
 class AttuneError(Exception):
@@ -41,16 +49,28 @@ class NothingPublished(LibraryError):  # noqa: N818 - named after the condition
     """There is no library, or its first build has not been published yet."""
 
 
+class ReadOnlyLibrary(LibraryError):  # noqa: N818
+    """This user may not write the library; another one may be writing it."""
+
+
 class DamagedLibrary(LibraryError):  # noqa: N818
     """A library's catalogue is corrupt.
 
     Args:
-        library: The library's folder.
+        library: Where the library is kept.
         detail: The evidence of the damage, in a few words.
     """
 
-    def __init__(self, library: Path, detail: object) -> None:
+    def __init__(self, library: LibraryAddress, detail: object) -> None:
         super().__init__(f"{library}: its catalogue is damaged ({detail}); `attune repair` recovers it")
+
+
+class LostConnection(LibraryError):  # noqa: N818
+    """The connection to the server of a library was lost: the same may succeed a little later."""
+
+
+class UnreachableServer(LostConnection):
+    """The server of a library cannot be reached, or does not let this user in."""
 
 
 class MediaError(AttuneError):
@@ -58,13 +78,14 @@ class MediaError(AttuneError):
 
     Args:
         path: The file.
-        reason: Why it cannot be used, in a few words, and what to do where something can be done.
+        reason: Why it cannot be used, in a few words, and what to do where something can be done. What is not
+            printable in it, such as bytes of the file that a decoder quotes, is escaped.
     """
 
     def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
         super().__init__(path, reason)
         self.path = Path(path)
-        self.reason = reason
+        self.reason = escape_text(reason)
 
     def __str__(self) -> str:
         return format_reason(self.path, self.reason)
@@ -85,16 +106,17 @@ class UnreachableMedia(MediaError):  # noqa: N818
     """The file could not be read for a reason that may be temporary; the next build tries it again."""
 
 
-def escape_path(path: str | os.PathLike[str]) -> str:
+def escape_path(path: str | os.PathLike[str] | DatabaseAddress) -> str:
     """Return a path as printable text, with undecodable bytes and control characters escaped.
 
     Args:
-        path: Any path; it may contain bytes that are not UTF-8.
+        path: Any path, which may contain bytes that are not UTF-8, or the address of a database.
 
     Returns:
         Text without control characters and without lone surrogates.
     """
-    return escape_text(os.fsencode(path).decode("utf-8", "backslashreplace"))
+    name = os.fsencode(path) if isinstance(path, str | os.PathLike) else str(path).encode()
+    return escape_text(name.decode("utf-8", "backslashreplace"))
 
 
 def format_reason(path: str | os.PathLike[str], reason: str) -> str:

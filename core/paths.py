@@ -124,6 +124,29 @@ def default_library() -> Path:
     return Path(platformdirs.user_data_path("attune", appauthor=False)) / "library"
 
 
+def default_features() -> Path:
+    """Return the folder that keeps the features of libraries in databases when no setting names another."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_path("attune", appauthor=False)) / "features"
+
+
+def features_home() -> Path:
+    """Return the folder in which this machine keeps the features of libraries in databases; absolute.
+
+    Raises:
+        UsageError: `config.toml` cannot be read, or a setting in it is wrong.
+    """
+    named = os.environ.get("ATTUNE_FEATURES")
+    if named:
+        return read_path_argument(named).absolute()
+    if not config_file().exists():  # so the settings, whose import takes long, are not needed
+        return default_features()
+    from attune.core.settings import load_settings
+
+    return load_settings().features.absolute()
+
+
 def default_cache() -> Path:
     """Return the folder that keeps features of labelled media and previews of the web page."""
     import platformdirs

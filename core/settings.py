@@ -12,18 +12,20 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
 from attune.core.errors import UsageError, escape_path
-from attune.core.paths import config_file, default_library
+from attune.core.library_address import DatabaseAddress, read_library_argument
+from attune.core.paths import config_file, default_features, default_library, read_path_argument
 
 PREFIX = "ATTUNE_"
 # Of `attune serve` (a secret, never printed), of the browser benchmarks and of the tests.
@@ -36,7 +38,7 @@ class Settings(BaseSettings):
     """Values that environment variables and `config.toml` may set.
 
     Attributes:
-        library: Folder of the library.
+        library: Folder or database of the library.
         network: Name of a shipped network, or a folder that `attune train` wrote; None: the library's own.
         workers: Processes that decode files and run the backbones; one per core by default.
         device: Where backbones run. On `cuda` the workers decode and the calling process runs the backbones
@@ -44,22 +46,29 @@ class Settings(BaseSettings):
         image_timeout_s: Seconds after which decoding a picture is given up.
         music_timeout_s: Seconds after which decoding a piece of music is given up.
         memory_mb: Address space of one worker in MiB; a file that needs more is skipped.
+        features: Folder in which this machine keeps the features of libraries that are in a database.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore")
 
-    library: Path = Field(default_factory=default_library)
+    library: Annotated[Path | DatabaseAddress, NoDecode] = Field(default_factory=default_library)
     network: str | None = None
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     image_timeout_s: float = Field(default=60.0, gt=0)
     music_timeout_s: float = Field(default=300.0, gt=0)
     memory_mb: int = Field(default=6144, ge=1024)
+    features: Path = Field(default_factory=default_features)
 
-    @field_validator("library")
+    @field_validator("library", "features", mode="before")
     @classmethod
-    def _expand_home(cls, value: Path) -> Path:
-        return value.expanduser()
+    def _read_address(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return read_library_argument(value) if info.field_name == "library" else read_path_argument(value)
+        except UsageError as error:
+            raise UsageError(f"{_find_origin(info.field_name or '')}: {error}") from error
 
     @classmethod
     def settings_customise_sources(
@@ -136,12 +145,12 @@ def _find_unknown_variables() -> list[str]:
 def _format_value(value: Any) -> str:
     if value is None:
         return "the library's own"
-    return escape_path(value) if isinstance(value, Path) else str(value)
+    return escape_path(value) if isinstance(value, Path | DatabaseAddress) else str(value)
 
 
 def _find_origin(name: str) -> str:
     variable = f"{PREFIX}{name.upper()}"
-    if variable in os.environ:
+    if os.environ.get(variable):
         return variable
     return f"{escape_path(config_file())}: {name}" if name in _read_config_file() else "default"
 

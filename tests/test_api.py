@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import csv
-import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import attune
+from attune.core.library_address import LibraryAddress
 from attune.embedding.network import Network
 from attune.tests.e2e.command import attune_json
 
@@ -34,8 +35,8 @@ NAMES = {
 
 
 @pytest.fixture(scope="module")
-def library(built: Path) -> attune.Library:
-    with attune.open(built) as library:
+def opened(either_built: LibraryAddress) -> Iterator[attune.Library]:
+    with attune.open(either_built) as library:
         yield library
 
 
@@ -78,39 +79,39 @@ def test_the_methods_of_a_library_are_pinned() -> None:
 
 
 def test_answers_are_those_of_the_command(
-    library: attune.Library, built: Path, network: Network, a_song: Path, a_photo: Path
+    opened: attune.Library, either_built: LibraryAddress, network: Network, a_song: Path, a_photo: Path
 ) -> None:
     for found, command, file in (
-        (library.find_images(a_song, limit=5), "find-images", a_song),
-        (library.find_music(a_photo, limit=5), "find-music", a_photo),
+        (opened.find_images(a_song, limit=5), "find-images", a_song),
+        (opened.find_music(a_photo, limit=5), "find-music", a_photo),
     ):
-        document = attune_json(command, file, "-n", 5, library=built)
+        document = attune_json(command, file, "-n", 5, library=either_built)
         assert [(answer.rank, answer.path, answer.score) for answer in found] == [
             (result["rank"], result["path"], result["score"]) for result in document["results"]
         ]
 
 
-def test_an_answer_tells_all_about_its_file(library: attune.Library, a_photo: Path) -> None:
-    answer = library.find_music(a_photo, limit=1)[0]
+def test_an_answer_tells_all_about_its_file(opened: attune.Library, a_photo: Path) -> None:
+    answer = opened.find_music(a_photo, limit=1)[0]
     assert answer.item.kind == "music" and Path(answer.path).exists()
     assert answer.moment is not None and 0 <= answer.moment.start_s < answer.moment.end_s
     assert answer.duration_s is not None and -1 <= answer.valence <= 1 and -1 <= answer.arousal <= 1
     assert "song" in answer.why() and answer.why() == answer.why()
 
 
-def test_conditions_are_obeyed(library: attune.Library, media: Path, a_song: Path) -> None:
-    below = library.find_images(a_song, limit=50, below=[media / "below"])
+def test_conditions_are_obeyed(opened: attune.Library, media: Path, a_song: Path) -> None:
+    below = opened.find_images(a_song, limit=50, below=[media / "below"])
     assert below and all(Path(answer.path).parent == media / "below" for answer in below)
-    names = [Path(answer.path).suffix for answer in library.find_images(a_song, exclude=["*.png"], limit=50)]
+    names = [Path(answer.path).suffix for answer in opened.find_images(a_song, exclude=["*.png"], limit=50)]
     assert names and ".png" not in names
-    assert len(library.find_images(a_song, per_folder=1, limit=50)) == 2
-    assert library.find_images(a_song, min_score=1.0) == []
+    assert len(opened.find_images(a_song, per_folder=1, limit=50)) == 2
+    assert opened.find_images(a_song, min_score=1.0) == []
 
 
-def test_browse_and_moods_agree(library: attune.Library, tmp_path: Path) -> None:
-    table = library.moods()
-    assert len(table) == library.images + library.music
-    nearest = library.browse(mood="calm", limit=1)[0]
+def test_browse_and_moods_agree(opened: attune.Library, tmp_path: Path) -> None:
+    table = opened.moods()
+    assert len(table) == opened.images + opened.music
+    nearest = opened.browse(mood="calm", limit=1)[0]
     assert {row.path: row.mood for row in table}[nearest.path] == nearest.mood
     table.to_csv(tmp_path / "moods.csv")
     with (tmp_path / "moods.csv").open(newline="", encoding="utf-8") as file:
@@ -121,10 +122,9 @@ def test_browse_and_moods_agree(library: attune.Library, tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_words_find_what_the_command_finds(
-    built: Path, network: Network, tmp_path: Path, a_song: Path
+    own_library: LibraryAddress, network: Network, a_song: Path
 ) -> None:
-    copy = shutil.copytree(built, tmp_path / "library")  # labels are kept in its folder
-    with attune.Library(copy) as library:
+    with attune.Library(own_library) as library:
         words = {"words": "a calm evening by the sea", "not_words": "sad", "meaning": 0.3, "limit": 5}
         options = ("--words", words["words"], "--not-words", "sad", "--meaning", 0.3, "-n", 5, "--why")
         for found, command in (
@@ -133,7 +133,7 @@ def test_words_find_what_the_command_finds(
             (library.find_music(**words), ("find-music",)),
             (library.browse(kind="music", mood="calm", **words), ("browse", "--kind=music", "--mood=calm")),
         ):
-            document = attune_json(*command, *options, library=copy)
+            document = attune_json(*command, *options, library=own_library)
             assert [(one.path, one.score, one.closeness, one.why()) for one in found] == [
                 (one["path"], one["score"], one["closeness"], one["why"]) for one in document["results"]
             ]
@@ -143,28 +143,28 @@ def test_words_find_what_the_command_finds(
 
 
 def test_a_file_is_embedded_as_the_library_does_it(
-    library: attune.Library, network: Network, a_song: Path, a_photo: Path
+    opened: attune.Library, network: Network, a_song: Path, a_photo: Path
 ) -> None:
     for kind, file in (("image", a_photo), ("music", a_song)):
-        paths, vectors = library.embeddings(kind)
+        paths, vectors = opened.embeddings(kind)
         embedded = attune.embed(file, network.source)
         assert embedded.vector @ vectors[paths.index(str(file))] == pytest.approx(1.0, abs=1e-4)
         assert embedded.mood.kind == kind and abs(np.linalg.norm(embedded.vector) - 1) < 1e-5
 
 
 def test_wrong_questions_are_errors_in_one_line(
-    library: attune.Library, tmp_path: Path, a_song: Path, a_photo: Path
+    opened: attune.Library, tmp_path: Path, a_song: Path, a_photo: Path
 ) -> None:
     with pytest.raises(attune.UsageError, match="is music, not a picture"):
-        library.find_music(a_song)
+        opened.find_music(a_song)
     with pytest.raises(attune.UsageError, match="at least one file"):
-        library.find_images()
+        opened.find_images()
     with pytest.raises(attune.UsageError, match="no such file"):
-        library.match(tmp_path / "none.jpg", a_song)
+        opened.match(tmp_path / "none.jpg", a_song)
     with pytest.raises(attune.UsageError, match="unknown"):
-        library.find_music(a_photo, mood="blue")
+        opened.find_music(a_photo, mood="blue")
     with pytest.raises(attune.UsageError, match="no option `limits`"):
-        library.find_music(a_photo, limits=3)  # type: ignore[call-arg]
+        opened.find_music(a_photo, limits=3)  # type: ignore[call-arg]
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     with pytest.raises(attune.MediaError, match=r"broken\.jpg"):
         attune.embed(tmp_path / "broken.jpg")
@@ -172,8 +172,8 @@ def test_wrong_questions_are_errors_in_one_line(
         attune.open(tmp_path / "nowhere")
 
 
-def test_a_closed_library_says_so(built: Path, a_photo: Path) -> None:
-    with attune.open(built) as library:
+def test_a_closed_library_says_so(either_built: LibraryAddress, a_photo: Path) -> None:
+    with attune.open(either_built) as library:
         answer = library.find_music(a_photo, limit=1)[0]
         assert answer.fit == 1.0
     with pytest.raises(attune.LibraryError, match="was closed"):
@@ -182,26 +182,24 @@ def test_a_closed_library_says_so(built: Path, a_photo: Path) -> None:
         library.moods()
 
 
-def test_a_build_says_what_it_left_out(tmp_path: Path, own_media: Path, network: Network) -> None:
+def test_a_build_says_what_it_left_out(library: LibraryAddress, own_media: Path, network: Network) -> None:
     (own_media / "broken.jpg").write_bytes(b"no picture")
-    with attune.build(
-        own_media, library=tmp_path / "library", network=network.source, quiet=True, workers=1
-    ) as library:
-        assert [Path(skipped.path).name for skipped in library.skipped] == ["broken.jpg"]
-        assert str(library.images) in repr(library)
+    with attune.build(own_media, library=library, network=network.source, quiet=True, workers=1) as first:
+        assert [Path(skipped.path).name for skipped in first.skipped] == ["broken.jpg"]
+        assert str(first.images) in repr(first)
     for photo in own_media.glob("*.jpg"):
         photo.unlink()
-    with attune.build(library=tmp_path / "library", network=network.source, quiet=True) as refreshed:
-        assert refreshed.images < library.images
+    with attune.build(library=library, network=network.source, quiet=True) as refreshed:
+        assert refreshed.images < first.images
 
 
 def test_a_notebook_shows_pictures_and_players(
-    library: attune.Library, network: Network, a_song: Path, a_photo: Path
+    opened: attune.Library, network: Network, a_song: Path, a_photo: Path
 ) -> None:
-    assert "data:image/jpeg" in library.find_images(a_song, limit=2)._repr_html_()
-    assert "<audio" in library.find_music(a_photo, limit=1)[0]._repr_html_()
-    assert "<audio" in (html := library.match(a_photo, a_song)._repr_html_()) and "data:image" in html
-    assert "<table" in library.moods()._repr_html_()
+    assert "data:image/jpeg" in opened.find_images(a_song, limit=2)._repr_html_()
+    assert "<audio" in opened.find_music(a_photo, limit=1)[0]._repr_html_()
+    assert "<audio" in (html := opened.match(a_photo, a_song)._repr_html_()) and "data:image" in html
+    assert "<table" in opened.moods()._repr_html_()
     assert "data:image/jpeg" in attune.embed(a_photo, network.source)._repr_html_()
 
 
@@ -234,3 +232,13 @@ def test_importing_the_package_loads_no_part_of_it() -> None:
     code = "import attune, sys; print([name for name in sys.modules if name.startswith('attune.')])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://me:Tr0ub4dor@host/attune", "mysql://me:Tr0ub4dor@host/attune"]
+)
+def test_a_wrong_address_of_a_library_is_refused_without_its_password(address: str) -> None:
+    for use in (attune.open, attune.Library, lambda library: attune.build(library=library)):
+        with pytest.raises(attune.UsageError) as caught:
+            use(address)
+        assert "Tr0ub4dor" not in str(caught.value)

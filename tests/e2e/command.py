@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from attune.core.library_address import LibraryAddress
+
 ATTUNE = Path(sys.executable).with_name("attune")
 
 
 def attune(
-    *arguments: object, library: Path | None = None, cwd: Path | None = None
+    *arguments: object, library: LibraryAddress | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a command, with `library` passed in the environment variable, as a user would set it."""
     environment = dict(os.environ)
@@ -25,7 +27,7 @@ def attune(
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=600)
 
 
-def start_attune(*arguments: object, library: Path) -> subprocess.Popen[str]:
+def start_attune(*arguments: object, library: LibraryAddress) -> subprocess.Popen[str]:
     """Start a command that a test may interrupt.
 
     A shell lets the programs that it starts in the background ignore SIGINT, and child processes inherit
@@ -45,7 +47,7 @@ def _restore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def attune_json(*arguments: object, library: Path | None = None) -> Any:
+def attune_json(*arguments: object, library: LibraryAddress | None = None) -> Any:
     """Run a command with --json; require success and a single JSON document on stdout, and return it."""
     result = attune(*arguments, "--json", library=library)
     assert result.returncode == 0, result.stderr

@@ -68,6 +68,30 @@ def test_config_toml_names_the_library(built: Path, tmp_path: Path) -> None:
     assert "(ATTUNE_LIBRARY)" in run_with(wins, "--show-config").stdout
 
 
+@pytest.mark.parametrize("address", ["postgresql://me:Tr0ub4dor@host/db", "mysql://me:Tr0ub4dor@host/db"])
+def test_a_wrong_address_is_one_line_without_its_password(address: str, tmp_path: Path) -> None:
+    (tmp_path / "attune").mkdir()
+    (tmp_path / "attune" / "config.toml").write_text(f'library = "{address}"\n')
+    configured = {"XDG_CONFIG_HOME": str(tmp_path)}
+    for result in (
+        attune("status", "--library", address, "--debug"),
+        run_with({"ATTUNE_LIBRARY": address}, "mood", "song.mp3"),
+        run_with(configured, "find-music", "--words", "calm"),
+        run_with(configured, "--show-config"),
+    ):
+        assert result.returncode == 2
+        assert "Tr0ub4dor" not in result.stdout + result.stderr
+        assert "the library" in result.stderr or "is not a library" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_show_config_tells_of_databases_and_features(tmp_path: Path) -> None:
+    named = {"ATTUNE_LIBRARY": "postgres:///attune", "ATTUNE_FEATURES": str(tmp_path)}
+    shown = run_with(named, "--show-config").stdout
+    assert "postgresql:///attune  (ATTUNE_LIBRARY)\n" in shown
+    assert f"{tmp_path}  (ATTUNE_FEATURES)\n" in shown
+
+
 def test_a_misspelt_setting_stops_the_command(tmp_path: Path) -> None:
     (tmp_path / "attune").mkdir()
     (tmp_path / "attune" / "config.toml").write_text("worker = 2\n")
