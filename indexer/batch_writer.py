@@ -64,7 +64,7 @@ class BatchWriter:
 
     Args:
         catalogue: The catalogue to write to.
-        library: The library's folder.
+        folder: Folder of the stored features.
         network: Network that embeds the items.
         generation: The generation that the rows will belong to.
         settings: The limits within which files are read.
@@ -73,7 +73,7 @@ class BatchWriter:
     def __init__(
         self,
         catalogue: WritableCatalogue,
-        library: Path,
+        folder: Path,
         network: Network,
         generation: int,
         settings: Settings,
@@ -84,7 +84,7 @@ class BatchWriter:
         self._generation = generation
         self._stores: dict[Kind, FeatureStore] = {}
         for kind, backbone in network.backbones.items():
-            self._stores[kind] = FeatureStore(library, backbone)
+            self._stores[kind] = FeatureStore(folder, backbone)
             row_count = catalogue.count_feature_rows(backbone.id)
             with catalogue.transaction():
                 # This is committed before `open_at` fills the gap with zeros, so that no row refers to them.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from attune.core.errors import LibraryError, MediaError, UsageError, escape_path
 from attune.core.exclusion_argument import resolve_exclusion
 from attune.core.exclusions import Exclusion
+from attune.core.library_address import LibraryAddress
 from attune.core.paths import absolute_path
 from attune.core.progress import Progress
 from attune.core.signals import defer_interrupts
@@ -30,13 +31,15 @@ from attune.indexer.batch_writer import (
     reader_version_with_limits,
 )
 from attune.indexer.build_diff import BuildDiff, KnownState, Scope, compare
-from attune.indexer.catalogue import FILE, Catalogue, OlderLibrary
+from attune.indexer.catalogue import Catalogue
 from attune.indexer.catalogue_writer import WritableCatalogue, split_into_chunks
-from attune.indexer.generations import generation_folder, publish
+from attune.indexer.folder_store import FolderStore
 from attune.indexer.library_settings import LibrarySettings, next_generation, read_settings, write_settings
-from attune.indexer.locks import acquire_write_lock
+from attune.indexer.library_store import LibraryStore, open_store, publish
+from attune.indexer.reconnection import keep_building
 from attune.indexer.records import Generation, Root, SkippedFile
 from attune.indexer.scan import Candidate, scan
+from attune.indexer.sqlite_catalogue import OlderLibrary
 
 if TYPE_CHECKING:
     from attune.core.settings import Settings
@@ -52,7 +55,7 @@ class BuildRequest:
     """Input of a build.
 
     Attributes:
-        library: The library's folder.
+        library: Where the library is.
         paths: Folders or files to follow from now on; empty: refresh those that are followed already.
         exclude: Paths and patterns to leave out from now on, besides what is left out already.
         follow_links: Follow symbolic links below `paths` from now on; below all roots if `paths` is empty.
@@ -62,7 +65,7 @@ class BuildRequest:
             are; below all roots if `paths` is empty.
     """
 
-    library: Path
+    library: LibraryAddress
     paths: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     follow_links: bool = False
@@ -118,11 +121,13 @@ class BuildSession:
     """A library that is locked and open for one build; see `open_build`.
 
     Args:
+        store: Where the library is kept.
         catalogue: The library's catalogue.
         request: What to build.
     """
 
-    def __init__(self, catalogue: WritableCatalogue, request: BuildRequest) -> None:
+    def __init__(self, store: LibraryStore, catalogue: WritableCatalogue, request: BuildRequest) -> None:
+        self._store = store
         self._catalogue = catalogue
         self._request = request
         self.published = catalogue.current_generation()
@@ -147,12 +152,13 @@ class BuildSession:
         """Bring the library up to date and publish it; `build` has the arguments and errors."""
         logger.info(
             "building %s: network %s, %d workers",
-            escape_path(self._request.library),
+            escape_path(str(self._request.library)),
             network.name,
             settings.workers,
         )
         try:
             return _build(
+                self._store,
                 self._catalogue,
                 self.published,
                 self._request,
@@ -180,28 +186,30 @@ def open_build(request: BuildRequest) -> Iterator[BuildSession]:
         UsageError: A path does not exist, or there is no path and no library to refresh.
         LibraryError: The library cannot be written, or another build is writing it.
     """
-    _check_paths(request)
-    if not request.paths and not (request.library / FILE).exists():
-        raise _no_library()
+    store = open_store(request.library)
     with ExitStack() as opened:
+        _check_paths(request, store)
         try:
-            opened.enter_context(acquire_write_lock(request.library))
-            catalogue, request = _open_catalogue(request)
+            opened.enter_context(store.lock())
+            catalogue, request = _open_catalogue(request, store)
         except OSError as error:
             raise _explain_write_error(request.library, error) from error
         opened.enter_context(catalogue)
+        if catalogue.has_generations():
+            catalogue.published_generation()  # in an unfinished copy, a build would mix up the generations
         if not request.paths and not catalogue.roots():
             raise _no_library()
-        yield BuildSession(catalogue, request)
+        store.require_features(catalogue)
+        yield BuildSession(store, catalogue, request)
 
 
-def _open_catalogue(request: BuildRequest) -> tuple[WritableCatalogue, BuildRequest]:
+def _open_catalogue(request: BuildRequest, store: LibraryStore) -> tuple[WritableCatalogue, BuildRequest]:
     try:
-        return WritableCatalogue.create(request.library), request
+        return store.create_catalogue(), request
     except OlderLibrary:
-        if not request.rebuild:
+        if not request.rebuild or not isinstance(store, FolderStore):
             raise
-    return WritableCatalogue.convert(request.library), replace(request, rebuild=False)
+    return store.convert_catalogue(), replace(request, rebuild=False)
 
 
 def build(
@@ -227,8 +235,12 @@ def build(
         UsageError: A path does not exist, or there is no path and no library to refresh.
         LibraryError: The library cannot be written, or another build is writing it.
     """
-    with open_build(request) as session:
-        return session.run(network, settings, progress, reader)
+
+    def run() -> BuildReport:
+        with open_build(request) as session:
+            return session.run(network, settings, progress, reader)
+
+    return keep_building(run)
 
 
 def plan_build(
@@ -247,24 +259,30 @@ def plan_build(
         UsageError: A path does not exist, or there is no path and no library to refresh.
         LibraryError: The library cannot be read.
     """
-    _check_paths(request)
-    catalogue = Catalogue.open(request.library)
+    store = open_store(request.library)
+    _check_paths(request, store)
+    catalogue = store.open_catalogue()
     if catalogue is None:
         if not request.paths:
             raise _no_library()
         settings_of_library = _merge(request, LibrarySettings([], []))
         scope = _make_scope(request, settings_of_library, backbones)
-        return compare(scan(scope.roots, request.library, scope.rules), KnownState(), scope, hash_candidate)
+        return compare(scan(scope.roots, store.folder, scope.rules), KnownState(), scope, hash_candidate)
     with catalogue:
         scope = _make_scope(request, _merge(request, read_settings(catalogue)), backbones)
         pending = next_generation(catalogue.current_generation())
-        return _compute_diff(catalogue, request.library, scope, pending, settings)
+        return _compute_diff(catalogue, store, scope, pending, settings)
 
 
-def _check_paths(request: BuildRequest) -> None:
-    """Refuse paths that do not exist, unless the library follows them: their disk may be away."""
+def _check_paths(request: BuildRequest, store: LibraryStore) -> None:
+    """Refuse paths that do not exist, unless the library follows them: their disk may be away.
+
+    Without any path, there must be a library to refresh.
+    """
     unknown = [path for path in request.paths if not Path(path).exists()]
-    catalogue = Catalogue.open(request.library) if unknown else None
+    if not request.paths and not store.exists():
+        raise _no_library()
+    catalogue = store.open_catalogue() if unknown else None
     followed: set[str] = set()
     if catalogue is not None:
         with catalogue:
@@ -278,7 +296,7 @@ def _no_library() -> UsageError:
     return UsageError("name a folder with photos or music: there is no library yet to refresh")
 
 
-def _explain_write_error(library: Path, error: OSError) -> LibraryError:
+def _explain_write_error(library: LibraryAddress, error: OSError) -> LibraryError:
     return LibraryError(f"{library}: cannot be written ({error.strerror or error})")
 
 
@@ -307,6 +325,7 @@ def _make_scope(
 
 
 def _build(
+    store: LibraryStore,
     catalogue: WritableCatalogue,
     before: Generation | None,
     request: BuildRequest,
@@ -320,11 +339,11 @@ def _build(
     with catalogue.transaction():
         write_settings(catalogue, wanted)
     pending = next_generation(before)
-    writer = BatchWriter(catalogue, request.library, network, pending, settings)
+    writer = BatchWriter(catalogue, store.folder, network, pending, settings)
 
     progress.start("looking for files", None)
     scope = _make_scope(request, wanted, network.backbones)
-    diff = _compute_diff(catalogue, request.library, scope, pending, settings)
+    diff = _compute_diff(catalogue, store, scope, pending, settings)
     progress.finish()
     with catalogue.transaction():
         write_settings(catalogue, replace(wanted, roots=[_update_root(root, diff) for root in wanted.roots]))
@@ -348,14 +367,13 @@ def _build(
     report.re_embedded, damaged = writer.re_embed(progress)
     if damaged:
         scope = replace(scope, rebuild=False, suspect=frozenset(damaged))
-        diff = _compute_diff(catalogue, request.library, scope, pending, settings)
+        diff = _compute_diff(catalogue, store, scope, pending, settings)
         _read_files(diff.read, diff, writer, network, reader, settings, progress, report)
     writer.complete()
 
-    if before is None or _differs(catalogue, request.library, before, network, pending):
+    if before is None or _differs(catalogue, store, before, network, pending):
         progress.start("publishing", None)
-        with defer_interrupts():
-            publish(catalogue, request.library, pending, network)
+        publish(store, catalogue, pending, network)
         progress.finish()
     report.generation = catalogue.current_generation()
     report.skipped = catalogue.skipped()
@@ -373,18 +391,18 @@ def _update_root(root: Root, diff: BuildDiff) -> Root:
 
 
 def _differs(
-    catalogue: WritableCatalogue, library: Path, before: Generation, network: Network, pending: int
+    catalogue: WritableCatalogue, store: LibraryStore, before: Generation, network: Network, pending: int
 ) -> bool:
     """Return whether the pending generation differs from the published one."""
     if (before.network, before.network_source) != (network.id, network.source):
         return True
-    return catalogue.has_changes(pending) or not generation_folder(library, before.id).is_dir()
+    return catalogue.has_changes(pending) or not store.has_index(before)
 
 
 def _compute_diff(
-    catalogue: Catalogue, library: Path, scope: Scope, pending: int, settings: Settings | None
+    catalogue: Catalogue, store: LibraryStore, scope: Scope, pending: int, settings: Settings | None
 ) -> BuildDiff:
-    found = scan(scope.roots, library, scope.rules)
+    found = scan(scope.roots, store.folder, scope.rules)
     skips = catalogue.known_skips((reader_version(), reader_version_with_limits(settings)))
     known = KnownState(catalogue.known_files(pending), catalogue.left_out_files(), skips)
     diff = compare(found, known, scope, hash_candidate)

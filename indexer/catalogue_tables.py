@@ -29,6 +29,8 @@ from attune.embedding.affect import AFFECT_COLUMNS
 
 metadata = MetaData()
 
+_ID: Final = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what is called INTEGER
+
 LATER_AFFECT: Final = AFFECT_COLUMNS[5:]
 """Columns of affect that the third schema added; rows of networks that did not give them have none."""
 
@@ -85,7 +87,7 @@ omissions = Table(
 items = Table(
     "items",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _ID, primary_key=True),
     Column("kind", String(5), nullable=False),
     Column("path", LargeBinary, nullable=False),
     Column("size", BigInteger, nullable=False),
@@ -119,7 +121,7 @@ items = Table(
 embeddings = Table(
     "embeddings",
     metadata,
-    Column("item", Integer, ForeignKey("items.id", ondelete="CASCADE"), primary_key=True),
+    Column("item", _ID, ForeignKey("items.id", ondelete="CASCADE"), primary_key=True),
     Column("network", String(16), primary_key=True),
     Column("vector", LargeBinary, nullable=False),  # float32 (128,)
     Column("valence", Float, nullable=False),

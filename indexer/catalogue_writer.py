@@ -5,29 +5,23 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
-    ExceptionContext,
-    bindparam,
-    create_engine,
+    Connection,
     delete,
-    event,
     insert,
     or_,
     select,
     update,
 )
-from sqlalchemy.pool import StaticPool
 
 from attune.core.exclusions import Exclusion
 from attune.core.paths import is_below_any
@@ -35,20 +29,10 @@ from attune.embedding.affect import AFFECT_COLUMNS
 from attune.embedding.backbones import Backbone
 from attune.embedding.media_facts import FACTS_VERSION, MediaFacts
 from attune.embedding.media_files import Kind
-from attune.indexer.catalogue import (
-    APPLICATION,
-    FILE,
-    MOVED_EXCLUSIONS,
-    SCHEMA,
-    Catalogue,
-    connect,
-    explain_error,
-)
+from attune.indexer.catalogue import Catalogue, Row
 from attune.indexer.catalogue_tables import (
-    LATER_AFFECT,
     compute_embedding_checksum,
     compute_item_checksum,
-    compute_values_checksum,
     embeddings,
     exclusions,
     generations,
@@ -65,26 +49,6 @@ _EMBEDDING_COLUMNS = (
     *(column for column in embeddings.c if column.name != "seal"),
     embeddings.c.seal.label("embedding_seal"),
 )
-_CONVERTIBLE = "0003"  # the schema before the first
-_ADDED_COLUMNS = (
-    ("items", "rating", "INTEGER"),
-    ("items", "sidecar_mtime_ns", "BIGINT"),
-    ("items", "facts_version", "INTEGER"),
-    ("items", "left_out", "BOOLEAN NOT NULL DEFAULT 0"),
-    ("roots", "unreachable", "TEXT"),
-    ("roots", "mounts", "TEXT NOT NULL DEFAULT '[]'"),
-    *(("embeddings", name, "FLOAT") for name in LATER_AFFECT),
-)
-"""Table, name and type of each column that the schemas after the first added."""
-_MOVE_EXCLUSIONS = (
-    f"INSERT INTO exclusions (pattern, root) {MOVED_EXCLUSIONS}",
-    "UPDATE roots SET exclude = '[]'",
-)
-_OLDER_SEALED = (
-    *("kind", "path", "size", "mtime_ns", "content", "duration_s", "width", "height", "title", "artist"),
-    *("backbone", "feature_row", "feature_rows", "features_crc", "added"),
-)
-"""Columns of which the schema before the first stored the checksum."""
 _MAX_PARAMETERS = 500  # bound parameters per statement; every SQLite build allows at least 999
 _Key = TypeVar("_Key")
 
@@ -152,65 +116,9 @@ class WritableCatalogue(Catalogue):
     """The catalogue of a library, open for changes, by one thread and over one connection.
 
     Every change must be made inside `with catalogue.transaction():`. Questions see the changes at once.
-
-    Args:
-        library: The library's folder.
-        name: Name of the file in it, which is created if it is missing.
     """
 
-    def __init__(self, library: Path, name: str = FILE) -> None:
-        super().__init__(library)
-        try:
-            self._file = _open_file(library / name)
-        except sqlite3.DatabaseError as error:
-            raise explain_error(library, error, "written") from error
-        engine = create_engine("sqlite://", creator=lambda: self._file, poolclass=StaticPool)
-        event.listen(engine, "handle_error", self._explain)
-        self._tables = engine.connect()
-
-    @classmethod
-    def create(cls, library: Path, name: str = FILE) -> Self:
-        """Open the catalogue of a library; create its tables if it has none, add what later schemas added.
-
-        Raises:
-            OlderLibrary: An older version of Attune made it.
-            LibraryError: It cannot be written, is damaged, or a newer version of Attune made it.
-        """
-        opened = cls(library, name)
-        try:
-            if not opened._check_schema():
-                with opened._begin_immediately():
-                    opened._create_tables()
-            elif opened._schema < SCHEMA:
-                with opened._begin_immediately():
-                    opened._add_later_schemas()
-        except BaseException:
-            opened.close()
-            raise
-        return opened
-
-    @classmethod
-    def convert(cls, library: Path) -> Self:
-        """Open a catalogue of the schema before the first, and change it into one of the first schema.
-
-        All rows are kept. Of a catalogue of a still older schema only the folders and skipped files are.
-
-        Raises:
-            LibraryError: It cannot be written, or is damaged.
-        """
-        opened = cls(library)
-        try:
-            with opened._begin_immediately():
-                opened._convert_tables()
-        except BaseException:
-            opened.close()
-            raise
-        return opened
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._tables.close()
-        self._tables.engine.dispose()
+    _tables: Connection
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -237,7 +145,8 @@ class WritableCatalogue(Catalogue):
         query = """
             SELECT id, feature_row, feature_rows, features_crc FROM items
             WHERE backbone = :backbone AND added <= :generation AND (removed IS NULL OR removed > :generation)
-            AND id NOT IN (SELECT item FROM embeddings WHERE network = :network) ORDER BY feature_row"""
+            AND NOT EXISTS (SELECT 1 FROM embeddings WHERE item = items.id AND network = :network)
+            ORDER BY feature_row"""
         scope = {"generation": generation, "network": network, "backbone": backbone}
         return self._all(lambda row: UnembeddedItem(*row), query, **scope)
 
@@ -365,8 +274,10 @@ class WritableCatalogue(Catalogue):
         Their files could not be read in this build, perhaps because their disk is away. A later build adds
         them again, by a network that uses the backbone of their features without reading them.
         """
-        done = select(embeddings.c.item).where(embeddings.c.network == network)
-        rest = _is_visible_in(generation) & items.c.id.not_in(done)
+        done = select(embeddings.c.item).where(
+            embeddings.c.item == items.c.id, embeddings.c.network == network
+        )
+        rest = _is_visible_in(generation) & ~done.exists()
         self._tables.execute(update(items).where(rest).values(removed=generation, left_out=True))
 
     def write_skip(self, stamp: Stamp, reason: str, reader: str) -> None:
@@ -397,6 +308,10 @@ class WritableCatalogue(Catalogue):
             if stamp not in known:
                 self.write_skip(stamp, reason, reader)
 
+    def delete_skips(self) -> None:
+        """Forget all skipped files."""
+        self._tables.execute(delete(skipped))
+
     def _delete_skip(self, path: str) -> None:
         self._tables.execute(delete(skipped).where(skipped.c.path == os.fsencode(path)))
 
@@ -420,6 +335,10 @@ class WritableCatalogue(Catalogue):
                 published_at=time.time(),
             )
         )
+        self.write_state(generation)
+
+    def write_state(self, generation: int) -> None:
+        """Let readers see a generation whose row is written."""
         self._tables.execute(delete(state))
         self._tables.execute(insert(state).values(id=1, generation=generation))
 
@@ -453,75 +372,8 @@ class WritableCatalogue(Catalogue):
         outdated = generations.c.id.not_in(kept) & (generations.c.id < max(kept))
         self._tables.execute(delete(generations).where(outdated))
 
-    @contextlib.contextmanager
-    def _begin_immediately(self) -> Iterator[None]:
-        with self._tables.begin():
-            # Without an explicit BEGIN, Python's driver commits each CREATE separately, and a kill would
-            # leave only some of the tables.
-            self._tables.exec_driver_sql("BEGIN IMMEDIATE")
-            yield
 
-    def _create_tables(self) -> None:
-        metadata.create_all(self._tables)
-        self._tables.exec_driver_sql(f"PRAGMA application_id = {APPLICATION | SCHEMA}")
-        self._tables.exec_driver_sql(f"PRAGMA user_version = {SCHEMA}")
-
-    def _add_later_schemas(self) -> None:
-        self._create_tables()
-        for table, column, definition in _ADDED_COLUMNS:
-            names = self._all(itemgetter(0), "SELECT name FROM pragma_table_info(:table)", table=table)
-            if column not in names:  # a table that was just made has all columns
-                self._tables.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column} {definition}")
-        self.move_exclusions()
-
-    def move_exclusions(self) -> None:
-        """Move exclusions from where the first schema had them, one list for each root."""
-        for statement in _MOVE_EXCLUSIONS:
-            self._tables.exec_driver_sql(statement)
-
-    def _convert_tables(self) -> None:
-        if self._all(itemgetter(0), "SELECT version_num FROM alembic_version") == [_CONVERTIBLE]:
-            self._convert_items()
-        else:
-            for table in (embeddings, items, generations, state):
-                table.drop(self._tables)
-        self._tables.exec_driver_sql("DROP TABLE alembic_version")
-        self._add_later_schemas()
-
-    def _convert_items(self) -> None:
-        names = ("taken", "features_crc", "seal")
-        change = update(items).where(items.c.id == bindparam("of"))
-        change = change.values({name: bindparam(f"new_{name}") for name in names})
-        query = "SELECT * FROM items WHERE id > :after ORDER BY id LIMIT 1000"
-        after = 0
-        while rows := self._all(_convert_row, query, after=after):
-            self._tables.execute(
-                change, [{"of": row["id"]} | {f"new_{name}": row[name] for name in names} for row in rows]
-            )
-            after = rows[-1]["id"]
-
-    @contextlib.contextmanager
-    def _lend_connection(self) -> Iterator[sqlite3.Connection]:
-        yield self._file
-
-    def _explain(self, context: ExceptionContext) -> None:
-        error = context.original_exception
-        if isinstance(error, sqlite3.DatabaseError):
-            raise explain_error(self._library, error, "written") from error
-
-
-def _open_file(path: Path) -> sqlite3.Connection:
-    file = connect(path, "rwc")
-    try:
-        for setting in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = FULL"):
-            file.execute(f"PRAGMA {setting}")
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _parse_skip(row: sqlite3.Row) -> tuple[Stamp, str, str]:
+def _parse_skip(row: Row) -> tuple[Stamp, str, str]:
     stamp = Stamp(os.fsdecode(row["path"]), row["size"], row["mtime_ns"])
     return stamp, row["reason"], row["reader"]
 
@@ -577,15 +429,6 @@ def _make_output(row: Mapping[str, Any]) -> NetworkOutput:
         np.array([row[name] for name in AFFECT_COLUMNS], np.float32),
         None if moments is None else np.frombuffer(moments, "<f2"),
     )
-
-
-def _convert_row(older: sqlite3.Row) -> dict[str, Any]:
-    """Return a row of the schema before the first as one of the first; a wrong checksum stays wrong."""
-    crc = 0 if older["features_crc"] is None else older["features_crc"]  # None: the features were lost
-    row = dict(older) | {"taken": older["taken"] or None, "features_crc": crc}
-    if older["seal"] == compute_values_checksum(older[name] for name in _OLDER_SEALED):
-        row["seal"] = compute_item_checksum(row)
-    return row
 
 
 def _has_valid_checksums(joined: Mapping[str, Any]) -> bool:

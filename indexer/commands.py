@@ -16,10 +16,11 @@ from attune.core.common_options import (
     NetworkOption,
     QuietOption,
     WorkersOption,
-    library_folder,
 )
+from attune.core.library_address import resolve_library
 
 if TYPE_CHECKING:
+    from attune.core.library_address import LibraryAddress
     from attune.core.paths import PathFormat
     from attune.core.settings import Settings
     from attune.embedding.network import Network
@@ -82,27 +83,34 @@ def build_index(
     from attune.embedding.network import open_network
     from attune.indexer.build import BuildRequest, open_build, open_network_of, plan_build
     from attune.indexer.library import read_published_generation
+    from attune.indexer.reconnection import keep_building
     from attune.indexer.report_text import render_plan
 
-    folder = library_folder(library)
+    address = resolve_library(library)
     names = tuple(str(path) for path in paths or [])
     request = BuildRequest(
-        folder, names, tuple(exclude or ()), follow_links, rebuild, accept_empty=accept_empty
+        address, names, tuple(exclude or ()), follow_links, rebuild, accept_empty=accept_empty
     )
     settings, device_reason = resolve_device(load_settings(workers=workers, device=device), device)
     requested = None if network is None else open_network(network)
     if dry_run:
-        used = requested or open_network_of(read_published_generation(folder))
+        used = requested or open_network_of(read_published_generation(address))
         stdout_console().print(render_plan(plan_build(request, used.backbones)))
         return
-    with open_build(request) as session:
-        used = requested or open_network_of(session.published)
-        if not quiet:
-            _print_backbones(used, session.count_missing_features(used.backbones), settings, device_reason)
-        with show_progress(quiet=quiet) as progress:
-            report = session.run(used, settings, progress)
+
+    def run() -> BuildReport:
+        with open_build(request) as session:
+            used = requested or open_network_of(session.published)
+            if not quiet:
+                _print_backbones(
+                    used, session.count_missing_features(used.backbones), settings, device_reason
+                )
+            with show_progress(quiet=quiet) as progress:
+                return session.run(used, settings, progress)
+
+    report = keep_building(run)
     if not quiet:
-        _print_report(report, library or folder, choose_path_format(paths or []))
+        _print_report(report, library or address, choose_path_format(paths or []))
 
 
 @app.command("status")
@@ -118,13 +126,13 @@ def status_command(
     from attune.core.console import print_json
     from attune.indexer.library import read_status
 
-    folder = library_folder(library)
-    status = read_status(folder)
+    address = resolve_library(library)
+    status = read_status(address)
     network_in_use = _describe_network(status.generation, network)
     if as_json:
-        print_json(_status_json(folder, status, *network_in_use, skipped=skipped))
+        print_json(_status_json(address, status, *network_in_use, skipped=skipped))
     else:
-        _print_status(library or folder, status, *network_in_use, skipped=skipped)
+        _print_status(library or address, status, *network_in_use, skipped=skipped)
 
 
 def _describe_network(generation: Generation | None, asked: str | None) -> tuple[str, dict[str, Any] | None]:
@@ -166,7 +174,7 @@ def _print_backbones(network: Network, lacking: int, settings: Settings, device_
         )
 
 
-def _print_report(report: BuildReport, folder: Path, format_path: PathFormat) -> None:
+def _print_report(report: BuildReport, address: LibraryAddress, format_path: PathFormat) -> None:
     from attune.core.console import stderr_console, stdout_console
     from attune.core.errors import escape_path
     from attune.indexer.report_text import iter_warnings, render_counts
@@ -174,7 +182,7 @@ def _print_report(report: BuildReport, folder: Path, format_path: PathFormat) ->
     generation = report.generation
     assert generation is not None
     console = stdout_console()
-    console.print(f"{generation.images} images and {generation.music} songs in {escape_path(folder)}")
+    console.print(f"{generation.images} images and {generation.music} songs in {escape_path(address)}")
     console.print(render_counts(report))
     warn = stderr_console()
     for line in iter_warnings(report, format_path):
@@ -182,13 +190,13 @@ def _print_report(report: BuildReport, folder: Path, format_path: PathFormat) ->
 
 
 def _status_json(
-    folder: Path, status: Status, network: str, figures: dict[str, Any] | None, *, skipped: bool
+    address: LibraryAddress, status: Status, network: str, figures: dict[str, Any] | None, *, skipped: bool
 ) -> dict[str, Any]:
     from attune.core.exclusions import DEFAULT_EXCLUSIONS, describe_exclusion
 
     generation = status.generation
     document: dict[str, Any] = {
-        "path": str(folder),
+        "path": str(address),
         "generation": 0 if generation is None else generation.id,
         "network": network,
         "images": 0 if generation is None else generation.images,
@@ -209,7 +217,7 @@ def _status_json(
 
 
 def _print_status(
-    folder: Path, status: Status, network: str, figures: dict[str, Any] | None, *, skipped: bool
+    address: LibraryAddress, status: Status, network: str, figures: dict[str, Any] | None, *, skipped: bool
 ) -> None:
     from attune.core.console import stdout_console
     from attune.core.errors import escape_path
@@ -218,7 +226,7 @@ def _print_status(
 
     console = stdout_console()
     generation = status.generation
-    rows = [("library", escape_path(folder))]
+    rows = [("library", escape_path(address))]
     if generation is None:
         rows.append(("holds", "nothing yet; make it with `attune build-index FOLDER`"))
     else:

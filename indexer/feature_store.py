@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.atomic_files import fsync, make_folder
+from attune.core.progress import Progress
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone
 
 FOLDER = "features"
+COPIED_PART_BYTES = 1 << 20
 
 
 class FeatureStore:
@@ -127,6 +129,38 @@ def open_feature_stores(library: Path, backbones: Iterable[Backbone] = ()) -> di
     return {
         backbone.id: FeatureStore(library, backbone) for backbone in (*DEFAULT_BACKBONES.values(), *backbones)
     }
+
+
+def list_feature_files(library: Path) -> dict[str, Path]:
+    """Return the feature files of all backbones by name, also of those that are not installed."""
+    return {path.name: path for path in sorted((library / FOLDER).glob("*.f16"))}
+
+
+def copy_feature_file(source: Path, library: Path, progress: Progress) -> int:
+    """Make the file of a library equal to another one of the same name, durably; return the bytes written.
+
+    What is there already is compared and kept. The progress advances by one for each part of
+    `COPIED_PART_BYTES`.
+
+    Raises:
+        OSError: The disk is full, or fails; a part of the file is written then.
+    """
+    written = 0
+    make_folder(library / FOLDER)
+    target = library / FOLDER / source.name
+    target.touch()
+    with source.open("rb") as reader, target.open("r+b") as writer:
+        while part := reader.read(COPIED_PART_BYTES):
+            if writer.read(len(part)) != part:
+                writer.seek(reader.tell() - len(part))
+                writer.write(part)
+                written += len(part)
+            progress.advance()
+        writer.truncate(reader.tell())
+        writer.flush()
+        os.fsync(writer.fileno())
+    fsync(target.parent)
+    return written
 
 
 def _compute_crc32(rows: NDArray[np.float16]) -> int:

@@ -9,16 +9,16 @@ import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.atomic_files import atomic_write, fsync, hash_file, make_folder
 from attune.embedding.media_files import Kind
-from attune.embedding.network import Network
 from attune.indexer.catalogue import Catalogue
 from attune.indexer.locks import is_leased
+from attune.indexer.records import KINDS
 from attune.indexer.vector_index import (
     IVF_MIN_VECTORS,
     TRAINING_SAMPLE_SIZE,
@@ -36,10 +36,9 @@ if TYPE_CHECKING:  # it imports SQLAlchemy, which readers do without
 
 logger = logging.getLogger(__name__)
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
 FOLDER = "index"
 MANIFEST = "manifest.json"
-_TEMPORARY_PREFIX = ".aside-"
+TEMPORARY_PREFIX = ".aside-"
 _ADD_BATCH = 1 << 16  # vectors in memory in addition to the index
 INDEX_FILES: dict[Kind, str] = {"image": "images.faiss", "music": "music.faiss"}
 
@@ -141,7 +140,7 @@ def write_indexes(library: Path, generation: int, network: str, indexes: dict[Ki
     """Write the folder of a generation; it gets its final name when all its files are durable."""
     folder = generation_folder(library, generation)
     make_folder(folder.parent)
-    temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY_PREFIX, dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=folder.parent))
     try:
         for kind, index in indexes.items():
             write_index_file(index, temporary / INDEX_FILES[kind])
@@ -159,31 +158,22 @@ def write_indexes(library: Path, generation: int, network: str, indexes: dict[Ki
     fsync(folder.parent)
 
 
-def publish(catalogue: WritableCatalogue, library: Path, generation: int, network: Network) -> None:
-    """Make a generation visible to readers; all its rows must be committed.
-
-    The index of the previous generation is updated. A kill at any moment leaves the previous generation
-    published; the next build publishes again.
-    """
+def make_indexes(catalogue: Catalogue, library: Path, generation: int, network: str) -> None:
+    """Write the FAISS files of a generation that is not published yet; those of the last one are updated."""
     before = catalogue.current_generation()
     indexes: dict[Kind, VectorIndex] = {}
     for kind in KINDS:
         start = None
-        if before is not None and before.network == network.id:
-            start = load_index(library, before.id, network.id, kind)
-        indexes[kind] = derive_index(catalogue, generation, network.id, kind, start)
+        if before is not None and before.network == network:
+            start = load_index(library, before.id, network, kind)
+        indexes[kind] = derive_index(catalogue, generation, network, kind, start)
     delete_partial_indexes(library)
-    write_indexes(library, generation, network.id, indexes)
-    counts = len(indexes["image"]), len(indexes["music"])
-    with catalogue.transaction():
-        catalogue.write_generation(generation, (network.id, network.source), *counts)
-    logger.info("published generation %d: %d images, %d songs", generation, *counts)
-    purge(catalogue, library)
+    write_indexes(library, generation, network, indexes)
 
 
 def delete_partial_indexes(library: Path) -> None:
     """Delete incomplete index folders of builds that were killed."""
-    for folder in (library / FOLDER).glob(f"{_TEMPORARY_PREFIX}*"):
+    for folder in (library / FOLDER).glob(f"{TEMPORARY_PREFIX}*"):
         shutil.rmtree(folder, ignore_errors=True)
 
 

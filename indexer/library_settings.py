@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Final
 from attune.core.errors import LibraryError, NothingPublished
 from attune.core.exclusion_rules import ExclusionRules
 from attune.core.exclusions import DEFAULT_EXCLUSIONS, IGNORE_FILE, Exclusion, read_ignore_file
+from attune.core.library_address import LibraryAddress
 from attune.core.paths import is_below_any
 from attune.core.reachability import call_with_timeout
-from attune.core.signals import defer_interrupts
 from attune.indexer.batch_writer import BatchWriter
 from attune.indexer.build_diff import BuildDiff
 from attune.indexer.catalogue import Catalogue
 from attune.indexer.catalogue_writer import WritableCatalogue, split_into_chunks
-from attune.indexer.generations import publish
-from attune.indexer.locks import acquire_write_lock
+from attune.indexer.library_store import open_store, publish
 from attune.indexer.records import Generation, KnownFile, Root
 from attune.indexer.scan import Candidate, Scan
 
@@ -94,7 +93,7 @@ def next_generation(before: Generation | None) -> int:
 
 
 def change_settings(
-    library: Path,
+    library: LibraryAddress,
     change: Callable[[LibrarySettings], LibrarySettings],
     open_network_of: Callable[[Generation | None], Network],
     settings: Settings,
@@ -103,7 +102,7 @@ def change_settings(
     """Change the settings of a library, and publish what follows from it; no media file is read.
 
     Args:
-        library: The library's folder.
+        library: Where the library is.
         change: Returns the settings that are wanted, given those that hold.
         open_network_of: Opens the network of a generation.
         settings: Limits within which files are read.
@@ -113,11 +112,13 @@ def change_settings(
         UsageError: `change` refuses.
         LibraryError: There is no library, it cannot be written, or a build is writing it.
     """
-    if (known := Catalogue.open(library)) is None:
+    store = open_store(library)
+    if (known := store.open_catalogue()) is None:
         raise NothingPublished(f"{library}: no library here; make one with `attune build-index FOLDER`")
     known.close()
     try:
-        with acquire_write_lock(library), WritableCatalogue.create(library) as catalogue:
+        with store.lock(), store.create_catalogue() as catalogue:
+            store.require_features(catalogue)
             before = read_settings(catalogue)
             after = change(before)
             published = catalogue.current_generation()
@@ -126,13 +127,12 @@ def change_settings(
             if published is None:  # nothing is in the library yet
                 return SettingsChange(before, after, 0, 0, 0)
             network = open_network_of(published)
-            writer = BatchWriter(catalogue, library, network, published.id + 1, settings)
+            writer = BatchWriter(catalogue, store.folder, network, published.id + 1, settings)
             left_out, restored, unread = _apply(catalogue, writer, after, published.id + 1)
             if left_out or restored:
                 writer.re_embed(progress)
                 writer.complete()
-                with defer_interrupts():
-                    publish(catalogue, library, published.id + 1, network)
+                publish(store, catalogue, published.id + 1, network)
             return SettingsChange(before, after, left_out, restored, unread)
     except OSError as error:
         raise LibraryError(f"{library}: cannot be written ({error.strerror or error})") from error

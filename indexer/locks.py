@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from attune.core.atomic_files import make_folder
-from attune.core.errors import LibraryError
+from attune.core.errors import LibraryError, ReadOnlyLibrary
 
 LOCK = "lock"
 LEASES = "leases"
+_NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextlib.contextmanager
@@ -20,7 +22,8 @@ def acquire_write_lock(library: Path) -> Iterator[None]:
     """Hold the library's write lock; the operating system releases it if the process dies.
 
     Raises:
-        LibraryError: Another process holds the lock, or the folder cannot be written.
+        ReadOnlyLibrary: This user may not write the folder.
+        LibraryError: Another process holds the lock, or the folder cannot be written for another reason.
     """
     import portalocker
 
@@ -28,7 +31,8 @@ def acquire_write_lock(library: Path) -> Iterator[None]:
         make_folder(library)
         file = (library / LOCK).open("a+", encoding="ascii")
     except OSError as error:
-        raise LibraryError(
+        error_class = ReadOnlyLibrary if error.errno in _NO_PERMISSION else LibraryError
+        raise error_class(
             f"{library}: cannot be written ({error.strerror}); choose another with --library"
         ) from error
     with file:

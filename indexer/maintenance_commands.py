@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,16 +14,15 @@ from attune.core.common_options import (
     NetworkOption,
     QuietOption,
     WorkersOption,
-    library_folder,
 )
+from attune.core.library_address import resolve_library
 
 if TYPE_CHECKING:
+    from attune.core.library_address import LibraryAddress
     from attune.indexer.repair import RepairReport
     from attune.indexer.verify import Damage, Findings
 
 app = CommandApp()
-
-_MAX_LISTED = 50
 
 
 @app.command("verify")
@@ -40,16 +38,18 @@ def verify_command(
     from attune.core.console import print_json, show_progress, stdout_console
     from attune.indexer.verify import verify
 
-    folder = library_folder(library)
+    address = resolve_library(library)
     with show_progress(quiet=quiet or as_json) as progress:
-        findings = verify(folder, progress)
+        findings = verify(address, progress)
     if as_json:
-        print_json(_build_document(folder, findings))
+        print_json(_build_document(address, findings))
     elif findings.damage:
         _print_damage(findings.damage)
         stdout_console().print("Run `attune repair` to repair it.")
     elif not quiet:
         stdout_console().print(f"{findings.images} images and {findings.music} songs: nothing is damaged")
+    if not as_json:
+        _print_unchecked(findings)
     if findings.damage:
         raise typer.Exit(1)
 
@@ -70,43 +70,50 @@ def repair_command(
     from attune.core.settings import load_settings
     from attune.indexer.repair import repair
 
-    folder = library_folder(library)
+    address = resolve_library(library)
     settings = load_settings(workers=workers)
     with show_progress(quiet=quiet or as_json) as progress:
-        repaired = repair(folder, network, settings, progress)
+        repaired = repair(address, network, settings, progress)
     if as_json:
-        document = _build_document(folder, repaired.after)
+        document = _build_document(address, repaired.after)
         document["mended"] = [asdict(damage) for damage in repaired.before.damage]
         kept = repaired.recovered
         document["recovered"] = None if kept is None else kept.items
         document["damaged_catalogue"] = None if kept is None or kept.kept_at is None else str(kept.kept_at)
         print_json(document)
-    elif not quiet:
-        _print_repaired(repaired)
+    else:
+        if not quiet:
+            _print_repaired(repaired)
+        _print_unchecked(repaired.after)
     if repaired.after.damage:
         raise typer.Exit(1)
 
 
-def _build_document(folder: Path, findings: Findings) -> dict[str, object]:
+def _print_unchecked(findings: Findings) -> None:
+    from attune.core.console import stderr_console
+
+    for line in findings.unchecked:
+        stderr_console().print(line)
+
+
+def _build_document(address: LibraryAddress, findings: Findings) -> dict[str, object]:
     return {
-        "path": str(folder),
+        "path": str(address),
         "generation": findings.generation or 0,
         "images": findings.images,
         "music": findings.music,
         "damage": [asdict(damage) for damage in findings.damage],
+        "unchecked": findings.unchecked,
     }
 
 
 def _print_damage(damage: list[Damage]) -> None:
     from attune.core.console import stdout_console
-    from attune.core.errors import escape_path, escape_text
+    from attune.indexer.report_text import iter_damage
 
     console = stdout_console()
-    for one in damage[:_MAX_LISTED]:
-        where = one.part if one.path is None else f"{one.part}: {escape_path(one.path)}"
-        console.print(f"{where}: {escape_text(one.detail)}")
-    if len(damage) > _MAX_LISTED:
-        console.print(f"and {len(damage) - _MAX_LISTED} more")
+    for line in iter_damage(damage):
+        console.print(line)
 
 
 def _print_repaired(repaired: RepairReport) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Final
+from pathlib import Path
+from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from attune.embedding.affect import Affect
 from attune.embedding.media_facts import MediaFacts
 from attune.embedding.media_files import Kind
 
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 FACTS: Final = tuple(fact.name for fact in fields(MediaFacts))
 """Names of the facts about a file, which are also the names of their columns."""
 
@@ -111,6 +113,25 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Conditions on the items of a library that its catalogue can decide.
+
+    Attributes:
+        below: Absolute folders, in one of which a file must be; empty: any folder.
+        taken: Earliest date of capture, and the first that is too late, each as ISO 8601 or a prefix of it
+            (`2023`, `2023-07`); None in place of a date: no bound. None: any date, known or not.
+        rating: The least number of stars; None: any rating, known or not.
+    """
+
+    below: tuple[str, ...] = ()
+    taken: tuple[str | None, str | None] | None = None
+    rating: int | None = None
+
+
+EVERYTHING: Final = Selection()
+
+
+@dataclass(frozen=True, slots=True)
 class SkippedFile:
     """A file that is not in the library.
 
@@ -141,3 +162,19 @@ class Root:
     follow_links: bool = False
     unreachable: str | None = None
     mounts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueRecovery:
+    """What was recovered from a broken catalogue.
+
+    Attributes:
+        items: Number of recovered items.
+        roots: Followed folders whose rows were lost and that were inferred from the paths of the items; there
+            may have been others.
+        kept_at: Folder to which the broken catalogue was moved; None if its file was missing.
+    """
+
+    items: int
+    roots: list[str]
+    kept_at: Path | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from attune.core.errors import escape_text
+from attune.core.errors import escape_path, escape_text
 from attune.core.exclusions import describe_exclusion
 
 if TYPE_CHECKING:
@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from attune.indexer.build import BuildReport
     from attune.indexer.build_diff import BuildDiff
     from attune.indexer.records import Root, SkippedFile
+    from attune.indexer.verify import Damage
 
 _FEW: Final = 3
 _MAX_LISTED: Final = 10  # files of one reason, in the report of a build
+_MAX_DAMAGE: Final = 50
 ALL: Final = 1 << 62
 
 
@@ -27,6 +29,15 @@ def count_files(count: int) -> str:
 def describe_absence(root: Root) -> str:
     """Return what follows the path of a root that cannot be reached; nothing for any other."""
     return "" if root.unreachable is None else f", cannot be reached: {escape_text(root.unreachable)}"
+
+
+def iter_damage(damage: Sequence[Damage]) -> Iterator[str]:
+    """Yield a line for each damaged part of a library, up to a limit, and the number of the others."""
+    for one in damage[:_MAX_DAMAGE]:
+        where = one.part if one.path is None else f"{one.part}: {escape_path(one.path)}"
+        yield f"{where}: {escape_text(one.detail)}"
+    if len(damage) > _MAX_DAMAGE:
+        yield f"and {len(damage) - _MAX_DAMAGE} more"
 
 
 def render_plan(diff: BuildDiff) -> str:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attune.core.common_options import CommandApp, JsonOption, LibraryOption, QuietOption, library_folder
+from attune.core.common_options import CommandApp, JsonOption, LibraryOption, QuietOption
+from attune.core.library_address import resolve_library
 
 if TYPE_CHECKING:
     from attune.core.exclusions import Exclusion
+    from attune.core.library_address import LibraryAddress
     from attune.indexer.library_settings import LibrarySettings, SettingsChange
 
 app = CommandApp()
@@ -50,7 +52,7 @@ def add_exclusions(rules: RulesArgument, library: LibraryOption = None, quiet: Q
         kept = [one for one in settings.exclusions if one not in lifted]
         return replace(settings, exclusions=list(dict.fromkeys([*kept, *given])))
 
-    _change(library_folder(library), add, quiet=quiet)
+    _change(resolve_library(library), add, quiet=quiet)
 
 
 @exclude_app.command("remove")
@@ -68,7 +70,7 @@ def remove_exclusions(
             exclusions = _remove_rule(rule, exclusions, [root.path for root in settings.roots])
         return replace(settings, exclusions=exclusions)
 
-    _change(library_folder(library), remove, quiet=quiet)
+    _change(resolve_library(library), remove, quiet=quiet)
 
 
 @exclude_app.command("list")
@@ -78,7 +80,7 @@ def list_exclusions(as_json: JsonOption = False, library: LibraryOption = None) 
     from attune.core.exclusions import DEFAULT_EXCLUSIONS, describe_exclusion
     from attune.indexer.library import read_status
 
-    own = read_status(library_folder(library)).exclusions
+    own = read_status(resolve_library(library)).exclusions
     default = [one for one in DEFAULT_EXCLUSIONS if _lift(one) not in own]
     if as_json:
         print_json(
@@ -112,7 +114,7 @@ def add_roots(folders: FoldersArgument, library: LibraryOption = None, quiet: Qu
             known.setdefault(path, Root(path))
         return replace(settings, roots=list(known.values()))
 
-    _change(library_folder(library), add, quiet=quiet)
+    _change(resolve_library(library), add, quiet=quiet)
 
 
 @roots_app.command("forget")
@@ -129,7 +131,7 @@ def forget_roots(folders: FoldersArgument, library: LibraryOption = None, quiet:
                 raise _make_usage_error(path, "not followed; `attune roots list` lists what is")
         return replace(settings, roots=list(known.values()))
 
-    _change(library_folder(library), forget, quiet=quiet)
+    _change(resolve_library(library), forget, quiet=quiet)
 
 
 @roots_app.command("list")
@@ -140,9 +142,9 @@ def list_roots(as_json: JsonOption = False, library: LibraryOption = None) -> No
     from attune.indexer.library import count_items_below, read_status
     from attune.indexer.report_text import count_files, describe_absence
 
-    folder = library_folder(library)
-    roots = read_status(folder).roots
-    counts = count_items_below(folder, [root.path for root in roots])
+    address = resolve_library(library)
+    roots = read_status(address).roots
+    counts = count_items_below(address, [root.path for root in roots])
     if as_json:
         print_json(
             {
@@ -166,14 +168,16 @@ def list_roots(as_json: JsonOption = False, library: LibraryOption = None) -> No
         console.print("No folder is followed; `attune build-index FOLDER` begins.")
 
 
-def _change(folder: Path, change: Callable[[LibrarySettings], LibrarySettings], *, quiet: bool) -> None:
+def _change(
+    address: LibraryAddress, change: Callable[[LibrarySettings], LibrarySettings], *, quiet: bool
+) -> None:
     from attune.core.console import show_progress
     from attune.core.settings import load_settings
     from attune.indexer.build import open_network_of
     from attune.indexer.library_settings import change_settings
 
     with show_progress(quiet=quiet) as progress:
-        done = change_settings(folder, change, open_network_of, load_settings(), progress)
+        done = change_settings(address, change, open_network_of, load_settings(), progress)
     if not quiet:
         _print_change(done)
 

@@ -6,20 +6,18 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, Literal
 
-import numpy as np
-
-from attune.core.errors import AttuneError, DamagedLibrary, LibraryError, escape_path
+from attune.core.errors import AttuneError, DamagedLibrary, LibraryError, LostConnection, escape_path
+from attune.core.library_address import LibraryAddress
 from attune.core.progress import Progress
 from attune.embedding.backbones import Backbone
 from attune.embedding.network import EMBEDDING_DIM, open_network
 from attune.indexer.catalogue import Catalogue
 from attune.indexer.catalogue_tables import compute_embedding_checksum, compute_item_checksum
-from attune.indexer.feature_store import open_feature_stores
-from attune.indexer.generations import KINDS, generation_folder, open_index, read_manifest
-from attune.indexer.records import Generation
+from attune.indexer.feature_store import FeatureStore, open_feature_stores
+from attune.indexer.library_store import LibraryStore, open_store
+from attune.indexer.records import KINDS, Generation
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +51,7 @@ class Findings:
         damage: All damage that was found; empty for an undamaged library.
         suspect: Ids of the items whose rows, embeddings or features are damaged.
         broken: Whether the structure of the catalogue is damaged, so that nothing in it can be trusted.
+        unchecked: What could not be checked on this machine, and why, one line each.
     """
 
     generation: int | None = None
@@ -61,42 +60,46 @@ class Findings:
     damage: list[Damage] = field(default_factory=list)
     suspect: set[int] = field(default_factory=set)
     broken: bool = False
+    unchecked: list[str] = field(default_factory=list)
 
 
-def verify(library: Path, progress: Progress) -> Findings:
+def verify(library: LibraryAddress, progress: Progress) -> Findings:
     """Check a whole library; nothing is written.
 
     Args:
-        library: The library's folder.
+        library: Where the library is.
         progress: Receives the progress of each step.
 
     Raises:
         LibraryError: There is no library, or another version of Attune made it.
     """
     findings = Findings()
+    store = open_store(library)
     try:
-        catalogue = Catalogue.open(library)
+        catalogue = store.open_catalogue()
     except DamagedLibrary as error:
         findings.broken = True
         findings.damage.append(Damage("catalogue", str(error)))
         return findings
     if catalogue is None:
-        if generation_folder(library, 0).parent.is_dir():  # a library without its catalogue
+        if store.has_lost_catalogue():
             findings.broken = True
             findings.damage.append(Damage("catalogue", "it is missing"))
             return findings
         raise LibraryError(f"{library}: no library here; make one with `attune build-index FOLDER`")
     try:
         with catalogue:
-            _verify(catalogue, library, findings, progress)
+            _verify(catalogue, store, findings, progress)
+    except LostConnection:
+        raise  # it says nothing of the library
     except (LibraryError, LookupError, ValueError, TypeError) as error:
         findings.broken = True
         findings.damage.append(Damage("catalogue", f"it cannot be read to its end ({error})"))
-    logger.info("verified %s: %d damaged parts", escape_path(library), len(findings.damage))
+    logger.info("verified %s: %d damaged parts", escape_path(str(library)), len(findings.damage))
     return findings
 
 
-def _verify(catalogue: Catalogue, library: Path, findings: Findings, progress: Progress) -> None:
+def _verify(catalogue: Catalogue, store: LibraryStore, findings: Findings, progress: Progress) -> None:
     progress.start("checking the catalogue", None)
     problems = catalogue.find_structural_damage(_MAX_SQLITE_MESSAGES)
     progress.finish()
@@ -109,19 +112,24 @@ def _verify(catalogue: Catalogue, library: Path, findings: Findings, progress: P
     if generation is None:
         if catalogue.has_generations():
             findings.broken = True
-            findings.damage.append(Damage("catalogue", "it does not say which generation is the latest"))
+            detail = "it does not say which generation is the latest, as after an unfinished copy"
+            findings.damage.append(Damage("catalogue", detail))
         return
     findings.generation = generation.id
     findings.images, findings.music = generation.images, generation.music
-    _verify_rows(catalogue, generation, library, findings, progress)
-    _verify_index(catalogue, generation, library, findings)
+    _verify_rows(catalogue, generation, store, findings, progress)
+    findings.damage += [Damage("index", detail) for detail in store.find_index_damage(catalogue, generation)]
 
 
 def _verify_rows(
-    catalogue: Catalogue, generation: Generation, library: Path, findings: Findings, progress: Progress
+    catalogue: Catalogue, generation: Generation, store: LibraryStore, findings: Findings, progress: Progress
 ) -> None:
     """Check the checksums of all rows and of the features to which they refer."""
-    stores = open_feature_stores(library, _load_backbones(generation))
+    feature_stores: dict[str, FeatureStore] = {}
+    if store.has_features():
+        feature_stores = open_feature_stores(store.folder, _load_backbones(generation))
+    else:
+        findings.unchecked.append(f"features were not checked: {store.explain_lost_features()}")
     counts = dict.fromkeys(KINDS, 0)
     progress.start("checking items and features", generation.images + generation.music)
     for row in catalogue.item_rows():
@@ -134,9 +142,9 @@ def _verify_rows(
             _add_damage(findings, "catalogue", "its row is damaged", row)
             continue
         counts[row["kind"]] += 1
-        store = stores.get(row["backbone"])
+        features = feature_stores.get(row["backbone"])
         feature_location = row["feature_row"], row["feature_rows"], row["features_crc"]
-        if store is not None and not store.has(*feature_location):
+        if features is not None and not features.has(*feature_location):
             _add_damage(findings, "features", "its features are lost or damaged", row)
     progress.finish()
     if not findings.suspect and tuple(counts.values()) != (generation.images, generation.music):
@@ -161,18 +169,3 @@ def _load_backbones(generation: Generation) -> list[Backbone]:
 def _add_damage(findings: Findings, part: Part, detail: str, row: Mapping[str, Any]) -> None:
     findings.suspect.add(row["id"])
     findings.damage.append(Damage(part, detail, os.fsdecode(row["path"])))
-
-
-def _verify_index(catalogue: Catalogue, generation: Generation, library: Path, findings: Findings) -> None:
-    """Check that the FAISS files are undamaged and hold exactly the items of the generation."""
-    if read_manifest(library, generation.id) is None:
-        findings.damage.append(Damage("index", "its manifest is missing or damaged"))
-        return
-    for kind in KINDS:
-        index = open_index(library, generation.id, generation.network, kind)
-        if index is None:
-            findings.damage.append(Damage("index", f"the file for {kind} is missing or damaged"))
-            continue
-        wanted = catalogue.ids(generation.id, kind)
-        if not np.array_equal(np.sort(index.ids), wanted):
-            findings.damage.append(Damage("index", f"the file for {kind} holds other items"))

@@ -218,7 +218,7 @@ class LibraryInfo:
     """The library from which an answer comes.
 
     Attributes:
-        path: Its folder.
+        path: Its folder, or its address in a database.
         generation: Number of the published generation that was searched.
         images: Number of pictures in it.
         music: Number of songs in it.

@@ -12,8 +12,8 @@ from attune.core.common_options import (
     JsonOption,
     LibraryOption,
     NetworkOption,
-    library_folder,
 )
+from attune.core.library_address import resolve_library
 from attune.core.paths import choose_path_format
 
 app = CommandApp()
@@ -36,7 +36,7 @@ def match_command(
 
     require_kind([str(image)], "image", "attune match IMAGE SONG")
     require_kind([str(song)], "music", "attune match IMAGE SONG")
-    opened, net = open_library_or_network(library_folder(library), network)
+    opened, net = open_library_or_network(resolve_library(library), network)
     found = match(QueryResolver(opened, net), net, str(image), str(song))
     format_path = choose_path_format([image, song])
     note_missing_query([found.image, found.music], format_path)
@@ -65,7 +65,7 @@ def mood_command(
     from attune.retrieval.render_text import print_moods
     from attune.retrieval.seeds import QueryResolver, open_library_or_network
 
-    opened, net = open_library_or_network(library_folder(library), network)
+    opened, net = open_library_or_network(resolve_library(library), network)
     found = estimate_moods(QueryResolver(opened, net), [str(path) for path in files])
     format_path = choose_path_format(files)
     note_missing_query([mood.entry for mood in found], format_path)

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from attune.core.common_options import CommandApp, LibraryOption, NetworkOption, QuietOption, library_folder
+from attune.core.common_options import CommandApp, LibraryOption, NetworkOption, QuietOption
 from attune.core.errors import UsageError, escape_path
+from attune.core.library_address import resolve_library
 from attune.core.paths import absolute_path
 from attune.retrieval.query_options import with_query_options
 from attune.retrieval.query_parameters import PathParameters
@@ -77,7 +78,7 @@ def export_command(
             "--features: pictures and songs have different features; add --kind image or --kind music"
         )
     names = [str(path) for path in score_against or []]
-    opened, net = open_library(library_folder(library), network)
+    opened, net = open_library(resolve_library(library), network)
     with opened:
         require_folders(opened, paths.below, "--in")
         query = resolve_export_query(QueryResolver(opened, net), names, kind, "--score-against")

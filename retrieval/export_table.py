@@ -21,7 +21,7 @@ from attune.indexer.records import Item
 from attune.retrieval.correspondence import measure_correspondence
 from attune.retrieval.filter_notes import describe_filters
 from attune.retrieval.mood_table import MOOD_COLUMNS, FileMood, tabulate_moods
-from attune.retrieval.search import Filters, build_item_filter, filter_ids
+from attune.retrieval.search import Filters, build_item_filter
 from attune.retrieval.seeds import QueryItem, QuerySource, mean_vector
 
 _KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -177,8 +177,7 @@ class ExportTable:
         return _KINDS if self._request.kind is None else (self._request.kind,)
 
     def _list_ids(self, kind: Kind) -> NDArray[np.int64]:
-        allowed_ids = filter_ids(self._library, kind, self._request.filters)
-        return self._library.ids(kind) if allowed_ids is None else np.array(allowed_ids, np.int64)
+        return self._library.ids(kind, self._request.filters.selection)
 
     def _tabulate(self, kind: Kind, items: Sequence[Item]) -> TableBatch:
         """Return items of one kind by column."""

@@ -12,13 +12,14 @@ from attune.core.exclusion_rules import ExclusionRules
 from attune.core.reachability import call_with_timeout
 from attune.embedding.media_files import Kind
 from attune.indexer.library import LibraryReader
+from attune.indexer.records import Selection
 from attune.retrieval.search import Filters, resolve_exclusions
 
 _TIMEOUT_S = 2.0
 
 
 def describe_filters(library: LibraryReader, kind: Kind, filters: Filters) -> tuple[str, ...]:
-    """Return a sentence for each filter that people should know something about.
+    """Return a sentence for each filter that people should know something about, or that has no effect.
 
     Args:
         library: The library that is searched.
@@ -41,6 +42,8 @@ def describe_filters(library: LibraryReader, kind: Kind, filters: Filters) -> tu
         verbs = ("has", "is") if undated == 1 else ("have", "are")
         total = library.generation.images
         notes.append(f"{undated} of {total} pictures {verbs[0]} no date of capture and {verbs[1]} left out")
+    if (absent := library.describe_absent_features()) is not None:
+        notes.append(f"near-duplicates are not found, nor what files show: {absent}")
     return tuple(notes)
 
 
@@ -50,7 +53,7 @@ def _iter_empty_folders(library: LibraryReader, kind: Kind, filters: Filters) ->
     for folder in filters.below:
         spellings.setdefault(folder if filters.folder is None else _resolve(folder), []).append(folder)
     for names in spellings.values():
-        if not library.ids_below(kind, names):
+        if not library.has_any(kind, Selection(below=tuple(names))):
             yield names[0]
 
 

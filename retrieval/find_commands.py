@@ -14,9 +14,9 @@ from attune.core.common_options import (
     LibraryOption,
     NetworkOption,
     QuietOption,
-    library_folder,
 )
 from attune.core.errors import UsageError
+from attune.core.library_address import LibraryAddress, resolve_library
 from attune.core.paths import absolute_path, choose_path_format
 from attune.retrieval.query_options import (
     HtmlOption,
@@ -112,7 +112,7 @@ def browse_command(
     if query.kind == "image" and m3u is not None:
         raise UsageError("--m3u: only for music; add --kind music")
     form = OutputOptions(as_json, paths, nul, html, show, m3u, preview, quiet)
-    opened, net = open_library(library_folder(library), network)
+    opened, net = open_library(resolve_library(library), network)
     with opened, show_progress(quiet=quiet) as progress:
         require_folders(opened, query.below, "--in")
         answers = browse(opened, net, query, query.make_filters(absolute_path(os.curdir)), progress)
@@ -124,7 +124,7 @@ def _find(
     kind: Kind,
     query: FindParameters,
     form: OutputOptions,
-    library: Path | None,
+    library: LibraryAddress | None,
     network: str | None,
 ) -> None:
     from attune.core.console import show_progress
@@ -137,7 +137,7 @@ def _find(
     if not names and query.words is None:
         raise UsageError(f"name {'a song' if kind == 'music' else 'a picture'}, or describe one with --words")
     require_kind(names, kind, "attune find-images" if kind == "image" else "attune find-music")
-    opened, net = open_library(library_folder(library), network)
+    opened, net = open_library(resolve_library(library), network)
     filters = query.make_filters(absolute_path(os.curdir))
     wanted: Kind = "image" if kind == "music" else "music"
     with opened, show_progress(quiet=form.quiet) as progress:

@@ -58,8 +58,8 @@ def rank_peers(
         vector: float32 (128,), unit length, embedding of the query.
         answers: The answers, best first.
     """
-    index = library.index(kind)
-    if not index.exact:
+    search = library.search(kind)
+    if not library.is_exact(kind):
         ids, inner = sample_peers(library, kind, vector)
         return Peers(ids, network.score(inner), len(ids))
     own = [answer.item.id for answer in answers]
@@ -67,8 +67,10 @@ def rank_peers(
     while True:
         ids, inner = library.nearest(kind, vector, depth)
         answered = np.isin(ids, own)
-        if depth >= len(index) or (answered.sum() == len(own) and inner[-1] < inner[answered].min(initial=2)):
-            return Peers(ids, network.score(inner), len(index))
+        if depth >= len(search) or (
+            answered.sum() == len(own) and inner[-1] < inner[answered].min(initial=2)
+        ):
+            return Peers(ids, network.score(inner), len(search))
         depth *= _DEPTH_FACTOR
 
 
@@ -78,8 +80,7 @@ def sample_peers(
     """Return the ids of an evenly drawn sample, int64 (m,), and their inner products with a query, (m,)."""
     name = f"sample {kind}"
     if name not in library.derived:
-        ids = np.sort(library.index(kind).ids)
-        ids = ids[np.linspace(0, len(ids) - 1, min(SAMPLE_SIZE, len(ids))).astype(np.int64)]
+        ids = library.search(kind).sample(SAMPLE_SIZE)
         library.derived[name] = ids, library.vectors(ids.tolist())
     ids, vectors = library.derived[name]
     return ids, vectors @ vector

@@ -14,9 +14,9 @@ from attune.core.common_options import (
     LibraryOption,
     NetworkOption,
     QuietOption,
-    library_folder,
 )
 from attune.core.errors import UsageError
+from attune.core.library_address import resolve_library
 from attune.core.paths import absolute_path, choose_path_format, read_path_argument
 from attune.retrieval.journey_parameters import NOT_OF_JOURNEYS, JourneyParameters
 from attune.retrieval.query_options import (
@@ -68,7 +68,7 @@ def journey_command(
     form = OutputOptions(as_json, paths, nul, html, show, m3u, quiet=quiet)
     names = [str(read_path_argument(text)) if text.strip() else text for text in (start, *query.via, end)]
     query = replace(query, via=tuple(names[1:-1]))
-    opened, net = open_library(library_folder(library), network)
+    opened, net = open_library(resolve_library(library), network)
     with opened:
         require_folders(opened, query.below, "--in")
         request = resolve_request(QueryResolver(opened, net), names[0], names[-1], query)

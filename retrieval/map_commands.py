@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from attune.core.common_options import CommandApp, LibraryOption, NetworkOption, QuietOption, library_folder
+from attune.core.common_options import CommandApp, LibraryOption, NetworkOption, QuietOption
 from attune.core.errors import UsageError, escape_path
+from attune.core.library_address import resolve_library
 from attune.core.paths import require_writable
 from attune.retrieval.query_options import OpenOption
 
@@ -42,7 +43,7 @@ def map_command(
     if suffix not in (".html", *_PLOTS):
         raise UsageError(f"--output {escape_path(output)}: name a .html, .png, .svg or .pdf file")
     require_writable("--output", output)
-    opened, _ = open_library(library_folder(library), network)
+    opened, _ = open_library(resolve_library(library), network)
     with opened:
         if suffix in _PLOTS:
             write_map_plot(output, load_layers(opened))

@@ -1,7 +1,6 @@
 """Search for the items that share the mood of an embedding most probably, with filters and curation.
 
-Below 250,000 items, or with a filter by folder, date or rating, the search is exact; otherwise candidates
-come from the approximate IVF index.
+A small library is searched exactly, a large one by an approximate index (`attune.indexer.embedding_search`).
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,15 @@ from attune.core.reachability import stat_with_timeout
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
-from attune.indexer.records import Item
+from attune.indexer.records import EVERYTHING, Item, Selection
 from attune.retrieval.answers import Answer
 from attune.retrieval.best_moment import find_item_moment
 from attune.retrieval.date_range import DateRange
 from attune.retrieval.diversify import DEFAULT_CURATION, CuratedAnswer, Curation, RankedItem, curate
 from attune.retrieval.fit import Peers, measure_fits, rank_peers
 from attune.retrieval.near_duplicates import open_fingerprints
+
+_KINDS: Final[tuple[Kind, ...]] = ("image", "music")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,12 @@ class Filters:
     def depth(self) -> int:
         """Number of best answers to find, with those to skip."""
         return self.offset + self.limit
+
+    @property
+    def selection(self) -> Selection:
+        """The conditions that the catalogue of a library decides: folders, dates and rating."""
+        taken = None if self.taken is None else (self.taken.first, self.taken.after)
+        return Selection(self.below, taken, self.rating)
 
 
 def search_nearest(
@@ -145,14 +153,13 @@ def _iter_ranking(
     library: LibraryReader, network: Network, vector: NDArray[np.float32], kind: Kind, filters: Filters
 ) -> Iterator[RankedItem]:
     """Yield the items that pass the filters, best first; the index is searched only as far as needed."""
-    allowed_ids = filter_ids(library, kind, filters)
     passes = build_item_filter(library, filters)
     wanted = filters.depth + len(filters.without)
     if filters.curation.fold:
         wanted += 1 + filters.depth // 4  # so many may be near-duplicates before a second search is needed
     seen: set[int] = set()
     while True:
-        ids, inner = library.nearest(kind, vector, wanted, allowed_ids)
+        ids, inner = library.nearest(kind, vector, wanted, filters.selection)
         new = [index for index, item in enumerate(ids.tolist()) if item not in seen]
         new_ids = ids[new].tolist()
         items = library.items(new_ids)
@@ -165,16 +172,9 @@ def _iter_ranking(
         wanted *= 4  # items were excluded, folded or over a limit: search further
 
 
-def filter_ids(library: LibraryReader, kind: Kind, filters: Filters) -> list[int] | None:
+def filter_ids(library: LibraryReader, kind: Kind, filters: Filters) -> NDArray[np.int64] | None:
     """Return the ids of the items that pass a filter's folders, dates and rating; None if it has none."""
-    found = []
-    if filters.below:
-        found.append(library.ids_below(kind, filters.below))
-    if filters.taken is not None:
-        found.append(library.ids_by_capture_date(filters.taken.first, filters.taken.after))
-    if filters.rating is not None:
-        found.append(library.ids_by_rating(kind, filters.rating))
-    return sorted(set(found[0]).intersection(*found[1:])) if found else None
+    return None if filters.selection == EVERYTHING else library.ids(kind, filters.selection)
 
 
 def require_folders(library: LibraryReader, folders: Sequence[str], name: str) -> None:
@@ -193,7 +193,7 @@ def require_folders(library: LibraryReader, folders: Sequence[str], name: str) -
             is_folder = stat.S_ISDIR(stat_with_timeout(folder).st_mode)
         except (OSError, ValueError):
             is_folder = False
-        if not is_folder and not any(library.ids_below(kind, [folder]) for kind in ("image", "music")):
+        if not is_folder and not any(library.has_any(kind, Selection(below=(folder,))) for kind in _KINDS):
             raise UsageError(f"{name} {escape_path(folder)}: no such folder")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import LibraryError, NothingPublished, UnreachableMedia, UsageError, escape_path
+from attune.core.library_address import LibraryAddress
 from attune.core.paths import absolute_path
 from attune.core.reachability import stat_with_timeout
 from attune.embedding.affect import Affect
@@ -326,11 +327,11 @@ def mean_vector(seeds: Sequence[QueryItem], against: Sequence[QueryItem] = ()) -
     return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
 
 
-def open_library(path: Path, network: str | None) -> tuple[LibraryReader, Network]:
+def open_library(path: LibraryAddress, network: str | None) -> tuple[LibraryReader, Network]:
     """Open a library and the network with which it was built.
 
     Args:
-        path: The library's folder.
+        path: Where the library is kept.
         network: The network that the user requests; None: that of the library.
 
     Raises:
@@ -345,11 +346,13 @@ def open_library(path: Path, network: str | None) -> tuple[LibraryReader, Networ
         raise
 
 
-def open_library_or_network(path: Path, network: str | None) -> tuple[LibraryReader | None, Network]:
+def open_library_or_network(
+    path: LibraryAddress, network: str | None
+) -> tuple[LibraryReader | None, Network]:
     """Open a library and its network; without a library of the requested network, open the network alone.
 
     Args:
-        path: The library's folder.
+        path: Where the library is kept.
         network: The network that the user requests; None: that of the library, or else the default.
 
     Raises:

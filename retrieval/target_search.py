@@ -94,13 +94,13 @@ def search_with_target(
         return nearness.blend(network.score(inner), np.searchsorted(known, ids))
 
     allowed_ids = filter_ids(library, kind, filters)
-    if library.index(kind).exact:
+    if library.is_exact(kind):
         ids, inner = library.nearest(kind, vector, len(known))
         peers = Peers(ids, score_items(ids, inner), len(ids))
         keep = slice(None) if allowed_ids is None else np.isin(ids, allowed_ids)
         ranking = _rank(library, filters, ids[keep], peers.scores[keep])
     else:
-        ids, inner = library.nearest(kind, vector, len(known), allowed_ids)
+        ids, inner = library.nearest(kind, vector, len(known), filters.selection)
         ranking = _rank(library, filters, ids, score_items(ids, inner))
         sampled, inner = sample_peers(library, kind, vector)
         peers = Peers(sampled, score_items(sampled, inner), len(sampled))

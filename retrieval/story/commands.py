@@ -15,9 +15,9 @@ from attune.core.common_options import (
     NetworkOption,
     QuietOption,
     WorkersOption,
-    library_folder,
 )
 from attune.core.errors import AttuneError, UsageError, escape_path
+from attune.core.library_address import LibraryAddress, resolve_library
 from attune.core.paths import absolute_path, choose_path_format, require_writable
 from attune.retrieval.query_options import with_query_options
 from attune.retrieval.query_parameters import FilmParameters, WordParameters
@@ -128,7 +128,7 @@ def soundtrack_command(
         raise UsageError(f"{escape_path(folder)}: no such folder")
     if m3u is not None:
         require_writable("--m3u", m3u)
-    opened, net = open_library(library_folder(library), network)
+    opened, net = open_library(resolve_library(library), network)
     with opened, show_progress(quiet=quiet) as progress:
         photos, lost = read_photos(
             folder, QueryResolver(opened, net), net, load_settings(workers=workers), progress
@@ -150,7 +150,7 @@ def soundtrack_command(
 
 def _make_plan(
     song: Path,
-    library: Path | None,
+    library: LibraryAddress | None,
     network: str | None,
     pictures: FilmParameters,
     seconds: float,
@@ -167,7 +167,7 @@ def _make_plan(
     require_kind([str(song)], "music", "attune storyboard SONG")
     media_kind(str(song))  # the film holds its sound, so the library's record of it is not enough
     require_librosa()
-    opened, net = open_library(library_folder(library), network)
+    opened, net = open_library(resolve_library(library), network)
     filters = Filters(below=pictures.below, exclude=pictures.exclude, folder=absolute_path(os.curdir))
     progress.start("Listening", None)
     try:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attune.core.common_options import CommandApp, LibraryOption, NetworkOption, QuietOption, library_folder
+from attune.core.common_options import CommandApp, LibraryOption, NetworkOption, QuietOption
 from attune.core.errors import AttuneError, UsageError, escape_path
+from attune.core.library_address import resolve_library
 
 if TYPE_CHECKING:
     import socket
@@ -64,9 +65,9 @@ def serve(
 
     needs_token = token is None and not (_is_loopback(host) and not allow_host)
     token = _choose_token(token, needed=needs_token)
-    folder = library_folder(library)
+    resolved = resolve_library(library)
     config = ServerConfig(
-        library=folder,
+        library=resolved,
         cache=default_cache() / "previews",
         network=network,
         hosts=_list_host_names(host, allow_host or []),
@@ -77,7 +78,7 @@ def serve(
         address = f"http://{_format_url_host(host)}:{listener.getsockname()[1]}/"
         secret = "" if token is None else f"?token={token}"
         if needs_token or not quiet:  # a token that was made is known to nobody else
-            stderr_console().print(f"Library {escape_path(folder)}\nOpen {address}{secret}   (Ctrl-C ends)")
+            stderr_console().print(f"Library {escape_path(resolved)}\nOpen {address}{secret}   (Ctrl-C ends)")
         if open_page:
             import webbrowser
 

@@ -8,11 +8,10 @@ import os
 import threading
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 
 from attune.core.errors import AttuneError, LibraryError, escape_path, escape_text
+from attune.core.library_address import LibraryAddress
 from attune.embedding.backbones import Backbones
-from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader, read_published_generation
 from attune.indexer.records import Generation
@@ -20,7 +19,6 @@ from attune.retrieval.seeds import open_library
 from attune.retrieval.web.item_search import ItemSearch
 
 logger = logging.getLogger(__name__)
-_KINDS: tuple[Kind, Kind] = ("image", "music")
 
 
 class LibrarySnapshot:
@@ -47,22 +45,20 @@ class LibrarySnapshot:
         """Search of this generation's items by name."""
         return ItemSearch(self.library)
 
-    def warm(self) -> None:
-        """Read the indexes and affect values that the first queries need."""
-        for kind in _KINDS:
-            self.library.index(kind)
-            self.library.places(kind)
+    def warm(self, before: LibrarySnapshot | None) -> None:
+        """Load what many queries need; what has not changed since an earlier snapshot is taken over."""
+        self.library.warm(None if before is None else before.library)
 
 
 class LibraryHolder:
     """Holds the published generation of a library and follows new ones.
 
     Args:
-        path: The library's folder; it need not exist yet.
+        path: Where the library is kept; it need not exist yet.
         network: The network to use; None: the library's own.
     """
 
-    def __init__(self, path: Path, network: str | None) -> None:
+    def __init__(self, path: LibraryAddress, network: str | None) -> None:
         self.path = path
         self._network = network
         self._lock = threading.Lock()
@@ -130,7 +126,7 @@ class LibraryHolder:
     def _open_snapshot(self) -> LibrarySnapshot:
         snapshot = LibrarySnapshot(*open_library(self.path, self._network))
         try:
-            snapshot.warm()
+            snapshot.warm(self._snapshot)
         except BaseException:
             snapshot.library.close()
             raise

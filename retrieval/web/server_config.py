@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from attune.core.library_address import LibraryAddress
 from attune.core.settings import Settings, load_settings
 from attune.embedding.feature_extraction import Limits
 
@@ -36,7 +37,7 @@ class ServerConfig:
     """Configuration of a server.
 
     Attributes:
-        library: The library's folder; it need not exist yet.
+        library: Where the library is kept; it need not exist yet.
         cache: Folder for thumbnails and outlines.
         network: The network to use; None: the library's own.
         hosts: Names under which clients may address the server, in lower case.
@@ -50,7 +51,7 @@ class ServerConfig:
         poll_interval_s: Seconds between two checks for a new generation.
     """
 
-    library: Path
+    library: LibraryAddress
     cache: Path
     network: str | None = None
     hosts: frozenset[str] = frozenset({"localhost", "127.0.0.1", "::1"})
