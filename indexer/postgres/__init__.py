@@ -1,0 +1,1 @@
+"""A library in PostgreSQL with pgvector: the same rows as in a folder, for many readers at once."""

@@ -1,0 +1,1 @@
+"""Versions of the tables of a library in PostgreSQL, as Alembic runs them."""
