@@ -13,6 +13,7 @@ import numpy as np
 from attune.benchmarks.command_timing import time_command
 from attune.benchmarks.everyday import write_long_song
 from attune.core.errors import UsageError, escape_path
+from attune.core.library_address import LibraryAddress
 from attune.embedding.media_files import Kind
 
 _RUNS: Final = 7
@@ -36,7 +37,7 @@ class WarmTiming:
     p95_ms: float
 
 
-def measure(folder: Path) -> dict[str, Any]:
+def measure(folder: LibraryAddress) -> dict[str, Any]:
     """Time queries for files of a library, and for a four-minute song that is not in it.
 
     Returns:
@@ -79,7 +80,7 @@ def measure(folder: Path) -> dict[str, Any]:
 _KINDS: Final[tuple[Kind, Kind]] = ("image", "music")
 
 
-def _time_warm_queries(folder: Path, what: str, paths: list[str]) -> WarmTiming:
+def _time_warm_queries(folder: LibraryAddress, what: str, paths: list[str]) -> WarmTiming:
     from attune.retrieval.queries import find
     from attune.retrieval.search import Filters
     from attune.retrieval.seeds import QueryResolver, open_library

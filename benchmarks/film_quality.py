@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from attune.core.library_address import LibraryAddress
 from attune.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -81,12 +82,12 @@ class FilmPlanMeasurement:
 
 
 def measure(
-    folder: Path, songs: Sequence[str], below: tuple[str, ...], render: bool, progress: Progress
+    folder: LibraryAddress, songs: Sequence[str], below: tuple[str, ...], render: bool, progress: Progress
 ) -> list[dict[str, Any]]:
     """Plan a film for each song with the pictures of a library, and measure it.
 
     Args:
-        folder: The library's folder.
+        folder: Where the library is kept.
         songs: Paths of the songs.
         below: Only pictures below these folders are used; empty: all.
         render: Whether the films are rendered and measured, too.

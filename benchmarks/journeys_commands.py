@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attune.core.common_options import CommandApp, JsonOption, LibraryOption, library_folder
+from attune.core.common_options import CommandApp, JsonOption, LibraryOption
 from attune.core.errors import UsageError, escape_path
+from attune.core.library_address import LibraryAddress, resolve_library
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def journeys_command(
     if places is not None:
         source, points = "made-up places", make_places(places)
     else:
-        source, points = _read_places(library_folder(library), kind)
+        source, points = _read_places(resolve_library(library), kind)
     found = measure_journeys(points, steps, smoothness)
     if as_json:
         document = {"source": source, "items": len(points), "steps": steps, "smoothness": smoothness}
@@ -55,7 +55,7 @@ def journeys_command(
         _print(source, len(points), steps, found)
 
 
-def _read_places(folder: Path, kind: Literal["image", "music"]) -> tuple[str, NDArray[np.float64]]:
+def _read_places(folder: LibraryAddress, kind: Literal["image", "music"]) -> tuple[str, NDArray[np.float64]]:
     from attune.indexer.library import LibraryReader
 
     with LibraryReader(folder) as reader:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from attune.core.common_options import CommandApp, JsonOption, LibraryOption, library_folder
+from attune.core.common_options import CommandApp, JsonOption, LibraryOption
+from attune.core.library_address import resolve_library
 
 app = CommandApp()
 
@@ -31,7 +32,7 @@ def serve_command(
         import psutil  # noqa: F401 - named here, before anything is measured
     except ModuleNotFoundError as error:
         raise AttuneError('this benchmark needs psutil: pip install "attune-affect[bench]"') from error
-    document = measure(library_folder(library), rate, seconds)
+    document = measure(resolve_library(library), rate, seconds)
     if as_json:
         print_json(document)
     else:

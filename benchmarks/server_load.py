@@ -26,6 +26,7 @@ import numpy as np
 
 from attune.benchmarks.command_timing import ATTUNE
 from attune.core.errors import AttuneError, UsageError, escape_path
+from attune.core.library_address import LibraryAddress
 
 _HOST: Final = "127.0.0.1"
 _START_S: Final = 120.0
@@ -63,11 +64,11 @@ class LoadReport:
     rss_drift: float
 
 
-def measure(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
+def measure(folder: LibraryAddress, rate: float, seconds: float) -> dict[str, Any]:
     """Serve a library, send it queries, and measure its page if a browser is installed.
 
     Args:
-        folder: The library's folder.
+        folder: Where the library is kept.
         rate: Requests per second.
         seconds: Length of the load test.
 
@@ -96,7 +97,7 @@ def measure(folder: Path, rate: float, seconds: float) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _run_server(folder: Path, scratch: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def _run_server(folder: LibraryAddress, scratch: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         port = probe.getsockname()[1]

@@ -15,8 +15,8 @@ from attune.core.common_options import (
     NetworkOption,
     QuietOption,
     WorkersOption,
-    library_folder,
 )
+from attune.core.library_address import resolve_library
 
 if TYPE_CHECKING:
     from attune.embedding.media_files import Kind
@@ -157,11 +157,74 @@ def growth_command(
     from attune.core.console import print_json, show_progress
 
     with show_progress(quiet=quiet) as progress:
-        document = measure(library_folder(library), size, more, progress)
+        document = measure(resolve_library(library), size, more, progress)
     if as_json:
         print_json(document)
     else:
         print_growth(document)
+
+
+@app.command("libraries")
+def libraries_command(
+    database: Annotated[
+        str, typer.Argument(metavar="URL", help="PostgreSQL database without a library.", show_default=False)
+    ],
+    library: LibraryOption = None,
+    sizes: Annotated[
+        list[int] | None,
+        typer.Option("--size", min=1_000, metavar="N", help="Number of pictures; may be repeated."),
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Compare libraries in a folder and in PostgreSQL."""
+    from tempfile import TemporaryDirectory
+
+    from attune.benchmarks.library_kinds import measure
+    from attune.benchmarks.speed_tables import print_libraries
+    from attune.core.console import print_json, show_progress
+    from attune.core.library_address import read_library_argument
+
+    with TemporaryDirectory() as scratch, show_progress(quiet=quiet) as progress:
+        document = measure(
+            resolve_library(library),
+            Path(scratch),
+            read_library_argument(database),
+            sizes or [100_000, 1_000_000],
+            progress,
+        )
+    if as_json:
+        print_json(document)
+    else:
+        print_libraries(document)
+
+
+@app.command("readers")
+def readers_command(
+    library: LibraryOption = None,
+    readers: Annotated[int, typer.Option(min=1, metavar="N", help="Number of open readers.")] = 50,
+    questions: Annotated[
+        float, typer.Option(min=0.1, metavar="N", help="Questions per second, of all readers together.")
+    ] = 20.0,
+    seconds: Annotated[float, typer.Option(min=1.0, metavar="S", help="Length of the test.")] = 60.0,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Ask a library by many readers while builds add pictures.
+
+    The pictures are made for the test, and leave the library in the end. The exit code is 1 if any question
+    has no answer, or one of another generation than its reader has open.
+    """
+    from attune.benchmarks.database_readers import measure, print_report
+    from attune.core.console import print_json
+
+    document = measure(resolve_library(library), readers, questions, seconds)
+    if as_json:
+        print_json(document)
+    elif not quiet:
+        print_report(document)
+    if document["errors"] or document["mixed"]:
+        raise typer.Exit(1)
 
 
 @app.command("search")
@@ -188,7 +251,7 @@ def search_command(
     from attune.core.console import print_json, show_progress
 
     with show_progress(quiet=quiet) as progress:
-        document = measure(library_folder(library), size or [85_000, 1_000_000], progress)
+        document = measure(resolve_library(library), size or [85_000, 1_000_000], progress)
     if as_json:
         print_json(document)
     else:
@@ -205,7 +268,7 @@ def cold_command(
     from attune.benchmarks.speed_tables import print_cold
     from attune.core.console import print_json
 
-    document = measure(library_folder(library))
+    document = measure(resolve_library(library))
     if as_json:
         print_json(document)
     else:

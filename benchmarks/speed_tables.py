@@ -62,6 +62,37 @@ def print_peers(document: dict[str, Any]) -> None:
         stdout_console().print(f"{name} is not installed")
 
 
+def print_libraries(document: dict[str, Any]) -> None:
+    """Print one row per kind of library and size."""
+    filters = list(document["rows"][0]["queries"])
+    _print(
+        f"{document['queries']} queries; p50 and p95 in ms, recall@10",
+        ("pictures", "rows s", "index s", "bytes each", "reader MB", "server MB", *filters),
+        [
+            (
+                row["library"],
+                str(row["pictures"]),
+                "" if row["write_s"] is None else f"{row['write_s']:.0f}",
+                f"{row['publish_s']:.1f}",
+                f"{row['bytes'] / row['pictures']:.0f}",
+                f"{row['reader_mb']:.0f}",
+                "" if row["server_mb"] is None else f"{row['server_mb']:.0f}",
+                *(
+                    "{p50_ms:.1f}, {p95_ms:.1f}, {recall:.4f}".format(**row["queries"][name])
+                    for name in filters
+                ),
+            )
+            for row in document["rows"]
+        ],
+    )
+    for size, counts in document["differing_exact_answers"].items():
+        for name, differing in counts.items():
+            stdout_console().print(
+                f"{size} pictures, {name}: of {document['random_queries']} random queries, which both kinds "
+                f"answer exactly, {differing} differ"
+            )
+
+
 def print_growth(document: dict[str, Any]) -> None:
     """Print the time to publish a library and then more pictures."""
     _print(

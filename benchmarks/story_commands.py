@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from attune.core.common_options import CommandApp, JsonOption, LibraryOption, QuietOption, library_folder
+from attune.core.common_options import CommandApp, JsonOption, LibraryOption, QuietOption
+from attune.core.library_address import resolve_library
 
 app = CommandApp()
 
@@ -33,7 +34,7 @@ def storyboard_command(
 
     folders = tuple(absolute_path(folder) for folder in below or [])
     with show_progress(quiet=quiet) as progress:
-        found = measure(library_folder(library), [str(song) for song in songs], folders, film, progress)
+        found = measure(resolve_library(library), [str(song) for song in songs], folders, film, progress)
     if as_json:
         print_json({"films": found})
     else:

@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import UsageError, escape_path
+from attune.core.library_address import LibraryAddress
 from attune.core.progress import Progress
 from attune.embedding.network import EMBEDDING_DIM
 
@@ -76,7 +76,7 @@ class BenchmarkIndex:
     settings: list[tuple[str, SearchFunction]]
 
 
-def measure(library: Path, sizes: Sequence[int], progress: Progress) -> dict[str, Any]:
+def measure(library: LibraryAddress, sizes: Sequence[int], progress: Progress) -> dict[str, Any]:
     """Measure every index at every size.
 
     Args:
@@ -139,7 +139,7 @@ def grow_vectors(known: Vectors, size: int) -> Vectors:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def read_embeddings(path: Path) -> tuple[Vectors, Vectors]:
+def read_embeddings(path: LibraryAddress) -> tuple[Vectors, Vectors]:
     """Return a library's embeddings of pictures, and at most 300 embeddings of its music as queries.
 
     Raises:
