@@ -5,16 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from attune.core.library_address import DatabaseAddress, LibraryAddress
+from attune.core.paths import features_home
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
 from attune.embedding.network import Network, open_network
 from attune.indexer.build import BuildReport, BuildRequest, build
+from attune.indexer.library_store import open_store
 from attune.tests.media_factory import photo, song
 from attune.tests.networks import write_network
+
+if TYPE_CHECKING:
+    from attune.tests.postgres_server import PostgresServer
 
 PHOTOS = 14
 SONGS = 4
@@ -22,15 +31,18 @@ SONGS = 4
 
 MAY_BE_SKIPPED = {"gpu", "affect", "mount"}  # what these tests need is not everywhere
 TEST_VARIABLES = {"ATTUNE_AFFECT", "ATTUNE_CHROMIUM", "ATTUNE_MOOD_PROTOCOL", "ATTUNE_UPDATE_SNAPSHOTS"}
+TEST_VARIABLES |= {"ATTUNE_SEED", "ATTUNE_KILLS", "ATTUNE_CUTS", "ATTUNE_RESTARTS"}  # longer fault tests
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the settings and the terminal of whoever runs the tests out of them."""
-    folder = tempfile.mkdtemp(prefix="attune-test-config-")
-    config.add_cleanup(lambda: shutil.rmtree(folder))
-    os.environ["XDG_CONFIG_HOME"] = folder
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):  # the latter for the features of databases
+        os.environ[name] = tempfile.mkdtemp(prefix="attune-test-home-")
+        config.add_cleanup(partial(shutil.rmtree, os.environ[name]))
     os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and tables follow it
     for name in [one for one in os.environ if one.startswith("ATTUNE_") and one not in TEST_VARIABLES]:
+        del os.environ[name]
+    for name in [one for one in os.environ if one.startswith("PG")]:  # libpq's, such as PGSSLMODE
         del os.environ[name]
 
 
@@ -68,7 +80,7 @@ def forbidden_skips(reporter: pytest.TerminalReporter) -> list[pytest.TestReport
     ]
 
 
-def run_build(library: Path, network: Network, *paths: Path, **options: object) -> BuildReport:
+def run_build(library: LibraryAddress, network: Network, *paths: Path, **options: object) -> BuildReport:
     """Build with two workers and without progress."""
     request = BuildRequest(library, tuple(str(path) for path in paths), **options)  # type: ignore[arg-type]
     return build(request, network, Settings(workers=2), SilentProgress())
@@ -111,7 +123,90 @@ def built(tmp_path_factory: pytest.TempPathFactory, media: Path, network: Networ
     return library
 
 
+@pytest.fixture(scope="session", params=["folder", "postgres"])
+def library_kind(request: pytest.FixtureRequest) -> str:
+    """Where a library is kept: tests of what a library does run over both."""
+    return str(request.param)
+
+
+only_in_a_folder = pytest.mark.parametrize("library_kind", ["folder"], indirect=True)
+"""Decorator of a test that uses `library` for what has nothing to do with its place."""
+
+
+@pytest.fixture
+def library(library_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> LibraryAddress:
+    """A place for a library, in which there is none yet."""
+    if library_kind == "folder":
+        return tmp_path / "library"
+    return DatabaseAddress(request.getfixturevalue("database"))
+
+
+@pytest.fixture(scope="session")
+def built_database(postgres: PostgresServer, media: Path, network: Network) -> str:
+    """Name of a database with a library of `media`: a template for copies, never to be opened."""
+    name = postgres.create_database()
+    run_build(DatabaseAddress(postgres.address(name)), network, media)
+    return name
+
+
+@pytest.fixture(scope="session")
+def either_built(library_kind: str, request: pytest.FixtureRequest) -> LibraryAddress:
+    """A library of `media`, in a folder or in a database; treat it as read-only."""
+    if library_kind == "folder":
+        return Path(request.getfixturevalue("built"))
+    return copy_database(request.getfixturevalue("postgres"), request.getfixturevalue("built_database"))
+
+
+@pytest.fixture
+def own_library(
+    library_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[LibraryAddress]:
+    """A library of `media` that a test may change, in a folder or in a database."""
+    if library_kind == "folder":
+        yield Path(shutil.copytree(request.getfixturevalue("built"), tmp_path / "library"))
+        return
+    server = request.getfixturevalue("postgres")
+    address = copy_database(server, request.getfixturevalue("built_database"))
+    yield address
+    server.drop_database(address.url.rpartition("/")[2])
+
+
+def copy_database(server: PostgresServer, template: str) -> DatabaseAddress:
+    """Copy a library to which nobody is connected, with its features; return the address of the copy."""
+    name = server.create_database(template)
+    [(old,)] = server.execute("SELECT id FROM attune.library", database=name)
+    [(new,)] = server.execute("UPDATE attune.library SET id = gen_random_uuid() RETURNING id", database=name)
+    shutil.copytree(features_home() / str(old), features_home() / str(new))
+    return DatabaseAddress(server.address(name))
+
+
+def folder_of(library: LibraryAddress) -> Path:
+    """Return the folder of a library's features, and of all else of it that lies in files."""
+    store = open_store(library)
+    catalogue = store.open_catalogue()
+    assert catalogue is not None
+    catalogue.close()
+    return store.folder
+
+
 @pytest.fixture
 def own_media(tmp_path: Path, media: Path) -> Path:
     """A copy of `media` that a test may change."""
     return Path(shutil.copytree(media, tmp_path / "media"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server with pgvector, shared by all tests of a process: do not stop it."""
+    from attune.tests.postgres_server import PostgresServer  # not on every system
+
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """The address of an empty database of its own."""
+    name = postgres.create_database()
+    yield postgres.address(name)
+    postgres.drop_database(name)

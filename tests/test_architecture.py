@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -43,6 +44,8 @@ HEAVY = {
     "fastapi",
     "starlette",
     "uvicorn",
+    "psycopg",
+    "psycopg_binary",
 }
 HOMES = {
     "onnxruntime": {"embedding/onnx_session.py"},
@@ -50,6 +53,12 @@ HOMES = {
     "pyarrow": {"core/parquet.py"},
     "tokenizers": {"embedding/text_tower.py", "training/encoders/clip_tokenizer.py"},
 }
+HOME_FOLDERS = {
+    "psycopg": "indexer/postgres/",
+    "alembic": "indexer/postgres/migrations/",
+    "sqlalchemy": "indexer/",
+}
+LOADED_LATE = {"indexer/postgres/patient_connection.py"}  # a class of the driver's, which is imported late
 WEB = {"fastapi", "starlette", "uvicorn"}  # known below retrieval/web/ only, and by its commands late
 TYPER = {
     "cli.py",
@@ -173,11 +182,12 @@ def test_heavy_libraries_load_late_and_in_one_place(path: Path) -> None:
     tree = ast.parse(path.read_text())
     at_once = {name.split(".")[0] for name in module_level(tree.body)}
     in_web = name_of_file.startswith("retrieval/web/")
-    if not name_of_file.startswith("training/"):
+    if not name_of_file.startswith("training/") and name_of_file not in LOADED_LATE:
         late = HEAVY - WEB if in_web and not name_of_file.endswith("commands.py") else HEAVY
         assert late.isdisjoint(at_once)
     for name in imported(tree):
         assert in_web or name_of_file.startswith("benchmarks/") or name.split(".")[0] not in WEB
+        assert name_of_file.startswith(HOME_FOLDERS.get(name.split(".")[0], ""))
         homes = HOMES.get(name.split(".")[0])
         if homes is not None and not name_of_file.startswith("training/convert/"):
             assert name_of_file in homes or name_of_file.startswith(("training/export", "benchmarks/"))
@@ -209,7 +219,7 @@ def test_only_commands_know_typer() -> None:
     "command", ["--help", "find-images --help", "serve --help", "train --help", "export --help", "--version"]
 )
 def test_help_loads_no_heavy_library(command: str) -> None:
-    heavy = sorted(HEAVY | {"numpy", "sqlalchemy"})
+    heavy = sorted(HEAVY | {"numpy", "sqlalchemy", "alembic"})
     code = (
         "import sys\nfrom attune import cli\n"
         f"assert cli.run({command.split()!r}) == 0\n"
@@ -218,6 +228,34 @@ def test_help_loads_no_heavy_library(command: str) -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 0, result.stderr
     assert result.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["status", "browse --mood calm", "build-index --quiet", "verify"])
+def test_a_library_in_a_folder_needs_nothing_of_databases(built: Path, tmp_path: Path, command: str) -> None:
+    """Those who only read need no SQLAlchemy either: its import takes longer than a query."""
+    unwanted = ["psycopg", "psycopg_binary", "alembic", "attune.indexer.postgres.postgres_store"]
+    if command.split()[0] in {"status", "browse"}:
+        unwanted.append("sqlalchemy")
+    library = shutil.copytree(built, tmp_path / "library")
+    code = (
+        "import sys\nfrom attune import cli\n"
+        "for name in ('psycopg', 'alembic'): sys.modules[name] = None\n"
+        f"assert cli.run({[*command.split(), '--library', str(library)]!r}) == 0\n"
+        f"print([name for name in {unwanted!r} if sys.modules.get(name) is not None], file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", ["status", "build-index .", "find-images x.flac", "verify"])
+def test_a_library_in_a_database_says_what_to_install(command: str) -> None:
+    arguments = [*command.split(), "--library", "postgresql://me@127.0.0.1:9/attune"]
+    code = f"import sys\nsys.modules['psycopg'] = None\nfrom attune import cli\nexit(cli.run({arguments!r}))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode != 0
+    assert 'pip install "attune-affect[postgres]"' in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_importing_the_package_loads_nothing_of_others() -> None:

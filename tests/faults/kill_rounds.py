@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import random
 import shutil
-import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,25 +17,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attune.core.errors import AttuneError
+from attune.core.library_address import LibraryAddress
 from attune.core.progress import Progress, SilentProgress
 from attune.core.settings import Settings
 from attune.embedding.media_files import Kind
 from attune.embedding.network import DEFAULT_NETWORK, EMBEDDING_DIM, open_network
 from attune.indexer.build import BuildReport, BuildRequest, build
 from attune.indexer.library import LibraryReader, read_published_generation
+from attune.indexer.library_store import open_store
 from attune.indexer.verify import verify
 from attune.tests.faults import killed_build
-from attune.tests.faults.killed_build import KilledBuildSpec, change_media, make_media, read_content
+from attune.tests.faults.killed_build import (
+    KilledBuildSpec,
+    change_library_settings,
+    change_media,
+    make_media,
+    read_content,
+)
+from attune.tests.faults.library_places import FolderPlace, LibraryPlace, open_rows
 
 FILES: Final = 140  # more than two batches
 _TIMEOUT_S: Final = 300.0
-CaseName = Literal["first build", "changes", "another network"]
-CASES: Final[tuple[CaseName, ...]] = ("first build", "changes", "another network")
+_LONGEST_DELAY_S: Final = 0.05  # of a kill after a statement has been sent to a server
+_LOCKED_S: Final = 3.0  # the longest time for which the lock of a killed process may seem held
+CaseName = Literal["first build", "changes", "another network", "settings"]
+CASES: Final[tuple[CaseName, ...]] = ("first build", "changes", "another network", "settings")
 
 
 @dataclass(frozen=True, slots=True)
 class KillCase:
-    """A build to be killed.
+    """A build, or a change of the settings, to be killed.
 
     Attributes:
         name: Name of the case.
@@ -49,7 +59,7 @@ class KillCase:
     """
 
     name: CaseName
-    library: Path | None
+    library: LibraryAddress | None
     media: Path
     network: str
     steps: list[str]
@@ -74,7 +84,9 @@ class Fault:
     lost: list[str] = field(default_factory=list)
 
 
-def kill_builds(count: int, folder: Path, seed: int, progress: Progress) -> list[Fault]:
+def kill_builds(
+    count: int, folder: Path, seed: int, progress: Progress, place: LibraryPlace | None = None
+) -> list[Fault]:
     """Kill builds of small libraries at named steps, at random moments and by simulated power cuts.
 
     Args:
@@ -82,7 +94,9 @@ def kill_builds(count: int, folder: Path, seed: int, progress: Progress) -> list
         folder: An empty folder for temporary files.
         seed: Seed of the steps and moments.
         progress: Receives the number of kills.
+        place: Where the libraries are kept; None: in folders.
     """
+    place = place or FolderPlace(folder / "libraries")
     draw = random.Random(seed)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
@@ -92,9 +106,12 @@ def kill_builds(count: int, folder: Path, seed: int, progress: Progress) -> list
             "onnxruntime",
             "faiss",
             "sqlalchemy",
+            "attune.indexer.postgres.postgres_store",
+            "attune.indexer.postgres.postgres_writer",
+            "psycopg",
         ]
     )
-    cases = [_make_case(name, folder / name.replace(" ", "-"), context) for name in CASES]
+    cases = [_make_case(name, folder / name.replace(" ", "-"), place, context) for name in CASES]
     faults: dict[str, Fault] = {}
     progress.start("killing builds", count)
     for number, (case, kill_at, moment, power) in enumerate(_schedule_kills(cases, draw)):
@@ -104,7 +121,7 @@ def kill_builds(count: int, folder: Path, seed: int, progress: Progress) -> list
         name = f"power cut: {name}" if power else f"SIGKILL: {name}"
         fault = faults.setdefault(name, Fault(name))
         fault.tried += 1
-        broken = _run_round(case, folder / f"round-{number}", kill_at, moment, power, context)
+        broken = _run_round(case, folder / f"round-{number}", kill_at, moment, power, place, context)
         fault.survived += not broken
         fault.lost += [f"{case.name}, step {kill_at}, {moment:.3f} s: {line}" for line in broken]
         progress.advance()
@@ -115,33 +132,34 @@ def kill_builds(count: int, folder: Path, seed: int, progress: Progress) -> list
 def _schedule_kills(
     cases: list[KillCase], draw: random.Random
 ) -> Iterator[tuple[KillCase, int | None, float, bool]]:
-    """Yield case, step (None: a random moment), seconds until that moment, and whether power is cut."""
+    """Yield case, step (None: a random moment), seconds until or after that, and whether power is cut."""
     while True:
         order = [(case, name) for case in cases for name in sorted(set(case.steps))]
         draw.shuffle(order)
         for case, name in order:
             at = draw.choice([at for at, step in enumerate(case.steps, 1) if step == name])
-            yield case, at, 0.0, False
+            yield case, at, draw.uniform(0.0, _LONGEST_DELAY_S), False
             yield case, draw.randint(1, len(case.steps)), 0.0, True
             yield case, None, draw.uniform(0.0, 1.2 * case.seconds), False
 
 
-def _make_case(name: CaseName, folder: Path, context: Any) -> KillCase:
+def _make_case(name: CaseName, folder: Path, place: LibraryPlace, context: Any) -> KillCase:
     """Make a case, and run its build undisturbed once."""
     media = folder / "media"
     make_media(media, FILES)
-    library: Path | None = None
+    library: LibraryAddress | None = None
     network = DEFAULT_NETWORK
     if name != "first build":
-        library = folder / "before"
+        library = place.new()
         build_quietly(library, media, DEFAULT_NETWORK)
     if name == "changes":
         change_media(media)
     if name == "another network":
         network = str(_write_other_network(folder / "network"))
-    spec = KilledBuildSpec(folder / "after", media, network, folder / "steps")
-    if library is not None:
-        shutil.copytree(library, spec.library)
+    after = place.new() if library is None else place.copy(library)
+    spec = KilledBuildSpec(
+        after, place.files(after), media, network, folder / "steps", only_settings=name == "settings"
+    )
     process = context.Process(target=killed_build.run, args=(spec,))
     began = time.monotonic()
     process.start()
@@ -150,7 +168,7 @@ def _make_case(name: CaseName, folder: Path, context: Any) -> KillCase:
     if process.exitcode != 0:
         raise AttuneError(f"the build that was to be killed later failed by itself ({process.exitcode})")
     steps = spec.log.read_text().splitlines()
-    return KillCase(name, library, media, network, steps, seconds, read_contents(spec.library))
+    return KillCase(name, library, media, network, steps, seconds, read_contents(after))
 
 
 def _write_other_network(folder: Path) -> Path:
@@ -164,7 +182,7 @@ def _write_other_network(folder: Path) -> Path:
     return folder
 
 
-def build_quietly(library: Path, media: Path | None, network: str) -> BuildReport:
+def build_quietly(library: LibraryAddress, media: Path | None, network: str) -> BuildReport:
     """Build as the killed builds do, but undisturbed; without media, refresh the library."""
     paths = () if media is None else (str(media),)
     request = BuildRequest(library, paths)
@@ -172,20 +190,36 @@ def build_quietly(library: Path, media: Path | None, network: str) -> BuildRepor
 
 
 def _run_round(
-    case: KillCase, folder: Path, kill_at: int | None, moment: float, power: bool, context: Any
+    case: KillCase,
+    folder: Path,
+    kill_at: int | None,
+    moment: float,
+    power: bool,
+    place: LibraryPlace,
+    context: Any,
 ) -> list[str]:
     """Kill one build; return what is wrong afterwards."""
     folder.mkdir()
     mirror = folder / "mirror" if power else None
-    spec = KilledBuildSpec(folder / "library", case.media, case.network, folder / "steps", kill_at, mirror)
-    if case.library is not None:
-        shutil.copytree(case.library, spec.library)
+    library = place.new() if case.library is None else place.copy(case.library)
+    spec = KilledBuildSpec(
+        library,
+        place.files(library),
+        case.media,
+        case.network,
+        folder / "steps",
+        kill_at,
+        moment,
+        mirror,
+        case.name == "settings",
+    )
     process = context.Process(target=killed_build.run, args=(spec,))
     process.start()
     process.join(moment if kill_at is None else _TIMEOUT_S)
     process.kill()
     process.join()
-    library = spec.library if mirror is None else mirror / "library"
+    if mirror is not None:
+        library = place.cut_power(library, mirror / "library")
     try:
         before = 0 if case.library is None else len(read_contents(case.library))
         broken = examine(library, must_answer=before > 0)
@@ -194,18 +228,22 @@ def _run_round(
         broken = [str(error)]
     if not broken:
         shutil.rmtree(folder)
+        place.remove(library)
     return broken
 
 
-def _compare_with_undisturbed(case: KillCase, library: Path) -> list[str]:
+def _compare_with_undisturbed(case: KillCase, library: LibraryAddress) -> list[str]:
     """Build again; return what is wrong.
 
     The committed rows must be used, and the result must be that of an undisturbed build.
     """
     pending = 1 if case.library is None else 2
+    broken = _wait_for_lock(library)
     committed = _read_committed_rows(library, pending)
+    if case.name == "settings":
+        change_library_settings(library)
     report = build_quietly(library, case.media, case.network)
-    broken = examine(library, must_answer=True)
+    broken += examine(library, must_answer=True)
     kept = _read_committed_rows(library, pending)
     if not committed <= kept:
         broken.append(f"{len(committed - kept)} committed rows are gone")
@@ -214,28 +252,23 @@ def _compare_with_undisturbed(case: KillCase, library: Path) -> list[str]:
     return broken
 
 
-def _read_committed_rows(library: Path, generation: int) -> set[tuple[int, bytes]]:
+def _wait_for_lock(library: LibraryAddress) -> list[str]:
+    """Take the lock of the killed process; return what is wrong if that takes long."""
+    began = time.monotonic()
+    with open_store(library).lock():
+        seconds = time.monotonic() - began
+    return [] if seconds < _LOCKED_S else [f"the lock was free only after {seconds:.1f} s"]
+
+
+def _read_committed_rows(library: LibraryAddress, generation: int) -> set[tuple[int, bytes]]:
     """Return id and path of all rows that a build added to a generation, which may be unpublished."""
-    if not (library / "catalogue.db").exists():
+    if isinstance(library, Path) and not (library / "catalogue.db").exists():
         return set()
-    with _CatalogueConnection(library) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'items'").fetchone():
+    with open_rows(library) as rows:
+        if not rows.has("items"):
             return set()
-        query = "SELECT id, path FROM items WHERE removed IS NULL AND added = ?"
-        return set(connection.execute(query, (generation,)))
-
-
-class _CatalogueConnection:
-    """Connection that uses neither SQLAlchemy nor Attune's code; it is closed at the end of the block."""
-
-    def __init__(self, library: Path) -> None:
-        self._connection = sqlite3.connect(library / "catalogue.db")
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        query = f"SELECT id, path FROM items WHERE removed IS NULL AND added = {generation}"
+        return {(item, path) for item, path in rows.ask(query)}
 
 
 _VISIBLE_ROWS: Final = """
@@ -268,22 +301,22 @@ class VisibleItem:
         return same and bool(np.allclose(self.vector, other.vector, atol=1e-4))
 
 
-def read_contents(library: Path) -> dict[str, VisibleItem]:
+def read_contents(library: LibraryAddress) -> dict[str, VisibleItem]:
     """Return the items that readers see, by path."""
-    with _CatalogueConnection(library) as connection:
+    with open_rows(library) as rows:
         return {
             os.fsdecode(path): VisibleItem(kind, content, np.frombuffer(vector, "<f4"))
-            for _, kind, path, content, vector in connection.execute(_VISIBLE_ROWS)
+            for _, kind, path, content, vector in rows.ask(_VISIBLE_ROWS)
         }
 
 
-def examine(library: Path, *, must_answer: bool) -> list[str]:
+def examine(library: LibraryAddress, *, must_answer: bool) -> list[str]:
     """Return what is wrong with a library.
 
     It must open, be undamaged, and give the same search results as brute force.
 
     Args:
-        library: The library's folder.
+        library: Where the library is.
         must_answer: Whether it must have a published generation.
     """
     if not must_answer and read_published_generation(library) is None:
@@ -291,13 +324,15 @@ def examine(library: Path, *, must_answer: bool) -> list[str]:
     findings = verify(library, SilentProgress())
     # The first reader makes a lost index folder again, so its loss is no fault.
     broken = [f"{damage.part}: {damage.detail}" for damage in findings.damage if damage.part != "index"]
-    with LibraryReader(library) as opened, _CatalogueConnection(library) as connection:
-        rows = connection.execute(_VISIBLE_ROWS).fetchall()
+    with LibraryReader(library) as opened, open_rows(library) as connection:
+        rows = connection.ask(_VISIBLE_ROWS)
+        if len({row[2] for row in rows}) != len(rows):
+            broken.append("a file is there twice")
         kinds: tuple[Kind, ...] = ("image", "music")
         for kind in kinds:
             ids = np.array([row[0] for row in rows if row[1] == kind], np.int64)
             vectors = np.array([np.frombuffer(row[4], "<f4") for row in rows if row[1] == kind])
-            if not np.array_equal(np.sort(opened.index(kind).ids), ids):
+            if not np.array_equal(opened.search(kind).sample(1 << 40), ids):
                 broken.append(f"the index of {kind} does not match the catalogue")
             elif len(ids):
                 broken += _check_answers(opened, kind, ids, vectors)

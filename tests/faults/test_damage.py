@@ -15,19 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attune.core.errors import DamagedLibrary, LibraryError
+from attune.core.library_address import DatabaseAddress, LibraryAddress
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
 from attune.embedding.network import Network, open_network
 from attune.indexer.build import BuildRequest, build
 from attune.indexer.catalogue_tables import metadata
+from attune.indexer.generations import KINDS
 from attune.indexer.library import LibraryReader, read_published_generation
 from attune.indexer.repair import RepairReport, repair
 from attune.indexer.salvage import salvage
 from attune.indexer.verify import verify
-from attune.tests.conftest import run_build
+from attune.tests.conftest import copy_database, folder_of, run_build
 from attune.tests.e2e.command import attune, attune_json
 from attune.tests.faults.kill_rounds import examine, read_contents
 from attune.tests.media_factory import photo, song
+from attune.tests.postgres_server import PostgresServer
 
 PARTS = ("catalogue.db", "index/1/images.faiss", "index/1/music.faiss", "index/1/manifest.json", "features")
 PHOTOS = 40
@@ -52,11 +55,30 @@ def library(base: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(base / "library", tmp_path / "library"))
 
 
-def file_of(library: Path, part: str) -> Path:
-    return next((library / part).glob("eff*")) if part == "features" else library / part
+@pytest.fixture(scope="module")
+def base_database(base: Path, network: Network, postgres: PostgresServer) -> str:
+    """Name of a database with a library of the same media files, to be copied."""
+    name = postgres.create_database()
+    run_build(DatabaseAddress(postgres.address(name)), network, base / "media")
+    return name
 
 
-def repair_library(library: Path) -> RepairReport:
+@pytest.fixture
+def either_library(library_kind: str, request: pytest.FixtureRequest) -> LibraryAddress:
+    """A copy of the library, in a folder or in a database."""
+    if library_kind == "folder":
+        return Path(request.getfixturevalue("library"))
+    return copy_database(request.getfixturevalue("postgres"), request.getfixturevalue("base_database"))
+
+
+def file_of(library: LibraryAddress, part: str) -> Path:
+    if part == "features":
+        return next((folder_of(library) / part).glob("eff*"))
+    assert isinstance(library, Path)
+    return library / part
+
+
+def repair_library(library: LibraryAddress) -> RepairReport:
     return repair(library, None, Settings(workers=1), SilentProgress())
 
 
@@ -87,7 +109,7 @@ def test_damage_is_noticed_and_mended(library: Path, part: str, damage: str) -> 
     assert {one.part for one in findings.damage} == {damaged_part}
     if damaged_part == "index":  # it is derived from the catalogue, so its damage must not make a search fail
         with LibraryReader(library) as opened:
-            assert len(opened.index("image")) == PHOTOS
+            assert len(opened.search("image")) == PHOTOS
     repaired = repair_library(library)
     assert repaired.after.damage == []
     if not (part == "catalogue.db" and damage == "delete"):  # the followed folders are lost with it
@@ -214,34 +236,37 @@ def test_items_whose_root_was_lost_are_not_taken_for_gone(library: Path) -> None
     assert (repaired.report.removed, repaired.after.images) == (0, PHOTOS)
 
 
-def test_damaged_features_of_missing_files_stay_and_are_reported(base: Path, library: Path) -> None:
-    path = file_of(library, "features")
+def test_damaged_features_of_missing_files_stay_and_are_reported(
+    base: Path, either_library: LibraryAddress
+) -> None:
+    path = file_of(either_library, "features")
     data = bytearray(path.read_bytes())
     data[10] ^= 1
     path.write_bytes(data)
     (base / "media").rename(base / "unplugged")
     try:
-        repaired = repair_library(library)
-        assert len(read_contents(library)) == PHOTOS + SONGS
+        repaired = repair_library(either_library)
+        with LibraryReader(either_library) as opened:
+            assert [len(opened.ids(kind)) for kind in KINDS] == [PHOTOS, SONGS]
         assert [one.part for one in repaired.after.damage] == ["features"]
     finally:
         (base / "unplugged").rename(base / "media")
-    assert repair_library(library).after.damage == []
+    assert repair_library(either_library).after.damage == []
 
 
 def test_damaged_features_are_neither_embedded_again_nor_copied(
-    base: Path, library: Path, other_network: Network
+    base: Path, either_library: LibraryAddress, other_network: Network
 ) -> None:
-    path = file_of(library, "features")
+    path = file_of(either_library, "features")
     data = bytearray(path.read_bytes())
     data[10] ^= 1
     path.write_bytes(data)
     progress = SilentProgress()
-    report = build(BuildRequest(library), other_network, Settings(workers=1), progress)
+    report = build(BuildRequest(either_library), other_network, Settings(workers=1), progress)
     assert (report.changed, report.re_embedded) == (1, PHOTOS + SONGS - 1)
-    report = build(BuildRequest(library), other_network, Settings(workers=1), progress)
+    report = build(BuildRequest(either_library), other_network, Settings(workers=1), progress)
     assert (report.added, report.changed) == (0, 0)
-    assert verify(library, progress).damage == []
+    assert verify(either_library, progress).damage == []
 
 
 @pytest.mark.slow

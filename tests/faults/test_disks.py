@@ -197,7 +197,7 @@ def _check_read_only(library: Path, media: Path) -> None:
     """Check that a library that cannot be written is opened, and that a build of it is refused."""
     before = _state(library)
     with LibraryReader(library) as opened:
-        assert len(opened.index("image").ids) == opened.generation.images
+        assert len(opened.search("image").sample(1 << 40)) == opened.generation.images
     with pytest.raises(LibraryError, match="cannot be written"):
         build_quietly(library, media, DEFAULT_NETWORK)
     assert _state(library) == before

@@ -29,9 +29,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def test_a_build_that_is_not_killed_logs_its_steps(base: tuple[Path, Path], tmp_path: Path) -> None:
     library, media = base
-    spec = KilledBuildSpec(
-        Path(shutil.copytree(library, tmp_path / "library")), media, DEFAULT_NETWORK, tmp_path / "steps"
-    )
+    copy = Path(shutil.copytree(library, tmp_path / "library"))
+    spec = KilledBuildSpec(copy, copy, media, DEFAULT_NETWORK, tmp_path / "steps")
     process = get_context("spawn").Process(target=killed_build.run, args=(spec,))
     process.start()
     process.join(120)
@@ -48,14 +47,13 @@ def test_a_build_that_is_not_killed_logs_its_steps(base: tuple[Path, Path], tmp_
 
 def test_the_lock_of_a_dead_builder_is_taken_over(base: tuple[Path, Path], tmp_path: Path) -> None:
     library, media = base
-    spec = KilledBuildSpec(
-        Path(shutil.copytree(library, tmp_path / "library")), media, DEFAULT_NETWORK, tmp_path / "steps", 5
-    )
+    copy = Path(shutil.copytree(library, tmp_path / "library"))
+    spec = KilledBuildSpec(copy, copy, media, DEFAULT_NETWORK, tmp_path / "steps", 5)
     process = get_context("spawn").Process(target=killed_build.run, args=(spec,))
     process.start()
     process.join(120)
     assert process.exitcode == -9
-    assert (spec.library / "lock").read_text()  # it died while it held the lock
+    assert (copy / "lock").read_text()  # it died while it held the lock
     before = read_contents(spec.library)
     with acquire_write_lock(spec.library), pytest.raises(LibraryError, match="another build"):
         build_quietly(spec.library, media, DEFAULT_NETWORK)

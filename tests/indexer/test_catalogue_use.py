@@ -13,7 +13,7 @@ import pytest
 
 from attune.embedding.media_facts import MediaFacts
 from attune.embedding.network import Network
-from attune.indexer import catalogue
+from attune.indexer import sqlite_catalogue
 from attune.indexer.catalogue_tables import items
 from attune.retrieval.queries import find
 from attune.retrieval.search import Filters
@@ -64,14 +64,14 @@ def test_a_query_for_a_known_file_asks_three_questions_and_one_for_moments(
     media: Path, built: Path, monkeypatch: pytest.MonkeyPatch, file: str, expected: int
 ) -> None:
     questions: list[str] = []
-    connect = catalogue.connect
+    connect = sqlite_catalogue.connect
 
     def connect_and_trace(path: Path, mode: str) -> sqlite3.Connection:
         connection = connect(path, mode)
         connection.set_trace_callback(questions.append)
         return connection
 
-    monkeypatch.setattr(catalogue, "connect", connect_and_trace)
+    monkeypatch.setattr(sqlite_catalogue, "connect", connect_and_trace)
     library, network = open_library(built, None)
     with library:
         seeds = QueryResolver(library, network)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from attune.core.library_address import LibraryAddress
 from attune.embedding.network import Network
 from attune.indexer.library import LibraryReader
+from attune.indexer.records import Selection
 from attune.tests.conftest import run_build
 from attune.tests.media_factory import dated_photo, photo, song, xmp
 
@@ -28,21 +30,22 @@ def make_album(folder: Path) -> Path:
     return folder
 
 
-def dates(library: Path) -> dict[str, str | None]:
+def dates(library: LibraryAddress) -> dict[str, str | None]:
     with LibraryReader(library) as opened:
         items = opened.items([item for item, _ in opened.paths("image")])
         return {Path(item.path).name: item.taken for item in items.values()}
 
 
-def test_a_build_keeps_dates_and_readers_find_by_them(tmp_path: Path, network: Network) -> None:
-    library = tmp_path / "library"
+def test_a_build_keeps_dates_and_readers_find_by_them(
+    tmp_path: Path, library: LibraryAddress, network: Network
+) -> None:
     run_build(library, network, make_album(tmp_path / "album"))
     assert dates(library) == TAKEN
     with LibraryReader(library) as opened:
         names = {item: Path(path).name for item, path in opened.paths("image")}
 
         def taken(first: str | None, after: str | None) -> set[str]:
-            return {names[item] for item in opened.ids_by_capture_date(first, after)}
+            return {names[item] for item in opened.ids("image", Selection(taken=(first, after)))}
 
         assert taken(None, None) == {"old.jpg", "winter.jpg", "summer.jpg"}
         assert taken("2023", None) == {"winter.jpg", "summer.jpg"}
@@ -50,15 +53,17 @@ def test_a_build_keeps_dates_and_readers_find_by_them(tmp_path: Path, network: N
         assert taken(None, "2023") == {"old.jpg"}
 
 
-def read_rows(library: Path) -> dict[str, tuple[int, str | None, int | None]]:
+def read_rows(library: LibraryAddress) -> dict[str, tuple[int, str | None, int | None]]:
     """Return id, date and rating of each picture, by name."""
     with LibraryReader(library) as opened:
         items = opened.items([item for item, _ in opened.paths("image")])
         return {Path(item.path).name: (item.id, item.taken, item.rating) for item in items.values()}
 
 
-def test_a_new_a_changed_and_a_lost_sidecar_are_noticed(tmp_path: Path, network: Network) -> None:
-    library, album = tmp_path / "library", make_album(tmp_path / "album")
+def test_a_new_a_changed_and_a_lost_sidecar_are_noticed(
+    tmp_path: Path, library: LibraryAddress, network: Network
+) -> None:
+    album = make_album(tmp_path / "album")
     run_build(library, network, album)
     sidecar, day = album / "plain.xmp", "2019-07-04T12:30:00"
     for properties, expected in (
@@ -72,9 +77,11 @@ def test_a_new_a_changed_and_a_lost_sidecar_are_noticed(tmp_path: Path, network:
         assert read_rows(library)["plain.jpg"][1:] == expected
 
 
-def test_what_only_looks_like_a_sidecar_is_not_news_in_every_build(tmp_path: Path, network: Network) -> None:
+def test_what_only_looks_like_a_sidecar_is_not_news_in_every_build(
+    tmp_path: Path, library: LibraryAddress, network: Network
+) -> None:
     """A scan does not see a link, nor what is excluded; a reader of the file does."""
-    library, album = tmp_path / "library", make_album(tmp_path / "album")
+    album = make_album(tmp_path / "album")
     (tmp_path / "shared.xmp").write_bytes(xmp({"xmp:Rating": "4"}))
     (album / "old.xmp").symlink_to(tmp_path / "shared.xmp")
     (album / "winter.xmp").write_bytes(xmp({"xmp:Rating": "5"}))

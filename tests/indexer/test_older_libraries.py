@@ -178,12 +178,12 @@ def test_without_a_rebuild_it_stays_as_it_is(older: Path, network: Network) -> N
 def test_a_kill_during_the_rebuild_leaves_the_older_tables(
     older: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attune.indexer import catalogue_writer
+    from attune.indexer import sqlite_writer
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(catalogue_writer, "_convert_row", killed)
+    monkeypatch.setattr(sqlite_writer, "_convert_row", killed)
     with pytest.raises(KeyboardInterrupt):
         run_build(older, network, rebuild=True)
     monkeypatch.undo()

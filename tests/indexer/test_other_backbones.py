@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from attune.core.errors import MediaError
+from attune.core.library_address import LibraryAddress
 from attune.embedding import decode_pool
 from attune.embedding.network import Network, open_network
 from attune.indexer import build as build_module
 from attune.indexer.build import BuildRequest, open_build, plan_build
 from attune.indexer.library import LibraryReader
+from attune.indexer.library_store import open_store
 from attune.retrieval.seeds import QueryResolver
-from attune.tests.conftest import PHOTOS, SONGS, run_build
+from attune.tests.conftest import PHOTOS, SONGS, only_in_a_folder, run_build
 from attune.tests.e2e.command import attune
 from attune.tests.media_factory import photo
 from attune.tests.networks import write_image_backbone, write_network
@@ -31,28 +31,24 @@ def slower_network(tmp_path_factory: pytest.TempPathFactory) -> Network:
     return open_network(str(write_network(folder, seed=5, image_backbone=write_image_backbone(folder))))
 
 
-@pytest.fixture
-def library(tmp_path: Path, built: Path) -> Path:
-    return Path(shutil.copytree(built, tmp_path / "library"))
-
-
 def _nothing_is_read(jobs: Iterator[decode_pool.ExtractionJob], *_: object) -> Iterator[MediaError]:
     assert list(jobs) == []
     yield from ()
 
 
-def _count_missing_features(library: Path, network: Network) -> int:
+def _count_missing_features(library: LibraryAddress, network: Network) -> int:
     with open_build(BuildRequest(library)) as session:
         return session.count_missing_features(network.backbones)
 
 
-def _rows(library: Path, name: str = "") -> int:
-    with closing(sqlite3.connect(library / "catalogue.db")) as connection:
-        paths = [os.fsdecode(row[0]) for row in connection.execute("SELECT path FROM items")]
-    return sum(path.endswith(name) for path in paths)
+def _rows(library: LibraryAddress, name: str = "") -> int:
+    catalogue = open_store(library).open_catalogue()
+    assert catalogue is not None
+    with catalogue:
+        return sum(os.fsdecode(row["path"]).endswith(name) for row in catalogue.item_rows())
 
 
-def _vectors(library: Path, network: Network) -> dict[str, np.ndarray]:
+def _vectors(library: LibraryAddress, network: Network) -> dict[str, np.ndarray]:
     """Return each picture's embedding by path, after checking it against its stored features."""
     with LibraryReader(library) as opened:
         found = {}
@@ -66,12 +62,12 @@ def _vectors(library: Path, network: Network) -> dict[str, np.ndarray]:
 
 @pytest.mark.slow
 def test_another_backbone_reads_again_and_going_back_does_not(
-    library: Path, network: Network, slower_network: Network, monkeypatch: pytest.MonkeyPatch
+    own_library: LibraryAddress, network: Network, slower_network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = _vectors(library, network)
-    assert _count_missing_features(library, network) == 0
-    assert _count_missing_features(library, slower_network) == PHOTOS
-    plan = plan_build(BuildRequest(library), slower_network.backbones)
+    before = _vectors(own_library, network)
+    assert _count_missing_features(own_library, network) == 0
+    assert _count_missing_features(own_library, slower_network) == PHOTOS
+    plan = plan_build(BuildRequest(own_library), slower_network.backbones)
     assert (len(plan.read), len(plan.other_backbone), len(plan.kept), plan.unchanged) == (
         PHOTOS,
         PHOTOS,
@@ -79,36 +75,35 @@ def test_another_backbone_reads_again_and_going_back_does_not(
         SONGS,
     )
 
-    report = run_build(library, slower_network)
+    report = run_build(own_library, slower_network)
     assert (report.read_again, report.re_embedded, report.unchanged) == (PHOTOS, SONGS, SONGS)
     assert (report.added, report.changed, report.copied, report.removed) == (0, 0, 0, 0)
-    by_slower = _vectors(library, slower_network)
+    by_slower = _vectors(own_library, slower_network)
     assert by_slower.keys() == before.keys()
 
     monkeypatch.setattr(build_module, "extract_all", _nothing_is_read)
     for _ in range(3):
-        assert _count_missing_features(library, network) == 0
-        plan = plan_build(BuildRequest(library), network.backbones)
+        assert _count_missing_features(own_library, network) == 0
+        plan = plan_build(BuildRequest(own_library), network.backbones)
         assert (len(plan.other_backbone), len(plan.kept)) == (PHOTOS, PHOTOS)
-        report = run_build(library, network)
+        report = run_build(own_library, network)
         assert (report.kept, report.unchanged, report.read_again, report.copied) == (PHOTOS, SONGS, 0, 0)
-        again = _vectors(library, network)
+        again = _vectors(own_library, network)
         for path, vector in before.items():
             np.testing.assert_allclose(again[path], vector, atol=1e-6)
-        run_build(library, slower_network)
-        assert run_build(library, slower_network).unchanged == PHOTOS + SONGS
+        run_build(own_library, slower_network)
+        assert run_build(own_library, slower_network).unchanged == PHOTOS + SONGS
     assert (
-        _rows(library) <= 3 * PHOTOS + SONGS
+        _rows(own_library) <= 3 * PHOTOS + SONGS
     )  # of this generation, of the previous one, and stored features
-    for path, vector in _vectors(library, slower_network).items():
+    for path, vector in _vectors(own_library, slower_network).items():
         np.testing.assert_allclose(vector, by_slower[path], atol=1e-6)
 
 
 @pytest.mark.slow
 def test_features_of_both_go_with_the_file(
-    tmp_path: Path, own_media: Path, network: Network, slower_network: Network
+    library: LibraryAddress, own_media: Path, network: Network, slower_network: Network
 ) -> None:
-    library = tmp_path / "library"
     run_build(library, network, own_media)
     run_build(library, slower_network)
     photo(own_media / "photo 00.jpg", 77, (200, 150))
@@ -126,9 +121,9 @@ def test_features_of_both_go_with_the_file(
 
 
 def test_an_interrupted_change_of_backbone_goes_on_or_back(
-    library: Path, network: Network, slower_network: Network, monkeypatch: pytest.MonkeyPatch
+    own_library: LibraryAddress, network: Network, slower_network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = _vectors(library, network)
+    before = _vectors(own_library, network)
     real = build_module.extract_all
 
     def interrupted(jobs: Iterator[decode_pool.ExtractionJob], *rest: object) -> Iterator[object]:
@@ -139,22 +134,23 @@ def test_an_interrupted_change_of_backbone_goes_on_or_back(
 
     monkeypatch.setattr(build_module, "extract_all", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_build(library, slower_network)
-    assert _vectors(library, network).keys() == before.keys()
+        run_build(own_library, slower_network)
+    assert _vectors(own_library, network).keys() == before.keys()
     monkeypatch.setattr(build_module, "extract_all", _nothing_is_read)
-    run_build(library, network)
-    after = _vectors(library, network)
+    run_build(own_library, network)
+    after = _vectors(own_library, network)
     for path, vector in before.items():
         np.testing.assert_allclose(after[path], vector, atol=1e-6)
     monkeypatch.setattr(build_module, "extract_all", real)
-    assert run_build(library, slower_network).read_again == PHOTOS - 5
+    assert run_build(own_library, slower_network).read_again == PHOTOS - 5
 
 
+@only_in_a_folder
 def test_questions_are_read_by_the_library_s_backbone(
-    library: Path, slower_network: Network, tmp_path: Path, media: Path
+    own_library: LibraryAddress, slower_network: Network, tmp_path: Path, media: Path
 ) -> None:
-    run_build(library, slower_network)
-    with LibraryReader(library) as opened:
+    run_build(own_library, slower_network)
+    with LibraryReader(own_library) as opened:
         seeds = QueryResolver(opened, slower_network)
         known = seeds.seed(str(media / "photo 00.jpg"))
         copy = shutil.copyfile(media / "photo 00.jpg", tmp_path / "elsewhere.jpg")
@@ -165,17 +161,18 @@ def test_questions_are_read_by_the_library_s_backbone(
         assert np.linalg.norm(stranger.vector) == pytest.approx(1, abs=1e-5)
 
 
+@only_in_a_folder
 @pytest.mark.slow
 def test_the_command_says_what_it_reads_again(
-    library: Path, network: Network, slower_network: Network
+    own_library: LibraryAddress, network: Network, slower_network: Network
 ) -> None:
-    dry = attune("build-index", "--network", slower_network.folder, "--dry-run", "--library", library)
+    dry = attune("build-index", "--network", slower_network.folder, "--dry-run", "--library", own_library)
     assert f"Would read {PHOTOS} files (0 new, 0 changed, {PHOTOS} for another backbone)" in dry.stdout
-    built = attune("build-index", "--network", slower_network.folder, "--library", library)
+    built = attune("build-index", "--network", slower_network.folder, "--library", own_library)
     assert f"{PHOTOS} files must be read again, because the network" in built.stderr
     assert f"{PHOTOS} read again for another backbone" in built.stdout
-    dry = attune("build-index", "--network", network.folder, "--dry-run", "--library", library)
+    dry = attune("build-index", "--network", network.folder, "--dry-run", "--library", own_library)
     assert f"Would read 0 files (0 new, 0 changed), embed {PHOTOS} from stored features" in dry.stdout
-    back = attune("build-index", "--network", network.folder, "--library", library)
+    back = attune("build-index", "--network", network.folder, "--library", own_library)
     assert "read again" not in back.stdout + back.stderr
     assert f"{PHOTOS} from stored features, {SONGS} unchanged" in back.stdout

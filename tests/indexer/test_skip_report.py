@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from attune import cli
+from attune.core.library_address import LibraryAddress
+from attune.tests.conftest import only_in_a_folder
 from attune.tests.indexer.test_unreachable_roots import small_pictures
 
 
@@ -26,16 +28,15 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def run(capsys: pytest.CaptureFixture[str], library: Path, *arguments: object) -> tuple[str, str]:
+def run(capsys: pytest.CaptureFixture[str], library: LibraryAddress, *arguments: object) -> tuple[str, str]:
     assert cli.run([*map(str, arguments), "--library", str(library)]) == 0
     said = capsys.readouterr()
     return said.out, said.err
 
 
 def test_a_refresh_says_only_what_is_new(
-    tmp_path: Path, photos: Path, network_folder: Path, capsys: pytest.CaptureFixture[str]
+    library: LibraryAddress, photos: Path, network_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    library = tmp_path / "library"
     _, err = run(capsys, library, "build-index", photos, "--network", network_folder)
     lines = err.splitlines()
     assert lines[0] == "14 files were skipped:"
@@ -73,10 +74,11 @@ def test_a_refresh_says_only_what_is_new(
     assert document["omissions"] == {"videos of Live Photos": 30, "symbolic links, not followed": 1}
 
 
+@only_in_a_folder
 def test_a_picture_of_nothing_is_skipped_and_no_query(
-    tmp_path: Path, network_folder: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, library: LibraryAddress, network_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, library = tmp_path / "photos", tmp_path / "library"
+    folder = tmp_path / "photos"
     small_pictures(folder, 2)
     lens_cap = folder / "lens cap.png"
     Image.new("RGB", (60, 40), (3, 2, 4)).save(lens_cap)

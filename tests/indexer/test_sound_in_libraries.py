@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from attune import cli
 from attune.core.errors import ArtefactError
+from attune.core.library_address import DatabaseAddress, LibraryAddress
 from attune.embedding import backbones as backbones_module
 from attune.embedding import network_config
 from attune.embedding.audio_decoding import iter_audio
@@ -21,7 +22,7 @@ from attune.embedding.backbones import DEFAULT_BACKBONES, PATCH_S
 from attune.embedding.network import open_network
 from attune.indexer.library import LibraryReader
 from attune.retrieval.search import Filters, search_nearest
-from attune.tests.conftest import run_build
+from attune.tests.conftest import only_in_a_folder, run_build
 from attune.tests.embedding.test_steady_noise import noise
 from attune.tests.media_factory import photo
 
@@ -66,21 +67,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def library(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("library") / "library"
-    run_build(path, open_network(), folder)
-    return path
+def sounds(
+    library_kind: str, request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> LibraryAddress:
+    """A library of the folder."""
+    library: LibraryAddress = tmp_path_factory.mktemp("library") / "library"
+    if library_kind == "postgres":
+        server = request.getfixturevalue("postgres")
+        library = DatabaseAddress(server.address(server.create_database()))
+    run_build(library, open_network(), folder)
+    return library
 
 
-def run_json(capsys: pytest.CaptureFixture[str], library: Path, *arguments: object) -> Any:
+def run_json(capsys: pytest.CaptureFixture[str], library: LibraryAddress, *arguments: object) -> Any:
     assert cli.run([*map(str, arguments), "--json", "--library", str(library)]) == 0
     return json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
 
 
-def test_only_the_music_counts(library: Path) -> None:
-    with LibraryReader(library) as opened:
+def test_only_the_music_counts(sounds: LibraryAddress) -> None:
+    with LibraryReader(sounds) as opened:
         found = {Path(path).stem: opened.items([item])[item] for item, path in opened.paths("music")}
-    report = run_build(library, open_network())
+    report = run_build(sounds, open_network())
     skipped = {Path(skip.path).name: skip.reason for skip in report.skipped}
     song = found.pop("song").affect
     assert sorted(found) == [
@@ -103,9 +110,9 @@ def test_only_the_music_counts(library: Path) -> None:
     }
 
 
-def test_silence_is_nobodys_best_moment(library: Path) -> None:
+def test_silence_is_nobodys_best_moment(sounds: LibraryAddress) -> None:
     network = open_network()
-    with LibraryReader(library) as opened:
+    with LibraryReader(sounds) as opened:
         for seed in range(20):
             vector = np.random.default_rng(seed).standard_normal(128).astype(np.float32)
             vector /= np.linalg.norm(vector)
@@ -119,25 +126,27 @@ def test_silence_is_nobodys_best_moment(library: Path) -> None:
                     assert moment.start_s > 9 * PATCH_S - 1
 
 
+@only_in_a_folder
 def test_a_curve_has_no_points_in_silence(
-    library: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+    sounds: LibraryAddress, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     curves = {}
     for name in ("song", "then silence", "after silence"):
-        [mood] = run_json(capsys, library, "mood", folder / f"{name}.flac")["files"]
+        [mood] = run_json(capsys, sounds, "mood", folder / f"{name}.flac")["files"]
         curves[name] = [point["start_s"] for point in mood["curve"]]
     assert curves["song"] == pytest.approx([0, PATCH_S], abs=0.01)
     assert curves["then silence"] == pytest.approx([0, PATCH_S, 2 * PATCH_S], abs=0.01)
     assert curves["after silence"] == pytest.approx([9 * PATCH_S, 10 * PATCH_S, 11 * PATCH_S], abs=0.01)
-    assert cli.run(["mood", str(folder / "after silence.flac"), "--library", str(library)]) == 0
+    assert cli.run(["mood", str(folder / "after silence.flac"), "--library", str(sounds)]) == 0
     drawn = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  valence")]
     assert re.fullmatch("  valence  {9}[▁-█]{3}", drawn[0])
 
 
+@only_in_a_folder
 def test_queries_say_what_cannot_be_heard(
-    library: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+    sounds: LibraryAddress, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = ("--library", library)
+    place = ("--library", sounds)
     for arguments, said in (
         (("find-images", folder / "silence.flac"), "silent: nothing in it is louder than -70 LUFS"),
         (("mood", folder / "hiss.flac"), "nothing but hiss: steady noise"),
@@ -150,25 +159,29 @@ def test_queries_say_what_cannot_be_heard(
         assert said in " ".join(capsys.readouterr().err.split())
 
 
+@only_in_a_folder
 def test_why_and_match_with_a_song_that_begins_with_silence(
-    library: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+    sounds: LibraryAddress, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     song, picture = folder / "after silence.flac", folder / "photo.jpg"
-    matched = run_json(capsys, library, "match", picture, song)
+    matched = run_json(capsys, sounds, "match", picture, song)
     assert matched["music"]["moment"]["start_s"] > 9 * PATCH_S - 1
-    whole = run_json(capsys, library, "find-images", song, "--why")
+    whole = run_json(capsys, sounds, "find-images", song, "--why")
     assert "song fits best at 0:2" in whole["results"][0]["why"]
     # Of the part, less than half of any moment sounds.
-    part = run_json(capsys, library, "find-images", song, "--why", "--from", "0:20", "--to", "0:32")
+    part = run_json(capsys, sounds, "find-images", song, "--why", "--from", "0:20", "--to", "0:32")
     assert part["results"][0]["why"]
 
 
 def test_another_preprocessing_is_another_backbone(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    library: LibraryAddress,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for name in ("song.flac", "photo.jpg"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
-    library = tmp_path / "library"
     backbone = DEFAULT_BACKBONES["music"]
     with monkeypatch.context() as earlier:
         earlier.setattr(backbones_module, "PREPROCESSING_VERSIONS", {"image": 2, "music": 1})

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from attune.core.library_address import LibraryAddress
 from attune.core.progress import SilentProgress
 from attune.core.settings import Settings
 from attune.embedding.network import Network
@@ -17,7 +18,7 @@ from attune.indexer import scan as scan_module
 from attune.indexer.build import BuildReport, BuildRequest, build
 from attune.indexer.library import LibraryReader, read_status
 from attune.indexer.verify import verify
-from attune.tests.conftest import run_build
+from attune.tests.conftest import folder_of, only_in_a_folder, run_build
 from attune.tests.faults.mounts import small_disk, stalled_disk
 
 HELD = 24
@@ -33,12 +34,12 @@ def small_pictures(folder: Path, count: int, seed: int = 0) -> list[Path]:
     return paths
 
 
-def paths_in(library: Path) -> set[str]:
+def paths_in(library: LibraryAddress) -> set[str]:
     with LibraryReader(library) as opened:
         return {path for kind in ("image", "music") for _, path in opened.paths(kind)}  # type: ignore[arg-type]
 
 
-def read_nothing(library: Path, network: Network, *paths: Path, **options: object) -> BuildReport:
+def read_nothing(library: LibraryAddress, network: Network, *paths: Path, **options: object) -> BuildReport:
     """Build, and fail if a file is to be read."""
 
     def refuse(jobs: Iterator[object], *_: object) -> Iterator[object]:
@@ -57,10 +58,11 @@ def disk(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def library(tmp_path: Path, disk: Path, network: Network) -> Path:
+def followed(library: LibraryAddress, tmp_path: Path, disk: Path, network: Network) -> LibraryAddress:
+    """A library of the disk and of a folder that stays."""
     small_pictures(tmp_path / "home", 3, seed=2)
-    run_build(tmp_path / "library", network, disk, tmp_path / "home")
-    return tmp_path / "library"
+    run_build(library, network, disk, tmp_path / "home")
+    return library
 
 
 def unmount(disk: Path) -> None:
@@ -90,64 +92,67 @@ def leave_only_folders(disk: Path) -> None:
 
 @pytest.mark.parametrize("lose", [unmount, rename, lose_more_than_half, empty_one_by_one, leave_only_folders])
 def test_everything_is_kept_over_four_refreshes(
-    lose: Callable[[Path], None], library: Path, disk: Path, network: Network
+    lose: Callable[[Path], None], followed: LibraryAddress, disk: Path, network: Network
 ) -> None:
-    before = paths_in(library)
-    features = {path: path.read_bytes() for path in (library / "features").iterdir()}
+    before = paths_in(followed)
+    features = {path: path.read_bytes() for path in (folder_of(followed) / "features").iterdir()}
     shutil.copytree(disk, disk.with_name("copy"))
     lose(disk)
 
     for _ in range(4):
-        report = read_nothing(library, network)
+        report = read_nothing(followed, network)
         assert report.missing.keys() == {str(disk)}
         assert report.removed == 0
-        assert paths_in(library) == before
-        [root] = [root for root in read_status(library).roots if root.unreachable]
+        assert paths_in(followed) == before
+        [root] = [root for root in read_status(followed).roots if root.unreachable]
         assert root.path == str(disk)
 
     assert {path: path.read_bytes() for path in features} == features
     shutil.rmtree(disk, ignore_errors=True)
     disk.with_name("copy").rename(disk)
-    report = read_nothing(library, network)
+    report = read_nothing(followed, network)
     assert (report.missing, report.unchanged) == ({}, len(before))
-    assert [root.unreachable for root in read_status(library).roots] == [None, None]
-    assert verify(library, SilentProgress()).damage == []
+    assert [root.unreachable for root in read_status(followed).roots] == [None, None]
+    assert verify(followed, SilentProgress()).damage == []
 
 
-def test_both_roots_at_once(library: Path, disk: Path, network: Network) -> None:
-    before = paths_in(library)
+@only_in_a_folder
+def test_both_roots_at_once(followed: LibraryAddress, disk: Path, network: Network) -> None:
+    before = paths_in(followed)
     home = disk.with_name("home")
     unmount(disk)
     home.rename(disk.with_name("away home"))
     home.mkdir()  # it held fewer than twenty files, but now it holds none
     for _ in range(4):
-        assert read_nothing(library, network).missing.keys() == {str(disk), str(home)}
-        assert paths_in(library) == before
+        assert read_nothing(followed, network).missing.keys() == {str(disk), str(home)}
+        assert paths_in(followed) == before
 
 
 def test_a_change_of_the_network_while_a_disk_is_away(
-    library: Path, disk: Path, network: Network, other_network: Network
+    followed: LibraryAddress, disk: Path, network: Network, other_network: Network
 ) -> None:
-    before = paths_in(library)
+    before = paths_in(followed)
     unmount(disk)
     for used in (other_network, network, other_network):
-        read_nothing(library, used)
-        assert paths_in(library) == before
+        read_nothing(followed, used)
+        assert paths_in(followed) == before
 
 
-def test_a_few_deleted_files_are_gone(library: Path, disk: Path, network: Network) -> None:
-    before = paths_in(library)
+def test_a_few_deleted_files_are_gone(followed: LibraryAddress, disk: Path, network: Network) -> None:
+    before = paths_in(followed)
     lost = sorted((disk / "2019").iterdir())[: HELD // 2]
     for path in lost:
         path.unlink()
-    report = read_nothing(library, network)
+    report = read_nothing(followed, network)
     assert (report.removed, report.missing) == (HELD // 2, {})
-    assert paths_in(library) == before - {str(path) for path in lost}
+    assert paths_in(followed) == before - {str(path) for path in lost}
 
 
-def test_a_small_root_counts_only_when_it_is_empty(tmp_path: Path, network: Network) -> None:
+@only_in_a_folder
+def test_a_small_root_counts_only_when_it_is_empty(
+    tmp_path: Path, library: LibraryAddress, network: Network
+) -> None:
     paths = small_pictures(tmp_path / "few", 19)
-    library = tmp_path / "library"
     run_build(library, network, tmp_path / "few")
     for path in paths[1:]:
         path.unlink()
@@ -158,52 +163,57 @@ def test_a_small_root_counts_only_when_it_is_empty(tmp_path: Path, network: Netw
     assert (report.removed, report.missing.keys()) == (0, {str(tmp_path / "few")})
 
 
+@only_in_a_folder
 @pytest.mark.parametrize("lose", [unmount, rename, lose_more_than_half])
 def test_it_can_be_said_to_be_meant(
-    lose: Callable[[Path], None], library: Path, disk: Path, network: Network
+    lose: Callable[[Path], None], followed: LibraryAddress, disk: Path, network: Network
 ) -> None:
     lose(disk)
     home = disk.with_name("home")
-    report = read_nothing(library, network, home, accept_empty=True)
+    report = read_nothing(followed, network, home, accept_empty=True)
     assert (report.removed, report.missing.keys()) == (0, {str(disk)})  # it was said of another root
-    report = read_nothing(library, network, disk, accept_empty=True)
+    report = read_nothing(followed, network, disk, accept_empty=True)
     assert report.missing == {}
     assert report.removed == (HELD - 4 if lose is lose_more_than_half else HELD)
-    assert [root.unreachable for root in read_status(library).roots] == [None, None]
+    assert [root.unreachable for root in read_status(followed).roots] == [None, None]
 
 
-def test_a_disk_back_at_another_path(library: Path, disk: Path, network: Network) -> None:
-    before = paths_in(library)
+def test_a_disk_back_at_another_path(followed: LibraryAddress, disk: Path, network: Network) -> None:
+    before = paths_in(followed)
     elsewhere = disk.with_name("elsewhere")
     disk.rename(elsewhere)
-    report = read_nothing(library, network, elsewhere)
+    report = read_nothing(followed, network, elsewhere)
     assert (report.renamed, report.removed, report.copied, report.added) == (HELD, 0, 0, 0)
     moved = {path.replace(str(disk), str(elsewhere)) for path in before}
-    assert paths_in(library) == moved
+    assert paths_in(followed) == moved
     elsewhere.rename(disk)
-    report = read_nothing(library, network)
+    report = read_nothing(followed, network)
     assert (report.restored + report.renamed, report.removed) == (HELD, 0)
-    assert paths_in(library) == before
+    assert paths_in(followed) == before
 
 
-def test_a_root_whose_case_changed(library: Path, disk: Path, network: Network) -> None:
+@only_in_a_folder
+def test_a_root_whose_case_changed(followed: LibraryAddress, disk: Path, network: Network) -> None:
     upper = disk.with_name("DISK")
     disk.rename(upper)
-    assert read_nothing(library, network).missing.keys() == {str(disk)}
-    report = read_nothing(library, network, upper)
+    assert read_nothing(followed, network).missing.keys() == {str(disk)}
+    report = read_nothing(followed, network, upper)
     assert (report.renamed, report.added) == (HELD, 0)
-    assert len(paths_in(library)) == HELD + 3
+    assert len(paths_in(followed)) == HELD + 3
 
 
-def test_files_moved_to_another_root_are_not_lost(library: Path, disk: Path, network: Network) -> None:
+def test_files_moved_to_another_root_are_not_lost(
+    followed: LibraryAddress, disk: Path, network: Network
+) -> None:
     (disk / "2019").rename(disk.with_name("home") / "2019")
-    report = read_nothing(library, network)
+    report = read_nothing(followed, network)
     assert (report.renamed, report.removed, report.missing) == (HELD - 4, 0, {})
-    assert len(paths_in(library)) == HELD + 3
+    assert len(paths_in(followed)) == HELD + 3
 
 
-def test_copies_that_are_known_elsewhere_may_be_deleted(tmp_path: Path, disk: Path, network: Network) -> None:
-    library = tmp_path / "library"
+def test_copies_that_are_known_elsewhere_may_be_deleted(
+    tmp_path: Path, library: LibraryAddress, disk: Path, network: Network
+) -> None:
     shutil.copytree(disk, tmp_path / "backup")
     run_build(library, network, disk, tmp_path / "backup")
     shutil.rmtree(disk)
@@ -216,10 +226,10 @@ def test_copies_that_are_known_elsewhere_may_be_deleted(tmp_path: Path, disk: Pa
     assert read_nothing(library, network).restored == HELD
 
 
+@only_in_a_folder
 def test_a_backup_of_an_absent_disk_does_not_replace_what_was_known_twice(
-    tmp_path: Path, disk: Path, network: Network
+    tmp_path: Path, library: LibraryAddress, disk: Path, network: Network
 ) -> None:
-    library = tmp_path / "library"
     shutil.copytree(disk, tmp_path / "backup")
     run_build(library, network, disk, tmp_path / "backup")
     disk.rename(tmp_path / "away")
@@ -227,8 +237,10 @@ def test_a_backup_of_an_absent_disk_does_not_replace_what_was_known_twice(
     assert len(paths_in(library)) == 2 * HELD
 
 
-def test_a_deleted_file_that_was_a_root_is_gone(tmp_path: Path, disk: Path, network: Network) -> None:
-    library = tmp_path / "library"
+@only_in_a_folder
+def test_a_deleted_file_that_was_a_root_is_gone(
+    library: LibraryAddress, disk: Path, network: Network
+) -> None:
     run_build(library, network, disk / "000.png", disk / "001.png")
     (disk / "000.png").unlink()
     report = read_nothing(library, network)
@@ -238,8 +250,11 @@ def test_a_deleted_file_that_was_a_root_is_gone(tmp_path: Path, disk: Path, netw
     assert (report.removed, report.missing.keys()) == (0, {str(disk / "001.png"), str(disk / "000.png")})
 
 
-def test_a_link_into_a_disk_that_is_away(tmp_path: Path, disk: Path, network: Network) -> None:
-    library, root = tmp_path / "library", tmp_path / "links"
+@only_in_a_folder
+def test_a_link_into_a_disk_that_is_away(
+    tmp_path: Path, library: LibraryAddress, disk: Path, network: Network
+) -> None:
+    root = tmp_path / "links"
     small_pictures(root, 2, seed=3)
     (root / "to disk").symlink_to(disk)
     (root / "one.png").symlink_to(disk / "001.png")
@@ -252,9 +267,12 @@ def test_a_link_into_a_disk_that_is_away(tmp_path: Path, disk: Path, network: Ne
     assert paths_in(library) == before
 
 
+@only_in_a_folder
 @pytest.mark.mount
-def test_a_disk_that_is_mounted_below_a_root(tmp_path: Path, network: Network) -> None:
-    library, root = tmp_path / "library", tmp_path / "root"
+def test_a_disk_that_is_mounted_below_a_root(
+    tmp_path: Path, library: LibraryAddress, network: Network
+) -> None:
+    root = tmp_path / "root"
     small_pictures(root, 30)
     with small_disk(root / "nas", 4) as mounted:
         if mounted is None:
@@ -270,16 +288,17 @@ def test_a_disk_that_is_mounted_below_a_root(tmp_path: Path, network: Network) -
     assert read_nothing(library, network, accept_empty=True).removed == 5
 
 
+@only_in_a_folder
 @pytest.mark.mount
 def test_a_network_disk_without_a_reply(
-    library: Path, disk: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+    followed: LibraryAddress, disk: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scan_module, "_LISTING_TIMEOUT_S", 0.3)
-    before = paths_in(library)
+    before = paths_in(followed)
     rename(disk)
     with stalled_disk(disk) as stalled:
         if stalled is None:
             pytest.skip("mounting is not allowed here")
-        report = read_nothing(library, network)
+        report = read_nothing(followed, network)
         assert report.missing == {str(disk): "no answer within 0.3 seconds"}
-        assert paths_in(library) == before
+        assert paths_in(followed) == before

@@ -188,7 +188,7 @@ def test_a_library_in_cells_answers_as_an_exact_one(
     monkeypatch.setattr(generations, "create_index", from_noise)
     monkeypatch.setattr(vector_index, "IVF_MIN_VECTORS", 2)
     with LibraryReader(library) as cells:
-        assert not cells.index("image").exact
+        assert not cells.is_exact("image")
         ids, inner = cells.nearest("image", query, 100)
         np.testing.assert_array_equal(ids, expected[0])
         np.testing.assert_allclose(inner, expected[1], atol=1e-6)
@@ -196,5 +196,5 @@ def test_a_library_in_cells_answers_as_an_exact_one(
     photo(tmp_path / "new.jpg", 77)
     run_build(library, network, tmp_path / "new.jpg")
     with LibraryReader(library) as extended:
-        assert not extended.index("image").exact
-        assert len(extended.index("image")) == len(expected[0]) + 1
+        assert not extended.is_exact("image")
+        assert len(extended.search("image")) == len(expected[0]) + 1

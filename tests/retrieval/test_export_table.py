@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -14,13 +15,14 @@ import pyarrow.parquet
 import pytest
 
 import attune
+from attune.core.library_address import LibraryAddress
 from attune.core.progress import SilentProgress
 from attune.embedding.network import Network
 from attune.embedding.silent_patches import average_sounding
 from attune.indexer.library import LibraryReader
 from attune.retrieval import export_table
 from attune.retrieval.export_table import ExportRequest, ExportTable, export_library
-from attune.tests.conftest import PHOTOS, SONGS, run_build
+from attune.tests.conftest import PHOTOS, SONGS, folder_of, run_build
 from attune.tests.e2e.command import attune as run_attune
 from attune.tests.e2e.command import attune_json
 from attune.tests.media_factory import photo
@@ -34,9 +36,9 @@ BOTH = [".csv", ".parquet"]
 
 
 @pytest.fixture(scope="module")
-def library(built: Path) -> attune.Library:
-    with attune.open(built) as library:
-        yield library
+def exported(either_built: LibraryAddress) -> Iterator[attune.Library]:
+    with attune.open(either_built) as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)
@@ -49,13 +51,13 @@ def read(path: Path) -> pandas.DataFrame:
 
 
 @pytest.mark.parametrize("suffix", BOTH)
-def test_it_has_the_numbers_of_moods(library: attune.Library, tmp_path: Path, suffix: str) -> None:
+def test_it_has_the_numbers_of_moods(exported: attune.Library, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"table{suffix}"
-    summary = library.export(path)
+    summary = exported.export(path)
     assert (summary.rows, summary.lost_features, summary.notes) == (PHOTOS + SONGS, 0, ())
     frame = read(path)
     assert list(frame) == MOODS + FACTS
-    pandas.testing.assert_frame_equal(frame[MOODS], pandas.DataFrame(library.moods())[MOODS])
+    pandas.testing.assert_frame_equal(frame[MOODS], pandas.DataFrame(exported.moods())[MOODS])
     count = duckdb.sql(f"SELECT kind, count(*), avg(valence) FROM '{path}' GROUP BY kind ORDER BY kind")
     means = frame.groupby("kind")["valence"].mean()
     assert count.fetchall() == [
@@ -64,26 +66,26 @@ def test_it_has_the_numbers_of_moods(library: attune.Library, tmp_path: Path, su
     ]
 
 
-def test_the_first_columns_are_the_file_that_moods_write(library: attune.Library, tmp_path: Path) -> None:
-    library.moods().to_csv(tmp_path / "moods.csv")
-    library.export(tmp_path / "table.csv")
+def test_the_first_columns_are_the_file_that_moods_write(exported: attune.Library, tmp_path: Path) -> None:
+    exported.moods().to_csv(tmp_path / "moods.csv")
+    exported.export(tmp_path / "table.csv")
     moods, table = ((tmp_path / name).read_text().splitlines() for name in ("moods.csv", "table.csv"))
     assert all(row.startswith(f"{mood},") for mood, row in zip(moods, table, strict=True))
 
 
 def test_scores_are_those_of_the_commands(
-    library: attune.Library, built: Path, media: Path, tmp_path: Path
+    exported: attune.Library, either_built: LibraryAddress, media: Path, tmp_path: Path
 ) -> None:
     song = media / "song 1.ogg"
-    library.export(tmp_path / "table.parquet", score_against=song)
+    exported.export(tmp_path / "table.parquet", score_against=song)
     frame = read(tmp_path / "table.parquet").set_index("path")
-    found = attune_json("find-images", song, "-n", PHOTOS, "--all-alike", library=built)["results"]
+    found = attune_json("find-images", song, "-n", PHOTOS, "--all-alike", library=either_built)["results"]
     assert len(found) == PHOTOS
     for result in found:
         row = frame.loc[result["path"]]
         assert row["score"] == pytest.approx(result["score"], abs=1e-6)
         assert row["correspondence"] == pytest.approx(result["correspondence"], abs=1e-9)
-    for mood in attune_json("mood", found[0]["path"], song, library=built)["files"]:
+    for mood in attune_json("mood", found[0]["path"], song, library=either_built)["files"]:
         row = frame.loc[mood["path"]]
         assert (row["valence"], row["arousal"], row["mood"]) == (
             mood["valence"],
@@ -95,25 +97,25 @@ def test_scores_are_those_of_the_commands(
 
 
 def test_the_query_may_be_several_files_of_one_kind(
-    library: attune.Library, media: Path, tmp_path: Path
+    exported: attune.Library, media: Path, tmp_path: Path
 ) -> None:
     songs = [media / "song 1.ogg", media / "song 2.m4a"]
-    library.export(tmp_path / "table.csv", "image", score_against=songs)
+    exported.export(tmp_path / "table.csv", "image", score_against=songs)
     scores = read(tmp_path / "table.csv").set_index("path")["score"]
-    for answer in library.find_images(*songs, limit=PHOTOS, all_alike=True):
+    for answer in exported.find_images(*songs, limit=PHOTOS, all_alike=True):
         assert scores[answer.path] == pytest.approx(answer.score, abs=1e-6)
     with pytest.raises(attune.UsageError, match="pictures only, or songs only"):
-        library.export(tmp_path / "table.csv", score_against=[songs[0], media / "photo 00.jpg"])
+        exported.export(tmp_path / "table.csv", score_against=[songs[0], media / "photo 00.jpg"])
     with pytest.raises(attune.UsageError, match="a song is scored against pictures"):
-        library.export(tmp_path / "table.csv", "music", score_against=songs[0])
+        exported.export(tmp_path / "table.csv", "music", score_against=songs[0])
 
 
 @pytest.mark.parametrize("suffix", BOTH)
-def test_embeddings_come_back_bit_by_bit(library: attune.Library, tmp_path: Path, suffix: str) -> None:
+def test_embeddings_come_back_bit_by_bit(exported: attune.Library, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"table{suffix}"
-    library.export(path, "image", embeddings=True)
+    exported.export(path, "image", embeddings=True)
     frame = read(path)
-    paths, vectors = library.embeddings("image")
+    paths, vectors = exported.embeddings("image")
     assert frame["path"].tolist() == paths
     if suffix == ".parquet":
         read_vectors = np.stack(frame["embedding"].tolist())
@@ -122,8 +124,8 @@ def test_embeddings_come_back_bit_by_bit(library: attune.Library, tmp_path: Path
     assert read_vectors.dtype == np.float32 and read_vectors.tobytes() == vectors.tobytes()
 
 
-def test_parquet_says_where_it_comes_from(library: attune.Library, network: Network, tmp_path: Path) -> None:
-    library.export(tmp_path / "table.parquet", "image", embeddings=True)
+def test_parquet_says_where_it_comes_from(exported: attune.Library, network: Network, tmp_path: Path) -> None:
+    exported.export(tmp_path / "table.parquet", "image", embeddings=True)
     schema = pyarrow.parquet.read_schema(tmp_path / "table.parquet")
     assert {key.decode(): value.decode() for key, value in schema.metadata.items()} == {
         "attune.version": attune.__version__,
@@ -147,15 +149,15 @@ def test_features_are_the_means_of_what_sounds(built: Path, network: Network, tm
 
 @pytest.mark.parametrize("suffix", BOTH)
 def test_lost_features_are_nulls_and_said(
-    tmp_path: Path, own_media: Path, network: Network, suffix: str
+    tmp_path: Path, library: LibraryAddress, own_media: Path, network: Network, suffix: str
 ) -> None:
-    run_build(tmp_path / "library", network, own_media)
-    (store,) = (tmp_path / "library" / "features").glob(f"{network.backbones['image'].id}.f16")
+    run_build(library, network, own_media)
+    (store,) = (folder_of(library) / "features").glob(f"{network.backbones['image'].id}.f16")
     with store.open("r+b") as file:  # the features of the first item
         file.write(bytes(2 * network.backbones["image"].width))
     path = tmp_path / f"table{suffix}"
-    with attune.open(tmp_path / "library") as library:
-        summary = library.export(path, "image", features=True)
+    with attune.open(library) as opened:
+        summary = opened.export(path, "image", features=True)
     assert (summary.rows, summary.lost_features) == (PHOTOS, 1)
     assert summary.notes == (
         f"1 of {PHOTOS} files have lost their features, and empty cells in their place; "
@@ -166,39 +168,43 @@ def test_lost_features_are_nulls_and_said(
     assert lost.sum() == 1 and frame["valence"].notna().all()
 
 
-def test_features_of_both_kinds_do_not_fit_one_column(library: attune.Library, tmp_path: Path) -> None:
+def test_features_of_both_kinds_do_not_fit_one_column(exported: attune.Library, tmp_path: Path) -> None:
     with pytest.raises(attune.UsageError, match="choose one kind"):
-        library.export(tmp_path / "table.csv", features=True)
+        exported.export(tmp_path / "table.csv", features=True)
 
 
-def test_folders_and_exclusions(library: attune.Library, media: Path, tmp_path: Path) -> None:
+def test_folders_and_exclusions(exported: attune.Library, media: Path, tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
-    summary = library.export(path, "image", below=[media / "below"], exclude=["*.png", "nothing"])
+    summary = exported.export(path, "image", below=[media / "below"], exclude=["*.png", "nothing"])
     assert summary.notes == ("exclude nothing: matches nothing in this library",)
-    expected = [row.path for row in library.moods("image") if Path(row.path).parent.name == "below"]
+    expected = [row.path for row in exported.moods("image") if Path(row.path).parent.name == "below"]
     assert read(path)["path"].tolist() == [one for one in expected if not one.endswith(".png")] != []
 
 
 @pytest.mark.parametrize("suffix", BOTH)
-def test_an_empty_library_has_a_header(tmp_path: Path, network: Network, suffix: str) -> None:
+def test_an_empty_library_has_a_header(
+    tmp_path: Path, library: LibraryAddress, network: Network, suffix: str
+) -> None:
     (tmp_path / "media").mkdir()
-    run_build(tmp_path / "library", network, tmp_path / "media")
-    with attune.open(tmp_path / "library") as library:
-        assert library.export(tmp_path / f"table{suffix}", embeddings=True).rows == 0
+    run_build(library, network, tmp_path / "media")
+    with attune.open(library) as opened:
+        assert opened.export(tmp_path / f"table{suffix}", embeddings=True).rows == 0
     assert len(read(tmp_path / f"table{suffix}")) == 0
     assert list(read(tmp_path / f"table{suffix}"))[: len(MOODS)] == MOODS
 
 
-def test_a_build_meanwhile_changes_nothing(tmp_path: Path, own_media: Path, network: Network) -> None:
-    run_build(tmp_path / "library", network, own_media)
-    with LibraryReader(tmp_path / "library") as library:
-        table = ExportTable(library, network, ExportRequest(embeddings=True))
+def test_a_build_meanwhile_changes_nothing(
+    tmp_path: Path, library: LibraryAddress, own_media: Path, network: Network
+) -> None:
+    run_build(library, network, own_media)
+    with LibraryReader(library) as opened:
+        table = ExportTable(opened, network, ExportRequest(embeddings=True))
         batches = table.read(SilentProgress())
         paths = list(next(batches)["path"])
         for seed, gone in enumerate(own_media.glob("*.jpg")):
             gone.unlink()
             photo(own_media / f"new {seed}.jpg", 100 + seed)
-        assert run_build(tmp_path / "library", network, own_media).added
+        assert run_build(library, network, own_media).added
         for batch in batches:
             paths += batch["path"]
     assert len(paths) == PHOTOS + SONGS and not any("new" in path for path in paths)
@@ -226,17 +232,17 @@ def test_a_kill_in_the_middle_leaves_the_old_file(built: Path, tmp_path: Path, s
     assert path.read_text() == "old"
 
 
-def test_the_command(built: Path, media: Path, tmp_path: Path) -> None:
-    printed = run_attune("export", "--kind", "music", "-q", library=built)
+def test_the_command(either_built: LibraryAddress, media: Path, tmp_path: Path) -> None:
+    printed = run_attune("export", "--kind", "music", "-q", library=either_built)
     assert (printed.returncode, printed.stderr) == (0, "")
     assert printed.stdout.splitlines()[0] == ",".join(MOODS + FACTS)
     assert len(printed.stdout.splitlines()) == 1 + SONGS
-    written = run_attune("export", tmp_path / "table.csv", "--kind", "music", library=built)
+    written = run_attune("export", tmp_path / "table.csv", "--kind", "music", library=either_built)
     assert (written.returncode, written.stdout) == (0, "")
     assert written.stderr == f"Written: {tmp_path / 'table.csv'}, {SONGS} rows\n"
     assert (tmp_path / "table.csv").read_text() == printed.stdout
     options = ("--embeddings", "--score-against", media / "song 1.ogg", "-o", tmp_path / "table.parquet")
-    assert run_attune("export", *options, library=built).returncode == 0
+    assert run_attune("export", *options, library=either_built).returncode == 0
     assert "embedding" in read(tmp_path / "table.parquet")
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attune.core.library_address import LibraryAddress
 from attune.core.paths import is_below
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network
@@ -24,8 +25,8 @@ from attune.retrieval.seeds import QueryResolver, Span, mean_vector
 
 
 @pytest.fixture
-def library(built: Path) -> Iterator[LibraryReader]:
-    with LibraryReader(built) as opened:
+def library(either_built: LibraryAddress) -> Iterator[LibraryReader]:
+    with LibraryReader(either_built) as opened:
         yield opened
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from attune import cli
 from attune.core.errors import UsageError
+from attune.core.library_address import LibraryAddress
 from attune.embedding.media_files import Kind
 from attune.embedding.network import Network, open_network
 from attune.indexer.library import LibraryReader
@@ -28,7 +29,7 @@ from attune.retrieval.search import Filters
 from attune.retrieval.seeds import QueryResolver
 from attune.retrieval.words.aims import Aim, Target
 from attune.retrieval.words.targets import make_target
-from attune.tests.conftest import PHOTOS, run_build
+from attune.tests.conftest import PHOTOS, copy_database, run_build
 from attune.tests.networks import write_image_backbone, write_network
 from attune.tests.retrieval.test_score_and_fit import FILTERS
 
@@ -49,9 +50,16 @@ ALL = Filters(limit=100, curation=Curation(fold=False))
 
 
 @pytest.fixture(scope="module")
-def library(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibraryReader]:
+def library(
+    library_kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LibraryReader]:
     """A copy of the library: labels are kept in its folder."""
-    copy = shutil.copytree(built, tmp_path_factory.mktemp("words") / "library")
+    copy: LibraryAddress
+    if library_kind == "folder":
+        built: Path = request.getfixturevalue("built")
+        copy = Path(shutil.copytree(built, tmp_path_factory.mktemp("words") / "library"))
+    else:
+        copy = copy_database(request.getfixturevalue("postgres"), request.getfixturevalue("built_database"))
     with LibraryReader(copy) as opened:
         yield opened
 

@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from attune.benchmarks.page_load import find_chromium
+from attune.core.library_address import LibraryAddress
 from attune.embedding.network import open_network
 from attune.retrieval.web.app import create_app
 from attune.retrieval.web.server_config import ServerConfig
@@ -47,7 +48,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
     """Function that starts the application and returns a client: `serve(library, **configuration)`."""
     opened: list[TestClient] = []
 
-    def start(library: Path, base_url: str = LOCAL, **configuration: object) -> TestClient:
+    def start(library: LibraryAddress, base_url: str = LOCAL, **configuration: object) -> TestClient:
         config = ServerConfig(library=library, cache=tmp_path / "cache", **configuration)  # type: ignore[arg-type]
         client = TestClient(create_app(config), base_url=base_url, raise_server_exceptions=False)
         client.__enter__()

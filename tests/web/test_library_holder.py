@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from attune.core.library_address import LibraryAddress
 from attune.embedding.network import Network
 from attune.retrieval.web.library_holder import LibraryHolder
 from attune.tests.conftest import PHOTOS, run_build
@@ -26,9 +27,8 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 @pytest.mark.slow
 def test_a_new_generation_is_served_without_a_restart_and_without_an_error(
-    serve: Callable[..., TestClient], own_media: Path, tmp_path: Path, network: Network
+    serve: Callable[..., TestClient], own_media: Path, library: LibraryAddress, network: Network
 ) -> None:
-    library = tmp_path / "library"
     client = serve(library, poll_interval_s=0.05)
     assert client.get("/healthz").json()["generation"] == 0
     run_build(library, network, own_media)
@@ -62,9 +62,8 @@ def test_a_new_generation_is_served_without_a_restart_and_without_an_error(
 
 @pytest.mark.slow
 def test_what_is_in_use_stays_open_until_it_is_given_back(
-    own_media: Path, tmp_path: Path, network: Network
+    own_media: Path, library: LibraryAddress, network: Network
 ) -> None:
-    library = tmp_path / "library"
     run_build(library, network, own_media)
     holder = LibraryHolder(library, None)
     assert holder.refresh()
@@ -82,9 +81,8 @@ def test_what_is_in_use_stays_open_until_it_is_given_back(
 
 @pytest.mark.slow
 def test_a_library_that_cannot_be_opened_leaves_the_old_one(
-    own_media: Path, tmp_path: Path, network: Network, other_network: Network
+    own_media: Path, library: LibraryAddress, network: Network, other_network: Network
 ) -> None:
-    library = tmp_path / "library"
     run_build(library, network, own_media)
     holder = LibraryHolder(library, network.source)
     holder.refresh()

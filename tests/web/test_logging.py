@@ -195,7 +195,7 @@ def test_a_generation_that_cannot_be_read_is_closed_again(
         closed.append(library)
         close(library)
 
-    def broken(_snapshot: LibrarySnapshot) -> None:
+    def broken(*_: object) -> None:
         raise LibraryError("an index file is missing")
 
     library = tmp_path / "library"
