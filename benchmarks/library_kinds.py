@@ -8,13 +8,12 @@ lies below one folder, a hundredth below another, by which the queries with cond
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attune.benchmarks.synthetic_rows import FOLDERS, write_pictures
 from attune.benchmarks.vector_search import TOP, Vectors, grow_vectors, read_embeddings
@@ -31,7 +30,6 @@ _SELECTIONS: Final = {
 }
 _RANDOM_QUERIES: Final = 1_000
 _SCORE_TOLERANCE: Final = 1e-6
-Search = Callable[[NDArray[np.float32], Selection], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
