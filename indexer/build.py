@@ -152,7 +152,7 @@ class BuildSession:
         """Bring the library up to date and publish it; `build` has the arguments and errors."""
         logger.info(
             "building %s: network %s, %d workers",
-            escape_path(str(self._request.library)),
+            escape_path(self._request.library),
             network.name,
             settings.workers,
         )

@@ -68,9 +68,7 @@ class FaissSearch:
         ids, inner = self.index.search(query, limit, among)
         if self.index.exact:
             return ids, inner
-        inner = self._catalogue.vectors(ids.tolist(), self._generation.network) @ query
-        order = np.lexsort((ids, -inner))[:limit]
-        return ids[order], inner[order]
+        return rank(ids, self._catalogue.vectors(ids.tolist(), self._generation.network), query, limit)
 
     def _select(self, selection: Selection) -> list[int]:
         """Return the ids of the items that fulfil conditions; kept, since one query may search repeatedly."""
@@ -82,5 +80,25 @@ class FaissSearch:
 
     def sample(self, size: int) -> NDArray[np.int64]:
         """Return the ids of so many items, or of all if there are fewer, evenly drawn, ascending."""
-        ids = np.sort(self.index.ids)
-        return ids[np.linspace(0, len(ids) - 1, min(size, len(ids))).astype(np.int64)]
+        return draw_evenly(np.sort(self.index.ids), size)
+
+
+def rank(
+    ids: NDArray[np.int64], vectors: NDArray[np.float32], query: NDArray[np.float32], limit: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return ids and exact inner products of the best candidates, best first, ties in the order of ids.
+
+    Args:
+        ids: Ids of the candidates, int64 (n,).
+        vectors: Their embeddings, float32 (n, 128).
+        query: float32 (128,).
+        limit: Maximum number of results.
+    """
+    inner = np.asarray(vectors @ query, np.float32)
+    order = np.lexsort((ids, -inner))[:limit]
+    return ids[order], inner[order]
+
+
+def draw_evenly(ids: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Return so many of some ids at even distances, or all if there are fewer."""
+    return ids[np.linspace(0, len(ids) - 1, min(size, len(ids))).astype(np.int64)]

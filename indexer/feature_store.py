@@ -18,6 +18,8 @@ from attune.core.progress import Progress
 from attune.embedding.backbones import DEFAULT_BACKBONES, Backbone
 
 FOLDER = "features"
+LOST_FEATURES = "lost some features; `attune repair` computes them again"
+"""What is said of a library some of whose features are missing or damaged."""
 COPIED_PART_BYTES = 1 << 20
 
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from attune.embedding.media_files import Kind
 from attune.indexer.catalogue import Catalogue
 from attune.indexer.embedding_search import FaissSearch, VectorSearch
 from attune.indexer.feature_store import FOLDER as FEATURES
+from attune.indexer.feature_store import LOST_FEATURES
 from attune.indexer.generations import FOLDER as INDEXES
 from attune.indexer.generations import (
     INDEX_FILES,
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from attune.core.progress import Progress
     from attune.core.settings import Settings
     from attune.indexer.catalogue_writer import WritableCatalogue
-
-_LOST_FEATURES: Final = "lost some features; `attune repair` computes them again"
 
 
 class FolderStore:
@@ -121,7 +120,7 @@ class FolderStore:
 
     def explain_lost_features(self) -> str:
         """Return what to do about features that cannot be found."""
-        return _LOST_FEATURES
+        return LOST_FEATURES
 
     def measure_size(self, catalogue: Catalogue) -> int:  # noqa: ARG002 - files have sizes of their own
         """Return the total size of the library's files, in bytes.

@@ -83,7 +83,7 @@ class LibraryReader:
         self._places: dict[Kind, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
         try:
             self.generation, self._lease = self._store.lease(catalogue)
-            logger.debug("opened %s, generation %d", escape_path(str(path)), self.generation.id)
+            logger.debug("opened %s, generation %d", escape_path(path), self.generation.id)
         except BaseException:
             self._catalogue.close()
             raise

@@ -95,7 +95,7 @@ def copy_library(source: LibraryAddress, target: LibraryAddress, progress: Progr
         raise
     except OSError as error:
         raise LibraryError(f"{target}: the copy stopped ({error.strerror or error})") from error
-    logger.info("copied %s to %s: %d rows", escape_path(str(source)), escape_path(str(target)), report.rows)
+    logger.info("copied %s to %s: %d rows", escape_path(source), escape_path(target), report.rows)
     findings = verify(target, progress)
     findings.damage += report.findings.damage
     return replace(report, findings=findings)

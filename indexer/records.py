@@ -111,6 +111,10 @@ class Generation:
     music: int
     published_at: float
 
+    def count(self, kind: Kind) -> int:
+        """Return the number of its items of one kind."""
+        return self.images if kind == "image" else self.music
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:

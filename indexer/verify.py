@@ -95,7 +95,7 @@ def verify(library: LibraryAddress, progress: Progress) -> Findings:
     except (LibraryError, LookupError, ValueError, TypeError) as error:
         findings.broken = True
         findings.damage.append(Damage("catalogue", f"it cannot be read to its end ({error})"))
-    logger.info("verified %s: %d damaged parts", escape_path(str(library)), len(findings.damage))
+    logger.info("verified %s: %d damaged parts", escape_path(library), len(findings.damage))
     return findings
 
 

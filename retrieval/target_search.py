@@ -93,10 +93,10 @@ def search_with_target(
     def score_items(ids: NDArray[np.int64], inner: NDArray[np.float32]) -> NDArray[np.float64]:
         return nearness.blend(network.score(inner), np.searchsorted(known, ids))
 
-    allowed_ids = filter_ids(library, kind, filters)
     if library.is_exact(kind):
         ids, inner = library.nearest(kind, vector, len(known))
         peers = Peers(ids, score_items(ids, inner), len(ids))
+        allowed_ids = filter_ids(library, kind, filters)
         keep = slice(None) if allowed_ids is None else np.isin(ids, allowed_ids)
         ranking = _rank(library, filters, ids[keep], peers.scores[keep])
     else:

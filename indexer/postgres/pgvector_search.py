@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from attune.embedding.media_files import Kind
 from attune.embedding.network import EMBEDDING_DIM
+from attune.indexer.embedding_search import rank
 from attune.indexer.postgres.pgvector_index import EXACT_ROWS, ServerIndex
 from attune.indexer.postgres.postgres_catalogue import PostgresCatalogue, translate
 from attune.indexer.records import EVERYTHING, Generation, Selection
@@ -50,7 +51,6 @@ class PgvectorSearch:
         catalogue: Catalogue of the library.
         generation: The generation.
         kind: image or music.
-        count: Number of its items of that kind.
         index: The index for that kind; None: there is none.
     """
 
@@ -59,15 +59,14 @@ class PgvectorSearch:
         catalogue: PostgresCatalogue,
         generation: Generation,
         kind: Kind,
-        count: int,
         index: ServerIndex | None,
     ) -> None:
         self._catalogue = catalogue
         self._generation = generation
         self._kind = kind
-        self._count = count
+        self._count = generation.count(kind)
         self._index = index
-        self._counted: tuple[Selection, bool] = EVERYTHING, count <= EXACT_ROWS
+        self._counted: tuple[Selection, bool] = EVERYTHING, False
 
     def is_exact(self, selection: Selection) -> bool:
         """Return whether all of the nearest items are found: a few are all compared."""
@@ -83,10 +82,10 @@ class PgvectorSearch:
         limit = min(limit, self._count)
         if limit <= 0:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        if self._index is None or self.is_exact(selection):
+        if self._index is None or self._is_small(selection):
             return self._find_exactly(query, limit, selection)
         rows = self._ask(query, _OVERSAMPLING * limit, selection, self._index)
-        return _rank(rows, query, limit)
+        return _rank_rows(rows, query, limit)
 
     def _find_exactly(
         self, query: NDArray[np.float32], limit: int, selection: Selection
@@ -95,7 +94,7 @@ class PgvectorSearch:
         candidates = max(_OVERSAMPLING * limit, _LEAST_CANDIDATES)
         while True:
             rows = self._ask(query, candidates, selection, None)
-            ids, inner = _rank(rows, query, limit)
+            ids, inner = _rank_rows(rows, query, limit)
             if len(rows) < candidates:
                 return ids, inner
             if len(ids) == limit and float(inner[-1]) > min(row[1] for row in rows) + _ROUNDING:
@@ -127,10 +126,10 @@ class PgvectorSearch:
 
     def _is_small(self, selection: Selection) -> bool:
         """Return whether few enough items fulfil conditions for an exact search."""
+        if selection == EVERYTHING:
+            return self._count <= EXACT_ROWS
         counted, is_small = self._counted  # kept, since one query may search repeatedly
         if counted != selection:
-            if selection == EVERYTHING:
-                return self._count <= EXACT_ROWS
             is_small = self._catalogue.has_at_most(EXACT_ROWS, self._generation.id, self._kind, selection)
             self._counted = selection, is_small
         return is_small
@@ -142,12 +141,10 @@ class PgvectorSearch:
         return self._catalogue.sample_ids(self._generation.id, self._kind, size)
 
 
-def _rank(
+def _rank_rows(
     rows: list[NamedRow], query: NDArray[np.float32], limit: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return ids and exact inner products of the best candidates, best first, ties in the order of ids."""
+    """Return ids and exact inner products of the best rows of an answer, best first."""
     ids = np.array([row[0] for row in rows], np.int64)
     vectors = np.frombuffer(b"".join(row[2] for row in rows), "<f4").reshape(-1, EMBEDDING_DIM)
-    inner = np.asarray(vectors @ query, np.float32)
-    order = np.lexsort((ids, -inner))[:limit]
-    return ids[order], inner[order]
+    return rank(ids, vectors, query, limit)

@@ -18,6 +18,7 @@ from attune.core.library_address import DatabaseAddress
 from attune.embedding.media_files import Kind
 from attune.embedding.network import EMBEDDING_DIM
 from attune.indexer.catalogue import VISIBLE, Catalogue, join_sql
+from attune.indexer.embedding_search import draw_evenly
 from attune.indexer.postgres.server_connection import (
     SCHEMA,
     NamedRow,
@@ -157,7 +158,7 @@ class PostgresCatalogue(Catalogue):
         found = np.array(self._all(_value, query, **values, drawn=drawn), np.int64)
         if len(found) < size // 4:  # most ids between the bounds are of the other kind, or gone
             found = self.ids(generation, kind)
-        return found[np.linspace(0, len(found) - 1, min(size, len(found))).astype(np.int64)]
+        return draw_evenly(found, size)
 
     def find_wrong_vectors(self, network: str) -> list[int]:
         """Return the ids of items whose embedding in half precision is missing or not the exact one's.

@@ -18,6 +18,7 @@ from attune.embedding.media_files import Kind
 from attune.indexer.catalogue import Catalogue
 from attune.indexer.embedding_search import FaissSearch, VectorSearch
 from attune.indexer.feature_store import FOLDER as FEATURES
+from attune.indexer.feature_store import LOST_FEATURES
 from attune.indexer.generations import derive_index
 from attune.indexer.locks import acquire_write_lock
 from attune.indexer.postgres.pgvector_index import (
@@ -76,7 +77,11 @@ class PostgresStore:
         """Open the catalogue for reading; return None if there is none."""
         catalogue = PostgresCatalogue.open(self.address)
         if catalogue is not None:
-            self._identity = catalogue.identity()
+            try:
+                self._identity = catalogue.identity()
+            except BaseException:
+                catalogue.close()
+                raise
         return catalogue
 
     def has_lost_catalogue(self) -> bool:
@@ -91,16 +96,14 @@ class PostgresStore:
         """Return the search on the server."""
         questions = _of_postgres(catalogue)
         index = questions.ask(partial(find_index, kind=kind, network=generation.network))
-        count = generation.images if kind == "image" else generation.music
-        return PgvectorSearch(questions, generation, kind, count, index)
+        return PgvectorSearch(questions, generation, kind, index)
 
     def load_search(
         self, catalogue: Catalogue, generation: Generation, kind: Kind, before: VectorSearch | None
     ) -> VectorSearch:
         """Return a FAISS index over the same rows: one query of it costs a twentieth of the server's."""
-        on_server = self.open_search(catalogue, generation, kind)
-        if len(on_server) > _FAISS_ROWS:
-            return on_server
+        if generation.count(kind) > _FAISS_ROWS:
+            return self.open_search(catalogue, generation, kind)
         start = None
         if isinstance(before, FaissSearch) and before.network == generation.network:
             start = copy_index(before.index.serialize())
@@ -110,7 +113,7 @@ class PostgresStore:
     def explain_lost_features(self) -> str:
         """Return what to do about features that cannot be found."""
         if self._identity is None or self.has_features():
-            return "lost some features; `attune repair` computes them again"
+            return LOST_FEATURES
         return (
             f"its features are at {self._identity.features_at}, not on this machine; name a folder that both "
             "can see by ATTUNE_FEATURES"
@@ -170,9 +173,9 @@ class PostgresStore:
 
     def has_index(self, generation: Generation) -> bool:
         """Return whether each kind has the index that suits its number of items."""
-        counts = {"image": generation.images, "music": generation.music}
         return all(
-            is_suitable(find_index(self._own(), kind, generation.network), counts[kind]) for kind in KINDS
+            is_suitable(find_index(self._own(), kind, generation.network), generation.count(kind))
+            for kind in KINDS
         )
 
     def find_index_damage(self, catalogue: Catalogue, generation: Generation) -> list[str]:
@@ -180,9 +183,8 @@ class PostgresStore:
         questions = _of_postgres(catalogue)
         damage = []
         for kind in KINDS:
-            count = generation.images if kind == "image" else generation.music
             index = questions.ask(partial(find_index, kind=kind, network=generation.network))
-            if index is None and not is_suitable(None, count):
+            if index is None and not is_suitable(None, generation.count(kind)):
                 damage.append(f"the index for {kind} is missing")
         if wrong := questions.find_wrong_vectors(generation.network):
             damage.append(f"{len(wrong)} embeddings in half precision are missing or wrong")
@@ -239,9 +241,8 @@ class PostgresStore:
     def remove(self) -> None:
         """Drop the schema with all tables, and delete the features that are on this machine."""
         with self.lock(), explain_errors(self.address, "written"):
-            with contextlib.suppress(LibraryError), contextlib.ExitStack() as opened:
-                if (catalogue := self.open_catalogue()) is not None:  # so that the folder is known
-                    opened.enter_context(catalogue)
+            with contextlib.suppress(LibraryError):
+                self.exists()  # so that the folder is known
             require_no_readers(self.address, self._own())  # they would see whatever is built next
             self._own().execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
         if self._identity is not None:

@@ -78,15 +78,17 @@ def gather_candidates(
             is one of them.
     """
     wanted = max(_MIN_CANDIDATES, _CANDIDATES_PER_SPAN * len(queries))
-    passes, allowed_ids = build_item_filter(library, filters), filter_ids(library, "image", filters)
+    passes = build_item_filter(library, filters)
     ranked = [library.nearest("image", vector, wanted, filters.selection)[0] for vector in queries]
     if not any(map(len, ranked)):
         return PictureCandidates(
             [], np.zeros((0, queries.shape[1]), np.float32), np.zeros((0, 0), np.float32)
         )
     columns = np.stack([np.resize(ids, max(map(len, ranked))) for ids in ranked if len(ids)], axis=1)
-    allowed = None if allowed_ids is None else set(allowed_ids.tolist())
-    others = [key for key in preferred if allowed is None or key in allowed]
+    others = list(preferred)
+    if others and (allowed_ids := filter_ids(library, "image", filters)) is not None:
+        allowed = set(allowed_ids.tolist())
+        others = [key for key in others if key in allowed]
     in_turn = list(dict.fromkeys(_alternate(columns.ravel().tolist(), others)))
     found = library.items(in_turn)
     passing = [found[key] for key in in_turn if passes(found[key])]
